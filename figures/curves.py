@@ -1,0 +1,118 @@
+"""Training and test curves of one flow, with the predictors and the predicted transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
+from proofs_check.laboratory import Experiment
+from simulations.trajectory import Trajectory
+from theory.forecast import Forecast
+from theory.metrics import Scores
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a picture of curves shows.
+
+    Parameters
+    ----------
+    lambda_t : ndarray, shape (m,)
+        Slow times.
+    train, test : ndarray, shape (m,)
+        Accuracies, or mean squared errors.
+    ylabel, title : str
+        Texts.
+    early, late : float or None
+        Test values of the predictors.
+    simulated, predicted : float or None
+        Transition times λt*.
+    leading_order : float
+        ``log α``.
+    """
+
+    lambda_t: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    ylabel: str
+    title: str
+    early: float | None
+    late: float | None
+    simulated: float | None
+    predicted: float | None
+    leading_order: float
+
+
+def data(
+    trajectory: Trajectory,
+    scores: Scores,
+    prediction: Forecast | None,
+    simulated: float | None,
+    title: str,
+) -> Curves:
+    """Collect the curves of a trajectory and what theory says of them."""
+    classify = scores.accuracy is not None
+    sign, offset = (-1, 1) if classify else (1, 0)
+    early = late = predicted = None
+    if prediction is not None:
+        early, late = (float(offset + sign * error) for error in prediction.scores.error[:2])
+        predicted = prediction.transition.lambda_t
+    return Curves(
+        trajectory.lambda_t,
+        offset + sign * trajectory.train_error,
+        offset + sign * scores.error,
+        "accuracy" if classify else "mean squared error",
+        title,
+        early,
+        late,
+        simulated,
+        predicted,
+        float(np.log(trajectory.flow.scale.alpha)),
+    )
+
+
+def data_of(experiment: Experiment, title: str) -> Curves:
+    """Collect the curves of an experiment of the laboratory."""
+    return data(
+        experiment.trajectory,
+        experiment.scores,
+        experiment.forecast,
+        experiment.transition.lambda_t,
+        title,
+    )
+
+
+def draw(curves: Curves) -> Figure:
+    """Draw the curves over slow time on a logarithmic axis."""
+    with styled():
+        figure = canvas()
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        positive = curves.lambda_t > 0
+        t = curves.lambda_t[positive]
+        axes.plot(t, curves.train[positive], color=TRAIN, lw=4, label="train")
+        axes.plot(t, curves.test[positive], color=TEST, lw=2, label="test, simulated")
+        if curves.early is not None and curves.late is not None:
+            above: dict[str, Any] = {"lw": 1.5, "ls": (0, (4, 3)), "zorder": 4}
+            axes.axhline(curves.early, color=EARLY, label="early predictor", **above)
+            axes.axhline(curves.late, color=LATE, label="late predictor", **above)
+        _mark(axes, curves.simulated, TEST, "-", "λt*, simulated")
+        _mark(axes, curves.predicted, PREDICTED, ":", "λt*, predicted before simulating")
+        if curves.leading_order > 0:
+            _mark(axes, curves.leading_order, "#444444", "-.", "log α, leading order")
+        axes.set_xlim(t[0], t[-1])
+        axes.set_xlabel("slow time λt")
+        axes.set_ylabel(curves.ylabel)
+        axes.set_title(curves.title, fontsize=11, loc="left")
+        figure.legend(loc="outside lower center", fontsize=8.5, ncols=3)
+    return figure
+
+
+def _mark(axes: Axes, time: float | None, colour: str, style: str, label: str) -> None:
+    if time is not None and np.isfinite(time):
+        axes.axvline(time, color=colour, lw=1.3, ls=style, label=f"{label} = {time:.2f}")

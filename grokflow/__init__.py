@@ -1,0 +1,47 @@
+"""grokflow: what your net is heading for early and late, when it jumps, and proof of each.
+
+The names below are the public interface; everything is imported where it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("grokflow")
+
+_HOMES = {
+    "DiagonalFlow": "simulations.flow",
+    "FlowStopped": "simulations.flow",
+    "L1Penalised": "theory.l1",
+    "LOSSES": "theory.losses",
+    "MaxL1Margin": "theory.l1",
+    "MaxL2Margin": "theory.l2",
+    "MinL1Norm": "theory.l1",
+    "MinL2Norm": "theory.l2",
+    "NotSeparable": "theory.predictors",
+    "Problem": "theory.problems",
+    "Task": "theory.problems",
+    "Trajectory": "simulations.trajectory",
+    "forecast": "theory.forecast",
+    "gaussian_margin": "simulations.generators",
+    "load": "simulations.data_files",
+    "make_problem": "theory.problems",
+    "sparse": "simulations.generators",
+    "sparse_regression": "simulations.generators",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"grokflow has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

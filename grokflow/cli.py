@@ -1,0 +1,168 @@
+"""Command line: ``grokflow predict | simulate | verify``.
+
+Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
+is some, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+PROBLEM_HELP = """\
+PROBLEM is a preset or a data file.
+  sparse             ±1 inputs, label = sign of the sum of k of them
+                     --set n= d= k= seed= n_test=
+  gaussian-margin    Gaussian classes gamma apart along one direction
+                     --set n= d= gamma= seed= n_test= sparsity= (0: dense direction)
+  sparse-regression  Gaussian inputs, target = sum of k of them
+                     --set n= d= k= noise= seed= n_test=
+  FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
+  FILE.csv           header line; column y, optional column split (train, test)
+                     --set seed= holdout= (used when there is no test set)
+"""
+
+EXAMPLES = """\
+examples:
+  grokflow predict sparse                                  Figure 1a of Lyu et al. (2024)
+  grokflow simulate gaussian-margin --plot 1b.png          Figure 1b
+  grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
+  grokflow predict data.csv                                will my data grok?
+  grokflow verify --report report                          check every claim
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 not as expected, 2 bad usage."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        command = import_module(f"grokflow.commands.{arguments.command}")
+        return int(command.run(arguments))
+    except (ValueError, OSError) as error:
+        print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("grokflow: interrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="grokflow",
+        description="Predict and simulate grokking, and check the theory of it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_problem_command(
+        commands, "predict", "early and late predictors, kind and time of the transition"
+    )
+    simulate = _add_problem_command(
+        commands, "simulate", "follow the flow through the whole transition"
+    )
+    simulate.add_argument(
+        "--until",
+        type=_number,
+        metavar="LAMBDA_T",
+        help="last slow time λt (default: past the predicted transition)",
+    )
+    simulate.add_argument(
+        "--points", type=_count, default=200, metavar="N", help="output times (default 200)"
+    )
+    simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
+    verify = commands.add_parser("verify", help="check every claim of the theory")
+    verify.add_argument(
+        "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
+    )
+    verify.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (default 0)")
+    verify.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1)")
+    verify.add_argument("--thorough", action="store_true", help="more points in every limit")
+    verify.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")
+    return parser
+
+
+def _add_problem_command(  # type: ignore[no-untyped-def]
+    commands, name: str, help_text: str
+) -> argparse.ArgumentParser:
+    """Add a command that takes a problem and a model."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+        epilog=PROBLEM_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("problem", metavar="PROBLEM", help="preset or data file, see below")
+    command.add_argument(
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="problem settings",
+    )
+    scale = command.add_mutually_exclusive_group()
+    scale.add_argument(
+        "--alpha", type=_number, metavar="A", help="value of every coordinate of (u, v) at t = 0"
+    )
+    scale.add_argument(
+        "--norm", type=_number, metavar="R", help="norm of (u, v) at t = 0 (default 128)"
+    )
+    command.add_argument(
+        "--lam", type=_number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
+    )
+    command.add_argument(
+        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (only 2 yet)"
+    )
+    command.add_argument(
+        "--loss",
+        choices=("exponential", "logistic", "square"),
+        help="default: logistic for classes, square for real targets",
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    return command
+
+
+class _Version(argparse.Action):
+    """Print the version without importing it on every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from grokflow import __version__
+
+        print(f"grokflow {__version__}")
+        parser.exit()
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

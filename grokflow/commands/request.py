@@ -1,0 +1,115 @@
+"""The problem and the model that a command is asked for, checked at the door."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from simulations.data_files import load
+from simulations.flow import DiagonalFlow, check_loss
+from simulations.generators import PRESETS
+from theory.losses import LOSSES, Loss
+from theory.problems import Problem
+
+# The paper's Figure 1 starts from this norm of (u, v).
+DEFAULT_NORM = 128.0
+_REAL_KEYS = {"gamma", "noise", "holdout"}
+_FILE_KEYS = ("seed", "holdout")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A problem and a model, as asked for on the command line."""
+
+    problem: Problem
+    loss: Loss
+    alpha: float
+    lam: float
+
+    @property
+    def norm(self) -> float:
+        """Norm of (u, v) at time 0."""
+        return self.alpha * float(np.sqrt(2 * self.problem.d))
+
+    @property
+    def flow(self) -> DiagonalFlow:
+        """The flow that was asked for."""
+        return DiagonalFlow(alpha=self.alpha, lam=self.lam, loss=self.loss)
+
+    def header(self) -> dict[str, object]:
+        """Return the keys that every result starts with."""
+        return {
+            "problem": {"name": self.problem.name, **self.problem.settings},
+            "notes": list(self.problem.notes),
+            "model": "diagonal net, depth 2",
+            "alpha": self.alpha,
+            "norm": self.norm,
+            "lam": self.lam,
+            "loss": self.loss.name,
+        }
+
+    def describe(self) -> str:
+        """Return the same in words, with a line for every note."""
+        problem = self.problem
+        lines = [
+            f"{problem.name} (n = {problem.n}, d = {problem.d}), {self.loss.name} loss, diagonal "
+            f"net of depth 2, α = {self.alpha:.4g}, ‖θ(0)‖ = {self.norm:.4g}, λ = {self.lam:g}"
+        ]
+        return "\n".join(lines + [f"       note: {note}" for note in problem.notes])
+
+
+def read(arguments: argparse.Namespace) -> Request:
+    """Build the problem and check the model, cheapest checks first."""
+    if arguments.depth != 2:
+        raise ValueError(f"depth is {arguments.depth}, expected 2: deeper nets are not there yet")
+    any_loss = LOSSES[arguments.loss or "logistic"]
+    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=arguments.lam, loss=any_loss)
+    problem = _problem(arguments.problem, _settings(arguments.set), arguments.loss)
+    loss = LOSSES[arguments.loss or ("logistic" if problem.is_classification else "square")]
+    check_loss(problem, loss)
+    alpha = arguments.alpha or (arguments.norm or DEFAULT_NORM) / np.sqrt(2 * problem.d)
+    flow = DiagonalFlow(alpha=float(alpha), lam=arguments.lam, loss=loss)
+    return Request(problem, loss, flow.alpha, flow.lam)
+
+
+def _problem(name: str, settings: Mapping[str, float], loss: str | None) -> Problem:
+    """Make the preset, or read the file; the loss decides what a file's labels are."""
+    if name in PRESETS:
+        make: Callable[..., Problem] = PRESETS[name]
+        known = tuple(inspect.signature(make).parameters)
+    elif Path(name).suffix in (".npz", ".csv"):
+        make = partial(load, name, regression=None if loss is None else loss == "square")
+        known = _FILE_KEYS
+    else:
+        raise ValueError(
+            f"problem is {name!r}, expected {', '.join(PRESETS)} or a .npz or .csv file: check "
+            "the name"
+        )
+    for key, value in settings.items():
+        if key not in known:
+            raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
+        if key not in _REAL_KEYS and value != int(value):
+            raise ValueError(f"{key} is {value}, expected a whole number: round it")
+        if key == "seed" and value < 0:
+            raise ValueError(f"seed is {value:g}, expected at least 0: choose another seed")
+    return make(**{k: v if k in _REAL_KEYS else int(v) for k, v in settings.items()})
+
+
+def _settings(pairs: list[str]) -> dict[str, float]:
+    """Parse ``key=value`` pairs; a later one wins."""
+    out: dict[str, float] = {}
+    for pair in pairs:
+        key, _, text = pair.partition("=")
+        try:
+            out[key] = float(text)
+        except ValueError:
+            out[key] = np.nan
+        if not key or not np.isfinite(out[key]):
+            raise ValueError(f"--set got {pair!r}, expected KEY=NUMBER: for example n=256")
+    return out

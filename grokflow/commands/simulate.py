@@ -1,0 +1,128 @@
+"""``grokflow simulate``: the flow through the whole transition."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grokflow.commands.predict import forecast_of
+from grokflow.commands.request import Request, read
+from grokflow.progress import bar
+from simulations.records import check_suffix, curves, to_dataset, write, write_json, write_whole
+from simulations.trajectory import Trajectory
+from theory.forecast import Forecast
+from theory.metrics import Scores
+from theory.predictors import NotSeparable
+from theory.transition import Transition
+
+_SUFFIXES = {
+    "json": (".json",),
+    "plot": (".png", ".svg", ".pdf"),
+    "out": (".npz", ".csv", ".nc"),
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate, print, and write what was asked for."""
+    for option, allowed in _SUFFIXES.items():
+        if path := getattr(arguments, option):
+            check_suffix(path, allowed)
+    request = read(arguments)
+    prediction = _forecast_if_any(request)
+    times = output_times(request, prediction, arguments.until, arguments.points)
+    with bar() as show:
+        trajectory = request.flow.run(
+            request.problem, times, progress=lambda fraction: show("simulating", fraction)
+        )
+    scores = trajectory.test_scores()
+    when = Transition(np.nan, np.nan)
+    if prediction is not None:
+        when = trajectory.transition(scores.error, *prediction.scores.error[:2])
+    recorded = curves(trajectory, scores)
+    print(request.describe())
+    print("\n".join(_lines(trajectory, recorded, when)))
+    _write(arguments, request, trajectory, recorded, when)
+    if arguments.plot:
+        _plot(arguments.plot, request, trajectory, scores, prediction, when)
+    return 0
+
+
+def _forecast_if_any(request: Request) -> Forecast | None:
+    """Predict, or say why there is nothing to predict; the flow exists all the same."""
+    try:
+        return forecast_of(request)
+    except NotSeparable as error:
+        print(f"grokflow: note: {error}; simulating without predictors", file=sys.stderr)
+        return None
+
+
+def output_times(
+    request: Request, prediction: Forecast | None, until: float | None, points: int
+) -> np.ndarray:
+    """Return output times: a fifth of them logarithmic while the data are fitted, then linear.
+
+    The default end is ten beyond log α or the predicted transition, whichever is later.
+    """
+    if until is None:
+        predicted = np.nan if prediction is None else prediction.transition.lambda_t
+        until = float(np.nanmax([np.log(request.alpha), predicted, 0.0])) + 10
+    early = points // 5
+    first = until / (points - early)
+    head = np.geomspace(1e-7 * first, first, early, endpoint=False)
+    return np.concatenate([head, np.linspace(first, until, points - early)])
+
+
+def _lines(trajectory: Trajectory, recorded: dict[str, np.ndarray], when: Transition) -> list[str]:
+    """Return a short table of the curves, the transition and the work."""
+    name = "test_accuracy" if "test_accuracy" in recorded else "test_error"
+    lines = [f"{'λt':>12} {name.replace('_', ' '):>14} {'train loss':>12} {'‖θ‖':>10}"]
+    for i in np.unique(np.linspace(0, len(trajectory.lambda_t) - 1, 12).astype(int)):
+        lines.append(
+            f"{trajectory.lambda_t[i]:12.4g} {recorded[name][i]:14.4g} "
+            f"{recorded['train_loss'][i]:12.3e} {recorded['norms'][i]:10.4g}"
+        )
+    if np.isfinite(when.lambda_t):
+        lines.append(f"transition at λt* = {when.lambda_t:.3f}, width {when.width:.3f}")
+    work = trajectory.work
+    lines.append(
+        f"{work.name}: {work.rhs_evaluations} evaluations, {work.jacobian_evaluations} Jacobians, "
+        f"{work.seconds:.2f} s"
+    )
+    return lines
+
+
+def _write(
+    arguments: argparse.Namespace,
+    request: Request,
+    trajectory: Trajectory,
+    recorded: dict[str, np.ndarray],
+    when: Transition,
+) -> None:
+    """Write JSON and data files."""
+    if arguments.json:
+        content: dict[str, Any] = request.header() | {"lambda_t": trajectory.lambda_t} | recorded
+        content |= {"transition": when._asdict(), "solver": trajectory.work._asdict()}
+        write_json(arguments.json, content)
+    if arguments.out:
+        write(arguments.out, to_dataset(trajectory, recorded, request.header()))
+
+
+def _plot(
+    path: Path,
+    request: Request,
+    trajectory: Trajectory,
+    scores: Scores,
+    prediction: Forecast | None,
+    when: Transition,
+) -> None:
+    """Draw the curves."""
+    from figures.curves import data, draw
+    from figures.style import save
+
+    title = f"{request.problem.name}: n = {request.problem.n}, d = {request.problem.d}"
+    figure = draw(data(trajectory, scores, prediction, when.lambda_t, title))
+    write_whole(path, lambda target: save(figure, target))

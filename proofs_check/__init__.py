@@ -1,0 +1,1 @@
+"""Claims: every statement of the theory as a test that could fail."""

@@ -1,0 +1,111 @@
+"""What a claim is, and what checking one returns.
+
+A claim compares two things obtained independently and says how large a difference is allowed and
+why. Checking gives evidence, evidence gives a verdict; no verdict is a proof. Every claim carries
+broken variants, in which a hypothesis is violated or the formula mutated, that must come out
+refuted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from proofs_check.laboratory import Laboratory
+
+
+class Verdict(Enum):
+    """What the evidence says of a statement."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+class StatementKind(Enum):
+    """The form of a statement, which decides how its error is derived."""
+
+    EQUALITY = "equality"
+    INEQUALITY = "inequality"
+    LIMIT = "limit"
+    PROBABILITY = "probability"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A measured discrepancy beside the one that is allowed.
+
+    Parameters
+    ----------
+    discrepancy : float
+        What was measured; the statement asks for zero, or for at most ``allowed``.
+    allowed : float
+        What numerical error, sampling error and extrapolation can account for.
+    derivation : str
+        How ``allowed`` was derived.
+    resolution : float
+        The smallest discrepancy that a false statement would show. A check with a larger
+        allowance is too blunt to decide.
+    """
+
+    discrepancy: float
+    allowed: float
+    derivation: str
+    resolution: float = np.inf
+
+    @property
+    def verdict(self) -> Verdict:
+        """Compare, and decide nothing when a number is missing or the check is too blunt."""
+        if not (np.isfinite(self.discrepancy) and np.isfinite(self.allowed)):
+            return Verdict.INCONCLUSIVE
+        if self.discrepancy > self.allowed:
+            return Verdict.REFUTED
+        return Verdict.SUPPORTED if self.allowed < self.resolution else Verdict.INCONCLUSIVE
+
+
+Check = Callable[[Laboratory], Evidence]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A variant of a claim that is false; its check must refute it."""
+
+    name: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the theory with the experiment that tests it.
+
+    Parameters
+    ----------
+    label : str
+        Short name, used on the command line.
+    statement : str
+        What is claimed, in one sentence.
+    hypotheses : tuple of str
+        Under which conditions.
+    source : str
+        Paper and theorem number.
+    kind : StatementKind
+        Its form.
+    expected : Verdict
+        What we believe; a statement printed with a slip is expected to be refuted.
+    check : callable
+        The experiment.
+    broken : tuple of Broken
+        Variants that must be refuted.
+    """
+
+    label: str
+    statement: str
+    hypotheses: tuple[str, ...]
+    source: str
+    kind: StatementKind
+    expected: Verdict
+    check: Check
+    broken: tuple[Broken, ...]

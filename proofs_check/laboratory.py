@@ -1,0 +1,159 @@
+"""The simulations that claims and figures share, each run once.
+
+Every experiment is a method without arguments or with plain ones; results are cached, so a claim,
+its broken variants and the figure of it look at the same data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from simulations.flow import DiagonalFlow
+from simulations.generators import gaussian_margin, sparse
+from simulations.trajectory import Trajectory
+from theory.forecast import Forecast, forecast
+from theory.losses import LOSSES
+from theory.metrics import Scores
+from theory.problems import Problem
+from theory.transition import Transition, window
+
+Result = TypeVar("Result")
+
+# Lyu et al., Figure 1: the norm of (u, v) at the start, and the weight decay.
+FIGURE_1_NORM = 128.0
+FIGURE_1_LAM = 1e-3
+# The constant c of the time windows T_c^- and T_c^+.
+WINDOW = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A problem, what theory forecasts for it, and the simulated flow."""
+
+    problem: Problem
+    alpha: float
+    lam: float
+    forecast: Forecast
+    trajectory: Trajectory
+    scores: Scores
+    transition: Transition
+
+
+@dataclass(eq=False)
+class Laboratory:
+    """Runs and remembers experiments.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of every problem.
+    thorough : bool
+        More points in every limit.
+    progress : callable
+        Called with the name of an experiment and its fraction done.
+    """
+
+    seed: int = 0
+    thorough: bool = False
+    progress: Callable[[str, float], None] = lambda name, fraction: None
+    _done: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    def _once(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
+        if key not in self._done:
+            self._done[key] = run()
+        result: Result = self._done[key]
+        return result
+
+    def figure_1a(self) -> Experiment:
+        """Grokking: n=256, d=100 000, 3-sparse labels (Lyu et al., Figure 1a)."""
+        return self._figure_1("figure 1a", lambda: sparse(seed=self.seed))
+
+    def figure_1b(self, sparsity: int = 0) -> Experiment:
+        """Misgrokking: n=32, d=100 000, Gaussian classes 25 apart (Lyu et al., Figure 1b).
+
+        With `sparsity` > 0 the direction between the classes has so many nonzero entries.
+        """
+        name = "figure 1b" if not sparsity else f"figure 1b, direction of {sparsity} input"
+        return self._figure_1(name, lambda: gaussian_margin(seed=self.seed, sparsity=sparsity))
+
+    def _figure_1(self, name: str, make: Callable[[], Problem]) -> Experiment:
+        def run() -> Experiment:
+            problem = make()
+            alpha = FIGURE_1_NORM / np.sqrt(2 * problem.d)
+            loss = LOSSES["logistic"]
+            prediction = forecast(
+                problem,
+                alpha=alpha,
+                lam=FIGURE_1_LAM,
+                loss=loss,
+                progress=lambda x: self.progress(f"{name}: prediction", x),
+            )
+            # The paper's record starts with one step of size 0.01, λt = 1e-5, and ends at λt = 20.
+            times = np.concatenate(
+                [np.geomspace(1e-7, 0.1, 31), np.arange(0.2, 8, 0.1), np.arange(8, 20.1, 0.5)]
+            )
+            flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=loss)
+            trajectory = flow.run(
+                problem, times, progress=lambda x: self.progress(f"{name}: simulation", x)
+            )
+            scores = trajectory.test_scores()
+            early, late, _ = prediction.scores.error
+            when = trajectory.transition(scores.error, early, late)
+            return Experiment(problem, alpha, FIGURE_1_LAM, prediction, trajectory, scores, when)
+
+        return self._once((name,), run)
+
+    @property
+    def collapse_alphas(self) -> tuple[float, ...]:
+        """Initial scales of the collapse plot."""
+        return (1e2, 1e4, 1e8, 1e16, 1e64, 1e100)
+
+    def collapse(self, alpha: float) -> Trajectory:
+        """Figure 1a's data from scale `alpha`, recorded at fixed values of λt - log α."""
+
+        def run() -> Trajectory:
+            problem = self.figure_1a().problem
+            flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
+            name = f"collapse, α = {alpha:.0e}"
+            return flow.run(
+                problem,
+                np.log(alpha) + self.shifted_times,
+                progress=lambda x: self.progress(name, x),
+            )
+
+        return self._once(("collapse", alpha), run)
+
+    @property
+    def shifted_times(self) -> np.ndarray:
+        """The common values of λt - log α."""
+        return np.linspace(0.5, 7.0, 40)
+
+    def collapse_scores(self, alpha: float) -> Scores:
+        """Test results along `collapse`."""
+        key = ("collapse scores", alpha)
+        return self._once(key, lambda: self.collapse(alpha).test_scores())
+
+    def limit_problem(self) -> Problem:
+        """Draw the separable data on which limits in α are measured: n=64, d=1000, 3-sparse."""
+        return self._once(
+            ("limit problem",), lambda: sparse(n=64, d=1000, seed=self.seed, n_test=1000)
+        )
+
+    @property
+    def limit_alphas(self) -> np.ndarray:
+        """Scales at which limits are measured, up to 1e80: λ/α² = 1e-240 must stay a double."""
+        count = 17 if self.thorough else 9
+        return np.geomspace(1e16, 1e80, count)
+
+    def window_ends(self, alpha: float) -> Trajectory:
+        """Run the flow with exponential loss and λ = 1/α to T_c^- and T_c^+, c = ½."""
+
+        def run() -> Trajectory:
+            flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=LOSSES["exponential"], rtol=1e-7)
+            return flow.run(self.limit_problem(), np.array(window(alpha, WINDOW)))
+
+        return self._once(("window", alpha), run)

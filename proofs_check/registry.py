@@ -1,0 +1,27 @@
+"""All claims, in the order of the report."""
+
+from __future__ import annotations
+
+from proofs_check import cor_3_6, cor_3_7, figure_1, shift_law, thm_3_4
+from proofs_check.claim import Claim
+
+CLAIMS: dict[str, Claim] = {
+    claim.label: claim
+    for claim in (
+        thm_3_4.CORRECTED,
+        thm_3_4.PRINTED,
+        cor_3_6.CLAIM,
+        cor_3_7.CLAIM,
+        figure_1.GROKKING,
+        figure_1.MISGROKKING,
+        shift_law.CLAIM,
+    )
+}
+
+
+def select(labels: list[str] | None) -> list[Claim]:
+    """Return the claims with the given labels, or all; ValueError for an unknown label."""
+    for label in labels or []:
+        if label not in CLAIMS:
+            raise ValueError(f"claim is {label!r}, expected one of {', '.join(CLAIMS)}: pick one")
+    return [CLAIMS[label] for label in labels or CLAIMS]

@@ -1,0 +1,1 @@
+"""Everything that advances time, draws random numbers or touches files."""

@@ -1,0 +1,227 @@
+"""Gradient flow with weight decay of the depth-2 diagonal net, followed exactly.
+
+The reduced flow (`theory.reduced_flow`) is stiff and monotone: implicit multistep methods take
+steps of order one in ``log s`` and then in ``s``. SUNDIALS does the stepping [1]_: CVODE for
+exponential-tailed losses, whose pull is accurate relative to its own size, and IDA on the
+implicit form for the square loss, whose pull is a difference of nearly equal numbers.
+
+References
+----------
+.. [1] Hindmarsh et al., SUNDIALS, ACM Trans. Math. Softw. 31 (2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from simulations.trajectory import SolverWork, Trajectory
+from theory.losses import Loss, Square
+from theory.mirror import DiagonalScale
+from theory.problems import Problem
+from theory.reduced_flow import ReducedFlow
+
+ALPHA_RANGE = (1e-12, 1e120)
+LAM_RANGE = (1e-140, 1e2)
+
+
+class FlowStopped(RuntimeError):
+    """The solver could not reach the end; ``trajectory`` holds what it did reach."""
+
+    def __init__(self, message: str, trajectory: Trajectory) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagonalFlow:
+    """Method settings: follow ``u² - v²`` from ``u = v = α`` under weight decay λ.
+
+    Parameters
+    ----------
+    alpha : float
+        Initial value of every coordinate of u and v.
+    lam : float
+        Weight decay λ.
+    loss : Loss
+        Exponential or logistic for classification, square for regression.
+    rtol : float
+        Wanted relative accuracy of the weights at every output time.
+    max_steps : int
+        Solver steps allowed between two output times.
+    """
+
+    alpha: float
+    lam: float
+    loss: Loss
+    rtol: float = 1e-5
+    max_steps: int = 20_000
+
+    def __post_init__(self) -> None:
+        """Refuse scales outside the range in which double precision holds the state."""
+        for name, value, (low, high) in (
+            ("alpha", self.alpha, ALPHA_RANGE),
+            ("lam", self.lam, LAM_RANGE),
+            ("rtol", self.rtol, (1e-10, 1e-2)),
+        ):
+            if not low <= value <= high:
+                raise ValueError(
+                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+                )
+
+        # The pull per unit of state is 4/(nλκ) ~ 8α²/(nλω), and must stay a double.
+        if 2 * np.log10(self.alpha) - np.log10(self.lam) > 245:
+            raise ValueError(
+                f"alpha²/lam is {self.alpha:g}²/{self.lam:g}, expected at most 1e245: "
+                "lower alpha or raise lam"
+            )
+
+    def run(
+        self,
+        problem: Problem,
+        lambda_t: np.ndarray,
+        *,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Trajectory:
+        """Follow the flow and return the state at the given times.
+
+        Parameters
+        ----------
+        problem : Problem
+            Classification for exponential and logistic loss, regression for the square loss.
+        lambda_t : ndarray, shape (m,)
+            Increasing slow times ``λt ≥ 0`` at which the state is wanted.
+        progress : callable
+            Called with the fraction of output times reached.
+
+        Raises
+        ------
+        FlowStopped
+            When the solver gives up; the exception carries the part that was reached.
+        ValueError
+            When the loss does not fit the task or the times do not increase.
+        """
+        check_loss(problem, self.loss)
+        times = np.asarray(lambda_t, dtype=np.float64)
+        if times.size == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
+            raise ValueError("lambda_t must increase from 0 or later: sort the times")
+        flow = ReducedFlow(problem, self.loss, DiagonalScale(self.alpha, problem.scale), self.lam)
+        stepper = _Stepper(flow, self._state_tolerance(flow, times[-1]), self.max_steps)
+        started = perf_counter()
+        states: list[np.ndarray] = []
+        failure = ""
+        try:
+            for state in stepper.states(flow.time(times)):
+                states.append(state)
+                progress(len(states) / len(times))
+        except _SolverFailure as error:
+            failure = str(error)
+        work = stepper.work(perf_counter() - started)
+        trajectory = Trajectory.from_states(flow, times[: len(states)], np.array(states), work)
+        if failure:
+            raise FlowStopped(
+                f"{work.name} stopped after λt = {times[len(states) - 1] if states else 0:g} of "
+                f"{times[-1]:g} ({failure}): raise rtol (now {self.rtol:g}) or max_steps",
+                trajectory,
+            )
+        return trajectory
+
+    def _state_tolerance(self, flow: ReducedFlow, end: float) -> float:
+        """Relative tolerance in p that keeps w to `rtol`.
+
+        An error δξ changes w by a factor ``1 + κ coth(κξ) δξ``, at most 2κ for the weights that
+        matter; errors of many steps add up to at most four local ones (measured over α and λ).
+        """
+        return self.rtol / (4 * max(10.0, 2 * flow.scale.kappa(end)))
+
+
+def check_loss(problem: Problem, loss: Loss) -> None:
+    """Refuse a square loss on margins and an exponential-tailed loss on real targets."""
+    if isinstance(loss, Square) == problem.is_classification:
+        wanted = "exponential or logistic" if problem.is_classification else "square"
+        raise ValueError(
+            f"loss is {loss.name} on a {problem.task.value} problem, expected {wanted}: "
+            "change the loss or the task"
+        )
+
+
+class _SolverFailure(RuntimeError):
+    """SUNDIALS returned a negative flag."""
+
+
+class _Stepper:
+    """Drives CVODE or IDA over the reduced flow and counts its work."""
+
+    def __init__(self, flow: ReducedFlow, tolerance: float, max_steps: int) -> None:
+        self.flow = flow
+        self.implicit = isinstance(flow.loss, Square)
+        self.evaluations = 0
+        self.jacobians = 0
+        self.options = {
+            "rtol": tolerance,
+            "atol": 0.1 * tolerance / flow.problem.inputs.largest_column,
+            "max_num_steps": max_steps,
+            "linsolver": "dense",
+        }
+
+    def states(self, taus: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the state at every solver time; the first may be 0, the start itself."""
+        start = np.zeros(self.flow.problem.n)
+        solver = self._implicit(start) if self.implicit else self._explicit(start)
+        for tau in taus:
+            if tau == 0:
+                yield start
+                continue
+            result = solver.step(float(tau))
+            state = np.array(result.y).reshape(-1)
+            if not result.success or not np.isfinite(state).all():
+                raise _SolverFailure(result.message)
+            yield state
+
+    def work(self, seconds: float) -> SolverWork:
+        """Return what was spent."""
+        name = "IDA (BDF)" if self.implicit else "CVODE (BDF)"
+        return SolverWork(name, self.evaluations, self.jacobians, seconds)
+
+    def _explicit(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+        from sksundae.cvode import CVODE
+
+        flow = self.flow
+
+        def rate(tau: float, p: np.ndarray, out: np.ndarray) -> None:
+            self.evaluations += 1
+            s = flow.slow_time(tau)
+            out[:] = flow.pace(s) * flow.rate(s, p)
+
+        def jacobian(tau: float, p: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
+            self.jacobians += 1
+            s = flow.slow_time(tau)
+            out[:] = flow.pace(s) * flow.rate_jacobian(s, p)
+
+        solver = CVODE(rate, jacfn=jacobian, **self.options)
+        solver.init_step(0.0, start)
+        return solver
+
+    def _implicit(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+        from sksundae.ida import IDA
+
+        flow = self.flow
+
+        def defect(tau: float, p: np.ndarray, dp: np.ndarray, out: np.ndarray) -> None:
+            self.evaluations += 1
+            s = flow.slow_time(tau)
+            out[:] = flow.defect(s, p, dp / flow.pace(s))
+
+        def jacobian(
+            tau: float, p: np.ndarray, dp: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
+        ) -> None:
+            self.jacobians += 1
+            s = flow.slow_time(tau)
+            out[:] = flow.defect_jacobian(s, p, cj / flow.pace(s))
+
+        solver = IDA(defect, jacfn=jacobian, **self.options)
+        solver.init_step(0.0, start, flow.pace(0.0) * flow.rate(0.0, start))
+        return solver

@@ -1,0 +1,58 @@
+"""Stored data lose nothing, and the fused pass equals the plain formula."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theory.features import Features
+from theory.mirror import Hypentropy
+
+
+def matrix(seed, n, d):
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+@pytest.mark.parametrize(
+    ("array", "dtype"),
+    [
+        (np.array([[1.0, -1.0, 3.0]]), np.int8),
+        (np.array([[0.5, -1.25, 300.0]]), np.float32),
+        (np.array([[0.1, 1.0, 2.0]]), np.float64),
+        (np.array([[1e300, 1.0, 2.0]]), np.float64),
+    ],
+)
+def test_storage_is_the_smallest_that_is_exact(array, dtype):
+    features = Features.from_array(array)
+    assert features.blocks[0].dtype == dtype
+    assert np.array_equal(features.to_array(), array)
+
+
+@given(st.integers(0, 1000), st.integers(1, 9), st.sampled_from([1, 63, 64, 65, 8192, 20_000]))
+def test_a_pass_over_blocks_equals_the_formula(seed, n, d):
+    x = matrix(seed, n, d)
+    features = Features.from_array(x)
+    nu = np.random.default_rng(seed + 1).standard_normal(n) / np.sqrt(n)
+    potential = Hypentropy(0.3, 1.7)
+    xi = x.T @ nu
+    w = potential.weights(xi)
+    size = np.abs(x) @ np.abs(w) + 1e-300
+    value, outputs = features.value_and_outputs(nu, potential)
+    # Rounding of sums of d products, n in xi amplified by the condition of sinh.
+    allowed = 100 * np.finfo(float).eps * (1 + 2 * np.abs(xi).max())
+    assert (np.abs(outputs - x @ w) <= allowed * size).all()
+    assert (np.abs(features.outputs(nu, potential) - x @ w) <= allowed * size).all()
+    assert abs(value - potential.value(xi)) <= allowed * value * 10
+    curvature = x * potential.curvature(xi) @ x.T
+    assert np.allclose(features.curvature(nu, potential), curvature, rtol=1e-12, atol=1e-12 * d)
+    assert np.allclose(features.gram, x @ x.T, rtol=1e-12, atol=1e-12 * d)
+    assert np.allclose(features.combine(w), x @ w, rtol=1e-12, atol=1e-12 * d)
+
+
+def test_the_largest_column_bounds_every_correlation():
+    x = matrix(3, 7, 500)
+    features = Features.from_array(x)
+    nu = np.random.default_rng(4).standard_normal(7)
+    bound = features.largest_column * np.linalg.norm(nu)
+    assert np.abs(features.correlate(nu)).max() <= bound
+    assert np.isclose(features.largest_column, np.linalg.norm(x, axis=0).max())

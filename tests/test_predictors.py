@@ -1,0 +1,201 @@
+"""Predictors: laws, oracles, certificates that reject perturbed answers, and refusals."""
+
+import cvxpy
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proofs_check.strategies import interpolable, separable
+from theory import certificates
+from theory.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from theory.l2 import MaxL2Margin, MinL2Norm
+from theory.losses import LOSSES
+from theory.predictors import NotSeparable
+from theory.problems import StoredTestSet, Task, make_problem
+
+# Certified relative gaps; two certified optima differ by at most the sum of both.
+GAP = 1e-7
+ORACLE = 1e-6
+
+
+def classification(z):
+    return make_problem("z", Task.CLASSIFICATION, z, np.ones(len(z)), StoredTestSet(z, z[:, 0]))
+
+
+def regression(x, y):
+    return make_problem("x", Task.REGRESSION, x, y, StoredTestSet(x, y))
+
+
+def oracle(problem, norm, loss=None, lam=None):
+    """Return the optimal value that cvxpy finds."""
+    z, targets = problem.inputs.to_array(), problem.targets
+    w = cvxpy.Variable(problem.d)
+    if loss is None:
+        q = z @ w
+        constraint = q >= 1 if problem.is_classification else q == targets
+        size = cvxpy.norm1(w) if norm == 1 else cvxpy.sum_squares(w) / 2
+        return cvxpy.Problem(cvxpy.Minimize(size), [constraint]).solve(solver=cvxpy.CLARABEL)
+    losses = {
+        "logistic": lambda q: cvxpy.logistic(-q),
+        "exponential": lambda q: cvxpy.exp(-q),
+        "square": lambda q: cvxpy.square(q - targets),
+    }
+    mean = cvxpy.sum(losses[loss](z @ w)) / problem.n
+    objective = cvxpy.Minimize(mean + lam / 2 * cvxpy.norm1(w))
+    return cvxpy.Problem(objective).solve(solver=cvxpy.CLARABEL)
+
+
+@given(separable())
+def test_margins_are_certified_and_agree_with_cvxpy(problem):
+    for predictor, order in ((MaxL2Margin(), 2), (MaxL1Margin(), 1)):
+        found = predictor.predict(problem)
+        assert 0 <= found.certificate.gap + 1e-12 <= GAP
+        assert found.certificate.infeasibility <= 1e-9
+        expected = oracle(problem, order)
+        assert abs(found.certificate.upper - expected) <= (GAP + ORACLE) * expected
+        assert np.isclose(found.margin, 1 / np.linalg.norm(found.w, order), rtol=1e-8)
+
+
+@given(interpolable())
+def test_interpolants_are_certified_and_agree_with_cvxpy(problem):
+    for predictor, order in ((MinL2Norm(), 2), (MinL1Norm(), 1)):
+        found = predictor.predict(problem)
+        assert found.certificate.gap <= GAP
+        expected = oracle(problem, order)
+        assert abs(found.certificate.upper - expected) <= (GAP + ORACLE) * expected
+
+
+@settings(max_examples=8)
+@given(separable(max_n=6, max_d=20), st.sampled_from(["logistic", "exponential"]))
+def test_penalised_classifiers_agree_with_cvxpy(problem, loss):
+    found = L1Penalised(LOSSES[loss], 1e-2).predict(problem)
+    assert found.certificate.gap <= GAP
+    expected = oracle(problem, 1, loss, 1e-2)
+    assert abs(found.certificate.upper - expected) <= (GAP + 1e-5) * expected
+
+
+@settings(max_examples=8)
+@given(interpolable(max_n=6, max_d=20))
+def test_penalised_regression_agrees_with_cvxpy(problem):
+    found = L1Penalised(LOSSES["square"], 1e-2).predict(problem)
+    assert found.certificate.gap <= GAP
+    expected = oracle(problem, 1, "square", 1e-2)
+    assert abs(found.certificate.upper - expected) <= (GAP + ORACLE) * expected
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential", "square"])
+@pytest.mark.parametrize("lam", [1e-1, 1e-4, 1e-8, 1e-12])
+def test_penalised_predictors_are_certified_for_every_lambda(loss, lam):
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((20, 100))
+    problem = regression(x, x[:, 0]) if loss == "square" else classification(x)
+    assert L1Penalised(LOSSES[loss], lam).predict(problem).certificate.gap <= GAP
+
+
+def test_the_penalised_predictor_is_zero_where_the_penalty_outweighs_the_pull():
+    rng = np.random.default_rng(5)
+    problem = classification(rng.standard_normal((6, 20)))
+    pull = np.full(6, 0.5) / 6
+    threshold = 2 * np.abs(problem.inputs.correlate(pull)).max()
+    assert not L1Penalised(LOSSES["logistic"], 1.001 * threshold).predict(problem).w.any()
+    assert L1Penalised(LOSSES["logistic"], 0.9 * threshold).predict(problem).w.any()
+
+
+@given(separable(), st.floats(0.01, 100))
+def test_scaling_the_inputs_scales_the_margins(problem, factor):
+    z = problem.inputs.to_array()
+    scaled = classification(factor * z)
+    for predictor in (MaxL2Margin(), MaxL1Margin()):
+        before, after = predictor.predict(problem), predictor.predict(scaled)
+        assert np.isclose(after.margin, factor * before.margin, rtol=2 * GAP)
+
+
+@given(separable(), st.randoms())
+def test_order_signs_and_copies_change_no_margin(problem, random):
+    z = problem.inputs.to_array()
+    rng = np.random.default_rng(random.randrange(2**32))
+    rows, columns = rng.permutation(problem.n), rng.permutation(problem.d)
+    signs = rng.choice([-1.0, 1.0], problem.d)
+    changed = {
+        "permuted": z[rows][:, columns],
+        "reflected": z * signs,
+        "copied rows": np.vstack([z, z[:1]]),
+        "idle column": np.column_stack([z, np.zeros(problem.n)]),
+    }
+    for predictor in (MaxL2Margin(), MaxL1Margin()):
+        margin = predictor.predict(problem).margin
+        for name, other in changed.items():
+            assert np.isclose(predictor.predict(classification(other)).margin, margin, 2 * GAP), (
+                name
+            )
+
+
+@given(separable())
+def test_certificates_reject_perturbed_answers(problem):
+    l2, l1 = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
+    direction = np.random.default_rng(0).standard_normal(problem.d)
+    direction /= np.linalg.norm(direction)
+    for certify, found in ((certificates.max_l2_margin, l2), (certificates.max_l1_margin, l1)):
+        size = np.linalg.norm(found.w)
+        worse = certify(problem, found.w + 0.1 * size * direction, found.multipliers)
+        assert worse.gap > 1e-4
+        assert certify(problem, found.w, 0.9 * found.multipliers).infeasibility < 1e-9
+    zeros = np.zeros(problem.n)
+    assert certificates.max_l1_margin(problem, l1.w, zeros).gap == 1.0
+    assert certificates.max_l1_margin(problem, -l1.w, l1.multipliers).gap == np.inf
+
+
+def test_min_norm_certificates_charge_a_miss():
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((5, 30))
+    problem = regression(x, rng.standard_normal(5))
+    for predictor, certify in (
+        (MinL2Norm(), certificates.min_l2_norm),
+        (MinL1Norm(), certificates.min_l1_norm),
+    ):
+        found = predictor.predict(problem)
+        assert certify(problem, 0.99 * found.w, found.multipliers).infeasibility > 1e-3
+        worse = certify(problem, found.w + 0.01 * rng.standard_normal(30), found.multipliers)
+        assert worse.gap > 1e-4
+
+
+def test_non_separable_data_come_with_a_farkas_certificate():
+    rng = np.random.default_rng(2)
+    z = rng.standard_normal((40, 3))
+    problem = classification(z)
+    for predictor in (MaxL2Margin(), MaxL1Margin()):
+        with pytest.raises(NotSeparable, match=r"not separable.*square loss") as caught:
+            predictor.predict(problem)
+        proof = caught.value.certificate
+        assert (proof.multipliers >= 0).all()
+        assert np.isclose(proof.multipliers.sum(), 1)
+        assert np.linalg.norm(z.T @ proof.multipliers) <= 1e-7 * np.linalg.norm(z)
+    assert L1Penalised(LOSSES["logistic"], 0.1).predict(problem).certificate.gap <= GAP
+
+
+def test_targets_that_no_weights_reach_are_refused():
+    x = np.random.default_rng(3).standard_normal((10, 4))
+    with pytest.raises(ValueError, match="no w interpolates"):
+        MinL2Norm().predict(regression(x, np.arange(10.0)))
+
+
+def test_the_paper_size_is_certified_in_a_few_hundred_passes(monkeypatch):
+    """n=256, d=100 000: relative gap 1e-6 and bounded work for every classification predictor."""
+    from simulations.generators import sparse
+    from theory.features import Features
+
+    passes = []
+    sweep = Features.sweep
+    monkeypatch.setattr(
+        Features, "sweep", lambda self, visit: (passes.append(1), sweep(self, visit))[1]
+    )
+    problem = sparse(n_test=1)
+    for predictor, most in (
+        (MaxL2Margin(), 10),
+        (MaxL1Margin(), 500),
+        (L1Penalised(LOSSES["logistic"], 1e-3), 300),
+    ):
+        passes.clear()
+        assert predictor.predict(problem).certificate.gap <= 1e-6
+        assert len(passes) <= most

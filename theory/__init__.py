@@ -1,0 +1,1 @@
+"""Formulas, bounds, solvers of the theory's equations and their certificates."""

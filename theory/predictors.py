@@ -1,0 +1,56 @@
+"""What every predictor returns, and what it raises when there is nothing to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from theory.certificates import Certificate, Farkas
+from theory.problems import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A linear predictor that the flow heads for, with the proof of how good it is.
+
+    Parameters
+    ----------
+    name : str
+        Which predictor.
+    w : ndarray, shape (d,)
+        Weights.
+    multipliers : ndarray, shape (n,)
+        Dual unknowns of the training samples.
+    margin : float or None
+        ``min_i y_i <w, x_i> / ‖w‖`` in the predictor's own norm; None for regression.
+    certificate : Certificate
+        Bounds on the optimum, recomputed from the data.
+    """
+
+    name: str
+    w: np.ndarray
+    multipliers: np.ndarray
+    margin: float | None
+    certificate: Certificate
+
+
+class NotSeparable(ValueError):
+    """No linear classifier fits the training labels; ``certificate`` proves it."""
+
+    def __init__(self, certificate: Farkas) -> None:
+        support = int((certificate.multipliers > 1e-12).sum())
+        super().__init__(
+            f"the data are not separable: {support} of the rows y_i x_i combine to a vector of "
+            f"norm {certificate.residual:.1e} (Farkas), expected none to: use the square "
+            "loss, or the finite-lambda predictor"
+        )
+        self.certificate = certificate
+
+
+def normalised_margin(problem: Problem, w: np.ndarray, order: int) -> float | None:
+    """Return the margin of `w` divided by its L1 or L2 norm; None for regression."""
+    if not problem.is_classification:
+        return None
+    norm = float(np.linalg.norm(w, order))
+    return float(problem.inputs.combine(w).min()) / norm if norm > 0 else None

@@ -1,0 +1,74 @@
+"""Transition times: what theory predicts to leading order, and how one is read off a curve.
+
+**Definition.** Let E_early and E_late be the test errors of the early and the late predictor.
+The *progress* of a curve E(t) is ``(E - E_early) / (E_late - E_early)``: 0 at the early, 1 at the
+late predictor, whichever of them is better. The transition time t* is the first time after which
+the progress stays at or above ½ (until the end of the record), and the width is the time from the
+last moment at or below ¼ to the moment from which it stays at or above ¾. The definition is the
+same for grokking and misgrokking, and it ignores what happens before the early predictor is
+reached.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Transition(NamedTuple):
+    """When, in slow time λt, and how wide; NaN where the record holds no transition."""
+
+    lambda_t: float
+    width: float
+
+
+class Window(NamedTuple):
+    """The slow times of the theorems: ``λT_c^- = (1-c) log α`` and ``λT_c^+ = (1+c) log α``."""
+
+    early: float
+    late: float
+
+
+def leading_order(alpha: float) -> float:
+    """Return ``λ t* = log α``, the transition to leading order (Theorems 3.4 and 3.5)."""
+    return float(np.log(alpha))
+
+
+def window(alpha: float, c: float) -> Window:
+    """Return the slow times λT_c^- and λT_c^+ of Theorems 3.4 and 3.5."""
+    return Window((1 - c) * leading_order(alpha), (1 + c) * leading_order(alpha))
+
+
+def crossing(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
+    """Read the transition off a curve; see the module's definition.
+
+    Parameters
+    ----------
+    times : ndarray, shape (m,)
+        Increasing times.
+    error : ndarray, shape (m,)
+        Test error at those times.
+    early, late : float
+        Test errors of the early and the late predictor.
+
+    Returns
+    -------
+    Transition
+        Both fields in the unit of `times`; NaN where the curve does not cross.
+    """
+    if early == late:
+        return Transition(np.nan, np.nan)
+    progress = (np.asarray(error) - early) / (late - early)
+    quarter, half, rest = (_last_upcrossing(times, progress, level) for level in (0.25, 0.5, 0.75))
+    return Transition(half, rest - quarter)
+
+
+def _last_upcrossing(times: np.ndarray, progress: np.ndarray, level: float) -> float:
+    """Return when the progress rises through `level` for good, by linear interpolation."""
+    below = np.flatnonzero(progress < level)
+    if below.size == 0 or below[-1] == len(times) - 1:
+        return float("nan")
+    i = below[-1]
+    fraction = (level - progress[i]) / (progress[i + 1] - progress[i])
+    return float(times[i] + fraction * (times[i + 1] - times[i]))
