@@ -131,19 +131,36 @@ def test_order_signs_and_copies_change_no_margin(problem, random):
             )
 
 
-@given(separable())
-def test_certificates_reject_perturbed_answers(problem):
+@given(separable(), st.integers(0, 10_000))
+def test_certificates_bound_the_optimum_for_any_answer(problem, seed):
+    """Soundness: lower ≤ optimum ≤ upper, however bad the answer; and bad answers have a gap."""
+    rng = np.random.default_rng(seed)
+    for certify, predictor in (
+        (certificates.max_l2_margin, MaxL2Margin()),
+        (certificates.max_l1_margin, MaxL1Margin()),
+    ):
+        found = predictor.predict(problem)
+        optimum = found.certificate.upper
+        for spread in (1e-3, 1e-1, 10.0):
+            w = found.w + spread * np.linalg.norm(found.w) * rng.standard_normal(problem.d)
+            mu = found.multipliers * rng.uniform(0, 1 + spread, problem.n)
+            bounds = certify(problem, w, mu)
+            assert bounds.lower <= optimum * (1 + 1e-12)
+            assert bounds.upper >= optimum * (1 - GAP)
+            assert bounds.gap >= 1 - optimum / bounds.upper - 1e-12
+
+
+def test_certificates_reject_perturbed_answers():
+    problem = classification(np.random.default_rng(11).standard_normal((10, 40)))
     l2, l1 = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
-    direction = np.random.default_rng(0).standard_normal(problem.d)
-    direction /= np.linalg.norm(direction)
     for certify, found in ((certificates.max_l2_margin, l2), (certificates.max_l1_margin, l1)):
-        size = np.linalg.norm(found.w)
-        worse = certify(problem, found.w + 0.1 * size * direction, found.multipliers)
-        assert worse.gap > 1e-4
-        assert certify(problem, found.w, 0.9 * found.multipliers).infeasibility < 1e-9
-    zeros = np.zeros(problem.n)
-    assert certificates.max_l1_margin(problem, l1.w, zeros).gap == 1.0
-    assert certificates.max_l1_margin(problem, -l1.w, l1.multipliers).gap == np.inf
+        worse = found.w.copy()
+        worse[np.argmax(np.abs(worse))] *= 0.99
+        assert certify(problem, worse, found.multipliers).gap > 1e-4
+        assert certify(problem, -found.w, found.multipliers).gap == np.inf
+    assert certificates.max_l1_margin(problem, l1.w, 0.99 * l1.multipliers).gap > 9e-3
+    assert certificates.max_l1_margin(problem, l1.w, 0 * l1.multipliers).gap == 1.0
+    assert certificates.max_l2_margin(problem, l2.w, np.ones(10)).gap > 1e-3
 
 
 def test_min_norm_certificates_charge_a_miss():

@@ -107,13 +107,16 @@ class OfLoss:
                 return Box()
 
     def residual(self, mu: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
-        """Return how far μ is from the pull of its own outputs, relative to the largest.
+        """Return the gradient, or how far μ is from the pull of its own outputs: the smaller.
 
-        The gradient alone does not serve: it is large where μ ≈ 0 should be smaller still.
+        Each vanishes only at the minimum, and each fails somewhere in floating point: the gradient
+        is large where μ ≈ 0 should be smaller still, the pull of the square loss at tiny τ is a
+        difference of nearly equal numbers.
         """
         outputs = self._outputs(mu) + gradient
         pull = self.loss.descent(outputs, self.targets) / (self.tau * len(mu))
-        return float(np.abs(pull - mu).max() / max(np.abs(pull).max(), np.abs(mu).max()))
+        mismatch = np.abs(pull - mu).max() / max(np.abs(pull).max(), np.abs(mu).max())
+        return float(min(mismatch, np.abs(gradient).max() / np.abs(self.targets).max()))
 
     def _outputs(self, mu: np.ndarray) -> np.ndarray:
         u = self.tau * len(mu) * mu

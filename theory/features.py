@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -23,6 +23,9 @@ Samples = Float[np.ndarray, " n"]
 Inputs = Float[np.ndarray, " d"]
 Matrix = Float[np.ndarray, "n d"]
 Kernel = Float[np.ndarray, "n n"]
+
+# What a sweep does with a range of columns and their block of the matrix.
+Visit = Callable[[slice, np.ndarray], np.ndarray]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -126,38 +129,33 @@ class Features:
             yield slice(start, start + block.shape[1])
             start += block.shape[1]
 
-    def sweep(self, visit: Callable[[slice, np.ndarray], np.ndarray]) -> np.ndarray:
+    def sweep(self, visit: Visit) -> np.ndarray:
         """Sum ``visit(columns, block)`` over the blocks, each given in float64, on all cores.
 
         The blocks are dealt to the threads in a fixed order, so the sum is reproducible for a
         given number of threads.
         """
-        jobs = list(zip(self._columns(), self.blocks, strict=True))
-        threads = min(thread_count(), len(jobs))
-
-        def work(first: int) -> np.ndarray:
-            buffer = np.empty((self.shape[0], self.width))
-            total: np.ndarray | None = None
-            for columns, block in jobs[first::threads]:
-                view = buffer[:, : block.shape[1]]
-                np.copyto(view, block)
-                part = visit(columns, view)
-                total = part if total is None else total + part
-            assert total is not None
-            return total
-
-        parts = parallel(work, range(threads))
+        threads = min(thread_count(), len(self.blocks))
+        parts = parallel(partial(self._share, visit, threads), range(threads))
         return np.sum(parts, axis=0) if threads > 1 else parts[0]
+
+    def _share(self, visit: Visit, threads: int, first: int) -> np.ndarray:
+        """Sum one thread's share of the blocks."""
+        buffer = np.empty((self.shape[0], self.width))
+        total: np.ndarray | None = None
+        jobs = list(zip(self._columns(), self.blocks, strict=True))
+        for columns, block in jobs[first::threads]:
+            view = buffer[:, : block.shape[1]]
+            np.copyto(view, block)
+            part = visit(columns, view)
+            total = part if total is None else total + part
+        assert total is not None
+        return total
 
     def correlate(self, nu: Samples) -> Inputs:
         """Return ``X.T @ nu`` of shape (d,)."""
         out = np.empty(self.shape[1])
-
-        def visit(columns: slice, block: np.ndarray) -> np.ndarray:
-            out[columns] = nu @ block
-            return np.zeros(1)
-
-        self.sweep(visit)
+        self.sweep(partial(_correlate, nu, out))
         return out
 
     def combine(self, w: np.ndarray) -> np.ndarray:
@@ -170,28 +168,12 @@ class Features:
 
     def value_and_outputs(self, nu: Samples, potential: Potential) -> tuple[float, Samples]:
         """Return ``sum phi(X.T @ nu)`` and its gradient ``X @ phi'(X.T @ nu)``, in one pass."""
-
-        def visit(columns: slice, block: np.ndarray) -> np.ndarray:
-            xi = nu @ block
-            outputs = block @ potential.weights(xi, columns)
-            return np.append(outputs, potential.value(xi, columns))
-
-        total = self.sweep(visit)
+        total = self.sweep(partial(_outputs_and_value, nu, potential))
         return float(total[-1]), total[:-1]
 
     def curvature(self, nu: Samples, potential: Potential) -> Kernel:
         """Return ``X diag(phi''(X.T @ nu)) X.T`` of shape (n, n), in one pass."""
-        n = self.shape[0]
-
-        def visit(columns: slice, block: np.ndarray) -> np.ndarray:
-            scale = np.sqrt(potential.curvature(nu @ block, columns))
-            active = scale > 0
-            if not active.any():
-                return np.zeros((n, n))
-            scaled = block * scale if active.all() else block[:, active] * scale[active]
-            return np.asarray(scaled @ scaled.T)
-
-        return self.sweep(visit)
+        return self.sweep(partial(_curvature, nu, potential))
 
     @cached_property
     def gram(self) -> Kernel:
@@ -205,3 +187,31 @@ class Features:
             float(np.sqrt((block.astype(np.float64) ** 2).sum(axis=0).max()))
             for block in self.blocks
         )
+
+
+# What a sweep does to one block. These are functions of the module, not closures, because they
+# are called hundreds of times a solve.
+
+
+def _correlate(nu: np.ndarray, out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
+    out[columns] = nu @ block
+    return np.zeros(1)
+
+
+def _outputs_and_value(
+    nu: np.ndarray, potential: Potential, columns: slice, block: np.ndarray
+) -> np.ndarray:
+    xi = nu @ block
+    outputs = block @ potential.weights(xi, columns)
+    return np.append(outputs, potential.value(xi, columns))
+
+
+def _curvature(
+    nu: np.ndarray, potential: Potential, columns: slice, block: np.ndarray
+) -> np.ndarray:
+    scale = np.sqrt(potential.curvature(nu @ block, columns))
+    active = scale > 0
+    if not active.any():
+        return np.zeros((len(block), len(block)))
+    scaled = block * scale if active.all() else block[:, active] * scale[active]
+    return np.asarray(scaled @ scaled.T)

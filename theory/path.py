@@ -104,7 +104,8 @@ def trace(
         guess = (
             _kernel_start(problem) if i == 0 else 4 / kappa * _extrapolate(multipliers, log_beta, i)
         )
-        floor = multipliers[i - 1] if i and problem.is_classification else -np.inf
+        # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
+        floor = multipliers[i - 1] if problem.is_classification else -np.inf
         potential = Hypentropy(omega, float(kappa))
         found = minimise(
             Dual(problem, data, potential),

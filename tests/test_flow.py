@@ -1,0 +1,160 @@
+"""The reduced flow: the full system, closed forms, tolerance, work, limits, refusals."""
+
+import numpy as np
+import pytest
+from scipy.special import lambertw
+
+from simulations.flow import DiagonalFlow, FlowStopped
+from simulations.generators import sparse, sparse_regression
+from tests.reference import full_flow
+from theory.l1 import L1Penalised
+from theory.losses import LOSSES
+from theory.mirror import DiagonalScale
+from theory.problems import StoredTestSet, Task, make_problem
+from theory.reduced_flow import ReducedFlow
+
+CLASSES = sparse(n=8, d=20, n_test=10)
+TARGETS = sparse_regression(n=8, d=20, n_test=10)
+
+
+def problem_for(loss):
+    return TARGETS if loss == "square" else CLASSES
+
+
+def errors(weights, reference):
+    """Relative error of w at every output time."""
+    return np.linalg.norm(weights - reference, axis=0) / np.linalg.norm(reference, axis=0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("alpha", "lam"), [(0.3, 0.1), (1.0, 1e-2), (10.0, 1e-2)])
+def test_the_reduction_equals_the_full_system(loss, alpha, lam):
+    problem = problem_for(loss)
+    times = np.concatenate([np.geomspace(1e-4, 0.1, 5), np.linspace(0.3, np.log(alpha) + 4, 12)])
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
+    found = flow.run(problem, times)
+    reference = full_flow.weights(
+        problem.inputs.to_array(), problem.targets, alpha, lam, loss, times
+    )
+    assert errors(found.weights, reference).max() <= 1e-6
+    norms = np.sqrt(np.hypot(reference, 2 * alpha**2 * np.exp(-2 * times)).sum(axis=0))
+    assert np.allclose(found.norms, norms, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("alpha", [1e-1, 1e2, 1e8, 1e100])
+@pytest.mark.parametrize("lam", [1e-1, 1e-12])
+def test_the_tolerance_is_kept_with_bounded_work(loss, alpha, lam):
+    problem = problem_for(loss)
+    times = max(np.log(alpha), 0) + np.linspace(0.5, 7, 30)
+    coarse, fine = (
+        DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=rtol).run(problem, times)
+        for rtol in (1e-5, 1e-7)
+    )
+    size = np.linalg.norm(fine.weights, axis=0)
+    if size.min() > 0:
+        assert errors(coarse.weights, fine.weights).max() <= 1e-5
+    # Steps grow like log α and log 1/λ; 40 a decade covers every case with room.
+    decades = abs(np.log10(alpha)) + abs(np.log10(lam))
+    assert coarse.work.rhs_evaluations <= 1200 + 40 * decades
+    assert coarse.work.jacobian_evaluations <= 150
+
+
+@pytest.mark.parametrize("alpha", [1e2, 1e8, 1e40, 1e100])
+def test_one_sample_and_one_input_follow_the_lambert_function(alpha):
+    """In the kernel phase q e^q = 4α(s)²/λ, up to the drift of q, a relative 1/(q (q+1))."""
+    one = np.ones((1, 1))
+    problem = make_problem("one", Task.CLASSIFICATION, one, np.ones(1), StoredTestSet(one, one[0]))
+    lam, s = 1e-3, np.log(alpha) / 2
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["exponential"], rtol=1e-8)
+    q = flow.run(problem, np.array([s])).outputs[0, 0]
+    log_argument = np.log(4 / lam) + 2 * (np.log(alpha) - s)
+    expected = (
+        lambertw(np.exp(log_argument)).real
+        if log_argument < 700
+        else log_argument - np.log(log_argument)
+    )
+    assert abs(q - expected) <= 1.5 / q
+
+
+def test_starting_the_clock_in_log_time_changes_nothing():
+    """The solver's time starts at s = 0 exactly and passes through every s, at any scale."""
+    for alpha in (1e-1, 1e4, 1e100):
+        flow = ReducedFlow(CLASSES, LOSSES["logistic"], DiagonalScale(alpha, CLASSES.scale), 1e-3)
+        rounding = np.finfo(float).eps * (1 + abs(np.log(flow.transient)))
+        assert flow.slow_time(0.0) <= rounding * flow.transient
+        s = np.concatenate([flow.transient * np.array([1e-3, 1.0, 1e3]), [1e-2, 1.0, 200.0]])
+        back = [flow.slow_time(tau) for tau in flow.time(s)]
+        assert np.allclose(back, s, rtol=1e-11, atol=1e-12 * flow.transient)
+        h = 1e-6
+        tau = float(flow.time(np.array([1.0]))[0])
+        pace = (flow.slow_time(tau + h) - flow.slow_time(tau - h)) / (2 * h)
+        assert np.isclose(flow.pace(1.0), pace, rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [1e2, 1e100])
+def test_the_transient_is_the_unregularised_fit(alpha):
+    """Within t ≪ 1/λ the square loss decays like the linear flow with matrix 8α²K/n."""
+    lam = 1e-3
+    gram = TARGETS.inputs.gram
+    values, vectors = np.linalg.eigh(gram)
+    rates = 16 * values / TARGETS.n  # in units of α² t
+    clock = np.array([0.1, 1.0, 3.0]) / rates[-1]
+    times = clock * lam / alpha**2
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-6)
+    found = flow.run(TARGETS, times).outputs
+    for q, u in zip(found, clock, strict=True):
+        expected = vectors @ (-np.expm1(-rates * u) * (vectors.T @ TARGETS.targets))
+        # Weight decay and nonlinearity are relatively λ/α² and (w/2α²)², below 1e-6 here.
+        assert np.abs(q - expected).max() <= 3e-6 * np.abs(TARGETS.targets).max()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_flow_ends_at_the_penalised_predictor(loss):
+    problem, lam = problem_for(loss), 1e-2
+    end = np.array([200.0, 400.0])
+    found = DiagonalFlow(alpha=1.0, lam=lam, loss=LOSSES[loss], rtol=1e-7).run(problem, end)
+    late = L1Penalised(LOSSES[loss], lam, gap=1e-10).predict(problem)
+    # The entropic penalty differs from the L1 norm by O(log κ / κ) at κ ~ 2s: first order in 1/κ.
+    distance = np.linalg.norm(found.weights - late.w[:, None], axis=0) / np.linalg.norm(late.w)
+    kappa = [DiagonalScale(1.0, problem.scale).kappa(s) for s in end]
+    assert (distance <= np.log(kappa) / kappa).all()
+    assert distance[1] <= 0.7 * distance[0] + 1e-6
+
+
+def test_progress_reaches_one_and_never_falls():
+    seen = []
+    flow = DiagonalFlow(alpha=1.0, lam=1e-2, loss=LOSSES["logistic"])
+    flow.run(CLASSES, np.linspace(0.1, 2, 7), progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_a_stopped_flow_keeps_what_it_reached_and_says_what_to_do(capfd):
+    flow = DiagonalFlow(alpha=1.0, lam=1e-6, loss=LOSSES["logistic"], max_steps=40)
+    with pytest.raises(FlowStopped, match=r"raise rtol .* or max_steps") as caught:
+        flow.run(CLASSES, np.array([1e-9, 15.0]))
+    assert len(caught.value.trajectory.lambda_t) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 0.0}, "alpha is 0, expected"),
+        ({"alpha": -1.0}, "alpha is -1, expected"),
+        ({"alpha": float("nan")}, "alpha is nan, expected"),
+        ({"lam": 0.0}, "lam is 0, expected"),
+        ({"rtol": 1.0}, "rtol is 1, expected"),
+        ({"alpha": 1e100, "lam": 1e-100}, "alpha²/lam is"),
+    ],
+)
+def test_scales_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DiagonalFlow(**({"alpha": 1.0, "lam": 1e-3, "loss": LOSSES["logistic"]} | settings))
+
+
+def test_losses_and_times_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="loss is square on a classification problem"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["square"]).run(CLASSES, np.array([1.0]))
+    with pytest.raises(ValueError, match="lambda_t must increase"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"]).run(CLASSES, np.array([2.0, 1]))
