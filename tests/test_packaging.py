@@ -1,0 +1,41 @@
+"""The tree: packages come from this checkout, names resolve, the README shows the real table."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import grokflow
+from grokflow.claims_table import between_marks, markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ["theory", "simulations", "proofs_check", "figures", "grokflow"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_come_from_this_checkout(package):
+    assert Path(importlib.import_module(package).__file__).parent == ROOT / package
+    assert (ROOT / package / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", grokflow.__all__)
+def test_public_names_resolve(name):
+    assert getattr(grokflow, name) is not None
+    assert name in dir(grokflow)
+
+
+def test_unknown_names_say_what_there_is():
+    with pytest.raises(AttributeError, match="it has DiagonalFlow"):
+        _ = grokflow.nothing
+
+
+def test_the_readme_shows_the_generated_claims_table():
+    assert between_marks((ROOT / "README.md").read_text(encoding="utf-8")) == markdown()
+
+
+def test_the_readme_example_runs(capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    assert len(code.strip().splitlines()) <= 12
+    exec(compile(code, "README.md", "exec"), {})
+    assert "grokking" in capsys.readouterr().out
