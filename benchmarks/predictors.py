@@ -11,9 +11,9 @@ from theory.l2 import MaxL2Margin
 from theory.losses import LOSSES
 
 
-def timed(function):
+def timed(function, *arguments):
     started = time.perf_counter()
-    result = function()
+    result = function(*arguments)
     return time.perf_counter() - started, result
 
 
@@ -39,11 +39,11 @@ def main():
         problem = sparse(n=n, d=d, n_test=1)
         predictors = (MaxL2Margin(), MaxL1Margin(), L1Penalised(LOSSES["logistic"], 1e-3))
         for predictor in predictors:
-            runs = [timed(lambda p=predictor: p.predict(problem)) for _ in range(3)]
+            runs = [timed(predictor.predict, problem) for _ in range(3)]
             seconds = float(np.median([run[0] for run in runs]))
             gap = runs[0][1].certificate.gap
             row = f"{predictor.name:>14} {n:5d} {d:7d} {seconds:8.3f} {gap:8.1e}"
             if against:
-                other, _ = timed(lambda p=predictor: peer(problem, p))
+                other, _ = timed(peer, problem, predictor)
                 row += f" {other:8.2f} {other / seconds:7.0f}"
             print(row, flush=True)

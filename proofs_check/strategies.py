@@ -35,6 +35,6 @@ def interpolable(draw: Draw, max_n: int = 12, max_d: int = 40) -> Problem:
     n = draw(st.integers(2, max_n))
     d = draw(st.integers(3 * n, max(3 * n, max_d)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    x: np.ndarray = rng.standard_normal((n, d))
-    y: np.ndarray = rng.standard_normal(n)
+    x = rng.standard_normal((n, d))
+    y = rng.standard_normal((n,))
     return make_problem("interpolable", Task.REGRESSION, x, y, StoredTestSet(x, y))

@@ -49,7 +49,8 @@ class DiagonalFlow:
     loss : Loss
         Exponential or logistic for classification, square for regression.
     rtol : float
-        Wanted relative accuracy of the weights at every output time.
+        Wanted relative accuracy of the weights, ``‖w - w_exact‖ / ‖w_exact‖``, at every output
+        time. The default is far below what any curve shows.
     max_steps : int
         Solver steps allowed between two output times.
     """
@@ -57,7 +58,7 @@ class DiagonalFlow:
     alpha: float
     lam: float
     loss: Loss
-    rtol: float = 1e-5
+    rtol: float = 1e-4
     max_steps: int = 20_000
 
     def __post_init__(self) -> None:
