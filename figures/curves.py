@@ -105,7 +105,7 @@ def draw(curves: Curves) -> Figure:
         _mark(axes, curves.predicted, PREDICTED, ":", "λt*, predicted before simulating")
         if curves.leading_order > 0:
             _mark(axes, curves.leading_order, "#444444", "-.", "log α, leading order")
-        axes.set_xlim(t[0], t[-1])
+        axes.set_xlim(max(t[0], 1e-4 * t[-1]), t[-1])
         axes.set_xlabel("slow time λt")
         axes.set_ylabel(curves.ylabel)
         axes.set_title(curves.title, fontsize=11, loc="left")

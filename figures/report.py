@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from figures import collapse, curves
@@ -88,6 +89,7 @@ def write_page(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["typeset"] = typeset
     figures = [
         {"title": item.title, "caption": item.caption, "svg": Markup(to_svg(item.figure))}
         for item in drawn
@@ -106,6 +108,13 @@ def write_page(
     for item in drawn:
         write_whole(folder / f"{item.name}.png", partial(save, item.figure))
     return page
+
+
+def typeset(text: str) -> Markup:
+    """Turn ``x^{y}``, ``x^y`` and ``x_y`` of the claims into superscripts and subscripts."""
+    safe = str(escape(text)).replace("^-", "^−")
+    raised = re.sub(r"\^(?:\{([^}]*)\}|([\w−+]))", r"<sup>\1\2</sup>", safe)
+    return Markup(re.sub(r"_(\w)", r"<sub>\1</sub>", raised))
 
 
 def number(value: float) -> str:

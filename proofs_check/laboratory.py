@@ -70,7 +70,7 @@ class Laboratory:
 
     def figure_1a(self) -> Experiment:
         """Grokking: n=256, d=100 000, 3-sparse labels (Lyu et al., Figure 1a)."""
-        return self._figure_1("figure 1a", lambda: sparse(seed=self.seed))
+        return self._figure_1("figure 1a", lambda: sparse(seed=self.seed), until=20)
 
     def figure_1b(self, sparsity: int = 0) -> Experiment:
         """Misgrokking: n=32, d=100 000, Gaussian classes 25 apart (Lyu et al., Figure 1b).
@@ -78,9 +78,11 @@ class Laboratory:
         With `sparsity` > 0 the direction between the classes has so many nonzero entries.
         """
         name = "figure 1b" if not sparsity else f"figure 1b, direction of {sparsity} input"
-        return self._figure_1(name, lambda: gaussian_margin(seed=self.seed, sparsity=sparsity))
+        return self._figure_1(
+            name, lambda: gaussian_margin(seed=self.seed, sparsity=sparsity), until=200
+        )
 
-    def _figure_1(self, name: str, make: Callable[[], Problem]) -> Experiment:
+    def _figure_1(self, name: str, make: Callable[[], Problem], until: float) -> Experiment:
         def run() -> Experiment:
             problem = make()
             alpha = FIGURE_1_NORM / np.sqrt(2 * problem.d)
@@ -92,10 +94,10 @@ class Laboratory:
                 loss=loss,
                 progress=lambda x: self.progress(f"{name}: prediction", x),
             )
-            # The paper's record starts with one step of size 0.01, λt = 1e-5, and ends at λt = 20.
-            times = np.concatenate(
-                [np.geomspace(1e-7, 0.1, 31), np.arange(0.2, 8, 0.1), np.arange(8, 20.1, 0.5)]
-            )
+            # The paper's record: one step of size 0.01 is λt = 1e-5, the last of 2e6 (1a) or
+            # 2e7 (1b) steps is λt = 20 or 200.
+            dense, sparse_times = np.arange(0.2, 8, 0.1), np.geomspace(8, until, 30)
+            times = np.concatenate([np.geomspace(1e-5, 0.1, 21), dense, sparse_times])
             flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=loss)
             trajectory = flow.run(
                 problem, times, progress=lambda x: self.progress(f"{name}: simulation", x)

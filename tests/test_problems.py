@@ -5,7 +5,8 @@ import pytest
 
 from simulations.data_files import load
 from simulations.generators import PRESETS, gaussian_margin, sparse, sparse_regression
-from theory.problems import Task
+from simulations.records import write_whole
+from theory.problems import StoredTestSet, Task, make_problem
 
 SMALL = {"n": 6, "d": 30, "n_test": 700}
 
@@ -64,6 +65,35 @@ def test_gaussian_classes_are_gamma_apart_and_regression_is_clean_on_test():
 def test_generators_refuse_bad_sizes(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array([0, 1, 1]), r"labels \[0\] found, expected -1 and \+1"),
+        (np.array([1, -1, 2]), r"labels \[2\] found"),
+        (np.array([1, -1]), r"y has shape \(2,\), expected \(3,\)"),
+    ],
+)
+def test_problems_refuse_labels_that_are_not_signs(y, message):
+    with pytest.raises(ValueError, match=message):
+        make_problem("p", Task.CLASSIFICATION, np.eye(3), y, StoredTestSet(np.eye(3), y))
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def fail(target):
+        target.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    write_whole(path, lambda target: target.write_text("new"))
+    assert path.read_text() == "new"
 
 
 def save(tmp_path, **arrays):
