@@ -197,6 +197,22 @@ def test_targets_that_no_weights_reach_are_refused():
         MinL2Norm().predict(regression(x, np.arange(10.0)))
 
 
+@given(separable(), st.sampled_from([1.0, 1e-2, 1e-6]))
+def test_a_nearby_start_changes_no_margin(problem, lam):
+    near = L1Penalised(LOSSES["logistic"], lam).predict(problem)
+    cold, warm = MaxL1Margin().predict(problem), MaxL1Margin().predict(problem, near=near)
+    assert warm.certificate.gap <= GAP
+    assert np.isclose(warm.margin, cold.margin, rtol=2 * GAP)
+
+
+@given(interpolable(), st.sampled_from([1.0, 1e-2, 1e-6]))
+def test_a_nearby_start_changes_no_norm(problem, lam):
+    near = L1Penalised(LOSSES["square"], lam).predict(problem)
+    cold, warm = MinL1Norm().predict(problem), MinL1Norm().predict(problem, near=near)
+    assert warm.certificate.gap <= GAP
+    assert np.isclose(np.abs(warm.w).sum(), np.abs(cold.w).sum(), rtol=2 * GAP)
+
+
 def test_the_paper_size_is_certified_in_a_few_hundred_passes(monkeypatch):
     """n=256, d=100 000: relative gap 1e-6 and bounded work for every classification predictor."""
     from simulations.generators import sparse

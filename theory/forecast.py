@@ -90,7 +90,7 @@ def forecast(
     progress(0.05)
     late = L1Penalised(loss, lam).predict(problem)
     progress(0.25)
-    limit = (MaxL1Margin() if classify else MinL1Norm()).predict(problem)
+    limit = (MaxL1Margin() if classify else MinL1Norm()).predict(problem, near=late)
     progress(0.5)
     largest = float(np.abs(early.w).max())
     path = trace(problem, scales(problem, largest), progress=lambda x: progress(0.5 + 0.4 * x))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,21 +60,28 @@ class SoftThreshold:
         return np.asarray(self.sigma * (self.weights(xi, columns) != 0))
 
 
+class Start(NamedTuple):
+    """Where proximal points begin: weights of shape (d,) and multipliers of shape (n,)."""
+
+    w: np.ndarray
+    mu: np.ndarray
+
+
 def _proximal_points(
     problem: Problem,
     data: Conjugate,
-    start: np.ndarray,
+    start: Start,
     certify: Callable[[np.ndarray, np.ndarray], Certificate],
     *,
     gap: float,
     interrupt: Callable[[], None],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Iterate proximal steps on w and μ until the certified relative gap is met."""
-    sigma = float(problem.targets @ start) / 20
+    sigma = float(problem.targets @ start.mu) / 20
     mean_square = np.trace(problem.inputs.gram) / problem.n / problem.d
-    potential = SoftThreshold(np.zeros(problem.d), sigma)
-    dual = Dual(problem, data, potential, 1e-2 * sigma * mean_square, start)
-    mu = start
+    potential = SoftThreshold(start.w, sigma)
+    dual = Dual(problem, data, potential, 1e-2 * sigma * mean_square, start.mu)
+    mu = start.mu
     for outer in range(_OUTER_STEPS):
         # The certificate judges the answer: a subproblem solved roughly costs only another step.
         tolerance = max(1e-2 * 0.1**outer, 1e-10)
@@ -88,7 +96,8 @@ def _proximal_points(
         )
         mu = found.x
         w = dual.potential.weights(problem.inputs.correlate(mu))
-        if certify(w, mu).gap <= gap:
+        certificate = certify(w, mu)
+        if max(certificate.gap, certificate.infeasibility) <= gap:
             return w, mu
         # A subproblem that did not converge was too stiff: a shorter step is always solvable.
         sigma *= 3 if found.residual <= max(tolerance, 1e-7) else 0.1
@@ -114,16 +123,34 @@ class MaxL1Margin:
     name: str = "max-L1-margin"
 
     def predict(
-        self, problem: Problem, *, interrupt: Callable[[], None] = lambda: None
+        self,
+        problem: Problem,
+        *,
+        near: Prediction | None = None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> Prediction:
         """Solve the linear program.
+
+        Parameters
+        ----------
+        problem : Problem
+            Separable classification data.
+        near : Prediction, optional
+            A nearby predictor to start from, such as `L1Penalised`; it saves most of the work.
+        interrupt : callable
+            Called once a step; may raise to stop.
 
         Raises
         ------
         NotSeparable
             With a Farkas certificate, when no w has a positive margin.
         """
-        start = _scaled_dual(problem, MaxL2Margin().predict(problem).multipliers)
+        least = 0.0 if near is None else float(problem.inputs.combine(near.w).min())
+        if near is not None and least > 0:
+            start = Start(near.w / least, _scaled_dual(problem, near.multipliers))
+        else:
+            mu = MaxL2Margin().predict(problem).multipliers
+            start = Start(np.zeros(problem.d), _scaled_dual(problem, mu))
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.max_l1_margin(problem, w, mu)
@@ -149,10 +176,21 @@ class MinL1Norm:
     name: str = "min-L1-norm"
 
     def predict(
-        self, problem: Problem, *, interrupt: Callable[[], None] = lambda: None
+        self,
+        problem: Problem,
+        *,
+        near: Prediction | None = None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> Prediction:
-        """Solve the linear program; ValueError when no w interpolates."""
-        start = _scaled_dual(problem, MinL2Norm().predict(problem).multipliers)
+        """Solve the linear program; ValueError when no w interpolates.
+
+        `near` is a nearby predictor to start from, such as `L1Penalised`.
+        """
+        l2 = MinL2Norm().predict(problem)
+        if near is not None and near.w.any():
+            start = Start(near.w, _scaled_dual(problem, near.multipliers))
+        else:
+            start = Start(np.zeros(problem.d), _scaled_dual(problem, l2.multipliers))
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.min_l1_norm(problem, w, mu)
@@ -194,7 +232,8 @@ class L1Penalised:
         tau = self.lam / 2
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
         reach = float(np.abs(problem.inputs.correlate(pull)).max())
-        start = pull / max(reach, tau) if reach > 0 else pull
+        mu_start = pull / max(reach, tau) if reach > 0 else pull
+        start = Start(np.zeros(problem.d), mu_start)
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.l1_penalised(problem, w, tau * mu, self.loss, self.lam)
