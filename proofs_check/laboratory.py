@@ -70,7 +70,7 @@ class Laboratory:
 
     def figure_1a(self) -> Experiment:
         """Grokking: n=256, d=100 000, 3-sparse labels (Lyu et al., Figure 1a)."""
-        return self._figure_1("figure 1a", lambda: sparse(seed=self.seed), until=20)
+        return self._figure_1("figure 1a", lambda: sparse(seed=self.seed), until=20.0)
 
     def figure_1b(self, sparsity: int = 0) -> Experiment:
         """Misgrokking: n=32, d=100 000, Gaussian classes 25 apart (Lyu et al., Figure 1b).
@@ -79,7 +79,7 @@ class Laboratory:
         """
         name = "figure 1b" if not sparsity else f"figure 1b, direction of {sparsity} input"
         return self._figure_1(
-            name, lambda: gaussian_margin(seed=self.seed, sparsity=sparsity), until=200
+            name, lambda: gaussian_margin(seed=self.seed, sparsity=sparsity), until=200.0
         )
 
     def _figure_1(self, name: str, make: Callable[[], Problem], until: float) -> Experiment:

@@ -121,6 +121,10 @@ def test_non_separable_data(capsys, tmp_path):
     assert "square loss" in err
     assert run(capsys, "simulate", path, "--points", "10", "--json", out)[0] == 0
     assert read(out)["transition"] == {"lambda_t": None, "width": None}
+    tall = ["sparse-regression", "--set", "n=30", "d=20", "noise=1", "n_test=100"]
+    assert run(capsys, "predict", *tall)[0] == 2
+    assert run(capsys, "simulate", *tall, "--points", "5", "--json", out)[0] == 0
+    assert read(out)["transition"]["lambda_t"] is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from theory.l1 import MaxL1Margin, MinL1Norm
 from theory.l2 import MaxL2Margin, MinL2Norm
 from theory.losses import LOSSES
 from theory.path import scales, trace
+from theory.problems import StoredTestSet, Task, make_problem
 
 CLASSES = sparse(n=16, d=60, n_test=2000)
 TARGETS = sparse_regression(n=16, d=60, n_test=2000)
@@ -52,6 +53,27 @@ def test_every_point_of_the_path_is_fitted_and_multipliers_never_fall():
         else:
             miss = np.abs(q - problem.targets[:, None]).max()
             assert miss <= 1e-6 * np.abs(problem.targets).max()
+
+
+def test_more_samples_than_inputs_have_a_path_too():
+    x = np.random.default_rng(7).standard_normal((150, 5))
+    y = np.sign(x[:, 0])
+    problem = make_problem("tall", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    early, late = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
+    path = trace(problem, scales(problem, float(np.abs(early.w).max())))
+    q = problem.inputs.combine(path.weights)
+    assert q.min() >= 1 - 2e-4
+    norms = np.abs(path.weights).sum(axis=0)
+    assert np.isclose(norms[-1], np.abs(late.w).sum(), rtol=np.log(5) / 25)
+
+
+def test_scaling_inputs_and_targets_moves_the_path_along():
+    x, y = TARGETS.inputs.to_array(), TARGETS.targets
+    log_beta = np.linspace(2, -8, 21)
+    base = trace(TARGETS, log_beta, tolerance=1e-9).weights
+    scaled = make_problem("s", Task.REGRESSION, x * 1e-3, y * 1e3, StoredTestSet(x, y))
+    moved = trace(scaled, log_beta + np.log(1e6), tolerance=1e-9).weights
+    assert np.allclose(moved, 1e6 * base, rtol=1e-6, atol=1e-6 * 1e6)
 
 
 def test_square_loss_follows_the_path_to_first_order_in_lambda():

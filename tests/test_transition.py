@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.metrics import Kind, kind_of
+from theory.metrics import Kind, Scores, kind_of
 from theory.transition import crossing, leading_order, window
 
 TIMES = np.linspace(0, 10, 101)
@@ -51,4 +51,10 @@ def test_windows_surround_the_leading_order():
     ],
 )
 def test_kinds(early, late, kind):
-    assert kind_of(early, late, 0.005, 0.005) is kind
+    error, spread = np.array([early, late]), np.full(2, 0.005)
+    assert kind_of(Scores(1 - error, error, None, 10_000, spread, 0.5)) is kind
+
+
+def test_errors_at_rounding_are_no_transition():
+    error = np.array([1e-28, 1e-20])
+    assert kind_of(Scores(None, error, None, 100, 0 * error, 1.0)) is Kind.NEITHER

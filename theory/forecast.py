@@ -82,7 +82,7 @@ def forecast(
     ------
     NotSeparable
         With a Farkas certificate, when no linear classifier fits.
-    ValueError
+    NoPredictor
         When no weights interpolate regression targets.
     """
     classify = problem.is_classification
@@ -97,7 +97,7 @@ def forecast(
     stacked = np.column_stack([early.w, late.w, limit.w, path.weights])
     everything = score(problem, stacked)
     scores, along = everything.split(3)
-    kind = kind_of(scores.error[0], scores.error[1], scores.spread[0], scores.spread[1])
+    kind = kind_of(scores)
     times = path.lambda_t(alpha, lam, loss)
     when = Transition(np.nan, np.nan)
     if kind is not Kind.NEITHER:

@@ -14,7 +14,7 @@ from scipy.linalg import eigh, lstsq
 from scipy.optimize import nnls
 
 from theory import certificates
-from theory.predictors import NotSeparable, Prediction, normalised_margin
+from theory.predictors import NoPredictor, NotSeparable, Prediction, normalised_margin
 from theory.problems import Problem
 
 
@@ -67,7 +67,7 @@ class MinL2Norm:
 
         Raises
         ------
-        ValueError
+        NoPredictor
             When no w interpolates the targets.
         """
         gram = problem.inputs.gram
@@ -76,7 +76,7 @@ class MinL2Norm:
         w = problem.inputs.correlate(mu)
         certificate = certificates.min_l2_norm(problem, w, mu)
         if certificate.infeasibility > 1e-6:
-            raise ValueError(
+            raise NoPredictor(
                 f"no w interpolates the targets (residual {certificate.infeasibility:.1e}), "
                 "expected linearly independent rows: use fewer samples or more inputs"
             )

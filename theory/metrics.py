@@ -35,6 +35,8 @@ class Scores:
         Number of test points.
     spread : ndarray
         Standard error of ``error`` over the draw of the test set.
+    baseline : float
+        Error of the zero predictor: one half, or the mean square of the labels.
     """
 
     accuracy: np.ndarray | None
@@ -42,6 +44,7 @@ class Scores:
     loss: np.ndarray | None
     size: int
     spread: np.ndarray
+    baseline: float
 
     def split(self, count: int) -> tuple[Scores, Scores]:
         """Return the scores of the first `count` predictors and of the others."""
@@ -52,6 +55,7 @@ class Scores:
                 None if self.loss is None else self.loss[part],
                 self.size,
                 self.spread[part],
+                self.baseline,
             )
             for part in (slice(count), slice(count, None))
         )
@@ -64,24 +68,26 @@ def score(problem: Problem, w: np.ndarray, loss: Loss | None = None) -> Scores:
     m = len(labels)
     if problem.is_classification:
         margins = values * labels[:, None]
-        error = np.mean(margins <= 0, axis=0)
+        # An output of zero decides nothing: it is right half of the time.
+        error = np.mean(margins < 0, axis=0) + np.mean(margins == 0, axis=0) / 2
         spread = np.sqrt(error * (1 - error) / m)
         mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
-        return Scores(1 - error, error, mean, m, spread)
+        return Scores(1 - error, error, mean, m, spread, 0.5)
+    baseline = float(np.mean(labels**2))
     squares = (values - labels[:, None]) ** 2
     error = squares.mean(axis=0)
     spread = squares.std(axis=0) / np.sqrt(m)
-    return Scores(None, error, error if isinstance(loss, Square) else None, m, spread)
+    return Scores(None, error, error if isinstance(loss, Square) else None, m, spread, baseline)
 
 
-def kind_of(early: float, late: float, early_spread: float, late_spread: float) -> Kind:
-    """Compare the early and the late test error.
+def kind_of(scores: Scores) -> Kind:
+    """Compare the test errors of the early and the late predictor, the first two of `scores`.
 
-    The difference counts when it exceeds three standard errors of the test set and one
-    test point in a thousand (of the larger error, for regression); below that nobody could
-    see the transition in a plot.
+    The difference counts when it exceeds three standard errors of the test set and a thousandth
+    of the zero predictor's error; below that nobody could see the transition in a plot.
     """
-    visible = max(3 * float(np.hypot(early_spread, late_spread)), 1e-3 * max(early, late, 1e-300))
+    early, late = scores.error[:2]
+    visible = max(3 * float(np.hypot(*scores.spread[:2])), 1e-3 * scores.baseline)
     if abs(early - late) <= visible:
         return Kind.NEITHER
     return Kind.GROKKING if late < early else Kind.MISGROKKING

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.dual import Dual, Linear
+from theory.l2 import MaxL2Margin, MinL2Norm
 from theory.losses import Loss, Square
 from theory.mirror import Hypentropy
 from theory.newton import minimise
@@ -107,8 +108,11 @@ def trace(
         # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
         floor = multipliers[i - 1] if problem.is_classification else -np.inf
         potential = Hypentropy(omega, float(kappa))
+        # With more samples than inputs the multipliers are not unique: a proximal term that costs
+        # at most a hundredth of the tolerance picks those nearest to the guess.
+        ridge = 1e-2 * tolerance / float(np.abs(guess).max())
         found = minimise(
-            Dual(problem, data, potential),
+            Dual(problem, data, potential, ridge, guess),
             guess,
             tolerance=tolerance,
             lower=floor * 4 / kappa,
@@ -131,9 +135,9 @@ def _extrapolate(multipliers: np.ndarray, log_beta: np.ndarray, i: int) -> np.nd
 
 
 def _kernel_start(problem: Problem) -> np.ndarray:
-    """Return the state of the unconstrained linear problem ``ω K p = targets``."""
-    gram = problem.inputs.gram
-    return np.asarray(np.linalg.lstsq(gram, problem.targets, rcond=1e-12)[0]) / problem.scale
+    """Return the state of the kernel predictor, ``w = ω Xᵀp = Xᵀμ``."""
+    predictor = MaxL2Margin() if problem.is_classification else MinL2Norm()
+    return predictor.predict(problem).multipliers / problem.scale
 
 
 def scales(problem: Problem, largest_weight: float, step: float = 0.25) -> np.ndarray:

@@ -35,7 +35,11 @@ class Prediction:
     certificate: Certificate
 
 
-class NotSeparable(ValueError):
+class NoPredictor(ValueError):
+    """The predictor does not exist for these data; the flow does."""
+
+
+class NotSeparable(NoPredictor):
     """No linear classifier fits the training labels; ``certificate`` proves it."""
 
     def __init__(self, certificate: Farkas) -> None:

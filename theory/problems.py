@@ -106,8 +106,10 @@ class Problem:
 
     @cached_property
     def scale(self) -> float:
-        """A typical size of one weight of the min-L2 solution, ``1 / sqrt(mean_i |x_i|²)``."""
-        return float(1 / np.sqrt(np.trace(self.inputs.gram) / self.n))
+        """A typical size of one weight: root mean square of the targets over that of ``|x_i|``."""
+        inputs = np.sqrt(np.trace(self.inputs.gram) / self.n)
+        targets = np.sqrt(np.mean(self.targets**2)) or 1.0
+        return float(targets / inputs)
 
     @property
     def is_classification(self) -> bool:

@@ -16,7 +16,7 @@ from simulations.records import check_suffix, curves, to_dataset, write, write_j
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast
 from theory.metrics import Scores
-from theory.predictors import NotSeparable
+from theory.predictors import NoPredictor
 from theory.transition import Transition
 
 _SUFFIXES = {
@@ -55,7 +55,7 @@ def _forecast_if_any(request: Request) -> Forecast | None:
     """Predict, or say why there is nothing to predict; the flow exists all the same."""
     try:
         return forecast_of(request)
-    except NotSeparable as error:
+    except NoPredictor as error:
         print(f"grokflow: note: {error}; simulating without predictors", file=sys.stderr)
         return None
 
