@@ -163,7 +163,7 @@ class _Stepper:
         self.jacobians = 0
         self.options = {
             "rtol": tolerance,
-            "atol": 0.01 * tolerance / flow.problem.inputs.largest_column,
+            "atol": 0.03 * tolerance / flow.problem.inputs.largest_column,
             "max_num_steps": max_steps,
             "linsolver": "dense",
         }

@@ -58,20 +58,20 @@ class Trajectory:
         """Compute weights and outputs of all states in one pass over the data."""
         m = len(lambda_t)
         inputs = flow.problem.inputs
-        weights = np.empty((inputs.shape[1], m))
+        rows = np.empty((m, inputs.shape[1]))  # one time a row, so that writes are contiguous
         maps = [flow.scale.potential(s) for s in lambda_t]
 
         def visit(columns: slice, block: np.ndarray) -> np.ndarray:
             xi = states @ block
             for i, potential in enumerate(maps):
-                weights[columns, i] = potential.weights(xi[i])
-            return block @ weights[columns]
+                rows[i, columns] = potential.weights(xi[i])
+            return block @ rows[:, columns].T
 
         outputs = inputs.sweep(visit).T if m else np.empty((0, inputs.shape[0]))
         norms = np.array(
-            [flow.scale.norm_of_parameters(s, w) for s, w in zip(lambda_t, weights.T, strict=True)]
+            [flow.scale.norm_of_parameters(s, w) for s, w in zip(lambda_t, rows, strict=True)]
         )
-        return cls(flow, lambda_t, states, outputs, weights, norms, work)
+        return cls(flow, lambda_t, states, outputs, rows.T, norms, work)
 
     @property
     def train_loss(self) -> np.ndarray:
