@@ -122,7 +122,7 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
         "--lam", type=_number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
     )
     command.add_argument(
-        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (only 2 yet)"
+        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
     )
     command.add_argument(
         "--loss",

@@ -51,6 +51,22 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path, problem):
     assert math.isclose(record["norm"], 1e4 * math.sqrt(80))
     assert record["kind"] in {"grokking", "misgrokking", "neither"}
     assert record["problem"]["n"] == 12
+    name = "test_error" if problem == "sparse-regression" else "test_accuracy"
+    assert set(record["path"]) == {"lambda_t", name}
+    assert len(record["path"]["lambda_t"]) == len(record["path"][name]) > 20
+    assert (np.diff(record["path"]["lambda_t"]) > 0).all()
+
+
+def test_predict_covers_deeper_nets(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    code, out, _ = run(capsys, "predict", "sparse", *SMALL, "--depth", "4", "--json", path)
+    assert code == 0
+    record = read(path)
+    assert record["model"] == "diagonal net, depth 4"
+    for role in ("late", "late_limit"):
+        assert record[role]["stationarity"] <= 1e-6
+        assert record[role]["certificate"]["lower"] <= record[role]["certificate"]["upper"]
+    assert "KKT point" in out
 
 
 def test_simulate_writes_the_documented_keys_files_and_picture(capsys, tmp_path):
@@ -138,7 +154,8 @@ def test_non_separable_data(capsys, tmp_path):
         (["predict", "sparse", "--alpha", "0"], "0 found, expected a finite number above 0"),
         (["predict", "sparse", "--alpha", "1e200"], "alpha is 1e+200, expected"),
         (["predict", "sparse", "--lam", "-1"], "-1 found, expected a finite number above 0"),
-        (["predict", "sparse", "--depth", "3"], "depth is 3, expected 2"),
+        (["predict", "sparse", "--depth", "1"], "depth is 1, expected at least 2"),
+        (["simulate", "sparse", "--depth", "3"], "depth is 3, expected 2 to simulate"),
         (["predict", "sparse", *SMALL, "--loss", "square"], "loss is square on a classification"),
         (["predict", "sparse", "--loss", "hinge"], "invalid choice: 'hinge'"),
         (["predict", "sparse", "--json", "out.txt"], "suffix '.txt', expected one of .json"),

@@ -43,11 +43,22 @@ class Conjugate(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Conjugate of a constraint: ``-tᵀμ``, for margins at least t (lower 0) or outputs equal t."""
+    """Conjugate of a constraint: ``-tᵀμ``, for margins at least t (lower 0) or outputs equal t.
+
+    Parameters
+    ----------
+    targets : ndarray, shape (n,)
+        t.
+    lower : float
+        Lower bound on μ.
+    reach : float
+        By how much μ must change to change the outputs by about one; it makes a distance from
+        the bound comparable with a violated constraint.
+    """
 
     targets: np.ndarray
-
     lower: float
+    reach: float = 1.0
 
     def value(self, mu: np.ndarray) -> float:
         """Return ``-tᵀμ``."""
@@ -67,7 +78,8 @@ class Linear:
 
     def residual(self, mu: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
         """Return the violation of the constraints, relative to the largest target."""
-        return natural_residual(mu, gradient, lower) / float(np.abs(self.targets).max())
+        distance = natural_residual(mu / self.reach, gradient, lower / self.reach)
+        return distance / float(np.abs(self.targets).max())
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,6 +123,17 @@ class Features:
         """Return X as one float64 array of shape (n, d)."""
         return np.concatenate(self.blocks, axis=1).astype(np.float64)
 
+    def select(self, columns: np.ndarray, scale: np.ndarray | float = 1.0) -> Features:
+        """Return the given columns, in increasing order, each multiplied by its scale."""
+        inside = np.split(
+            columns, np.searchsorted(columns, np.arange(1, len(self.blocks)) * self.width)
+        )
+        parts = [
+            block[:, own - i * self.width]
+            for i, (block, own) in enumerate(zip(self.blocks, inside, strict=True))
+        ]
+        return Features.from_array(np.concatenate(parts, axis=1) * scale)
+
     def _columns(self) -> Iterator[slice]:
         start = 0
         for block in self.blocks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,19 @@ from theory.metrics import Kind, Scores, kind_of, score
 from theory.path import Path, scales, trace
 from theory.predictors import Prediction
 from theory.problems import Problem
+from theory.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from theory.transition import Transition, crossing, leading_order
+
+# Points of the refined path for each of the first one.
+_FINER = 16
+
+
+class Curve(NamedTuple):
+    """A quasi-static path, the test results along it, and when the flow passes each point."""
+
+    path: Path
+    scores: Scores
+    lambda_t: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +39,11 @@ class Forecast:
     early : Prediction
         Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9).
     late : Prediction
-        The L1-penalised minimiser at this λ, where the flow ends.
+        Where the flow ends at this λ: the L1-penalised minimiser for L = 2, the KKT point of the
+        ``‖w‖_{2/L}``-penalised problem next to the end of the path for L ≥ 3.
     limit : Prediction
-        Its limit for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm.
+        Its limit for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a KKT point
+        of (R1) or (R2) for L ≥ 3.
     scores : Scores
         Test results of ``early``, ``late`` and ``limit``, in this order.
     transition : Transition
@@ -37,12 +52,8 @@ class Forecast:
         ``λt* = log α``.
     kind : Kind
         Grokking, misgrokking, or neither.
-    path : Path
-        The quasi-static path.
-    path_scores : Scores
-        Test results along it.
-    path_times : ndarray
-        λt along it.
+    curve : Curve
+        The quasi-static path with its test results and times: the predicted curve.
     """
 
     early: Prediction
@@ -52,9 +63,7 @@ class Forecast:
     transition: Transition
     leading_order: float
     kind: Kind
-    path: Path
-    path_scores: Scores
-    path_times: np.ndarray
+    curve: Curve
 
 
 def forecast(
@@ -63,9 +72,10 @@ def forecast(
     alpha: float,
     lam: float,
     loss: Loss,
+    depth: int = 2,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Forecast:
-    """Predict where the depth-2 diagonal net goes and when.
+    """Predict where the diagonal net ``u^L - v^L`` goes and when.
 
     Parameters
     ----------
@@ -75,6 +85,8 @@ def forecast(
         Initial scale and weight decay.
     loss : Loss
         Loss of the flow.
+    depth : int
+        L ≥ 2.
     progress : callable
         Called with the fraction done.
 
@@ -85,24 +97,56 @@ def forecast(
     NoPredictor
         When no weights interpolate regression targets.
     """
-    classify = problem.is_classification
-    early = (MaxL2Margin() if classify else MinL2Norm()).predict(problem)
+    early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
     progress(0.05)
-    late = L1Penalised(loss, lam).predict(problem)
-    progress(0.25)
-    limit = (MaxL1Margin() if classify else MinL1Norm()).predict(problem, near=late)
-    progress(0.5)
     largest = float(np.abs(early.w).max())
-    path = trace(problem, scales(problem, largest), progress=lambda x: progress(0.5 + 0.4 * x))
-    stacked = np.column_stack([early.w, late.w, limit.w, path.weights])
-    everything = score(problem, stacked)
-    scores, along = everything.split(3)
-    kind = kind_of(scores)
-    times = path.lambda_t(alpha, lam, loss)
-    when = Transition(np.nan, np.nan)
-    if kind is not Kind.NEITHER:
-        when = crossing(times, along.error, scores.error[0], scores.error[1])
-    progress(1.0)
-    return Forecast(
-        early, late, limit, scores, when, leading_order(alpha), kind, path, along, times
+    path = trace(
+        problem,
+        scales(problem, largest, depth=depth),
+        depth=depth,
+        progress=lambda x: progress(0.05 + 0.45 * x),
     )
+    late, limit = _late(problem, loss, lam, path)
+    progress(0.9)
+    scores = score(problem, np.column_stack([early.w, late.w, limit.w]))
+    kind = kind_of(scores)
+
+    def curve(path: Path) -> Curve:
+        return Curve(path, score(problem, path.weights), path.lambda_t(alpha, lam, loss))
+
+    along, when = curve(path), Transition(np.nan, np.nan)
+    if kind is not Kind.NEITHER:
+        ends = scores.error[0], scores.error[1]
+        when = crossing(along.lambda_t, along.scores.error, *ends)
+        if np.isfinite(when.lambda_t) and not problem.is_classification:
+            # Here the path is within O(λ) of the flow, and its spacing the larger error.
+            along = curve(_refined(problem, along, when))
+            when = crossing(along.lambda_t, along.scores.error, *ends)
+    progress(1.0)
+    return Forecast(early, late, limit, scores, when, leading_order(alpha), kind, along)
+
+
+def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
+    """Return the path with `_FINER` times as many points in the transition."""
+    path, reach = curve.path, when.width + 0.5
+    around = [when.lambda_t - reach, when.lambda_t + reach]
+    first, last = np.clip(np.searchsorted(curve.lambda_t, around), 1, len(path.log_beta) - 1)
+    steps = _FINER * int(last - first) + 1
+    scales = np.linspace(path.log_beta[first], path.log_beta[last], steps)
+    before = path.part(slice(None, int(first) + 1))
+    fine = trace(problem, scales[1:], after=before, tolerance=1e-6)
+    return before.then(fine).then(path.part(slice(int(last) + 1, None)))
+
+
+def _late(problem: Problem, loss: Loss, lam: float, path: Path) -> tuple[Prediction, Prediction]:
+    """Return the late predictor at λ and its limit for λ → 0."""
+    classify = problem.is_classification
+    if path.depth == 2:
+        late = L1Penalised(loss, lam).predict(problem)
+        limit = (MaxL1Margin() if classify else MinL1Norm()).predict(problem, near=late)
+        return late, limit
+    end = path.weights[:, -1]
+    limit = (MaxQuasiMargin if classify else MinQuasiNorm)(path.depth).predict(problem, near=end)
+    level = float(path.margin_level(loss, lam)[-1])
+    late = QuasiPenalised(loss, lam, path.depth).predict(problem, near=level * limit.w)
+    return late, limit

@@ -40,6 +40,11 @@ class Hypentropy:
     omega: float
     kappa: float
 
+    @property
+    def unit(self) -> float:
+        """``κ/4``: the invariant coordinates are ``ν = κp/4``."""
+        return self.kappa / 4
+
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return ``ω sinh(κξ) / sinh κ``."""
         k = self.kappa

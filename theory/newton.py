@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+# Steps without visible progress after which rounding is taken to be the limit.
+_PATIENCE = 20
+
 
 class ValueGradient(NamedTuple):
     """Value of a function and its gradient."""
@@ -172,13 +175,17 @@ def minimise(
     at = _Point.of(function, x, lower)
     fresh = hessian is None
     current = function.hessian(at.x) if hessian is None else hessian
+    idle = 0
     for step in range(max_steps + 1):
         if at.residual <= tolerance:
             return Minimum(at.x, at.residual, step, current)
         interrupt()
         trial = _search(function, at, current, fresh)
         progress = trial is not None and trial.residual <= 0.25 * at.residual
-        if fresh and (trial is None or (trial.is_level_with(at) and not progress)):
+        # Level steps may still sort out which unknowns are on their bound, but not for long.
+        level = trial is not None and trial.is_level_with(at)
+        idle = idle + 1 if level and fresh and not progress else 0
+        if fresh and (trial is None or idle >= _PATIENCE):
             break
         at = trial or at
         if fresh := not progress:
@@ -212,8 +219,12 @@ def _backtrack(
         x = np.clip(at.x + length * direction, low, high)
         new = _Point.of(function, x, at.lower)
         if np.isfinite(new.value):
-            enough = new.value <= at.value + 1e-4 * float(at.gradient @ (x - at.x))
-            # Near the minimum the value is level to rounding: a smaller gradient decides there.
-            if enough or (new.is_level_with(at) and new.residual < at.residual):
+            slope = float(at.gradient @ (x - at.x))
+            if new.is_level_with(at):
+                # The value is lost in rounding here; the slope along the step tells as much.
+                enough = abs(float(new.gradient @ (x - at.x))) < 0.9 * abs(slope)
+            else:
+                enough = new.value <= at.value + 1e-4 * slope
+            if enough:
                 return new
     return None

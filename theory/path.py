@@ -1,13 +1,20 @@
 """The quasi-static path: what the flow sits at for every effective scale, as λ → 0.
 
-For λ → 0 the depth-2 diagonal net stays fitted while its effective scale ``β = α² e^{-2λt}``
-falls, and its weights trace a path that depends on the data alone, from the max-L2-margin or
-min-L2-norm predictor (β → ∞) to the L1 one (β → 0).
+For λ → 0 the diagonal net ``u^L - v^L`` stays fitted while its effective scale
+``β = (α e^{-λt})^L`` falls, and its weights trace a path that depends on the data and L alone,
+from the max-L2-margin or min-L2-norm predictor (β → ∞) to a KKT point of the ``‖w‖_{2/L}``
+problem of Theorem 3.5 or 3.10 (β → 0).
 
-* Square loss: the weights minimise the hypentropy at scale β over all interpolants.
+* Square loss: the weights minimise the potential of `theory.mirror` or `theory.deep_mirror` at
+  scale β over all interpolants. As β → 0 the potential of every depth tends to a multiple of
+  ``‖w‖₁`` (corrections 1/log(1/β) for L = 2, ``β^{(L-2)/L}`` for L ≥ 3): the path ends at the
+  min-L1 interpolant whatever L is. Being sparse, it is a KKT point for L_{2/L} too.
 * Exponential tails: margins sit at a slowly varying level m. Divided by it, the weights solve a
   complementarity flow, ``Z w ≥ 1``, multipliers non-decreasing and growing only at margin 1; one
-  implicit Euler ("catching-up") step is a bounded convex minimisation (Moreau 1977).
+  implicit Euler ("catching-up") step is a bounded convex minimisation (Moreau 1977). For L = 2
+  old multipliers are forgotten, for they grow with log(1/β), and the path ends at the
+  max-L1-margin. For L ≥ 3 they stay bounded: samples that left the margin keep theirs, and the
+  end is a KKT point that depends on the whole path and can have a smaller L1-margin.
 
 With the level m, which the growth rate of the multipliers fixes, the path also says *when*: the
 transition is predicted for finite α and λ before anything is simulated.
@@ -20,12 +27,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theory.deep_mirror import mirror_map
 from theory.dual import Dual, Linear
 from theory.l2 import MaxL2Margin, MinL2Norm
 from theory.losses import Loss, Square
-from theory.mirror import Hypentropy
 from theory.newton import minimise
 from theory.problems import Problem
+
+# Margins below this level are those of a net that has not fitted the data yet.
+_LEAST_LEVEL = 1e-3
+# For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
+_LEVEL_SWEEPS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,43 +49,75 @@ class Path:
     log_beta : ndarray, shape (m,)
         Logarithms of the scales β, decreasing.
     multipliers : ndarray, shape (m, n)
-        ``a = κp/4``, so that ``w = 2β sinh(4 Xᵀa)``.
+        The invariant coordinates: a in ``w = 2β sinh(4 Xᵀa)`` for L = 2, ξ in
+        ``w = β ((1 - Xᵀξ)^{-p} - (1 + Xᵀξ)^{-p})`` for L ≥ 3.
     weights : ndarray, shape (d, m)
         The weights; for classification divided by the margin level.
+    depth : int
+        L.
     """
 
     log_beta: np.ndarray
     multipliers: np.ndarray
     weights: np.ndarray
+    depth: int = 2
 
     def margin_level(self, loss: Loss, lam: float) -> np.ndarray:
         """Return the margin level m at every scale, shape (m,); ones for the square loss.
 
-        The pull on sample i is ``r_i = nλ da_i/ds``; inverted through the loss's tail,
-        ``q_i = -log r_i``, and averaged with the weights ``da_i``, it gives the level at which
-        the margins sit.
+        The multipliers grow by ``da_i/ds = c r_i/(nλ)``, with c = 1 for L = 2 and
+        ``L (L-2) α(s)^{L-2}`` for L ≥ 3. Inverted through the loss's tail, ``q_i = -log r_i``, and
+        averaged with the weights ``da_i``, this gives the level at which the margins sit.
         """
+        level = np.ones_like(self.log_beta)
         if isinstance(loss, Square):
-            return np.ones_like(self.log_beta)
-        slow = -self.log_beta / 2
-        growth = np.maximum(np.gradient(self.multipliers, slow, axis=0), 0.0)
-        pull = np.clip(self.multipliers.shape[1] * lam * growth, 1e-300, 0.5)
-        margins = -np.log(pull)
-        if loss.name == "logistic":
-            margins = margins + np.log1p(-pull)
-        return np.asarray((growth * margins).sum(axis=1) / growth.sum(axis=1))
+            return level
+        growth = np.maximum(np.gradient(self.multipliers, -self.log_beta / self.depth, axis=0), 0.0)
+        share = growth / growth.sum(axis=1, keepdims=True)
+        n = self.multipliers.shape[1]
+        for _ in range(_LEVEL_SWEEPS if self.depth > 2 else 1):
+            pull = np.clip(n * lam * growth / self._speed(level)[:, None], 1e-300, 0.5)
+            margins = -np.log(pull)
+            if loss.name == "logistic":
+                margins = margins + np.log1p(-pull)
+            level = np.maximum((share * margins).sum(axis=1), _LEAST_LEVEL)
+        return level
+
+    def _speed(self, level: np.ndarray) -> np.ndarray:
+        """Return c of `margin_level`; weights at margin m have scale ``α(s)^L = mβ``."""
+        L = self.depth
+        if L == 2:
+            return np.ones_like(level)
+        return np.asarray(L * (L - 2) * np.exp((np.log(level) + self.log_beta) * (L - 2) / L))
 
     def lambda_t(self, alpha: float, lam: float, loss: Loss) -> np.ndarray:
-        """Return when the flow passes every scale: ``λt = log α - ½ log(m β)``, shape (m,)."""
-        level = np.maximum(self.margin_level(loss, lam), 1e-3)
-        return np.asarray(np.log(alpha) - (np.log(level) + self.log_beta) / 2)
+        """Return when the flow passes every scale: ``λt = log α - (1/L) log(m β)``, shape (m,)."""
+        level = self.margin_level(loss, lam)
+        return np.asarray(np.log(alpha) - (np.log(level) + self.log_beta) / self.depth)
+
+    def part(self, points: slice) -> Path:
+        """Return some of the points."""
+        return Path(
+            self.log_beta[points], self.multipliers[points], self.weights[:, points], self.depth
+        )
+
+    def then(self, other: Path) -> Path:
+        """Return this path continued by another one at smaller scales."""
+        return Path(
+            np.concatenate([self.log_beta, other.log_beta]),
+            np.concatenate([self.multipliers, other.multipliers]),
+            np.concatenate([self.weights, other.weights], axis=1),
+            self.depth,
+        )
 
 
 def trace(
     problem: Problem,
     log_beta: np.ndarray,
     *,
+    depth: int = 2,
     tolerance: float = 1e-4,
+    after: Path | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Path:
     """Follow the quasi-static path over decreasing scales.
@@ -84,8 +128,12 @@ def trace(
         Separable classification data, or regression data that can be interpolated.
     log_beta : ndarray, shape (m,)
         Decreasing logarithms of the scales β.
+    depth : int
+        L ≥ 2 of the diagonal net.
     tolerance : float
         Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
+    after : Path, optional
+        What is known at larger scales; its last point is where the search begins.
     progress : callable
         Called with the fraction of scales done.
 
@@ -95,19 +143,22 @@ def trace(
         When a step does not converge, which for infeasible data is its only possible end.
     """
     omega = problem.scale
-    data = Linear(problem.targets, -np.inf)
-    kappas = np.arcsinh(omega / 2 * np.exp(-np.asarray(log_beta)))
-    multipliers = np.zeros((len(log_beta), problem.n))
+    path = after or Path(np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0)), depth)
+    first = len(path.log_beta)
+    everywhere = np.concatenate([path.log_beta, log_beta])
+    multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
     weights = np.empty((problem.d, len(log_beta)))
     hessian = None
-    for i, kappa in enumerate(kappas):
-        # In the rich regime a grows linearly in slow time; p = 4a/κ is the unknown.
-        guess = (
-            _kernel_start(problem) if i == 0 else 4 / kappa * _extrapolate(multipliers, log_beta, i)
-        )
+    for i, scale in enumerate(log_beta, start=first):
+        potential = mirror_map(path.depth, omega, float(scale))
+        reach = omega / float(potential.curvature(np.ones(1))[0])
+        data = Linear(problem.targets, -np.inf, reach)
+        if i:
+            guess = _guess(problem, multipliers[:i], everywhere, path.depth) / potential.unit
+        else:
+            guess = _kernel_start(problem)
         # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
-        floor = multipliers[i - 1] if problem.is_classification else -np.inf
-        potential = Hypentropy(omega, float(kappa))
+        floor = multipliers[i - 1] / potential.unit if problem.is_classification else -np.inf
         # With more samples than inputs the multipliers are not unique: a proximal term that costs
         # at most a hundredth of the tolerance picks those nearest to the guess.
         ridge = 1e-2 * tolerance / float(np.abs(guess).max())
@@ -115,23 +166,38 @@ def trace(
             Dual(problem, data, potential, ridge, guess),
             guess,
             tolerance=tolerance,
-            lower=floor * 4 / kappa,
+            lower=floor,
             hessian=hessian,
         )
         hessian = found.hessian
-        multipliers[i] = kappa * found.x / 4
-        weights[:, i] = potential.weights(problem.inputs.correlate(found.x))
-        progress((i + 1) / len(log_beta))
-    return Path(np.asarray(log_beta), multipliers, weights)
+        multipliers[i] = potential.unit * found.x
+        weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
+        progress((i - first + 1) / len(log_beta))
+    return Path(np.asarray(log_beta), multipliers[first:], weights, path.depth)
 
 
-def _extrapolate(multipliers: np.ndarray, log_beta: np.ndarray, i: int) -> np.ndarray:
-    """Guess the multipliers at scale i: like 1/β in the kernel regime, then linear in log β."""
-    last = multipliers[i - 1]
+def _guess(problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int) -> np.ndarray:
+    """Extrapolate the multipliers, linearly in the variable in which the rich regime is linear.
+
+    That is log β for L = 2 and ``β^{(L-2)/L}`` for L ≥ 3. The second point continues the kernel
+    regime, where multipliers grow like 1/β. For L ≥ 3 the guess must stay inside ``|x| < 1``,
+    where the last point is at every scale.
+    """
+    i = len(known)
+    last = known[-1]
     if i == 1:
-        return np.asarray(last * np.exp(log_beta[0] - log_beta[1]))
-    ratio = (log_beta[i] - log_beta[i - 1]) / (log_beta[i - 1] - log_beta[i - 2])
-    return np.asarray(last + ratio * (last - multipliers[i - 2]))
+        step = last * np.expm1(log_beta[0] - log_beta[1])
+    else:
+        c = (depth - 2) / depth
+        clock = (
+            np.exp(c * (log_beta[i - 2 : i + 1] - log_beta[i])) if c else log_beta[i - 2 : i + 1]
+        )
+        step = (clock[2] - clock[1]) / (clock[1] - clock[0]) * (last - known[-2])
+    if depth == 2:
+        return np.asarray(last + step)
+    now, move = (np.abs(problem.inputs.correlate(part)) for part in (last, step))
+    room = np.divide(1 - now, move, out=np.full_like(now, np.inf), where=move > 0)
+    return np.asarray(last + min(1.0, 0.5 * float(room.min())) * step)
 
 
 def _kernel_start(problem: Problem) -> np.ndarray:
@@ -140,12 +206,15 @@ def _kernel_start(problem: Problem) -> np.ndarray:
     return predictor.predict(problem).multipliers / problem.scale
 
 
-def scales(problem: Problem, largest_weight: float, step: float = 0.25) -> np.ndarray:
+def scales(
+    problem: Problem, largest_weight: float, step: float = 0.25, depth: int = 2
+) -> np.ndarray:
     """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
 
-    At the first scale the largest weight is a tenth of β; at the last κ exceeds 25, where all but
-    the weights of the L1 solution are below e^{-25} of it.
+    At the first scale the largest weight is a tenth of β. At the last, κ exceeds 25 for L = 2 and
+    ``1 - x_ω ~ (β/ω)^{(L-2)/L}`` is 1e-6 for L ≥ 3, so that all but the weights of the late
+    predictor have vanished.
     """
     start = np.log(10 * largest_weight)
-    stop = np.log(problem.scale) - 25
-    return np.arange(start, stop, -2 * step)
+    below = 25.0 if depth == 2 else np.log(1e6) * depth / (depth - 2)
+    return np.arange(start, np.log(problem.scale) - below, -depth * step)

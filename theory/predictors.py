@@ -26,6 +26,9 @@ class Prediction:
         ``min_i y_i <w, x_i> / ‖w‖`` in the predictor's own norm; None for regression.
     certificate : Certificate
         Bounds on the optimum, recomputed from the data.
+    stationarity : float or None
+        Relative KKT residual where the problem is not convex, so that the answer is a KKT point
+        and the bounds need not meet; None where the certificate says it all.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Prediction:
     multipliers: np.ndarray
     margin: float | None
     certificate: Certificate
+    stationarity: float | None = None
 
 
 class NoPredictor(ValueError):

@@ -10,7 +10,7 @@ import numpy as np
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
 from simulations.records import check_suffix, write_json
-from theory.forecast import Forecast, forecast
+from theory.forecast import Curve, Forecast, forecast
 from theory.predictors import Prediction
 
 
@@ -35,6 +35,7 @@ def forecast_of(request: Request) -> Forecast:
             alpha=request.alpha,
             lam=request.lam,
             loss=request.loss,
+            depth=request.depth,
             progress=lambda fraction: show("predicting", fraction),
         )
 
@@ -51,12 +52,26 @@ def record(prediction: Forecast) -> dict[str, Any]:
         "predicted": when.lambda_t,
         "width": when.width,
     }
-    return predictors | {"transition": transition, "kind": prediction.kind.value}
+    return predictors | {
+        "transition": transition,
+        "kind": prediction.kind.value,
+        "path": _path(prediction.curve),
+    }
+
+
+def _path(curve: Curve) -> dict[str, Any]:
+    """Return the predicted test curve."""
+    name, values = "test_error", curve.scores.error
+    if curve.scores.accuracy is not None:
+        name, values = "test_accuracy", curve.scores.accuracy
+    return {"lambda_t": curve.lambda_t, name: values}
 
 
 def _predictor(prediction: Forecast, i: int, item: Prediction) -> dict[str, Any]:
     scores, certificate = prediction.scores, item.certificate
-    return {
+    # Only a KKT point has a residual to report; a convex predictor has its gap.
+    kkt = {} if item.stationarity is None else {"stationarity": item.stationarity}
+    return kkt | {
         "name": item.name,
         "test_accuracy": None if scores.accuracy is None else float(scores.accuracy[i]),
         "test_error": float(scores.error[i]),
@@ -81,8 +96,10 @@ def _lines(prediction: Forecast) -> list[str]:
             quality = f"test accuracy {100 * row['test_accuracy']:.2f} %"
         if row["margin"] is not None:
             quality += f", margin {row['margin']:.4g}"
-        gap = row["certificate"]["gap"]
-        lines.append(f"{role.replace('_', ' '):>11}: {row['name']}, {quality}, gap {gap:.1e}")
+        proof = f"gap {row['certificate']['gap']:.1e}"
+        if "stationarity" in row:
+            proof = f"KKT point, residual {row['stationarity']:.1e}"
+        lines.append(f"{role.replace('_', ' '):>11}: {row['name']}, {quality}, {proof}")
     lines.append(f"       kind: {content['kind']}")
     when = content["transition"]
     if np.isfinite(when["predicted"]):

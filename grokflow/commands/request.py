@@ -31,6 +31,7 @@ class Request:
     loss: Loss
     alpha: float
     lam: float
+    depth: int
 
     @property
     def norm(self) -> float:
@@ -47,7 +48,7 @@ class Request:
         return {
             "problem": {"name": self.problem.name, **self.problem.settings},
             "notes": list(self.problem.notes),
-            "model": "diagonal net, depth 2",
+            "model": f"diagonal net, depth {self.depth}",
             "alpha": self.alpha,
             "norm": self.norm,
             "lam": self.lam,
@@ -59,15 +60,15 @@ class Request:
         problem = self.problem
         lines = [
             f"{problem.name} (n = {problem.n}, d = {problem.d}), {self.loss.name} loss, diagonal "
-            f"net of depth 2, α = {self.alpha:.4g}, ‖θ(0)‖ = {self.norm:.4g}, λ = {self.lam:g}"
+            f"net of depth {self.depth}, α = {self.alpha:.4g}, ‖θ(0)‖ = {self.norm:.4g}, "
+            f"λ = {self.lam:g}"
         ]
         return "\n".join(lines + [f"       note: {note}" for note in problem.notes])
 
 
 def read(arguments: argparse.Namespace) -> Request:
     """Build the problem and check the model, cheapest checks first."""
-    if arguments.depth != 2:
-        raise ValueError(f"depth is {arguments.depth}, expected 2: deeper nets are not there yet")
+    _check_depth(arguments)
     any_loss = LOSSES[arguments.loss or "logistic"]
     DiagonalFlow(alpha=arguments.alpha or 1.0, lam=arguments.lam, loss=any_loss)
     problem = _problem(arguments.problem, _settings(arguments.set), arguments.loss)
@@ -75,7 +76,19 @@ def read(arguments: argparse.Namespace) -> Request:
     check_loss(problem, loss)
     alpha = arguments.alpha or (arguments.norm or DEFAULT_NORM) / np.sqrt(2 * problem.d)
     flow = DiagonalFlow(alpha=float(alpha), lam=arguments.lam, loss=loss)
-    return Request(problem, loss, flow.alpha, flow.lam)
+    return Request(problem, loss, flow.alpha, flow.lam, arguments.depth)
+
+
+def _check_depth(arguments: argparse.Namespace) -> None:
+    """Refuse depths without a theory, and those that cannot be simulated yet."""
+    if arguments.depth < 2:
+        raise ValueError(
+            f"depth is {arguments.depth}, expected at least 2: a linear model has one phase only"
+        )
+    if arguments.command == "simulate" and arguments.depth != 2:
+        raise ValueError(
+            f"depth is {arguments.depth}, expected 2 to simulate: deeper nets have only `predict`"
+        )
 
 
 def _problem(name: str, settings: Mapping[str, float], loss: str | None) -> Problem:

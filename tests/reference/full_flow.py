@@ -11,16 +11,16 @@ PULL = {
 }
 
 
-def weights(z, targets, alpha, lam, loss, lambda_t, rtol=1e-11):
-    """Return w = u² - v² at every slow time, shape (d, m), from 2d unknowns."""
+def weights(z, targets, alpha, lam, loss, lambda_t, rtol=1e-11, depth=2):
+    """Return w = u^L - v^L at every slow time, shape (d, m), from 2d unknowns."""
     n, d = z.shape
 
     def right_hand_side(s, theta):
         u, v = theta[:d], theta[d:]
-        q = z @ (u**2 - v**2)
+        q = z @ (u**depth - v**depth)
         gradient = -z.T @ PULL[loss](q, targets) / n
-        du = -2 * gradient * u / lam - u
-        dv = +2 * gradient * v / lam - v
+        du = -depth * gradient * u ** (depth - 1) / lam - u
+        dv = +depth * gradient * v ** (depth - 1) / lam - v
         return np.concatenate([du, dv])
 
     start = np.full(2 * d, float(alpha))
@@ -34,4 +34,4 @@ def weights(z, targets, alpha, lam, loss, lambda_t, rtol=1e-11):
         atol=1e-13,
     )
     assert solution.success, solution.message
-    return solution.y[:d] ** 2 - solution.y[d:] ** 2
+    return solution.y[:d] ** depth - solution.y[d:] ** depth

@@ -1,0 +1,117 @@
+"""The mirror map of diagonal nets of depth L ≥ 3, in the coordinates of `theory.mirror`.
+
+The net ``f(x) = <u^L - v^L, x>`` started at ``u = v = α`` keeps ``u^{2-L} + v^{2-L}`` at
+``2 α(s)^{2-L}``, ``α(s) = α e^{-s}``, and its weights are [1]_
+
+    w = β ((1-x)^{-p} - (1+x)^{-p}),    x = X.T ξ,  |x| < 1,  p = L/(L-2),  β = α(s)^L.
+
+With ``x = x_ω z``, x_ω the point where w = ω, both z and its coefficients are of order one:
+``x_ω → 0`` is the kernel regime (``w = ω z``), ``x_ω → 1`` the rich one.
+
+References
+----------
+.. [1] Woodworth et al., Kernel and rich regimes in overparametrized models, COLT 2020, Theorem 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import brentq
+
+from theory.mirror import Hypentropy
+
+# The largest |x| below 1: trial points beyond it have an infinite potential.
+_EDGE = 1 - 2.0**-53
+
+
+@dataclass(frozen=True)
+class DeepHypentropy:
+    """The potential whose gradient maps z to weights: a barrier at ``|z| = 1 / x_ω``.
+
+    Parameters
+    ----------
+    omega : float
+        The weight reached at z = 1.
+    depth : int
+        L ≥ 3.
+    log_beta : float
+        Logarithm of ``β = α(s)^L``.
+    """
+
+    omega: float
+    depth: int
+    log_beta: float
+
+    @cached_property
+    def power(self) -> float:
+        """``p = L/(L-2)``."""
+        return self.depth / (self.depth - 2)
+
+    @cached_property
+    def angle(self) -> float:
+        """``artanh x_ω``, the root of ``log((1-x)^{-p} - (1+x)^{-p}) = log(ω/β)``."""
+        p, wanted = self.power, float(np.log(self.omega)) - self.log_beta
+        if wanted < -30:  # (1-x)^{-p} - (1+x)^{-p} = 2px to double precision
+            return float(np.exp(wanted)) / (2 * p)
+
+        def excess(t: float) -> float:
+            return float(p * np.log(np.cosh(t)) + np.log(2 * np.sinh(p * t)) - wanted)
+
+        # Between the tangent at 0 and the exponential growth e^{2pt}/4^p at infinity.
+        low = float(np.exp(min(wanted, 0.0) - 2)) / (4 * p)
+        high = max(wanted, 0.0) / (2 * p) + 2.0
+        return float(brentq(excess, low, high, xtol=1e-300, rtol=1e-15))
+
+    @cached_property
+    def unit(self) -> float:
+        """``x_ω``: the invariant coordinates are ``ξ = x_ω p``."""
+        return float(np.tanh(self.angle))
+
+    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return w, saturated beyond the barrier."""
+        p = self.power
+        narrowing, angle = self._shape(xi)
+        return np.asarray(np.exp(-p / 2 * narrowing) * np.sinh(p * angle) * self._scale)
+
+    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
+        """Return the potential, infinite beyond the barrier."""
+        if float(np.abs(xi).max()) * self.unit > _EDGE:
+            return float("inf")
+        c = self.power - 1
+        narrowing, angle = self._shape(xi)
+        # E cosh(ct) - 1 without cancellation, E = (1-x²)^{-c/2}
+        rise = np.expm1(-c / 2 * narrowing)
+        rise += 2 * (1 + rise) * np.sinh(c * angle / 2) ** 2
+        return float(rise.sum()) * self._scale / (c * self.unit)
+
+    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return dw/dz."""
+        p = self.power
+        narrowing, angle = self._shape(xi)
+        growth = np.exp(-(p + 1) / 2 * narrowing) * np.cosh((p + 1) * angle)
+        return np.asarray(growth * (self._scale * p * self.unit))
+
+    @cached_property
+    def _scale(self) -> float:
+        t, p = self.angle, self.power
+        return float(self.omega / (np.cosh(t) ** p * np.sinh(p * t)))
+
+    def _shape(self, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``log(1-x²)`` and ``artanh x``."""
+        x = np.clip(self.unit * xi, -_EDGE, _EDGE)
+        return np.log1p(-x * x), np.arctanh(x)
+
+
+MirrorMap = Hypentropy | DeepHypentropy
+
+
+def mirror_map(depth: int, omega: float, log_beta: float) -> MirrorMap:
+    """Return the mirror map of the diagonal net of the given depth at ``β = α(s)^L``."""
+    if depth < 2:
+        raise ValueError(f"depth is {depth}, expected at least 2: a linear model has one phase")
+    if depth == 2:
+        return Hypentropy(omega, float(np.arcsinh(omega / 2 * np.exp(-log_beta))))
+    return DeepHypentropy(omega, depth, log_beta)
