@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from simulations.flow import DiagonalFlow
-from simulations.generators import gaussian_margin, sparse
+from simulations.generators import gaussian_margin, sparse, sparse_regression
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast, forecast
 from theory.losses import LOSSES
@@ -144,6 +144,50 @@ class Laboratory:
         return self._once(
             ("limit problem",), lambda: sparse(n=64, d=1000, seed=self.seed, n_test=1000)
         )
+
+    def path_classes(self) -> Problem:
+        """Draw the classes on which the path is tested: n=16, d=60, 3-sparse."""
+        return self._once(("path classes",), lambda: sparse(n=16, d=60, seed=self.seed))
+
+    def grokking_classes(self) -> Problem:
+        """Draw classes whose transition is large: n=32, d=200, 3-sparse, 10 000 test points."""
+        return self._once(("grokking classes",), lambda: sparse(n=32, d=200, seed=self.seed))
+
+    def path_targets(self) -> Problem:
+        """Draw the targets on which the path is tested: n=64, d=400, 3-sparse."""
+        return self._once(("path targets",), lambda: sparse_regression(seed=self.seed))
+
+    slow_alpha: ClassVar[float] = 1e8
+    slow_lams: ClassVar[tuple[float, ...]] = tuple(np.geomspace(1e-2, 1e-6, 9).tolist())
+
+    @property
+    def slow_times(self) -> np.ndarray:
+        """Times around the transition from `slow_alpha`."""
+        return np.asarray(np.log(self.slow_alpha) + np.linspace(-1.0, 5.0, 241))
+
+    def slow_flow(self, lam: float) -> Trajectory:
+        """Run the flow with square loss on `path_targets` through the transition."""
+
+        def run() -> Trajectory:
+            flow = DiagonalFlow(alpha=self.slow_alpha, lam=lam, loss=LOSSES["square"], rtol=1e-9)
+            return flow.run(self.path_targets(), self.slow_times)
+
+        return self._once(("slow flow", lam), run)
+
+    @property
+    def tailed_lams(self) -> np.ndarray:
+        """Weight decays at which log(1/λ) is large."""
+        return np.geomspace(1e-8, 1e-100, 17 if self.thorough else 9)
+
+    def tailed_flow(self, loss: str, lam: float) -> Trajectory:
+        """Run the flow with an exponential-tailed loss on `grokking_classes`."""
+
+        def run() -> Trajectory:
+            flow = DiagonalFlow(alpha=self.slow_alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
+            shift = np.log(self.slow_alpha) - np.log(np.log(1 / lam)) / 2
+            return flow.run(self.grokking_classes(), shift + np.linspace(-2.0, 7.0, 721))
+
+        return self._once(("tailed flow", loss, lam), run)
 
     @property
     def limit_alphas(self) -> np.ndarray:

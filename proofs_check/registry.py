@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from proofs_check import cor_3_6, cor_3_7, figure_1, shift_law, thm_3_4
+from proofs_check import (
+    cor_3_6,
+    cor_3_7,
+    cor_3_7_global,
+    figure_1,
+    path_flow,
+    path_limits,
+    shift_law,
+    thm_3_4,
+    transition_law,
+)
 from proofs_check.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
@@ -12,9 +22,15 @@ CLAIMS: dict[str, Claim] = {
         thm_3_4.PRINTED,
         cor_3_6.CLAIM,
         cor_3_7.CLAIM,
+        cor_3_7_global.CLAIM,
         figure_1.GROKKING,
         figure_1.MISGROKKING,
         shift_law.CLAIM,
+        path_limits.EARLY,
+        path_limits.LATE,
+        path_flow.CLAIM,
+        transition_law.SQUARE,
+        transition_law.TAILED,
     )
 }
 
