@@ -35,7 +35,7 @@ def data(laboratory: Laboratory) -> Collapse:
     """Run (or recall) the trajectories on Figure 1a's data."""
     accuracy = {}
     for alpha in laboratory.collapse_alphas:
-        scores = laboratory.collapse_scores(alpha)
+        scores = laboratory.scores_of(laboratory.collapse(alpha))
         assert scores.accuracy is not None
         accuracy[alpha] = scores.accuracy
     experiment = laboratory.figure_1a()

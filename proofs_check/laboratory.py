@@ -134,11 +134,6 @@ class Laboratory:
         """The common values of λt - log α."""
         return np.linspace(0.5, 7.0, 40)
 
-    def collapse_scores(self, alpha: float) -> Scores:
-        """Test results along `collapse`."""
-        key = ("collapse scores", alpha)
-        return self._once(key, lambda: self.collapse(alpha).test_scores())
-
     def limit_problem(self) -> Problem:
         """Draw the separable data on which limits in α are measured: n=64, d=1000, 3-sparse."""
         return self._once(
@@ -174,6 +169,10 @@ class Laboratory:
 
         return self._once(("slow flow", lam), run)
 
+    def scores_of(self, trajectory: Trajectory) -> Scores:
+        """Return the test results along a trajectory of this laboratory, which keeps it alive."""
+        return self._once(("scores", id(trajectory)), trajectory.test_scores)
+
     @property
     def tailed_lams(self) -> np.ndarray:
         """Weight decays at which log(1/λ) is large."""
@@ -185,7 +184,7 @@ class Laboratory:
         def run() -> Trajectory:
             flow = DiagonalFlow(alpha=self.slow_alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
             shift = np.log(self.slow_alpha) - np.log(np.log(1 / lam)) / 2
-            return flow.run(self.grokking_classes(), shift + np.linspace(-2.0, 7.0, 721))
+            return flow.run(self.grokking_classes(), shift + np.linspace(-1.0, 5.0, 361))
 
         return self._once(("tailed flow", loss, lam), run)
 

@@ -40,7 +40,9 @@ def square(laboratory: Laboratory, constant: bool = True) -> Evidence:
     lams = np.array(laboratory.slow_lams)
     terms = np.column_stack([lams, lams**2])
     shift = np.log(laboratory.slow_alpha)
-    return _compare(_along(problem), runs, terms, np.full(len(lams), shift), constant=constant)
+    return _compare(
+        laboratory, _along(problem), runs, terms, np.full(len(lams), shift), constant=constant
+    )
 
 
 def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) -> Evidence:
@@ -53,7 +55,7 @@ def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) ->
         levels = np.array([along.level(LOSSES[name], float(lam)) for lam in lams])
         terms = np.column_stack([1 / levels, 1 / levels**2])
         shift = np.log(laboratory.slow_alpha) - np.log(levels) / 2 * level
-        found.append(_compare(along, runs, terms, shift, constant=constant))
+        found.append(_compare(laboratory, along, runs, terms, shift, constant=constant))
     return max(found, key=lambda evidence: evidence.discrepancy / evidence.allowed)
 
 
@@ -81,12 +83,18 @@ def _along(problem: Problem) -> _Along:
 
 
 def _compare(
-    along: _Along, runs: list[Trajectory], terms: np.ndarray, shift: np.ndarray, *, constant: bool
+    laboratory: Laboratory,
+    along: _Along,
+    runs: list[Trajectory],
+    terms: np.ndarray,
+    shift: np.ndarray,
+    *,
+    constant: bool,
 ) -> Evidence:
     """Extrapolate ``λt* - shift`` and compare it with the crossing of the path."""
     times, roughness = [], along.roughness
     for run in runs:
-        time, rough = _crossing(run.lambda_t, run.test_scores(), along.ends)
+        time, rough = _crossing(run.lambda_t, laboratory.scores_of(run), along.ends)
         times.append(time)
         roughness = max(roughness, rough)
     limit = extrapolate(np.array(times) - shift, terms)

@@ -255,3 +255,59 @@ def test_scaling_moves_the_path_along():
     scaled = make_problem("s", Task.REGRESSION, x * 1e-3, y * 1e3, StoredTestSet(x, y))
     moved = trace(scaled, log_beta + np.log(1e6), depth=4, tolerance=1e-9).weights
     assert np.allclose(moved, 1e6 * base, rtol=1e-6, atol=1.0)
+
+
+def generic(seed, classes):
+    """Gaussian data, on which KKT points are isolated and ties have probability zero."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((6, 12)), rng.standard_normal(6)
+    return x, np.sign(y) if classes else y
+
+
+def of_arrays(x, y, classes):
+    task = Task.CLASSIFICATION if classes else Task.REGRESSION
+    return make_problem("generic", task, x, y, StoredTestSet(x, y))
+
+
+def kkt_point(x, y, classes, depth):
+    problem = of_arrays(x, y, classes)
+    start = (MaxL2Margin() if classes else MinL2Norm()).predict(problem).w
+    return (MaxQuasiMargin if classes else MinQuasiNorm)(depth).predict(problem, near=start)
+
+
+# What each law does to the data, and what it must do to the weights.
+LAWS = {
+    "scaled inputs": lambda x, y: (3.7 * x, y, lambda w: w / 3.7),
+    "permuted samples": lambda x, y: (x[::-1], y[::-1], lambda w: w),
+    "permuted inputs": lambda x, y: (x[:, ::-1], y, lambda w: w[::-1]),
+    "a duplicated sample": lambda x, y: (
+        np.vstack([x, x[:1]]),
+        np.append(y, y[0]),
+        lambda w: w,
+    ),
+    "flipped inputs": lambda x, y: (-x, y, lambda w: -w),
+    "flipped targets": lambda x, y: (x, -y, lambda w: -w),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10**6), classes=st.booleans(), depth=st.sampled_from(DEPTHS))
+def test_kkt_points_obey(law, seed, classes, depth):
+    x, y = generic(seed, classes)
+    changed_x, changed_y, change = LAWS[law](x, y)
+    point = kkt_point(x, y, classes, depth)
+    changed = kkt_point(changed_x, changed_y, classes, depth)
+    # Both are polished to rounding; ties between vertices have probability zero.
+    assert np.allclose(changed.w, change(point.w), rtol=1e-7, atol=1e-9 * np.abs(changed.w).max())
+    assert np.isclose(changed.certificate.upper, quasi_norm(change(point.w), depth), rtol=1e-7)
+
+
+def test_the_constant_of_the_transition_law_depends_on_the_data_alone():
+    loss = LOSSES["square"]
+    constants = [
+        forecast(TARGETS, alpha=alpha, lam=lam, loss=loss, depth=3).constant
+        for alpha, lam in ((1e2, 1e-3), (1e10, 1e-6))
+    ]
+    # The crossing depends on λ through the error of the late predictor, which is O(λ).
+    assert abs(constants[0] - constants[1]) <= 1e-2

@@ -65,6 +65,12 @@ class Forecast:
     kind: Kind
     curve: Curve
 
+    @property
+    def constant(self) -> float:
+        """C(data) of the law ``λt* = log α - (1/L) log m + C``; NaN without a transition."""
+        path, times = self.curve.path, self.curve.lambda_t
+        return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
+
 
 def forecast(
     problem: Problem,

@@ -51,6 +51,7 @@ def record(prediction: Forecast) -> dict[str, Any]:
         "leading_order": prediction.leading_order,
         "predicted": when.lambda_t,
         "width": when.width,
+        "constant": prediction.constant,
     }
     return predictors | {
         "transition": transition,
