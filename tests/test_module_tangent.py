@@ -252,7 +252,8 @@ def test_the_module_itself_tends_to_its_kernel_predictor(machine, name):
     h = tangent.combine(x, found.coefficients)
     assert np.isclose(h @ h / 2, found.certificate.upper, rtol=1e-8)
     new = np.random.default_rng(8).standard_normal((5, *x.shape[1:]))
-    alphas = np.geomspace(20, 80, 4)
+    # Kinks are crossed below α = 20; above 50 rounding, of order ε α^L, shows.
+    alphas = np.geomspace(20, 50, 4)
     errors = []
     for alpha in alphas:
         theta = alpha * tangent.flat.theta + alpha ** (1 - tangent.degree) * h
