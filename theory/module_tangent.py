@@ -93,6 +93,33 @@ def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**28) -> 
     return ModuleTangent(flat, degree)
 
 
+@dataclass(frozen=True, eq=False)
+class ModuleOutputs:
+    """A module's outputs at fixed inputs, as functions of its parameters.
+
+    The numpy side of a module for `theory.slow_manifold`; the whole Jacobian of mC rows is kept.
+
+    Parameters
+    ----------
+    flat : FlatModule
+        The module as a function of its parameters.
+    x : ndarray, shape (m, ...)
+        Inputs.
+    """
+
+    flat: FlatModule
+    x: np.ndarray
+
+    def outputs(self, theta: np.ndarray) -> np.ndarray:
+        """Return the outputs, shape (mC,), input by input."""
+        return self.flat.evaluate(theta, self.x).ravel()
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Return their gradients, shape (mC, P)."""
+        rows = self.flat.rows(self.x)
+        return np.vstack([self.flat.jacobian(theta, self.x, part).numpy() for part in rows])
+
+
 class Symmetrised(nn.Module):
     """``(f(θ₁; x) - f(θ₂; x)) / √2`` with ``θ₁ = θ₂`` at the start: zero there, same kernel.
 
