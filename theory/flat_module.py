@@ -12,6 +12,9 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+# Gradients computed at once stay near this size: larger allocations cost more than they save.
+_CHUNK_BYTES = 2**26
+
 
 @dataclass(frozen=True, eq=False)
 class FlatModule:
@@ -28,21 +31,24 @@ class FlatModule:
     outputs : int
         The number C of outputs.
     block : int
+        Rows of the Jacobian that are held at once.
+    chunk : int
         Rows of the Jacobian that are computed at once.
     """
 
     module: nn.Module
     outputs: int
     block: int
+    chunk: int
 
     @classmethod
-    def of(cls, module: nn.Module, x: np.ndarray, memory: int = 2**28) -> FlatModule:
-        """Check a module on its first input and choose the block size for `memory` bytes.
+    def of(cls, module: nn.Module, x: np.ndarray, memory: int) -> FlatModule:
+        """Check a module on its first input and choose block and chunk sizes for `memory` bytes.
 
-        A row of the Jacobian takes 8P bytes. Kernels hold one block while they build another,
-        which takes twice its size for moving gradients into one vector, plus the activations
-        that one input leaves behind, counted here, and as much again for their gradients:
-        24 P + 2 A bytes a row in all. Results, inputs and the module come on top.
+        A row of the Jacobian takes 8P bytes, and kernels hold two blocks of them. While a row is
+        computed it takes twice that, for moving gradients into one vector, the activations A that
+        one input leaves behind, counted here, and as much again for their gradients. In all,
+        ``16 P block + (16 P + 2 A) chunk`` bytes. Results, inputs and the module come on top.
 
         Raises
         ------
@@ -51,15 +57,17 @@ class FlatModule:
             fail, and for too little memory.
         """
         _check_module(module)
-        flat = cls(module, 1, 1)
+        flat = cls(module, 1, 1, 1)
         value, kept = flat._probe(x)
-        need = 24 * flat.theta.size + 2 * kept
-        if memory < need:
+        held = 16 * flat.theta.size
+        computed = held + 2 * kept
+        if memory < held + computed:
             raise ValueError(
-                f"memory of {memory} bytes found, expected {need} or more for one gradient of "
-                f"{flat.theta.size} parameters: raise it"
+                f"memory of {memory} bytes found, expected {held + computed} or more for one "
+                f"gradient of {flat.theta.size} parameters: raise it"
             )
-        return cls(module, value.shape[1], memory // need)
+        chunk = max(1, min(memory // 4, _CHUNK_BYTES) // computed)
+        return cls(module, value.shape[1], (memory - chunk * computed) // held, chunk)
 
     def _probe(self, x: np.ndarray) -> tuple[Tensor, int]:
         """Return the first output, shape (1, C), and the bytes kept for its gradient."""
@@ -70,7 +78,8 @@ class FlatModule:
             with hooks:
                 value = self._call(parameters, _tensor(x[:1]))
             _check_output(value)
-            FlatModule(self.module, value.shape[1], 1).jacobian(self.theta, x, np.zeros(1, int))
+            one = FlatModule(self.module, value.shape[1], 1, 1)
+            one.jacobian(self.theta, x, np.zeros(1, dtype=int))
         except (RuntimeError, TypeError, IndexError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise ValueError(
@@ -100,9 +109,9 @@ class FlatModule:
             When an output is NaN or infinite.
         """
         parameters = torch.from_numpy(theta)
-        starts = range(0, len(x), self.block)
+        starts = range(0, len(x), self.chunk)
         with torch.no_grad():
-            parts = [self._call(parameters, _tensor(x[i : i + self.block])) for i in starts]
+            parts = [self._call(parameters, _tensor(x[i : i + self.chunk])) for i in starts]
         values = torch.cat(parts).numpy()
         if not np.isfinite(values).all():
             at, which = np.argwhere(~np.isfinite(values))[0]
@@ -119,6 +128,12 @@ class FlatModule:
 
     def jacobian(self, theta: np.ndarray, x: np.ndarray, rows: np.ndarray) -> Tensor:
         """Return the gradients of the outputs numbered `rows`, shape (len(rows), P)."""
+        jacobian = torch.empty((len(rows), theta.size), dtype=torch.float64)
+        for i in range(0, len(rows), self.chunk):
+            jacobian[i : i + self.chunk] = self._gradients(theta, x, rows[i : i + self.chunk])
+        return jacobian
+
+    def _gradients(self, theta: np.ndarray, x: np.ndarray, rows: np.ndarray) -> Tensor:
         inputs, which = np.divmod(rows, self.outputs)
         chosen = torch.nn.functional.one_hot(torch.from_numpy(which), self.outputs).double()
         gradients = vmap(grad(self._chosen_output), (None, 0, 0))

@@ -66,7 +66,7 @@ class ModuleTangent:
         return np.asarray(self.flat.jacobian(self.flat.theta, x, rows).numpy())
 
 
-def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**28) -> ModuleTangent:
+def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
     """Linearise a module at its parameters θ̄, after checking what the theory supposes of it.
 
     Parameters
@@ -116,8 +116,8 @@ class ModuleOutputs:
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Return their gradients, shape (mC, P)."""
-        rows = self.flat.rows(self.x)
-        return np.vstack([self.flat.jacobian(theta, self.x, part).numpy() for part in rows])
+        rows = np.arange(len(self.x) * self.flat.outputs)
+        return np.asarray(self.flat.jacobian(theta, self.x, rows).numpy())
 
 
 class Symmetrised(nn.Module):
