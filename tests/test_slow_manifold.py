@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 from scipy.optimize import root
 from torch import nn
 
@@ -244,6 +245,44 @@ def test_two_layer_nets_end_at_kkt_points_of_the_least_norm(activation):
     rest = found.theta[-1] - found.multipliers[-1] @ model.jacobian(found.theta[-1])
     assert np.linalg.norm(rest) <= 1.01 * found.stationarity[-1] * np.sqrt(squares[-1])
     assert np.isclose(squares[-1], 3 * found.multipliers[-1] @ y, rtol=1e-5)
+
+
+class Quadratic:
+    """Σ_k a_k <w_k, x_i>²; θ = (a, w)."""
+
+    def __init__(self, x, width):
+        self.x, self.width = x, width
+
+    def outputs(self, theta):
+        a, w = theta[: self.width], theta[self.width :].reshape(self.width, -1)
+        return (self.x @ w.T) ** 2 @ a
+
+    def jacobian(self, theta):
+        a, w = theta[: self.width], theta[self.width :].reshape(self.width, -1)
+        hidden = self.x @ w.T
+        inner = (2 * a * hidden)[:, :, None] * self.x[:, None, :]
+        return np.hstack([hidden**2, inner.reshape(len(self.x), -1)])
+
+
+def test_the_simulated_flow_follows_to_first_order_in_lambda():
+    """``dθ/ds = -∇L/λ - θ`` of a net that is not diagonal, integrated as it stands."""
+    rng = np.random.default_rng(9)
+    model, y, s = (
+        Quadratic(rng.standard_normal((3, 3)), 4),
+        rng.uniform(1, 2, 3),
+        np.array([1.0, 3]),
+    )
+    landed = SlowManifold(reach=2.0).predict(model, y, rng.standard_normal(16), np.zeros(1)).theta
+    found = SlowManifold(rtol=1e-9).predict(model, y, landed[0], s).theta
+    lams, errors = np.geomspace(1e-2, 1e-4, 4), []
+    for lam in lams:
+
+        def rate(time, theta, lam=lam):
+            return -2 / (3 * lam) * (model.outputs(theta) - y) @ model.jacobian(theta) - theta
+
+        flow = solve_ivp(rate, (0, 3), landed[0], method="Radau", t_eval=s, rtol=1e-8, atol=1e-10)
+        errors.append(np.linalg.norm(flow.y.T - found, axis=1).max())
+    assert abs(np.polyfit(np.log(lams), np.log(errors), 1)[0] - 1) <= 0.1
 
 
 @settings(max_examples=8)
