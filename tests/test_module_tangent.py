@@ -279,6 +279,7 @@ def test_classes_of_a_module_use_the_kernel_of_all_outputs():
 FOUR = gaussian(3, 4)
 REFUSED = {
     "no parameters": (nn.ReLU(), FOUR, "no trainable parameters"),
+    "no inputs": (mlp((4, 1)), FOUR[:0], "at least one"),
     "rounded": (Through(torch.round), FOUR, "gradient of every output is zero"),
     "signed": (Through(torch.sign), FOUR, "gradient of every output is zero"),
     "detached": (Through(torch.detach), FOUR, "do not depend differentiably"),

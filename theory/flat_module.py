@@ -57,6 +57,8 @@ class FlatModule:
             fail, and for too little memory.
         """
         _check_module(module)
+        if not len(x):
+            raise ValueError(f"inputs of shape {x.shape} found, expected at least one: add some")
         flat = cls(module, 1, 1, 1)
         value, kept = flat._probe(x)
         held = 16 * flat.theta.size

@@ -42,27 +42,29 @@ def degree_of_homogeneity(flat: FlatModule, x: np.ndarray) -> float:
         )
     allowed = _ROUNDING * float(reach.max())
     scaled = [flat.evaluate(c * theta, x) for c in _SCALES]
-    size = float(np.sum(values**2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = [float(np.sum(other * values)) / size for other in scaled]
-        degrees = np.log(ratios) / np.log(_SCALES)
-    degree = _rounded(float(np.median(degrees)))
-    errors = [
-        float(np.abs(other / c**degree - values).max())
-        for c, other in zip(_SCALES, scaled, strict=True)
-    ]
+    powers = _powers(values, scaled)
+    degree = _rounded(float(np.median(powers)))
+    pairs = zip(_SCALES, scaled, strict=True)
+    errors = [float(np.abs(other / c**degree - values).max()) for c, other in pairs]
     if not (degree > 0 and max(errors) <= allowed):
         raise ValueError(
             f"the module is not homogeneous: scaling its parameters by {list(_SCALES)} scales its "
-            f"outputs by the powers {degrees.round(3).tolist()}, expected one power L > 0: remove "
+            f"outputs by the powers {powers.round(3).tolist()}, expected one power L > 0: remove "
             "normalisation, and biases other than the first layer's"
         )
-    if np.abs(radial - degree * values).max() > allowed:
+    if not np.abs(radial - degree * values).max() <= allowed:
         raise ValueError(
             "the outputs have other gradients than their scaling implies (Euler), expected "
             "differentiable outputs: return them before rounding, sign or detach"
         )
     return degree
+
+
+def _powers(values: np.ndarray, scaled: list[np.ndarray]) -> np.ndarray:
+    """Return ``log(f(cθ) / f(θ)) / log c`` for every scale c, f projected on f(θ)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.array([np.sum(other * values) for other in scaled]) / np.sum(values**2)
+        return np.asarray(np.log(ratios) / np.log(_SCALES))
 
 
 def check_zero_output(flat: FlatModule, x: np.ndarray) -> None:

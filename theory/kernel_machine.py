@@ -94,12 +94,7 @@ class MaxKernelMargin:
                 "or use the min-norm predictor"
             )
         system = _System.of(tangent, x, y)
-        if not np.diagonal(system.gram).all():
-            at = int(np.argmin(np.diagonal(system.gram))) // tangent.outputs
-            raise ValueError(
-                f"the gradient at input {at} is zero, expected a nonzero one: its margin is 0 for "
-                "every h, so drop the input"
-            )
+        system.check_features()
         columns = [_margin_multipliers(system.gram, labels) for labels in system.targets.T]
         multipliers = np.column_stack(columns)
         certificate = kernel_certificates.kernel_margin(system.gram, system.targets, multipliers)
@@ -164,18 +159,33 @@ class _System(NamedTuple):
     @classmethod
     def of(cls, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> _System:
         expected = (len(x),) if tangent.outputs == 1 else (len(x), tangent.outputs)
-        if y.shape != expected and not (tangent.outputs == 1 and y.shape[:1] == expected):
+        copies = tangent.outputs == 1 and y.ndim == 2 and y.shape[:1] == expected
+        if not y.size or (y.shape != expected and not copies):
             raise ValueError(
                 f"y has shape {y.shape}, expected {expected} to match the inputs and the outputs "
-                "of the model: give one target for each"
+                "of the model, at least one: give one target for each"
             )
         if not (y.dtype.kind in "biuf" and np.isfinite(y).all()):
             raise ValueError(
                 f"y of type {y.dtype} holds NaN, infinity or no numbers, expected finite numbers: "
                 "drop those samples"
             )
+        gram = tangent.gram(x)
+        if not np.isfinite(gram).all():
+            raise ValueError(
+                "the kernel holds NaN or infinity, expected finite inner products of gradients: "
+                "check the inputs, and that the model is differentiable at its start"
+            )
         columns = 1 if tangent.outputs > 1 or y.ndim == 1 else y.shape[1]
-        return cls(tangent.gram(x), y.astype(np.float64).reshape(-1, columns))
+        return cls(gram, y.astype(np.float64).reshape(-1, columns))
+
+    def check_features(self) -> None:
+        """Refuse outputs whose gradient is zero: no h gives them a margin."""
+        if not (sizes := np.diagonal(self.gram)).all():
+            raise ValueError(
+                f"the gradient of output {int(np.argmin(sizes))}, counted over inputs and outputs, "
+                "is zero, expected a nonzero one: its margin is 0 for every h, so drop that input"
+            )
 
 
 def _margin_multipliers(gram: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -119,16 +119,7 @@ class SlowManifold:
             for time in walk.until(end):
                 progress(time / float(s[-1]))
             records.append(walk.at)
-        return SlowPath(
-            s,
-            np.array([at.theta for at in records]),
-            np.array([at.multipliers for at in records]),
-            np.array([np.abs(at.excess).max() for at in records]),
-            np.array([np.linalg.norm(at.tangential) / np.linalg.norm(at.theta) for at in records]),
-            walk.steps,
-            walk.rejected,
-            manifold.jacobians,
-        )
+        return walk.path(s, records)
 
 
 def _check(targets: np.ndarray, start: np.ndarray, s: np.ndarray) -> None:
@@ -200,3 +191,16 @@ class _Walk:
         if error <= 1 and back.any():
             ahead = self.manifold.point(ahead.theta + back)
         return _Attempt(ahead, error)
+
+    def path(self, s: np.ndarray, records: list[Point]) -> SlowPath:
+        """Return what was recorded at the slow times `s`."""
+        return SlowPath(
+            s,
+            np.array([at.theta for at in records]),
+            np.array([at.multipliers for at in records]),
+            np.array([np.abs(at.excess).max() for at in records]),
+            np.array([np.linalg.norm(at.tangential) / np.linalg.norm(at.theta) for at in records]),
+            self.steps,
+            self.rejected,
+            self.manifold.jacobians,
+        )
