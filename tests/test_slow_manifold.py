@@ -17,6 +17,7 @@ from theory.newton import NotConverged
 from theory.path import trace
 from theory.slow_manifold import SlowManifold
 from theory.tangent import FactorisationTangent
+from theory.zero_loss import Point
 
 
 class DiagonalNet:
@@ -328,6 +329,13 @@ ONES = np.ones(2)
 REFUSED = {
     "far": (np.array([[1.0, 2.0]]), ONES[:1], 5 * ONES, ONES[:1], "end of the fast phase"),
     "rank": (np.ones((2, 2)), 2 * ONES, ONES, ONES[:1], "at the start, J Jᵀ has lost full rank"),
+    "nearly": (
+        np.array([[1, 1], [1, 1 + 9e-8]]),
+        np.array([2, 2 + 9e-8]),
+        ONES,
+        ONES[:1],
+        "lost full rank",
+    ),
     "zero row": (np.zeros((1, 2)), 0 * ONES[:1], ONES, ONES[:1], "at the start.*gradients depend"),
     "nan": (np.eye(2), np.array([1, np.nan]), ONES, ONES[:1], "targets of shape"),
     "start": (np.eye(2), ONES, np.ones((2, 1)), ONES[:1], "start of shape"),
@@ -342,6 +350,18 @@ def test_bad_starts_are_refused_with_their_remedy(case):
     with pytest.raises(ValueError, match=message) as caught:
         SlowManifold().predict(LinearModel(x), y, start, s)
     assert "\n" not in str(caught.value)
+
+
+def test_the_projection_is_accurate_to_the_condition_of_the_jacobian_not_its_square():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 20))
+    x[1:] = x[0] + 1e-5 * x[1:]
+    theta = rng.standard_normal(20)
+    found = Point.of(LinearModel(x), np.zeros(6), theta).tangential
+    rows = np.linalg.qr(x.T)[0]
+    exact = theta - rows @ (rows.T @ theta)
+    allowed = 100 * np.finfo(float).eps * np.linalg.cond(x) * np.linalg.norm(theta)
+    assert np.abs(found - exact).max() <= allowed < 1e-6
 
 
 def test_too_few_steps_are_refused():

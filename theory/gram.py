@@ -61,13 +61,11 @@ def hard_margin(gram: np.ndarray) -> HardMargin:
 
 
 def interpolate(gram: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the least-norm μ with ``Kμ = y``, or nearest to it, refined once.
+    """Return the least-norm μ with ``Kμ = y``, or nearest to it.
 
     Shapes: `gram` (n, n), `targets` and the result (n,) or (n, C).
     """
-    mu = lstsq(gram, targets, lapack_driver="gelsy")[0]
-    again = lstsq(gram, targets - gram @ mu, lapack_driver="gelsy")[0]
-    return np.asarray(mu + again)
+    return np.asarray(lstsq(gram, targets, lapack_driver="gelsy")[0])
 
 
 def _square_root(gram: np.ndarray) -> np.ndarray:
