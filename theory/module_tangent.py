@@ -69,6 +69,9 @@ class ModuleTangent:
 def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
     """Linearise a module at its parameters θ̄, after checking what the theory supposes of it.
 
+    That f is twice differentiable (A3.1) is not checked: ReLU nets are taken, though the theorems
+    leave them out.
+
     Parameters
     ----------
     module : nn.Module

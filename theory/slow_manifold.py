@@ -7,8 +7,11 @@ decay λ moves in slow time ``s = λt`` along the Riemannian gradient flow of ``
 
 until θ is a KKT point of (R2), ``min ½‖θ‖² : f(θ) = y`` (Boursier, Pesme, Dragomir 2025,
 arXiv 2505.20172). The field leaves f unchanged wherever it is evaluated; what a step of the
-integrator still drifts, Gauss-Newton steps take back. An explicit method does: the Jacobian of
-the field is minus the Hessian of ``½‖θ‖²`` on the set, which does not grow with λ or α.
+integrator still drifts, Gauss-Newton steps take back.
+
+An explicit method does: along the set the field has the Jacobian ``-P (1 - Σ μ_i ∇²f_i) P``, from
+which λ has gone. Components of θ smaller than the tolerance times ``‖θ‖`` are not resolved. Kinks
+(ReLU) break the order of the method: steps turn tiny at them, and a path may be given up there.
 """
 
 from __future__ import annotations
@@ -76,7 +79,7 @@ class SlowManifold:
     rtol: float = 1e-6
     misfit: float = 1e-10
     reach: float = 0.1
-    max_steps: int = 20_000
+    max_steps: int = 2000
 
     def predict(
         self,
@@ -161,7 +164,8 @@ class _Walk:
             if self.steps + self.rejected >= self.method.max_steps:
                 raise NotConverged(
                     f"slow time {self.time:.3g} reached in {self.method.max_steps} steps, the next "
-                    f"is {self.length:.0e}, expected {end:.3g}: raise max_steps or rtol"
+                    f"is {self.length:.0e}, expected {end:.3g}: raise max_steps or rtol, or smooth "
+                    "the model where it has kinks"
                 )
             whole = self.length >= end - self.time
             tried = end - self.time if whole else self.length
