@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.linalg import eigh, lstsq
-from scipy.optimize import nnls
-
 from theory import certificates
+from theory.gram import hard_margin, interpolate
 from theory.predictors import NoPredictor, NotSeparable, Prediction, normalised_margin
 from theory.problems import Problem
 
@@ -25,27 +22,16 @@ class MaxL2Margin:
     name: str = "max-L2-margin"
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve through nonnegative least squares on a square root of the Gram matrix.
-
-        The least-distance form of Lawson and Hanson (1974, chapter 23): with ``K = Z Zᵀ = C Cᵀ``
-        minimise ``‖Cᵀμ‖² + (1ᵀμ - 1)²`` over μ ≥ 0; the residual vanishes if and only if the data
-        are not separable, and then μ is the Farkas certificate.
+        """Solve through `theory.gram.hard_margin`.
 
         Raises
         ------
         NotSeparable
             With the certificate, when no w has a positive margin.
         """
-        gram = problem.inputs.gram
-        root = _square_root(gram)
-        size = float(np.sqrt(np.trace(gram)))
-        system = np.vstack([root.T / size, np.ones(problem.n)])
-        target = np.append(np.zeros(root.shape[1]), 1.0)
-        mu, distance = nnls(system, target)
-        # distance² = γ²/(γ² + size²) with γ the largest L2 margin: nothing above rounding is left.
-        if distance < 1e-7:
+        mu, separable = hard_margin(problem.inputs.gram)
+        if not separable:
             raise NotSeparable(certificates.farkas(problem, mu))
-        mu = mu / (1 - mu.sum()) / size**2
         w = problem.inputs.correlate(mu)
         return Prediction(
             self.name,
@@ -70,9 +56,7 @@ class MinL2Norm:
         NoPredictor
             When no w interpolates the targets.
         """
-        gram = problem.inputs.gram
-        mu = lstsq(gram, problem.targets, lapack_driver="gelsy")[0]
-        mu = mu + lstsq(gram, problem.targets - gram @ mu, lapack_driver="gelsy")[0]
+        mu = interpolate(problem.inputs.gram, problem.targets)
         w = problem.inputs.correlate(mu)
         certificate = certificates.min_l2_norm(problem, w, mu)
         if certificate.infeasibility > 1e-6:
@@ -81,10 +65,3 @@ class MinL2Norm:
                 "expected linearly independent rows: use fewer samples or more inputs"
             )
         return Prediction(self.name, w, mu, None, certificate)
-
-
-def _square_root(gram: np.ndarray) -> np.ndarray:
-    """Return C with ``C Cᵀ = gram``, dropping directions below rounding."""
-    values, vectors = eigh(gram)
-    keep = values > values[-1] * len(gram) * np.finfo(float).eps
-    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))

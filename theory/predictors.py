@@ -44,12 +44,12 @@ class NoPredictor(ValueError):
 
 
 class NotSeparable(NoPredictor):
-    """No linear classifier fits the training labels; ``certificate`` proves it."""
+    """No classifier linear in the features fits the labels; ``certificate`` proves it."""
 
-    def __init__(self, certificate: Farkas) -> None:
+    def __init__(self, certificate: Farkas, rows: str = "rows y_i x_i") -> None:
         support = int((certificate.multipliers > 1e-12).sum())
         super().__init__(
-            f"the data are not separable: {support} of the rows y_i x_i combine to a vector of "
+            f"the data are not separable: {support} of the {rows} combine to a vector of "
             f"norm {certificate.residual:.1e} (Farkas), expected none to: use the square "
             "loss, or the finite-lambda predictor"
         )
