@@ -34,6 +34,9 @@ _HOMES = {
     "gaussian_margin": "simulations.generators",
     "load": "simulations.data_files",
     "make_problem": "theory.problems",
+    "max_l1_margin_error": "theory.bounds",
+    "max_l2_margin_error": "theory.bounds",
+    "smallest_n": "theory.bounds",
     "sparse": "simulations.generators",
     "sparse_regression": "simulations.generators",
 }

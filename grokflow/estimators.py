@@ -239,6 +239,6 @@ def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
 
 
 def _penalised(loss: str, lam: float, gap: float) -> L1Penalised:
-    if not lam > 0:
+    if not 0 < lam < np.inf:
         raise ValueError(f"lam is {lam}, expected a positive number: choose a larger lam")
     return L1Penalised(LOSSES[loss], float(lam), gap=float(gap))

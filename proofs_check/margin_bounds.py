@@ -51,14 +51,15 @@ def check(
     n: int,
     copies: int = 1,
     shift: int = 0,
+    draws: int = DRAWS,
 ) -> Evidence:
     """Count the draws in which the error exceeds the law's bound for n samples.
 
     With `copies` each of n / copies independent samples is counted that often: the classifier
     does not change, the bound does. With `shift` the test labels come from other inputs than the
-    training labels.
+    training labels. A few `draws` suffice where all of them fail.
     """
     bound = law(n=n, d=D, k=K, delta=DELTA)
-    weights = laboratory.sparse_weights(predictor, n=n // copies, d=D, k=K, draws=DRAWS)
+    weights = laboratory.sparse_weights(predictor, n=n // copies, d=D, k=K, draws=draws)
     errors = np.array([exact_error(w, K, shift) for w in weights])
     return failure_rate(errors > bound.value, DELTA)

@@ -92,6 +92,7 @@ WRAPPED = [
     (gf.MaxL1MarginClassifier(gap=1e-9), gf.MaxL1Margin(gap=1e-9)),
     (gf.L1PenalisedClassifier(0.1), gf.L1Penalised(gf.LOSSES["logistic"], 0.1)),
     (gf.L1PenalisedClassifier(0.1, "exponential"), gf.L1Penalised(gf.LOSSES["exponential"], 0.1)),
+    (gf.L1PenalisedClassifier(0.1, "square"), gf.L1Penalised(gf.LOSSES["square"], 0.1)),
     (gf.MinL2NormRegressor(), gf.MinL2Norm()),
     (gf.MinL1NormRegressor(gap=1e-9), gf.MinL1Norm(gap=1e-9)),
     (gf.L1PenalisedRegressor(0.1), gf.L1Penalised(gf.LOSSES["square"], 0.1)),
@@ -165,7 +166,7 @@ def test_bad_settings_and_hopeless_data_are_refused():
     for estimator in HARD[2:]:
         with pytest.raises(NoPredictor, match="no w interpolates"):
             estimator().fit(x, np.arange(40.0))
-    for lam in (0.0, -1.0, float("nan")):
+    for lam in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="expected a positive number: choose a larger lam"):
             gf.L1PenalisedClassifier(lam).fit(x, y)
     with pytest.raises(ValueError, match="loss is 'hinge', expected one of exponential"):
