@@ -192,6 +192,23 @@ def test_one_penalised_weight_has_a_closed_form(loss):
     assert bounds.gap <= 10 * EPS
 
 
+def test_negative_multipliers_do_not_count():
+    """Rows (1, 0) and (2, 0): μ = (3, -1) would bound the optimum 1 (or 1/2) by 2."""
+    z, w, mu = np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([1.0, 0.0]), np.array([3.0, -1.0])
+    assert exact.max_l1_margin(z, w, mu).lower == 1
+    assert exact.max_l2_margin(z, w, mu).lower == Fraction(1, 2)
+
+
+def test_an_irrational_optimum_is_enclosed_from_both_sides():
+    """Where the penalty outweighs the pull, w = 0 and the optimum is log 2, strictly inside."""
+    one, zero = np.ones((1, 1)), np.zeros(1)
+    bounds = exact.l1_penalised(one, np.ones(1), zero, np.array([0.5]), LOSSES["logistic"], 2.0)
+    with ctx.workprec(400):
+        log2 = rational.fraction(arb(2).log().mid().fmpq())
+    assert bounds.lower < log2 < bounds.upper
+    assert bounds.gap < Fraction(1, 10**40)
+
+
 def test_the_ends_of_balls_are_rounded_outwards():
     root = rational.sqrt_above(rational.fmpq(2))
     assert root * root > 2
@@ -220,6 +237,9 @@ def test_what_proves_nothing_is_refused():
         exact.farkas(z, np.ones(4))
     with pytest.raises(ValueError, match="do not repair to an exact combination"):
         exact.farkas(z, np.zeros(4))
+    # The only combination of the rows 1 and 2 that vanishes is (2, -1).
+    with pytest.raises(ValueError, match="do not repair to an exact combination"):
+        exact.farkas(np.array([[1.0], [2.0]]), np.ones(2))
     for enclose in (exact.max_l2_margin, exact.max_l1_margin):
         with pytest.raises(ValueError, match="expected a positive one: pass weights that separate"):
             enclose(z, np.zeros(9), np.ones(4))
@@ -278,6 +298,16 @@ def test_small_completions_have_known_nuclear_norms(name):
     # The answer's own observed entries do not matter: they are put in.
     noisy = exact_nuclear.min_nuclear_norm(observed, w + TINY, np.array(mu, dtype=np.float64))
     assert noisy.gap <= 100 * EPS + 10 * TINY
+
+
+def test_an_answer_that_is_not_symmetric_is_judged_by_its_symmetric_part():
+    observed = observe(2, [(0, 0, 1)])
+    w = np.array([[1.0, 0.0], [0.5, 0.25]])
+    for enclose in (
+        exact_nuclear.min_nuclear_norm,
+        lambda *answer: exact_nuclear.nuclear_penalised(*answer, 1.0),
+    ):
+        assert enclose(observed, w, np.ones(1)) == enclose(observed, (w + w.T) / 2, np.ones(1))
 
 
 def test_a_fully_observed_diagonal_is_soft_thresholded():
