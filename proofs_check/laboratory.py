@@ -7,7 +7,7 @@ its broken variants and the figure of it look at the same data.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -15,13 +15,17 @@ import numpy as np
 from simulations.flow import DiagonalFlow
 from simulations.generators import gaussian_margin, sparse, sparse_regression
 from simulations.trajectory import Trajectory
+from theory.features import Features
 from theory.forecast import Forecast, forecast
+from theory.l1 import MaxL1Margin
+from theory.l2 import MaxL2Margin
 from theory.losses import LOSSES
 from theory.metrics import Scores
 from theory.problems import Problem
 from theory.transition import Transition, window
 
 Result = TypeVar("Result")
+MarginPredictor = MaxL1Margin | MaxL2Margin
 
 # Lyu et al., Figure 1: the norm of (u, v) at the start, and the weight decay.
 FIGURE_1_NORM = 128.0
@@ -202,3 +206,25 @@ class Laboratory:
             return flow.run(self.limit_problem(), np.array(window(alpha, WINDOW)))
 
         return self._once(("window", alpha), run)
+
+    def sparse_weights(
+        self, predictor: MarginPredictor, *, n: int, d: int, k: int, draws: int
+    ) -> list[np.ndarray]:
+        """Return the weights of max-margin classifiers on independent draws of sparse ±1 data."""
+
+        def run() -> list[np.ndarray]:
+            seeds = np.random.SeedSequence((self.seed, n, d, k)).generate_state(draws)
+            found = []
+            for done, seed in enumerate(seeds):
+                self.progress(f"{predictor.name} on {draws} draws, n = {n}", done / draws)
+                problem = sparse(n=n, d=d, k=k, seed=int(seed), n_test=1)
+                found.append(predictor.predict(_without_copies(problem)).w)
+            return found
+
+        return self._once(("sparse weights", predictor, n, d, k, draws), run)
+
+
+def _without_copies(problem: Problem) -> Problem:
+    """Drop rows that occur before: they repeat a constraint of the max-margin problem."""
+    rows = np.unique(problem.inputs.to_array(), axis=0)
+    return replace(problem, inputs=Features.from_array(rows), targets=np.ones(len(rows)))

@@ -11,6 +11,8 @@ from proofs_check import (
     path_limits,
     shift_law,
     thm_3_4,
+    thm_e_4,
+    thm_e_5,
     transition_law,
 )
 from proofs_check.claim import Claim
@@ -31,6 +33,8 @@ CLAIMS: dict[str, Claim] = {
         path_flow.CLAIM,
         transition_law.SQUARE,
         transition_law.TAILED,
+        thm_e_4.CLAIM,
+        thm_e_5.CLAIM,
     )
 }
 

@@ -1,0 +1,244 @@
+"""The linear predictors of the theory as scikit-learn estimators.
+
+None of them has an intercept, as in the theory: append a column of ones where one is wanted.
+Several classes are separated one from the rest. Needs the extra ``sklearn``.
+"""
+
+# scikit-learn has no types.
+# mypy: disable-error-code="misc, no-untyped-call"
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory.features import Features
+from theory.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from theory.l2 import MaxL2Margin, MinL2Norm
+from theory.losses import LOSSES
+from theory.predictors import Prediction
+from theory.problems import Problem, StoredTestSet, Task
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "the estimators need scikit-learn: pip install 'grokflow[sklearn]'"
+    ) from error
+
+
+class _Predictor(Protocol):
+    """What `theory` offers: a method with its settings."""
+
+    def predict(self, problem: Problem) -> Prediction: ...
+
+
+class _Estimator(ABC, BaseEstimator):
+    """What classifiers and regressors share."""
+
+    coef_: np.ndarray
+
+    @abstractmethod
+    def _predictor(self) -> _Predictor:
+        """Return the predictor with the estimator's settings."""
+
+    def _outputs(self, X: ArrayLike) -> np.ndarray:
+        check_is_fitted(self)
+        x = validate_data(self, X, reset=False, dtype=np.float64)
+        return np.asarray(x @ self.coef_.T)
+
+
+class _Classifier(ClassifierMixin, _Estimator):
+    """A linear classifier without intercept."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit one predictor for two classes, or one for each class against the rest.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            Inputs.
+        y : array-like, shape (n,)
+            Class labels of any kind.
+
+        Raises
+        ------
+        NotSeparable
+            By the margins, when no weights fit the labels (its ``certificate`` proves it).
+        """
+        x, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y holds one class, {self.classes_[0]}, expected at least two: add samples of "
+                "another class"
+            )
+        positive = self.classes_ if len(self.classes_) > 2 else self.classes_[1:]
+        signs = [np.where(labels == label, 1.0, -1.0) for label in positive]
+        problems = [_problem(x * s[:, None], np.ones(len(x)), Task.CLASSIFICATION) for s in signs]
+        found = [self._predictor().predict(problem) for problem in problems]
+        self.coef_ = np.array([prediction.w for prediction in found])
+        self.certificate_ = tuple(prediction.certificate for prediction in found)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return ``<w, x>``, shape (m,) for two classes, (m, classes) for more."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if len(self.classes_) == 2 else outputs
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the class of every row of `X`."""
+        scores = self.decision_function(X)
+        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
+
+
+class _Regressor(RegressorMixin, _Estimator):
+    """A linear regression without intercept."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit the predictor to inputs of shape (n, d) and targets of shape (n,).
+
+        Raises
+        ------
+        NoPredictor
+            By the interpolants, when no weights reach the targets.
+        """
+        x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        problem = _problem(x, np.asarray(targets, dtype=np.float64), Task.REGRESSION)
+        found = self._predictor().predict(problem)
+        self.coef_ = found.w
+        self.certificate_ = found.certificate
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return ``<w, x>`` for every row of `X`."""
+        return self._outputs(X)
+
+
+class MaxL2MarginClassifier(_Classifier):
+    """``min ½‖w‖² : y_i <w, x_i> ≥ 1``: the hard-margin support vector machine without bias.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (1, d) or (classes, d)
+        Weights.
+    classes_ : ndarray
+        The labels; two classes are told apart by the sign of one output.
+    certificate_ : tuple of Certificate
+        One for each row of ``coef_``: bounds on the optimum.
+    """
+
+    def _predictor(self) -> MaxL2Margin:
+        return MaxL2Margin()
+
+
+class MaxL1MarginClassifier(_Classifier):
+    """``min ‖w‖₁ : y_i <w, x_i> ≥ 1``; attributes as in `MaxL2MarginClassifier`.
+
+    Parameters
+    ----------
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    def __init__(self, *, gap: float = 1e-7) -> None:
+        self.gap = gap
+
+    def _predictor(self) -> MaxL1Margin:
+        return MaxL1Margin(gap=float(self.gap))
+
+
+class L1PenalisedClassifier(_Classifier):
+    """``min (1/n) Σ l(y_i <w, x_i>) + (λ/2)‖w‖₁``: where the flow at weight decay λ ends.
+
+    It has a solution for any data; attributes as in `MaxL2MarginClassifier`.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay λ of the flow, twice the L1 strength.
+    loss : {"logistic", "exponential", "square"}
+        Loss of the flow; the square loss acts on the margin, ``(y <w, x> - 1)²``.
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    def __init__(self, lam: float = 1e-3, loss: str = "logistic", *, gap: float = 1e-7) -> None:
+        self.lam = lam
+        self.loss = loss
+        self.gap = gap
+
+    def _predictor(self) -> L1Penalised:
+        if self.loss not in LOSSES:
+            raise ValueError(
+                f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}: pick one"
+            )
+        return _penalised(self.loss, self.lam, self.gap)
+
+
+class MinL2NormRegressor(_Regressor):
+    """``min ½‖w‖² : <w, x_i> = y_i``: the min-norm interpolant.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (d,)
+        Weights.
+    certificate_ : Certificate
+        Bounds on the optimum.
+    """
+
+    def _predictor(self) -> MinL2Norm:
+        return MinL2Norm()
+
+
+class MinL1NormRegressor(_Regressor):
+    """``min ‖w‖₁ : <w, x_i> = y_i`` (basis pursuit); attributes as in `MinL2NormRegressor`.
+
+    Parameters
+    ----------
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    def __init__(self, *, gap: float = 1e-7) -> None:
+        self.gap = gap
+
+    def _predictor(self) -> MinL1Norm:
+        return MinL1Norm(gap=float(self.gap))
+
+
+class L1PenalisedRegressor(_Regressor):
+    """``min (1/n) Σ (<w, x_i> - y_i)² + (λ/2)‖w‖₁``; attributes as in `MinL2NormRegressor`.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay λ of the flow, twice the L1 strength.
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    def __init__(self, lam: float = 1e-3, *, gap: float = 1e-7) -> None:
+        self.lam = lam
+        self.gap = gap
+
+    def _predictor(self) -> L1Penalised:
+        return _penalised("square", self.lam, self.gap)
+
+
+def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
+    """Build a problem from checked arrays; repeated and zero rows are the predictor's business."""
+    nothing: Any = StoredTestSet(design[:0], targets[:0])
+    return Problem("estimator", task, Features.from_array(design), targets, nothing)
+
+
+def _penalised(loss: str, lam: float, gap: float) -> L1Penalised:
+    if not 0 < lam < np.inf:
+        raise ValueError(f"lam is {lam}, expected a positive number: choose a larger lam")
+    return L1Penalised(LOSSES[loss], float(lam), gap=float(gap))

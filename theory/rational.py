@@ -1,0 +1,157 @@
+"""Exact rational arithmetic on small arrays, for certificates that do not depend on rounding.
+
+A float64 is a rational number: arrays are taken over exactly, and matrices are python-flint's
+``fmpq_mat``. Needs the extra ``exact``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+try:
+    from flint import arb, ctx, fmpq, fmpq_mat
+except ImportError as error:
+    raise ImportError(
+        "exact certificates need python-flint: pip install 'grokflow[exact]'"
+    ) from error
+
+# The types of python-flint are part of this module, so that what needs them imports it, not flint.
+__all__ = [
+    "PRECISION",
+    "Enclosure",
+    "arb",
+    "candidates",
+    "ctx",
+    "fmpq",
+    "fmpq_mat",
+    "fraction",
+    "inner",
+    "largest",
+    "matrix",
+    "nearest_solution",
+    "one_norm",
+    "positive_part",
+    "sqrt_above",
+    "squared_norm",
+    "take_columns",
+    "total",
+]
+
+# Bits of a ball: its radius is far below the spacing of doubles.
+PRECISION = 160
+# Denominators up to which an answer is also tried rounded: optima of small problems have such.
+_SIMPLE = 10**6
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """Exact bounds on the optimal value of a minimisation problem: ``lower ≤ optimum ≤ upper``.
+
+    Parameters
+    ----------
+    lower, upper : Fraction
+        The bounds, as exact rational numbers; irrational ones are rounded outwards.
+    """
+
+    lower: Fraction
+    upper: Fraction
+
+    @property
+    def gap(self) -> Fraction:
+        """Relative gap ``(upper - lower) / |upper|``, exact; 0 where the optimum is known."""
+        if self.lower == self.upper:
+            return Fraction(0)
+        return (self.upper - self.lower) / max(abs(self.upper), abs(self.lower))
+
+
+def matrix(array: np.ndarray) -> fmpq_mat:
+    """Return `array`, of shape (n, d) or (n,) for a column, as an exact matrix."""
+    table = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(table).all():
+        raise ValueError("the array holds NaN or infinity, expected finite numbers: check it")
+    rows, columns = table.shape if table.ndim == 2 else (len(table), 1)
+    entries = [fmpq(*value.as_integer_ratio()) for value in table.ravel().tolist()]
+    return fmpq_mat(rows, columns, entries)
+
+
+def candidates(array: np.ndarray) -> Iterator[fmpq_mat]:
+    """Yield `array` rounded to simple fractions, and as it is.
+
+    The optimum of a small problem often has small denominators: rounding then finds it exactly.
+    """
+    exact = matrix(array)
+    near = [fraction(x).limit_denominator(_SIMPLE) for x in exact.entries()]
+    simple = [fmpq(x.numerator, x.denominator) for x in near]
+    yield fmpq_mat(exact.nrows(), exact.ncols(), simple)
+    yield exact
+
+
+def fraction(value: fmpq) -> Fraction:
+    """Return a rational number of python-flint as one of Python."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def positive_part(column: fmpq_mat) -> fmpq_mat:
+    """Replace negative entries by zero."""
+    return fmpq_mat(column.nrows(), column.ncols(), [max(x, fmpq(0)) for x in column.entries()])
+
+
+def total(values: Iterable[fmpq]) -> fmpq:
+    """Sum rational numbers."""
+    return sum(values, fmpq(0))
+
+
+def squared_norm(a: fmpq_mat) -> fmpq:
+    """Return the sum of the squares of all entries."""
+    return total(x * x for x in a.entries())
+
+
+def one_norm(a: fmpq_mat) -> fmpq:
+    """Return the sum of the absolute values of all entries."""
+    return total(abs(x) for x in a.entries())
+
+
+def largest(a: fmpq_mat) -> fmpq:
+    """Return the largest absolute value of an entry."""
+    return max((abs(x) for x in a.entries()), default=fmpq(0))
+
+
+def inner(a: fmpq_mat, b: fmpq_mat) -> fmpq:
+    """Return the sum of the products of the entries."""
+    return total(x * y for x, y in zip(a.entries(), b.entries(), strict=True))
+
+
+def sqrt_above(value: fmpq) -> fmpq:
+    """Return a rational number just above the square root."""
+    with ctx.workprec(PRECISION):
+        return arb(value).sqrt().upper().fmpq()
+
+
+def nearest_solution(a: fmpq_mat, b: fmpq_mat, x: fmpq_mat) -> fmpq_mat | None:
+    """Return the solution of ``a x = b`` nearest to `x`, exactly; None when there is none."""
+    rows = _independent_rows(a)
+    if rows:
+        chosen = _take_rows(a, rows)
+        miss = _take_rows(b - a * x, rows)
+        x = x + chosen.transpose() * (chosen * chosen.transpose()).solve(miss)
+    return x if a * x == b else None
+
+
+def take_columns(a: fmpq_mat, columns: list[int]) -> fmpq_mat:
+    """Return the given columns."""
+    return _take_rows(a.transpose(), columns).transpose()
+
+
+def _take_rows(a: fmpq_mat, rows: list[int]) -> fmpq_mat:
+    return fmpq_mat(len(rows), a.ncols(), [a[i, j] for i in rows for j in range(a.ncols())])
+
+
+def _independent_rows(a: fmpq_mat) -> list[int]:
+    """Return the indices of a largest independent set of rows: the pivots of the transpose."""
+    reduced, rank = a.transpose().rref()
+    table = reduced.table()
+    return [next(j for j, x in enumerate(table[i]) if x != 0) for i in range(rank)]
