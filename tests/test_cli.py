@@ -57,6 +57,19 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path, problem):
     assert (np.diff(record["path"]["lambda_t"]) > 0).all()
 
 
+def test_predict_gives_the_bounds_where_their_hypotheses_hold(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    sizes = ["--set", "n=400", "d=40", "k=1", "n_test=100"]
+    assert run(capsys, "predict", "sparse", *sizes, "--json", path)[0] == 0
+    bounds = read(path)["bounds"]
+    for role in ("early", "late_limit"):
+        row = bounds[role]
+        assert row["vacuous"] == (row["error"] >= 1) == (row["smallest_n"] > 400)
+    assert bounds["early"]["vacuous"] and not bounds["late_limit"]["vacuous"]
+    assert run(capsys, "predict", "gaussian-margin", *SMALL, "--json", path)[0] == 0
+    assert "bounds" not in read(path)
+
+
 def test_predict_covers_deeper_nets(capsys, tmp_path):
     path = tmp_path / "out.json"
     code, out, _ = run(capsys, "predict", "sparse", *SMALL, "--depth", "4", "--json", path)

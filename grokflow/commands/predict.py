@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,12 @@ import numpy as np
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
 from simulations.records import check_suffix, write_json
+from theory.bounds import Bound, max_l1_margin_error, max_l2_margin_error, smallest_n
 from theory.forecast import Curve, Forecast, forecast
 from theory.predictors import Prediction
+
+# Probability with which the generalisation bounds may fail.
+_DELTA = 0.05
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,9 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     request = read(arguments)
     prediction = forecast_of(request)
     print(request.describe())
-    print("\n".join(_lines(prediction)))
+    bounds = bounds_of(request)
+    print("\n".join(_lines(prediction) + _bound_lines(bounds)))
     if arguments.json:
-        write_json(arguments.json, request.header() | record(prediction))
+        write_json(arguments.json, request.header() | record(prediction) | bounds)
     return 0
 
 
@@ -84,6 +91,39 @@ def _predictor(prediction: Forecast, i: int, item: Prediction) -> dict[str, Any]
             "gap": certificate.gap,
         },
     }
+
+
+def bounds_of(request: Request) -> dict[str, Any]:
+    """Return Theorems E.4 and E.5 for data that satisfy their hypotheses: the preset ``sparse``."""
+    problem = request.problem
+    if problem.name != "sparse" or request.depth != 2:
+        return {}
+    sizes: dict[str, Any] = {"d": problem.d, "k": problem.settings["k"], "delta": _DELTA}
+    laws = {"early": max_l2_margin_error, "late_limit": max_l1_margin_error}
+    rows: dict[str, Any] = {"delta": _DELTA}
+    for role, law in laws.items():
+        bound = law(n=problem.n, **sizes)
+        least = smallest_n(partial(_at, law, sizes))
+        rows[role] = {"error": bound.value, "vacuous": bound.vacuous, "smallest_n": least}
+    return {"bounds": rows}
+
+
+def _at(law: Callable[..., Bound], sizes: dict[str, Any], n: int) -> Bound:
+    return law(n=n, **sizes)
+
+
+def _bound_lines(bounds: dict[str, Any]) -> list[str]:
+    """Say the bounds in words."""
+    lines = []
+    for role, theorem in (("early", "E.5"), ("late_limit", "E.4")) if bounds else ():
+        row = bounds["bounds"][role]
+        verdict = "vacuous" if row["vacuous"] else "says something"
+        lines.append(
+            f"{'bound':>11}: {role.replace('_', ' ')} errs at most {row['error']:.3g} with "
+            f"probability {1 - _DELTA:g} ({theorem}): {verdict}; below 1 from n = "
+            f"{row['smallest_n']}"
+        )
+    return lines
 
 
 def _lines(prediction: Forecast) -> list[str]:
