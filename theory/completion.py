@@ -1,0 +1,280 @@
+"""Matrix completion problems: linear measurements of a symmetric matrix, and entries to predict.
+
+The model is ``W = U Uᵀ - V Vᵀ`` with d×d factors and the loss ``(1/N) Σ (<A_i, W> - y_i)²``
+(Lyu et al. 2024, section 3.3). W is symmetric, so an entry and its mirror are one measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from theory.measurements import Entries, Matrices, Measurements
+from theory.metrics import Scores
+
+
+class TestEntries(NamedTuple):
+    """True values of entries to predict, in arrays of shape (k,); k may be zero."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def none(cls) -> TestEntries:
+        """Return no entries."""
+        return cls(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class CompletionProblem:
+    """N measurements of a symmetric d×d matrix, of which m are distinct.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    measurements : Measurements
+        The m distinct measurements.
+    values : ndarray, shape (m,)
+        Their values y.
+    counts : ndarray, shape (m,)
+        How many of the N samples each of them stands for.
+    test : TestEntries
+        Entries on which predictors are judged.
+    settings : mapping
+        What reproduces the problem (sizes, seeds, file).
+    notes : tuple of str
+        What was found or changed at the door.
+    """
+
+    name: str
+    measurements: Measurements
+    values: np.ndarray
+    counts: np.ndarray
+    test: TestEntries
+    settings: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def d(self) -> int:
+        """Number of rows of the matrix."""
+        return self.measurements.d
+
+    @property
+    def n(self) -> int:
+        """Number N of samples in the loss, duplicates and mirrors included."""
+        return int(self.counts.sum())
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Weight ``count / N`` of every distinct measurement in the loss, shape (m,)."""
+        return np.asarray(self.counts / self.counts.sum())
+
+    @cached_property
+    def scale(self) -> float:
+        """A typical size of an eigenvalue of W: root mean square of the values over that of A_i."""
+        values = float(np.sqrt(np.mean(self.values**2))) or 1.0
+        return values / float(np.sqrt(np.mean(self.measurements.norms**2)))
+
+    def residuals(self, w: np.ndarray) -> np.ndarray:
+        """Return ``<A_i, W> - y_i``, shape (m,)."""
+        return np.asarray(self.measurements.apply(w) - self.values)
+
+    def loss(self, w: np.ndarray) -> float:
+        """Return ``(1/N) Σ (<A_i, W> - y_i)²`` over all N samples."""
+        return float(self.weights @ self.residuals(w) ** 2)
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        """Return the symmetric gradient ``(2/N) Σ (<A_i, W> - y_i) A_i`` of the loss."""
+        return self.measurements.adjoint(2 * self.weights * self.residuals(w))
+
+    def score(self, matrices: np.ndarray) -> Scores:
+        """Judge the p matrices of shape (p, d, d) by mean squared error over the test entries.
+
+        Without test entries every error is NaN.
+        """
+        rows, columns, values = self.test
+        k = len(values)
+        if k == 0:
+            missing = np.full(len(matrices), np.nan)
+            return Scores(None, missing, missing, 0, missing, float("nan"))
+        squares = (matrices[:, rows, columns] - values) ** 2
+        error = squares.mean(axis=1)
+        spread = squares.std(axis=1) / np.sqrt(k)
+        return Scores(None, error, error, k, spread, float(np.mean(values**2)))
+
+
+def make_entries_problem(
+    name: str,
+    d: int,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    test: TestEntries | None = None,
+    settings: Mapping[str, object] | None = None,
+    notes: tuple[str, ...] = (),
+) -> CompletionProblem:
+    """Check observed entries at the door and build a `CompletionProblem`.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    d : int
+        Number of rows of the symmetric matrix.
+    rows, columns : ndarray of int, shape (N,)
+        Indices from 0 to d - 1.
+    values : ndarray, shape (N,)
+        Observed values.
+    test : TestEntries, optional
+        Entries to predict.
+    settings : mapping, optional
+        What reproduces the problem.
+    notes : tuple of str, optional
+        What was changed before.
+
+    Raises
+    ------
+    ValueError
+        For mismatched shapes, NaN, indices out of range, and an entry or its mirror observed with
+        two values.
+    """
+    _check_entries(d, rows, columns, values, "value")
+    if test is not None and len(test.values):
+        _check_entries(d, *test, "value_test")
+    low, high = np.minimum(rows, columns), np.maximum(rows, columns)
+    kept = _merge(low * d + high, values, [f"({i}, {j})" for i, j in zip(rows, columns, strict=True)])
+    extra = len(values) - len(kept.first)
+    if extra:
+        notes += (
+            f"{extra} of {len(values)} observed entries repeat another or its mirror: the "
+            "features are dependent there (A3.8 of Corollary 3.11 fails, its conclusion holds)",
+        )
+    measurements = Entries(d, low[kept.first], high[kept.first])
+    return CompletionProblem(
+        name,
+        measurements,
+        np.asarray(values[kept.first], dtype=np.float64),
+        kept.counts,
+        TestEntries.none() if test is None else test,
+        dict(settings or {}),
+        notes,
+    )
+
+
+def make_measurement_problem(
+    name: str,
+    matrices: np.ndarray,
+    values: np.ndarray,
+    test: TestEntries | None = None,
+    settings: Mapping[str, object] | None = None,
+    notes: tuple[str, ...] = (),
+) -> CompletionProblem:
+    """Check general measurements at the door and build a `CompletionProblem`.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    matrices : ndarray, shape (N, d, d)
+        Symmetric A_i.
+    values : ndarray, shape (N,)
+        Their inner products with W.
+    test, settings, notes
+        As for `make_entries_problem`.
+
+    Raises
+    ------
+    ValueError
+        For mismatched shapes, NaN, matrices that are zero or not symmetric, and equal matrices
+        with two values.
+    """
+    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or 0 in matrices.shape:
+        raise ValueError(
+            f"matrices have shape {matrices.shape}, expected (N, d, d) with N, d ≥ 1: reshape them"
+        )
+    _check_values(values, len(matrices), "values")
+    _check_finite(matrices, "matrices")
+    array = np.asarray(matrices, dtype=np.float64)
+    for i, a in enumerate(array):
+        if not a.any():
+            raise ValueError(f"matrix {i} is zero, expected a nonzero A_i: drop it")
+        if np.abs(a - a.T).max() > 1e-12 * np.abs(a).max():
+            raise ValueError(f"matrix {i} is not symmetric, expected A = Aᵀ: use (A + Aᵀ) / 2")
+    key = np.unique(array.reshape(len(array), -1), axis=0, return_inverse=True)[1].ravel()
+    kept = _merge(key, values, [f"matrix {i}" for i in range(len(array))])
+    if extra := len(array) - len(kept.first):
+        notes += (f"{extra} of {len(array)} measurements repeat another (A3.8 fails)",)
+    array = array[kept.first]
+    return CompletionProblem(
+        name,
+        Matrices((array + array.transpose(0, 2, 1)) / 2),
+        np.asarray(values[kept.first], dtype=np.float64),
+        kept.counts,
+        TestEntries.none() if test is None else test,
+        dict(settings or {}),
+        notes,
+    )
+
+
+class _Merged(NamedTuple):
+    """First occurrence of every distinct measurement, and how often it occurs."""
+
+    first: np.ndarray
+    counts: np.ndarray
+
+
+def _merge(key: np.ndarray, values: np.ndarray, names: list[str]) -> _Merged:
+    """Merge measurements of equal key; ValueError where their values differ."""
+    _, first, inverse, counts = np.unique(
+        key, return_index=True, return_inverse=True, return_counts=True
+    )
+    again = first[inverse]
+    wrong = np.flatnonzero(values != values[again])
+    if wrong.size:
+        i, j = int(again[wrong[0]]), int(wrong[0])
+        raise ValueError(
+            f"{names[i]} is {values[i]} but {names[j]} is {values[j]}, expected one value (the "
+            "matrix is symmetric): drop one, or average them"
+        )
+    return _Merged(first, counts)
+
+
+def _check_entries(
+    d: int, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, what: str
+) -> None:
+    _check_values(values, len(rows), what)
+    for name, index in (("i", rows), ("j", columns)):
+        if index.shape != values.shape:
+            raise ValueError(
+                f"{name} has shape {index.shape}, expected {values.shape} as {what}: give one "
+                "index for each value"
+            )
+        if index.dtype.kind not in "iu":
+            raise ValueError(f"{name} holds {index.dtype}, expected whole numbers: convert it")
+        if bad := [int(k) for k in index if not 0 <= k < d][:1]:
+            raise ValueError(f"{name} is {bad[0]}, expected 0 to {d - 1} (d = {d}): change d")
+
+
+def _check_values(values: np.ndarray, n: int, what: str) -> None:
+    if values.shape != (n,) or n == 0:
+        raise ValueError(
+            f"{what} has shape {values.shape}, expected ({max(n, 1)},): give one value for each "
+            "measurement, and one at least"
+        )
+    _check_finite(values, what)
+
+
+def _check_finite(array: np.ndarray, what: str) -> None:
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{what} holds {array.dtype}, expected real numbers: convert it")
+    if not np.isfinite(array).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(
+            f"{what}{list(at)} is {array[at]}, expected finite numbers: drop or impute it"
+        )
