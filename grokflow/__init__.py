@@ -12,24 +12,35 @@ from typing import Any
 __version__ = version("grokflow")
 
 _HOMES = {
+    "CompletionProblem": "theory.completion",
     "DiagonalFlow": "simulations.flow",
     "FlowStopped": "simulations.flow",
     "L1Penalised": "theory.l1",
     "LOSSES": "theory.losses",
     "MaxL1Margin": "theory.l1",
     "MaxL2Margin": "theory.l2",
+    "MinFrobeniusNorm": "theory.frobenius",
     "MinL1Norm": "theory.l1",
     "MinL2Norm": "theory.l2",
+    "MinNuclearNorm": "theory.nuclear",
     "NotSeparable": "theory.predictors",
+    "NuclearPenalised": "theory.nuclear",
     "Problem": "theory.problems",
     "Task": "theory.problems",
+    "TestEntries": "theory.completion",
     "Trajectory": "simulations.trajectory",
+    "completion": "simulations.completion_data",
     "forecast": "theory.forecast",
+    "forecast_completion": "theory.completion_forecast",
     "gaussian_margin": "simulations.generators",
     "load": "simulations.data_files",
+    "load_entries": "simulations.completion_data",
+    "make_entries_problem": "theory.completion",
+    "make_measurement_problem": "theory.completion",
     "make_problem": "theory.problems",
     "sparse": "simulations.generators",
     "sparse_regression": "simulations.generators",
+    "trace_completion": "theory.completion_path",
 }
 
 __all__ = sorted(_HOMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofs_check import cor_3_6, cor_3_7, figure_1, shift_law, thm_3_4
+from proofs_check import cor_3_6, cor_3_7, f_1_to_3, figure_1, shift_law, thm_3_4
 from proofs_check.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
@@ -15,6 +15,7 @@ CLAIMS: dict[str, Claim] = {
         figure_1.GROKKING,
         figure_1.MISGROKKING,
         shift_law.CLAIM,
+        f_1_to_3.CLAIM,
     )
 }
 

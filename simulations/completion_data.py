@@ -167,9 +167,7 @@ def _size(arrays: dict[str, np.ndarray], d: int | None) -> int:
     return 1 + max((int(np.max(arrays[name], initial=0)) for name in names), default=0)
 
 
-def _test_entries(
-    arrays: dict[str, np.ndarray], d: int, train: TestEntries
-) -> TestEntries | None:
+def _test_entries(arrays: dict[str, np.ndarray], d: int, train: TestEntries) -> TestEntries | None:
     """Return the file's test entries; None where it has none."""
     names = [f"{name}_test" for name in _ENTRY]
     if all(name in arrays for name in names):

@@ -148,7 +148,8 @@ def make_entries_problem(
     if test is not None and len(test.values):
         _check_entries(d, *test, "value_test")
     low, high = np.minimum(rows, columns), np.maximum(rows, columns)
-    kept = _merge(low * d + high, values, [f"({i}, {j})" for i, j in zip(rows, columns, strict=True)])
+    names = [f"({i}, {j})" for i, j in zip(rows, columns, strict=True)]
+    kept = _merge(low * d + high, values, names)
     extra = len(values) - len(kept.first)
     if extra:
         notes += (

@@ -13,10 +13,10 @@ W is the only unknown: every symmetric W is ``β (M - M⁻¹)`` of one M > 0. Al
 Commuting measurements keep the eigenvectors fixed; the eigenvalues are then a depth-2 diagonal net,
 ``w = 2β sinh(4ν)``, and W minimises the hypentropy of its eigenvalues over all interpolants
 (`theory.path`). In general it does not: the last M is a time-ordered product of exponentials, not
-the exponential of one H, so the path depends on its history, and its end need not be a minimiser of
-the nuclear norm (Gunasekar et al. 2017 conjecture that it is; Li, Luo and Lyu 2021 show that it need
-not be). What holds for all measurements is the kernel limit, ``β → ∞``: the minimum Frobenius norm,
-with a relative error of order ``(‖W‖/β)²``.
+the exponential of one H, so the path depends on its history, and its end need not be a minimiser
+of the nuclear norm (conjectured by Gunasekar et al. 2017, refuted by Li, Luo and Lyu 2021). What
+holds for all measurements is the kernel limit ``β → ∞``, the minimum Frobenius norm, with a
+relative error of order ``(‖W‖/β)²``.
 """
 
 from __future__ import annotations
@@ -151,12 +151,13 @@ def move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.nd
 def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
     """Return dW/ds at slow time ``slow = -½ log β``."""
     s = metric(w, float(np.exp(-2 * slow)))
-    return move(problem, s, 2 * problem.values) - 2 * w
+    return np.asarray(move(problem, s, 2 * problem.values) - 2 * w)
 
 
 def _onto_constraints(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
     """Correct what the integrator left of ``A(W) - y``."""
-    return w - move(problem, metric(w, float(np.exp(-2 * slow))), problem.residuals(w))
+    s = metric(w, float(np.exp(-2 * slow)))
+    return np.asarray(w - move(problem, s, problem.residuals(w)))
 
 
 def _packed_rate(
@@ -165,7 +166,7 @@ def _packed_rate(
     slow: float,
     packed: np.ndarray,
 ) -> np.ndarray:
-    return rate(problem, float(slow), _unpack(upper, packed))[upper]
+    return np.asarray(rate(problem, float(slow), _unpack(upper, packed))[upper])
 
 
 def _unpack(upper: tuple[np.ndarray, np.ndarray], packed: np.ndarray) -> np.ndarray:
@@ -173,4 +174,4 @@ def _unpack(upper: tuple[np.ndarray, np.ndarray], packed: np.ndarray) -> np.ndar
     d = int(upper[0][-1]) + 1
     w = np.zeros((d, d))
     w[upper] = packed
-    return w + np.triu(w, 1).T
+    return np.asarray(w + np.triu(w, 1).T)

@@ -126,7 +126,7 @@ class Matrices:
     @property
     def d(self) -> int:
         """Number of rows of the matrix."""
-        return self.array.shape[1]
+        return int(self.array.shape[1])
 
     @property
     def size(self) -> int:
@@ -136,11 +136,11 @@ class Matrices:
     @cached_property
     def norms(self) -> Values:
         """Frobenius norms."""
-        return np.linalg.norm(self._flat, axis=1)
+        return np.asarray(np.linalg.norm(self._flat, axis=1))
 
     @cached_property
     def _flat(self) -> np.ndarray:
-        return self.array.reshape(self.size, -1)
+        return np.asarray(self.array.reshape(self.size, -1))
 
     @cached_property
     def gram(self) -> Kernel:

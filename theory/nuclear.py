@@ -77,9 +77,7 @@ class _Dual:
     def at(self, mu: np.ndarray) -> _Point:
         self.work.decompositions += 1
         measurements, values = self.problem.measurements, self.problem.values
-        shrunk = Thresholded.of(
-            self.center.w + self.sigma * measurements.adjoint(mu), self.sigma
-        )
+        shrunk = Thresholded.of(self.center.w + self.sigma * measurements.adjoint(mu), self.sigma)
         moved = mu - self.center.mu
         value = shrunk.value - float(values @ mu)
         value += float(self.compliance @ mu**2 + self.ridge @ moved**2) / 2

@@ -25,8 +25,9 @@ _REAL_KEYS = {"fraction", "holdout"}
 
 def asked_for(arguments: argparse.Namespace) -> bool:
     """Whether the problem is one of matrix completion."""
-    name = str(arguments.problem)
-    return name == "completion" or (Path(name).suffix in (".npz", ".csv") and holds_entries(Path(name)))
+    path = Path(arguments.problem)
+    is_file = path.suffix in (".npz", ".csv")
+    return str(path) == "completion" or (is_file and holds_entries(path))
 
 
 def refuse_simulation(arguments: argparse.Namespace) -> None:
@@ -64,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _problem(arguments: argparse.Namespace) -> CompletionProblem:
     name = str(arguments.problem)
-    make: Callable[..., CompletionProblem]
-    make = completion if name == "completion" else partial(load_entries, name)
+    make: Callable[..., CompletionProblem] = partial(load_entries, name)
+    if name == "completion":
+        make = completion
     known = [key for key in inspect.signature(make).parameters if key != "path"]
     settings = settings_of(arguments.set)
     for key, value in settings.items():
@@ -73,7 +75,8 @@ def _problem(arguments: argparse.Namespace) -> CompletionProblem:
             raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
         if key not in _REAL_KEYS and (value != int(value) or value < 0):
             raise ValueError(f"{key} is {value:g}, expected a whole number of at least 0: round it")
-    return make(**{k: v if k in _REAL_KEYS else int(v) for k, v in settings.items()})
+    exact: dict[str, Any] = {k: v if k in _REAL_KEYS else int(v) for k, v in settings.items()}
+    return make(**exact)
 
 
 def _header(problem: CompletionProblem, alpha: float, lam: float) -> dict[str, Any]:

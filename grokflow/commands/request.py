@@ -90,8 +90,8 @@ def _problem(name: str, settings: Mapping[str, float], loss: str | None) -> Prob
         known = _FILE_KEYS
     else:
         raise ValueError(
-            f"problem is {name!r}, expected {', '.join(PRESETS)}, completion or a .npz or .csv file: check "
-            "the name"
+            f"problem is {name!r}, expected {', '.join(PRESETS)}, completion or a .npz or .csv "
+            "file: check the name"
         )
     for key, value in settings.items():
         if key not in known:
