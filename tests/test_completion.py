@@ -23,7 +23,8 @@ from theory.thresholding import Thresholded
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7
-ORACLE = 1e-6
+# What SCS leaves at its eps of 1e-9 on the worst of these instances.
+ORACLE = 1e-5
 
 
 def array_of(measurements):
@@ -105,7 +106,7 @@ def test_interpolants_are_certified_and_agree_with_cvxpy(problem):
         assert -1e-12 <= found.certificate.gap <= GAP
         assert found.certificate.infeasibility <= GAP
         expected = oracle(problem, kind)
-        assert abs(found.certificate.upper - expected) <= (GAP + 10 * ORACLE) * expected
+        assert abs(found.certificate.upper - expected) <= (GAP + ORACLE) * expected
 
 
 @settings(max_examples=8)
@@ -114,7 +115,7 @@ def test_penalised_predictors_agree_with_cvxpy(problem, lam):
     found = NuclearPenalised(lam).predict(problem)
     assert -1e-12 <= found.certificate.gap <= GAP
     expected = oracle(problem, 1, lam)
-    assert abs(found.certificate.upper - expected) <= (GAP + 10 * ORACLE) * expected
+    assert abs(found.certificate.upper - expected) <= (GAP + ORACLE) * expected
 
 
 @given(completions(), st.sampled_from([1e1, 1e-1, 1e-4, 1e-8, 1e-12]))
@@ -131,6 +132,7 @@ def test_the_early_predictor_fits_entries_and_mirrors_and_leaves_all_others_zero
     assert np.allclose(w, expected, rtol=1e-15)
 
 
+@settings(max_examples=10)
 @given(completions())
 def test_scaling_values_scales_every_predictor(problem):
     factor, lam = 7.0, 0.1
@@ -144,6 +146,7 @@ def test_scaling_values_scales_every_predictor(problem):
     assert np.isclose(second, factor**2 * first, rtol=2 * GAP)
 
 
+@settings(max_examples=10)
 @given(completions(), st.randoms())
 def test_order_signs_indices_and_copies_change_no_value(problem, random):
     rng = np.random.default_rng(random.randrange(2**32))
@@ -164,6 +167,7 @@ def test_order_signs_indices_and_copies_change_no_value(problem, random):
             assert np.isclose(found, value, rtol=4 * GAP), (name, predictor.name)
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 10_000))
 def test_diagonal_measurements_give_the_l1_predictor(seed):
     rng = np.random.default_rng(seed)
@@ -194,6 +198,7 @@ def test_the_penalised_norm_tends_to_the_smallest_one_linearly_in_lambda():
     assert np.allclose(slopes[1:], 1, atol=0.02)
 
 
+@settings(max_examples=10)
 @given(completions(), st.sampled_from([1.0, 1e-3]))
 def test_a_nearby_start_changes_no_norm(problem, lam):
     near = NuclearPenalised(lam).predict(problem)
@@ -341,9 +346,7 @@ def test_bad_entries_are_refused(change, message):
 
 def test_bad_test_entries_are_refused():
     with pytest.raises(ValueError, match="i is 9, expected 0 to 2"):
-        make_entries_problem(
-            "x", 3, *ENTRY, Targets(np.array([9]), np.array([0]), np.array([1.0]))
-        )
+        make_entries_problem("x", 3, *ENTRY, Targets(np.array([9]), np.array([0]), np.array([1.0])))
 
 
 @pytest.mark.parametrize(

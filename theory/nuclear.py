@@ -27,7 +27,7 @@ from theory.thresholding import Thresholded
 
 _OUTER_STEPS = 40
 _NEWTON_STEPS = 30
-_START_STEPS = 20
+_START_STEPS = 10
 _CONJUGATE_STEPS = 50
 # The proximal term on the multipliers, relative to that on W.
 _RIDGE = 1e-2
@@ -82,7 +82,9 @@ class _Dual:
         value = shrunk.value - float(values @ mu)
         value += float(self.compliance @ mu**2 + self.ridge @ moved**2) / 2
         pull = self.compliance * mu + self.ridge * moved
-        return _Point(mu, shrunk, value, measurements.apply(shrunk.matrix) - values + pull)
+        gradient = measurements.apply(shrunk.matrix) - values + pull
+        residual = float(np.abs(gradient).max() / np.abs(values).max())
+        return _Point(mu, shrunk, value, gradient, residual)
 
     def newton_step(self, at: _Point, accuracy: float) -> np.ndarray:
         """Solve the Newton system by conjugate gradients with a diagonal preconditioner."""
@@ -120,17 +122,16 @@ class _Point:
     shrunk: Thresholded
     value: float
     gradient: np.ndarray
+    residual: float
 
 
 def _minimise(dual: _Dual, start: np.ndarray, tolerance: float) -> _Point:
     """Minimise one dual by Newton steps with backtracking; `tolerance` is relative to y."""
-    size = float(np.abs(dual.problem.values).max())
     at = dual.at(start)
     for _ in range(_NEWTON_STEPS):
-        residual = float(np.abs(at.gradient).max()) / size
-        if residual <= tolerance:
+        if at.residual <= tolerance:
             break
-        step = dual.newton_step(at, min(0.1, residual))
+        step = dual.newton_step(at, min(0.1, at.residual))
         slope = float(at.gradient @ step)
         for length in 0.5 ** np.arange(20):
             new = dual.at(at.mu + length * step)
@@ -180,12 +181,15 @@ def _proximal_points(
         interrupt()
         dual = _Dual(problem, compliance, ridge, at, sigma, work)
         # The certificate judges the answer: a subproblem solved roughly costs only another step.
-        found = _minimise(dual, at.mu, max(1e-2 * 0.1**outer, 1e-11))
+        tolerance = max(1e-2 * 0.1**outer, 1e-11)
+        found = _minimise(dual, at.mu, tolerance)
         at = Iterate(found.shrunk.matrix, found.mu)
         certificate = certify(*at)
         if max(certificate.gap, certificate.infeasibility) <= gap:
             return at
-        sigma *= 3
+        # A subproblem that did not converge was too stiff: a shorter step is always solvable.
+        sigma *= 3 if found.residual <= max(tolerance, 1e-7) else 0.1
+        ridge = ridge / 3
     raise NotConverged(
         f"the nuclear-norm predictor has relative gap {certificate.gap:.1e} after {_OUTER_STEPS} "
         f"proximal steps, expected {gap:.1e}: ask for a larger gap"

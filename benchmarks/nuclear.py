@@ -1,0 +1,116 @@
+"""Minimum nuclear norm at 97×97 against cvxpy, every answer judged by our certificate.
+
+Peers run at the loosest tolerance of a list that our certificate finds good to the same gap.
+"""
+
+import time
+from multiprocessing import get_context
+from queue import Empty
+
+import numpy as np
+
+from simulations.completion_data import completion
+from theory.completion_certificates import min_nuclear_norm
+from theory.nuclear import MinNuclearNorm
+
+GAP = 1e-6
+RUNS = 3
+LIMIT = 60
+TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+
+
+def ours(problem):
+    found = MinNuclearNorm(GAP).predict(problem)
+    return found.matrix, found.multipliers
+
+
+def with_scs(problem, tolerance):
+    import cvxpy
+
+    return _with_cvxpy(problem, cvxpy.SCS, eps_abs=tolerance, eps_rel=tolerance)
+
+
+def with_clarabel(problem, tolerance):
+    import cvxpy
+
+    names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
+    return _with_cvxpy(problem, cvxpy.CLARABEL, **dict.fromkeys(names, tolerance))
+
+
+def _with_cvxpy(problem, solver, **options):
+    """Solve in split form, W = P - N with P, N ⪰ 0: half the work of normNuc."""
+    import cvxpy
+
+    d, entries = problem.d, problem.measurements
+    p, n = (cvxpy.Variable((d, d), PSD=True) for _ in range(2))
+    constraint = (p - n)[entries.rows, entries.columns] == problem.values
+    cvxpy.Problem(cvxpy.Minimize(cvxpy.trace(p + n)), [constraint]).solve(solver=solver, **options)
+    dual = np.ravel(constraint.dual_value)
+    return p.value - n.value, -dual if problem.values @ dual < 0 else dual
+
+
+def _in_process(queue, solve, problem_settings, arguments):
+    problem = completion(**problem_settings)
+    started = time.perf_counter()
+    w, mu = solve(problem, *arguments)
+    seconds = time.perf_counter() - started
+    certificate = min_nuclear_norm(problem, (w + w.T) / 2, mu)
+    queue.put((seconds, max(certificate.gap, certificate.infeasibility)))
+
+
+def limited(solve, problem_settings, *arguments):
+    """Return seconds and gap, or None when it takes longer than the limit."""
+    context = get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(
+        target=_in_process, args=(queue, solve, problem_settings, arguments), daemon=True
+    )
+    process.start()
+    try:
+        return queue.get(timeout=LIMIT)
+    except Empty:
+        return None
+    finally:
+        process.terminate()
+        process.join()
+
+
+def median(solve, problem_settings, *arguments):
+    runs = [limited(solve, problem_settings, *arguments) for _ in range(RUNS)]
+    if None in runs:
+        return None
+    return float(np.median([run[0] for run in runs])), max(run[1] for run in runs)
+
+
+def peer(solve, problem_settings):
+    """Return the median at the loosest tolerance that is good enough."""
+    for tolerance in TOLERANCES:
+        found = limited(solve, problem_settings, tolerance)
+        if found is None:
+            return None
+        if found[1] <= GAP:
+            return median(solve, problem_settings, tolerance)
+    return None
+
+
+def main():
+    print(f"{'observed':>8} {'solver':>16} {'seconds':>8} {'gap':>8} {'ratio':>6}")
+    for fraction in (0.05, 0.3):
+        settings = {"fraction": fraction}
+        rows = {
+            "grokflow": median(ours, settings),
+            "cvxpy, SCS": peer(with_scs, settings),
+            "cvxpy, Clarabel": peer(with_clarabel, settings),
+        }
+        for name, row in rows.items():
+            if row is None:
+                print(f"{fraction:8.0%} {name:>16}   not within {LIMIT} s and {GAP:g}", flush=True)
+                continue
+            ratio = row[0] / rows["grokflow"][0]
+            print(
+                f"{fraction:8.0%} {name:>16} {row[0]:8.3f} {row[1]:8.1e} {ratio:6.1f}", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()
