@@ -65,15 +65,8 @@ def test_csv_and_npz_hold_the_same_problem(tmp_path):
     rows, columns, values = np.array([0, 1, 2]), np.array([1, 1, 3]), np.array([1.0, 2.0, 3.0])
     lines = [f"{i},{j},{v},train" for i, j, v in zip(rows, columns, values, strict=True)]
     csv = table(tmp_path / "a.csv", [*lines, "0,0,5,test"], "i,j,value,split")
-    np.savez(
-        tmp_path / "a.npz",
-        i=rows,
-        j=columns,
-        value=values,
-        i_test=[0],
-        j_test=[0],
-        value_test=[5.0],
-    )
+    test = {"i_test": [0], "j_test": [0], "value_test": [5.0]}
+    np.savez(tmp_path / "a.npz", i=rows, j=columns, value=values, **test)
     for path in (csv, tmp_path / "a.npz"):
         problem = load_entries(path)
         assert problem.d == 4
@@ -136,9 +129,9 @@ def test_bad_files_are_refused(tmp_path, name, rows, header, message):
 def test_a_missing_file_and_a_small_one_are_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot read"):
         load_entries(tmp_path / "none.csv")
-    with pytest.raises(ValueError, match="holding out 0.25 of 1 distinct entries"):
+    with pytest.raises(ValueError, match=r"holding out 0\.25 of 1 distinct entries"):
         load_entries(table(tmp_path / "a.csv", ["0,1,2"]))
-    with pytest.raises(ValueError, match="holdout is 1.0, expected"):
+    with pytest.raises(ValueError, match=r"holdout is 1\.0, expected"):
         load_entries(tmp_path / "a.csv", holdout=1.0)
 
 

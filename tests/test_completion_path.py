@@ -61,7 +61,7 @@ def test_a_move_changes_the_measurements_as_asked_and_least():
     asked = rng.standard_normal(len(y))
     change = move(problem, s, asked)
     assert np.allclose(problem.measurements.apply(change), asked)
-    # Off the measurements it is orthogonal in the metric of S: SH + HS = change with H in their span.
+    # The least change in the metric of S is SH + HS with H in the span of the A_i.
     values, q = np.linalg.eigh(s)
     h = q @ ((q.T @ change @ q) / (values[:, None] + values)) @ q.T
     span = a.reshape(len(a), -1).T
