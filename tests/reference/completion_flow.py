@@ -4,7 +4,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 
-def matrices(a, y, alpha, lam, lambda_t, rtol=1e-9):
+def matrices(a, y, alpha, lam, lambda_t, rtol=1e-7):
     """Return W = UUᵀ - VVᵀ at every slow time, shape (k, d, d), for measurements a (N, d, d)."""
     n, d, _ = a.shape
 
