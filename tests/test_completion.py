@@ -16,7 +16,8 @@ from theory.completion import make_entries_problem, make_measurement_problem
 from theory.frobenius import MinFrobeniusNorm
 from theory.l1 import MinL1Norm
 from theory.measurements import Entries, Matrices
-from theory.nuclear import MinNuclearNorm, NuclearPenalised, Work
+from theory.nuclear import MinNuclearNorm, NuclearPenalised
+from theory.nuclear_points import Work
 from theory.predictors import NoPredictor
 from theory.problems import StoredTestSet, Task, make_problem
 from theory.thresholding import Thresholded

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from theory.completion_checks import check_entries, check_finite, check_values, merge
 from theory.measurements import Entries, Matrices, Measurements
 from theory.metrics import Scores
 
@@ -74,12 +75,6 @@ class CompletionProblem:
     def weights(self) -> np.ndarray:
         """Weight ``count / N`` of every distinct measurement in the loss, shape (m,)."""
         return np.asarray(self.counts / self.counts.sum())
-
-    @cached_property
-    def scale(self) -> float:
-        """A typical size of an eigenvalue of W: root mean square of the values over that of A_i."""
-        values = float(np.sqrt(np.mean(self.values**2))) or 1.0
-        return values / float(np.sqrt(np.mean(self.measurements.norms**2)))
 
     def residuals(self, w: np.ndarray) -> np.ndarray:
         """Return ``<A_i, W> - y_i``, shape (m,)."""
@@ -144,12 +139,12 @@ def make_entries_problem(
         For mismatched shapes, NaN, indices out of range, and an entry or its mirror observed with
         two values.
     """
-    _check_entries(d, rows, columns, values, "value")
+    check_entries(d, rows, columns, values, "value")
     if test is not None and len(test.values):
-        _check_entries(d, *test, "value_test")
+        check_entries(d, *test, "value_test")
     low, high = np.minimum(rows, columns), np.maximum(rows, columns)
     names = [f"({i}, {j})" for i, j in zip(rows, columns, strict=True)]
-    kept = _merge(low * d + high, values, names)
+    kept = merge(low * d + high, values, names)
     extra = len(values) - len(kept.first)
     if extra:
         notes += (
@@ -199,8 +194,8 @@ def make_measurement_problem(
         raise ValueError(
             f"matrices have shape {matrices.shape}, expected (N, d, d) with N, d ≥ 1: reshape them"
         )
-    _check_values(values, len(matrices), "values")
-    _check_finite(matrices, "matrices")
+    check_values(values, len(matrices), "values")
+    check_finite(matrices, "matrices")
     array = np.asarray(matrices, dtype=np.float64)
     for i, a in enumerate(array):
         if not a.any():
@@ -208,7 +203,7 @@ def make_measurement_problem(
         if np.abs(a - a.T).max() > 1e-12 * np.abs(a).max():
             raise ValueError(f"matrix {i} is not symmetric, expected A = Aᵀ: use (A + Aᵀ) / 2")
     key = np.unique(array.reshape(len(array), -1), axis=0, return_inverse=True)[1].ravel()
-    kept = _merge(key, values, [f"matrix {i}" for i in range(len(array))])
+    kept = merge(key, values, [f"matrix {i}" for i in range(len(array))])
     if extra := len(array) - len(kept.first):
         notes += (f"{extra} of {len(array)} measurements repeat another (A3.8 fails)",)
     array = array[kept.first]
@@ -221,61 +216,3 @@ def make_measurement_problem(
         dict(settings or {}),
         notes,
     )
-
-
-class _Merged(NamedTuple):
-    """First occurrence of every distinct measurement, and how often it occurs."""
-
-    first: np.ndarray
-    counts: np.ndarray
-
-
-def _merge(key: np.ndarray, values: np.ndarray, names: list[str]) -> _Merged:
-    """Merge measurements of equal key; ValueError where their values differ."""
-    _, first, inverse, counts = np.unique(
-        key, return_index=True, return_inverse=True, return_counts=True
-    )
-    again = first[inverse]
-    wrong = np.flatnonzero(values != values[again])
-    if wrong.size:
-        i, j = int(again[wrong[0]]), int(wrong[0])
-        raise ValueError(
-            f"{names[i]} is {values[i]} but {names[j]} is {values[j]}, expected one value (the "
-            "matrix is symmetric): drop one, or average them"
-        )
-    return _Merged(first, counts)
-
-
-def _check_entries(
-    d: int, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, what: str
-) -> None:
-    _check_values(values, len(rows), what)
-    for name, index in (("i", rows), ("j", columns)):
-        if index.shape != values.shape:
-            raise ValueError(
-                f"{name} has shape {index.shape}, expected {values.shape} as {what}: give one "
-                "index for each value"
-            )
-        if index.dtype.kind not in "iu":
-            raise ValueError(f"{name} holds {index.dtype}, expected whole numbers: convert it")
-        if bad := [int(k) for k in index if not 0 <= k < d][:1]:
-            raise ValueError(f"{name} is {bad[0]}, expected 0 to {d - 1} (d = {d}): change d")
-
-
-def _check_values(values: np.ndarray, n: int, what: str) -> None:
-    if values.shape != (n,) or n == 0:
-        raise ValueError(
-            f"{what} has shape {values.shape}, expected ({max(n, 1)},): give one value for each "
-            "measurement, and one at least"
-        )
-    _check_finite(values, what)
-
-
-def _check_finite(array: np.ndarray, what: str) -> None:
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{what} holds {array.dtype}, expected real numbers: convert it")
-    if not np.isfinite(array).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(
-            f"{what}{list(at)} is {array[at]}, expected finite numbers: drop or impute it"
-        )
