@@ -108,14 +108,14 @@ def trace_completion(
         if reached > done:
             between = solver.dense_output()
             for i in range(done, reached):
-                out[i] = _onto_constraints(problem, times[i], _unpack(upper, between(times[i])))
+                out[i] = _onto_constraints(problem, _unpack(upper, between(times[i])))
             done = reached
         progress((float(solver.t) - start) / (float(times[-1]) - start))
     return CompletionPath(np.asarray(log_beta), out, solver.nfev)
 
 
 def path_scales(
-    problem: CompletionProblem, alpha: float = np.inf, step: float = 0.25
+    problem: CompletionProblem, alpha: float = np.inf, step: float = 0.05
 ) -> np.ndarray:
     """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
 
@@ -154,10 +154,12 @@ def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
     return np.asarray(move(problem, s, 2 * problem.values) - 2 * w)
 
 
-def _onto_constraints(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
-    """Correct what the integrator left of ``A(W) - y``."""
-    s = metric(w, float(np.exp(-2 * slow)))
-    return np.asarray(w - move(problem, s, problem.residuals(w)))
+def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:
+    """Correct what the integrator left of ``A(W) - y``, of the size of its tolerance."""
+    measurements = problem.measurements
+    shift = np.zeros(measurements.size)
+    miss = measurements.solve_gram(problem.residuals(w), shift)
+    return np.asarray(w - measurements.adjoint(miss))
 
 
 def _packed_rate(
