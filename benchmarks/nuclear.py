@@ -51,48 +51,43 @@ def _solve(problem, w, norm, solver, options):
     return w.value, -dual if problem.values @ dual < 0 else dual
 
 
-def _in_process(queue, solve, problem_settings, arguments):
+def _in_process(queue, solve, problem_settings, arguments, runs):
     problem = completion(**problem_settings)
     solve(completion(d=6, fraction=0.5), *arguments)  # imports and compiles
-    started = time.perf_counter()
-    w, mu = solve(problem, *arguments)
-    seconds = time.perf_counter() - started
-    certificate = min_nuclear_norm(problem, (w + w.T) / 2, mu)
-    queue.put((seconds, max(certificate.gap, certificate.infeasibility)))
+    for _ in range(runs):
+        started = time.perf_counter()
+        w, mu = solve(problem, *arguments)
+        seconds = time.perf_counter() - started
+        certificate = min_nuclear_norm(problem, (w + w.T) / 2, mu)
+        queue.put((seconds, max(certificate.gap, certificate.infeasibility)))
 
 
-def limited(solve, problem_settings, *arguments):
-    """Return seconds and gap, or None when it takes longer than the limit."""
+def measure(solve, problem_settings, *arguments, runs=RUNS):
+    """Return median seconds and largest gap, or None when one run takes longer than the limit."""
     context = get_context("spawn")
     queue = context.Queue()
     process = context.Process(
-        target=_in_process, args=(queue, solve, problem_settings, arguments), daemon=True
+        target=_in_process, args=(queue, solve, problem_settings, arguments, runs), daemon=True
     )
     process.start()
     try:
-        return queue.get(timeout=LIMIT)
+        found = [queue.get(timeout=LIMIT) for _ in range(runs)]
     except Empty:
         return None
     finally:
         process.terminate()
         process.join()
-
-
-def median(solve, problem_settings, *arguments):
-    runs = [limited(solve, problem_settings, *arguments) for _ in range(RUNS)]
-    if None in runs:
-        return None
-    return float(np.median([run[0] for run in runs])), max(run[1] for run in runs)
+    return float(np.median([seconds for seconds, _ in found])), max(gap for _, gap in found)
 
 
 def peer(solve, problem_settings):
-    """Return the median at the loosest tolerance that is good enough."""
+    """Measure at the loosest tolerance that is good enough."""
     for tolerance in TOLERANCES:
-        found = limited(solve, problem_settings, tolerance)
+        found = measure(solve, problem_settings, tolerance, runs=1)
         if found is None:
             return None
         if found[1] <= GAP:
-            return median(solve, problem_settings, tolerance)
+            return measure(solve, problem_settings, tolerance)
     return None
 
 
@@ -101,7 +96,7 @@ def main():
     for fraction in (0.05, 0.3):
         settings = {"fraction": fraction}
         rows = {
-            "grokflow": median(ours, settings),
+            "grokflow": measure(ours, settings),
             "cvxpy, SCS": peer(with_scs, settings),
             "cvxpy, Clarabel": peer(with_clarabel, settings),
         }
