@@ -5,8 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import root
 
+from proofs_check.strategies import completions
 from simulations.completion_data import completion
 from tests.reference import completion_flow
 from theory.completion import TestEntries as Targets
@@ -92,6 +95,28 @@ def test_commuting_measurements_follow_the_path_of_the_diagonal_net():
     # The start in the kernel regime is good to 1e-6 and forgotten like β.
     assert np.abs(np.diagonal(eigen, axis1=1, axis2=2) - expected).max() <= 1e-6 * size
     assert np.abs(eigen - eigen * np.eye(8)).max() <= 1e-6 * size
+
+
+@settings(max_examples=4)
+@given(completions(max_d=5), st.integers(0, 1000))
+def test_the_path_obeys_the_laws_of_the_flow(problem, seed):
+    """Scaling y and β, W -> -W (U and V exchanged), a permuted basis, repeated measurements."""
+    rng = np.random.default_rng(seed)
+    basis = rng.permutation(problem.d)
+    a, y = entries_of(problem), problem.values
+    log_beta = np.log(operator_norm(MinFrobeniusNorm().predict(problem).matrix)) + np.array([1, -4])
+    path = trace_completion(problem, log_beta, rtol=RTOL).matrices
+    permuted = a[:, basis][:, :, basis]
+    pairs = {
+        "scaled": (a, 3 * y, log_beta + np.log(3), 3 * path),
+        "reflected": (a, -y, log_beta, -path),
+        "permuted": (permuted, y, log_beta, path[:, basis][:, :, basis]),
+        "repeated": (np.concatenate([a, 2 * a]), np.concatenate([y, 2 * y]), log_beta, path),
+    }
+    for name, (matrices, values, scales, expected) in pairs.items():
+        other = make_measurement_problem(name, matrices, values)
+        found = trace_completion(other, scales, rtol=RTOL).matrices
+        assert np.abs(found - expected).max() <= 1000 * RTOL * np.abs(expected).max(), name
 
 
 def test_the_kernel_limit_is_the_least_frobenius_norm_with_second_order():
@@ -226,6 +251,10 @@ def test_scores_are_mean_squares_over_the_test_entries():
     assert np.allclose(found.error, [2.5, 0.5])
     assert found.baseline == 2.5
     assert found.size == 2
+    # Eight entries are hidden, two of them drawn: 1 - 2/8 of the variance is left.
+    assert np.allclose(found.spread, np.array([1.5, 0.5]) * np.sqrt(0.75 / 2))
+    everything = completion(d=5, fraction=0.4)
+    assert everything.score(np.zeros((1, 5, 5))).spread == 0
 
 
 def test_values_that_no_matrix_has_are_refused():

@@ -91,7 +91,8 @@ class CompletionProblem:
     def score(self, matrices: np.ndarray) -> Scores:
         """Judge the p matrices of shape (p, d, d) by mean squared error over the test entries.
 
-        Without test entries every error is NaN.
+        Without test entries every error is NaN. The spread is that of a draw without replacement
+        from all entries that were not observed: zero when all of them are tested.
         """
         rows, columns, values = self.test
         k = len(values)
@@ -100,7 +101,8 @@ class CompletionProblem:
             return Scores(None, missing, missing, 0, missing, float("nan"))
         squares = (matrices[:, rows, columns] - values) ** 2
         error = squares.mean(axis=1)
-        spread = squares.std(axis=1) / np.sqrt(k)
+        left = max(0.0, 1 - k / max(self.d**2 - self.measurements.seen, 1))
+        spread = squares.std(axis=1) * np.sqrt(left / k)
         return Scores(None, error, error, k, spread, float(np.mean(values**2)))
 
 

@@ -34,6 +34,10 @@ class Measurements(Protocol):
         """Number m of measurements."""
 
     @property
+    def seen(self) -> int:
+        """Number of the d² entries of W that they fix each by itself, mirrors included."""
+
+    @property
     def norms(self) -> np.ndarray:
         """Frobenius norms of the A_i, shape (m,)."""
 
@@ -70,6 +74,11 @@ class Entries:
     def size(self) -> int:
         """Number of entries."""
         return len(self.rows)
+
+    @property
+    def seen(self) -> int:
+        """Two for every entry off the diagonal, one for every entry on it."""
+        return 2 * self.size - int((self.rows == self.columns).sum())
 
     @cached_property
     def norms(self) -> Values:
@@ -132,6 +141,11 @@ class Matrices:
     def size(self) -> int:
         """Number of measurements."""
         return len(self.array)
+
+    @property
+    def seen(self) -> int:
+        """None."""
+        return 0
 
     @cached_property
     def norms(self) -> Values:
