@@ -16,6 +16,7 @@ from theory.completion import make_entries_problem, make_measurement_problem
 from theory.frobenius import MinFrobeniusNorm
 from theory.l1 import MinL1Norm
 from theory.measurements import Entries, Matrices
+from theory.newton import NotConverged
 from theory.nuclear import MinNuclearNorm, NuclearPenalised
 from theory.nuclear_points import Work
 from theory.predictors import NoPredictor
@@ -311,6 +312,24 @@ def test_values_that_no_matrix_has_are_refused():
     consistent = make_measurement_problem("x", a, np.array([5.0, 2.0, 3.0]))
     for predictor in (MinFrobeniusNorm(), MinNuclearNorm(), NuclearPenalised(0.1)):
         assert predictor.predict(consistent).certificate.gap <= GAP
+
+
+def test_a_gap_below_rounding_is_not_reached_and_says_so():
+    problem = completion(d=5, fraction=0.5)
+    with pytest.raises(NotConverged, match=r"expected 1\.0e-20: ask for a larger gap"):
+        NuclearPenalised(1e-2, gap=1e-20).predict(problem)
+
+
+def test_a_solution_can_be_interrupted():
+    class Enough(Exception):
+        pass
+
+    def stop():
+        raise Enough
+
+    for predictor in (MinNuclearNorm(), NuclearPenalised(0.1)):
+        with pytest.raises(Enough):
+            predictor.predict(completion(d=6, fraction=0.5), interrupt=stop)
 
 
 def test_repeated_entries_and_mirrors_are_merged_with_a_note():
