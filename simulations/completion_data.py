@@ -104,6 +104,8 @@ def load_entries(
 
 def holds_entries(path: Path) -> bool:
     """Whether a file that exists is one of observed entries, from its header or names alone."""
+    import zipfile
+
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
@@ -111,7 +113,7 @@ def holds_entries(path: Path) -> bool:
         with path.open(encoding="utf-8") as text:
             header = {name.strip().strip('"') for name in text.readline().split(",")}
         return header - {"split"} == set(_ENTRY)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return False
 
 

@@ -129,6 +129,10 @@ def test_bad_files_are_refused(tmp_path, name, rows, header, message):
 def test_a_missing_file_and_a_small_one_are_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot read"):
         load_entries(tmp_path / "none.csv")
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 half a file")
+    assert not holds_entries(tmp_path / "torn.npz")
+    with pytest.raises(ValueError, match="cannot read"):
+        load_entries(tmp_path / "torn.npz")
     with pytest.raises(ValueError, match=r"holding out 0\.25 of 1 distinct entries"):
         load_entries(table(tmp_path / "a.csv", ["0,1,2"]))
     with pytest.raises(ValueError, match=r"holdout is 1\.0, expected"):
