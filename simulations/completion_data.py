@@ -108,7 +108,7 @@ def holds_entries(path: Path) -> bool:
 
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return set(_ENTRY) <= set(file.files)
         with path.open(encoding="utf-8") as text:
             header = {name.strip().strip('"') for name in text.readline().split(",")}
@@ -138,7 +138,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
