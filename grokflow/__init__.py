@@ -12,6 +12,7 @@ from typing import Any
 __version__ = version("grokflow")
 
 _HOMES = {
+    "CompletionProblem": "theory.completion",
     "DiagonalFlow": "simulations.flow",
     "DiagonalTangent": "theory.tangent",
     "FactorisationTangent": "theory.tangent",
@@ -25,21 +26,30 @@ _HOMES = {
     "MaxL1MarginClassifier": "grokflow.estimators",
     "MaxL2Margin": "theory.l2",
     "MaxL2MarginClassifier": "grokflow.estimators",
+    "MinFrobeniusNorm": "theory.frobenius",
     "MinKernelNorm": "theory.kernel_machine",
     "MinL1Norm": "theory.l1",
     "MinL1NormRegressor": "grokflow.estimators",
     "MinL2Norm": "theory.l2",
     "MinL2NormRegressor": "grokflow.estimators",
+    "MinNuclearNorm": "theory.nuclear",
     "ModuleOutputs": "theory.module_tangent",
     "NotSeparable": "theory.predictors",
+    "NuclearPenalised": "theory.nuclear",
     "Problem": "theory.problems",
     "SlowManifold": "theory.slow_manifold",
     "Symmetrised": "theory.module_tangent",
     "Task": "theory.problems",
+    "TestEntries": "theory.completion",
     "Trajectory": "simulations.trajectory",
+    "completion": "simulations.completion_data",
     "forecast": "theory.forecast",
+    "forecast_completion": "theory.completion_forecast",
     "gaussian_margin": "simulations.generators",
     "load": "simulations.data_files",
+    "load_entries": "simulations.completion_data",
+    "make_entries_problem": "theory.completion",
+    "make_measurement_problem": "theory.completion",
     "make_problem": "theory.problems",
     "max_l1_margin_error": "theory.bounds",
     "max_l2_margin_error": "theory.bounds",
@@ -48,6 +58,7 @@ _HOMES = {
     "smallest_n": "theory.bounds",
     "sparse": "simulations.generators",
     "sparse_regression": "simulations.generators",
+    "trace_completion": "theory.completion_path",
 }
 
 __all__ = sorted(_HOMES)

@@ -19,9 +19,13 @@ PROBLEM is a preset or a data file.
                      --set n= d= gamma= seed= n_test= sparsity= (0: dense direction)
   sparse-regression  Gaussian inputs, target = sum of k of them
                      --set n= d= k= noise= seed= n_test=
+  completion         entries of X_ij = i j / d², for W = UUᵀ - VVᵀ (predict only)
+                     --set d= fraction= seed= (default α = 10, λ = 1e-4)
   FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
   FILE.csv           header line; column y, optional column split (train, test)
                      --set seed= holdout= (used when there is no test set)
+                     with i, j, value (and split; .npz also d, i_test, j_test, value_test or
+                     truth) in place of X and y: observed entries of a symmetric matrix
 """
 
 EXAMPLES = """\
@@ -119,7 +123,10 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
         "--norm", type=_number, metavar="R", help="norm of (u, v) at t = 0 (default 128)"
     )
     command.add_argument(
-        "--lam", type=_number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
+        "--lam",
+        type=_number,
+        metavar="L",
+        help="weight decay λ (default 1e-3; completion 1e-4)",
     )
     command.add_argument(
         "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"

@@ -6,6 +6,7 @@ from proofs_check import (
     cor_3_6,
     cor_3_7,
     cor_3_7_global,
+    f_1_to_3,
     figure_1,
     path_flow,
     path_limits,
@@ -35,6 +36,7 @@ CLAIMS: dict[str, Claim] = {
         transition_law.TAILED,
         thm_e_4.CLAIM,
         thm_e_5.CLAIM,
+        f_1_to_3.CLAIM,
     )
 }
 

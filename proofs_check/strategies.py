@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from theory.completion import (
+    CompletionProblem,
+    make_entries_problem,
+    make_measurement_problem,
+)
 from theory.problems import Problem, StoredTestSet, Task, make_problem
 
 # What hypothesis calls DrawFn; a plain callable, because DrawFn has no runtime check.
@@ -38,3 +43,22 @@ def interpolable(draw: Draw, max_n: int = 12, max_d: int = 40) -> Problem:
     x = rng.standard_normal((n, d))
     y = rng.standard_normal((n,))
     return make_problem("interpolable", Task.REGRESSION, x, y, StoredTestSet(x, y))
+
+
+@st.composite
+def completions(draw: Draw, max_d: int = 7) -> CompletionProblem:
+    """Return entries, or general measurements, of an indefinite matrix of rank 2."""
+    d = draw(st.integers(3, max_d))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    a, b = rng.standard_normal((2, d))
+    truth = np.outer(a, a) - np.outer(b, b)
+    n = draw(st.integers(2, d * (d + 1) // 2 - 1))
+    if draw(st.booleans()):
+        rows, columns = np.triu_indices(d)
+        seen = rng.choice(len(rows), n, replace=False)
+        rows, columns = rows[seen], columns[seen]
+        return make_entries_problem("entries", d, rows, columns, truth[rows, columns])
+    matrices = rng.standard_normal((n, d, d))
+    matrices = matrices + matrices.transpose(0, 2, 1)
+    values = np.einsum("nij,ij->n", matrices, truth)
+    return make_measurement_problem("measurements", matrices, values)

@@ -25,7 +25,7 @@ def test_public_names_resolve(name):
 
 
 def test_unknown_names_say_what_there_is():
-    with pytest.raises(AttributeError, match="it has DiagonalFlow"):
+    with pytest.raises(AttributeError, match=r"it has .*DiagonalFlow"):
         _ = grokflow.nothing
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from grokflow.commands import completion
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
 from simulations.records import check_suffix, write_json
@@ -22,6 +23,8 @@ _DELTA = 0.05
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, print, and write JSON when asked to."""
+    if completion.asked_for(arguments):
+        return completion.run(arguments)
     if arguments.json:
         check_suffix(arguments.json, (".json",))
     request = read(arguments)

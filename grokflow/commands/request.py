@@ -19,6 +19,7 @@ from theory.problems import Problem
 
 # The paper's Figure 1 starts from this norm of (u, v).
 DEFAULT_NORM = 128.0
+DEFAULT_LAM = 1e-3
 _REAL_KEYS = {"gamma", "noise", "holdout"}
 _FILE_KEYS = ("seed", "holdout")
 
@@ -69,13 +70,14 @@ class Request:
 def read(arguments: argparse.Namespace) -> Request:
     """Build the problem and check the model, cheapest checks first."""
     _check_depth(arguments)
+    lam = arguments.lam or DEFAULT_LAM
     any_loss = LOSSES[arguments.loss or "logistic"]
-    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=arguments.lam, loss=any_loss)
-    problem = _problem(arguments.problem, _settings(arguments.set), arguments.loss)
+    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=lam, loss=any_loss)
+    problem = _problem(arguments.problem, settings_of(arguments.set), arguments.loss)
     loss = LOSSES[arguments.loss or ("logistic" if problem.is_classification else "square")]
     check_loss(problem, loss)
     alpha = arguments.alpha or (arguments.norm or DEFAULT_NORM) / np.sqrt(2 * problem.d)
-    flow = DiagonalFlow(alpha=float(alpha), lam=arguments.lam, loss=loss)
+    flow = DiagonalFlow(alpha=float(alpha), lam=lam, loss=loss)
     return Request(problem, loss, flow.alpha, flow.lam, arguments.depth)
 
 
@@ -101,8 +103,8 @@ def _problem(name: str, settings: Mapping[str, float], loss: str | None) -> Prob
         known = _FILE_KEYS
     else:
         raise ValueError(
-            f"problem is {name!r}, expected {', '.join(PRESETS)} or a .npz or .csv file: check "
-            "the name"
+            f"problem is {name!r}, expected {', '.join(PRESETS)}, completion or a .npz or .csv "
+            "file: check the name"
         )
     for key, value in settings.items():
         if key not in known:
@@ -114,7 +116,7 @@ def _problem(name: str, settings: Mapping[str, float], loss: str | None) -> Prob
     return make(**{k: v if k in _REAL_KEYS else int(v) for k, v in settings.items()})
 
 
-def _settings(pairs: list[str]) -> dict[str, float]:
+def settings_of(pairs: list[str]) -> dict[str, float]:
     """Parse ``key=value`` pairs; a later one wins."""
     out: dict[str, float] = {}
     for pair in pairs:

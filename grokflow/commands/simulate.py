@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from grokflow.commands import completion
 from grokflow.commands.predict import forecast_of
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
@@ -28,6 +29,7 @@ _SUFFIXES = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for."""
+    completion.refuse_simulation(arguments)
     for option, allowed in _SUFFIXES.items():
         if path := getattr(arguments, option):
             check_suffix(path, allowed)
