@@ -216,7 +216,7 @@ def test_the_predicted_transition_is_the_simulated_one():
     simulated = crossing(times, error, *map(float, prediction.scores.error[:2]))
     assert abs(simulated.lambda_t - when.lambda_t) <= 0.01
     assert abs(simulated.width - when.width) <= 0.01
-    assert np.isclose(prediction.offset, when.lambda_t - np.log(alpha))
+    assert np.isclose(prediction.constant, when.lambda_t - np.log(alpha))
 
 
 def test_the_forecast_is_shifted_by_log_alpha():
@@ -224,7 +224,7 @@ def test_the_forecast_is_shifted_by_log_alpha():
     small, large = (forecast_completion(problem, alpha=x, lam=1e-4) for x in (1e2, 1e4))
     assert np.isclose(large.transition.lambda_t - small.transition.lambda_t, np.log(1e2), atol=1e-4)
     assert np.isclose(small.transition.width, large.transition.width, atol=1e-4)
-    assert np.isclose(small.offset, large.offset, atol=1e-4)
+    assert np.isclose(small.constant, large.constant, atol=1e-4)
 
 
 def test_without_test_entries_there_is_no_kind_and_no_time():

@@ -55,7 +55,7 @@ class CompletionForecast:
     path_times: np.ndarray
 
     @property
-    def offset(self) -> float:
+    def constant(self) -> float:
         """Return ``C(data) = λt* - log α``, which depends on the data alone."""
         return self.transition.lambda_t - self.leading_order
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from grokflow.commands.request import settings_of
+from grokflow.commands.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
 from simulations.completion_data import completion, holds_entries, load_entries
 from simulations.records import check_suffix, write_json
@@ -93,29 +94,21 @@ def _header(problem: CompletionProblem, alpha: float, lam: float) -> dict[str, A
 
 def record(prediction: CompletionForecast) -> dict[str, Any]:
     """Return the JSON keys of a forecast: those of a diagonal net, and ``rank`` and ``path``."""
-    scores, when = prediction.scores, prediction.transition
+    scores = prediction.scores
     roles = {"early": prediction.early, "late": prediction.late, "late_limit": prediction.limit}
     content: dict[str, Any] = {}
     for i, (role, item) in enumerate(roles.items()):
-        bounds = item.certificate
         content[role] = {
             "name": item.name,
             "test_accuracy": None,
             "test_error": float(scores.error[i]),
             "margin": None,
             "rank": item.rank,
-            "certificate": {
-                "lower": bounds.lower,
-                "upper": bounds.upper,
-                "infeasibility": bounds.infeasibility,
-                "gap": bounds.gap,
-            },
+            "certificate": certificate_row(item.certificate),
         }
-    content["transition"] = {
-        "leading_order": prediction.leading_order,
-        "predicted": when.lambda_t,
-        "width": when.width,
-    }
+    content["transition"] = transition_row(
+        prediction.transition, prediction.leading_order, prediction.constant
+    )
     content["kind"] = prediction.kind.value
     content["path"] = {
         "lambda_t": prediction.path_times,
@@ -138,10 +131,4 @@ def _lines(problem: CompletionProblem, content: dict[str, Any]) -> list[str]:
             f"rank {row['rank']}, gap {row['certificate']['gap']:.1e}"
         )
     lines.append(f"       kind: {content['kind']}")
-    when = content["transition"]
-    if np.isfinite(when["predicted"]):
-        lines.append(
-            f" transition: λt* = {when['predicted']:.3f}, width {when['width']:.3f} "
-            f"(leading order log α = {when['leading_order']:.3f})"
-        )
-    return lines
+    return lines + transition_lines(content["transition"])

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from grokflow.commands import completion
 from grokflow.commands.request import Request, read
+from grokflow.commands.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
 from simulations.records import check_suffix, write_json
 from theory.bounds import Bound, max_l1_margin_error, max_l2_margin_error, smallest_n
@@ -56,13 +55,9 @@ def record(prediction: Forecast) -> dict[str, Any]:
     predictors = {
         role: _predictor(prediction, i, item) for i, (role, item) in enumerate(roles.items())
     }
-    when = prediction.transition
-    transition = {
-        "leading_order": prediction.leading_order,
-        "predicted": when.lambda_t,
-        "width": when.width,
-        "constant": prediction.constant,
-    }
+    transition = transition_row(
+        prediction.transition, prediction.leading_order, prediction.constant
+    )
     return predictors | {
         "transition": transition,
         "kind": prediction.kind.value,
@@ -79,7 +74,7 @@ def _path(curve: Curve) -> dict[str, Any]:
 
 
 def _predictor(prediction: Forecast, i: int, item: Prediction) -> dict[str, Any]:
-    scores, certificate = prediction.scores, item.certificate
+    scores = prediction.scores
     # Only a KKT point has a residual to report; a convex predictor has its gap.
     kkt = {} if item.stationarity is None else {"stationarity": item.stationarity}
     return kkt | {
@@ -87,12 +82,7 @@ def _predictor(prediction: Forecast, i: int, item: Prediction) -> dict[str, Any]
         "test_accuracy": None if scores.accuracy is None else float(scores.accuracy[i]),
         "test_error": float(scores.error[i]),
         "margin": item.margin,
-        "certificate": {
-            "lower": certificate.lower,
-            "upper": certificate.upper,
-            "infeasibility": certificate.infeasibility,
-            "gap": certificate.gap,
-        },
+        "certificate": certificate_row(item.certificate),
     }
 
 
@@ -145,10 +135,4 @@ def _lines(prediction: Forecast) -> list[str]:
             proof = f"KKT point, residual {row['stationarity']:.1e}"
         lines.append(f"{role.replace('_', ' '):>11}: {row['name']}, {quality}, {proof}")
     lines.append(f"       kind: {content['kind']}")
-    when = content["transition"]
-    if np.isfinite(when["predicted"]):
-        lines.append(
-            f" transition: λt* = {when['predicted']:.3f}, width {when['width']:.3f} "
-            f"(leading order log α = {when['leading_order']:.3f})"
-        )
-    return lines
+    return lines + transition_lines(content["transition"])
