@@ -33,9 +33,14 @@ def test_the_readme_shows_the_generated_claims_table():
     assert between_marks((ROOT / "README.md").read_text(encoding="utf-8")) == markdown()
 
 
-def test_the_readme_example_runs(capsys):
+def test_the_readme_example_predicts_a_time_that_the_simulation_confirms_to_three_digits(capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     code = text.split("```python\n")[1].split("```")[0]
     assert len(code.strip().splitlines()) <= 12
     exec(compile(code, "README.md", "exec"), {})
-    assert "grokking" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "grokking" in printed
+    predicted, simulated = (float(line.split("=")[1]) for line in printed.splitlines())
+    assert f"{predicted:.3g}" == f"{simulated:.3g}"
+    assert abs(predicted / simulated - 1) <= 1e-4
+    assert f"{simulated:.3f}" in text
