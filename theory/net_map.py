@@ -1,0 +1,121 @@
+"""The outputs of a torch module as a function of one flat parameter vector, with its derivatives.
+
+Products with the Jacobian ``J = ∂f/∂θ`` cost a few gradients each and need no row of J; the
+double-backward trick gives ``J v``: ``Jᵀ w`` is linear in w, and its derivative in w is J.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, jacrev, vmap
+
+# Gradients computed at once stay near this size: larger allocations cost more than they save.
+_CHUNK_BYTES = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class NetMap:
+    """A module in float64 on one device; θ holds its trainable parameters, in their order.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Maps a batch of m inputs to outputs of shape (m,) or (m, C), each input by itself.
+    """
+
+    module: nn.Module
+
+    @classmethod
+    def of(cls, module: nn.Module, device: str = "cpu") -> NetMap:
+        """Copy a module to a device, in float64; the module itself is left alone."""
+        return cls(copy.deepcopy(module).double().to(device))
+
+    @cached_property
+    def theta(self) -> Tensor:
+        """The module's parameters, shape (P,)."""
+        return torch.cat([p.detach().reshape(-1) for p in self._trained.values()])
+
+    def outputs(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Return f(θ; x), shape (m, C)."""
+        with torch.no_grad():
+            return self.call(theta, x)
+
+    def call(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Return f(θ; x), shape (m, C), differentiable."""
+        pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
+        named = {
+            name: piece.view(p.shape)
+            for piece, (name, p) in zip(pieces, self._trained.items(), strict=True)
+        }
+        value: Tensor = functional_call(self.module, named, (x,))
+        return value.reshape(len(x), -1)
+
+    def linearise(self, theta: Tensor, x: Tensor) -> Linearisation:
+        """Evaluate at θ, keeping what products with J need."""
+        return Linearisation.of(self, theta, x)
+
+    def jacobian(self, theta: Tensor, x: Tensor, combined: Tensor | None = None) -> Tensor:
+        """Return J, shape (mC, P), rows input by input.
+
+        With `combined`, of shape (C,), return the gradients of that combination of the outputs
+        only, shape (m, P).
+        """
+        rows = vmap(jacrev(partial(self._one, combined)), (None, 0))
+        chunk = max(1, _CHUNK_BYTES // (8 * len(theta)))
+        parts = [rows(theta, x[i : i + chunk]).detach() for i in range(0, len(x), chunk)]
+        return torch.cat(parts).reshape(-1, len(theta))
+
+    def _one(self, combined: Tensor | None, theta: Tensor, x: Tensor) -> Tensor:
+        value = self.call(theta, x[None])[0]
+        return value if combined is None else value @ combined
+
+    @cached_property
+    def _trained(self) -> dict[str, nn.Parameter]:
+        return {name: p for name, p in self.module.named_parameters() if p.requires_grad}
+
+
+@dataclass(frozen=True, eq=False)
+class Linearisation:
+    """Outputs at θ, and products with the Jacobian there.
+
+    Parameters
+    ----------
+    theta : Tensor, shape (P,)
+        Parameters.
+    f : Tensor, shape (m, C)
+        Outputs.
+    """
+
+    theta: Tensor
+    f: Tensor
+    _leaf: Tensor
+    _graph: Tensor
+
+    @classmethod
+    def of(cls, net: NetMap, theta: Tensor, x: Tensor) -> Linearisation:
+        """Run the forward pass and keep its graph."""
+        leaf = theta.detach().clone().requires_grad_()
+        graph = net.call(leaf, x)
+        return cls(theta, graph.detach(), leaf, graph)
+
+    def pull(self, w: Tensor) -> Tensor:
+        """Return ``Jᵀ w``, shape (P,), for w of shape (m, C)."""
+        (value,) = torch.autograd.grad(self._graph, self._leaf, w, retain_graph=True)
+        return value
+
+    def push(self, v: Tensor) -> Tensor:
+        """Return ``J v``, shape (m, C), for v of shape (P,)."""
+        weights, pulled = self._pulled
+        (value,) = torch.autograd.grad(pulled, weights, v, retain_graph=True)
+        return value
+
+    @cached_property
+    def _pulled(self) -> tuple[Tensor, Tensor]:
+        weights = torch.zeros_like(self._graph, requires_grad=True)
+        (pulled,) = torch.autograd.grad(self._graph, self._leaf, weights, create_graph=True)
+        return weights, pulled
