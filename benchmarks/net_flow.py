@@ -16,7 +16,7 @@ from sksundae.cvode import CVODE, CVODEJacTimes, CVODEPrecond
 from torch import nn
 
 from simulations.generators import sparse_regression
-from simulations.net_flow import NetFlow
+from simulations.net_flow import NetFlow, NetSolver
 from simulations.nets import DiagonalNet, ModularAddition, residue_pairs
 from theory.curvature_roots import curvature_root
 from theory.module_tangent import Symmetrised
@@ -110,9 +110,9 @@ def main() -> None:
         exact = NetFlow(lam=lam, rtol=1e-6).run(module, problem, alpha, times).theta
         size = np.linalg.norm(exact, axis=1)
         print(name, f"α = {alpha:g}, λ = {lam:g}", flush=True)
-        for dense_rows, label in ((1000, "Gram"), (0, "CG")):
+        for solver, label in ((NetSolver.GRAM, "Gram"), (NetSolver.ITERATIVE, "CG")):
             for rtol in (1e-2, 1e-3, 1e-4):
-                flow = NetFlow(lam=lam, rtol=rtol, dense_rows=dense_rows)
+                flow = NetFlow(lam=lam, rtol=rtol, solver=solver)
                 found = flow.run(module, problem, alpha, times)
                 error = (np.linalg.norm(found.theta - exact, axis=1) / size).max()
                 work = found.work

@@ -15,29 +15,34 @@ by ``h²/λ`` along gradients that have turned by h, and the error grows like ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
 from time import perf_counter
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
 from simulations.net_trajectory import NetTrajectory, NetWork, Recorder, on_device
-from simulations.saddle_solves import Accuracy, DenseLinear, KernelModel, KrylovLinear, Linear, Work
-from simulations.w_methods import ROS34PW2
-from theory.curvature_roots import curvature_root
+from simulations.net_walk import Rules, WMethodWalk
 from theory.flat_module import FlatModule
 from theory.homogeneity import degree_of_homogeneity
 from theory.net_losses import SquaredError
-from theory.net_map import Linearisation, NetMap
+from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 
 # Inputs on which homogeneity is measured.
 _PROBES = 8
-# What an iteration may miss, in local errors.
-_INEXACT = 0.05
-# Rejections in a row after which the step has been driven to nothing: 0.2^30 = 1e-21.
-_REJECTIONS = 30
+
+
+class NetSolver(Enum):
+    """How the stages of the flow are solved."""
+
+    AUTO = "the Gram matrix where it is small enough, else multistep"
+    GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
+    ITERATIVE = "W-method, conjugate gradients with a kernel as preconditioner"
+    MULTISTEP = "CVODE, BDF with GMRES"
 
 
 class NetFlowStopped(RuntimeError):
@@ -67,11 +72,12 @@ class NetFlow:
     rtol : float
         Local error of one step, of θ over its norm and of the outputs over their size (1 or the
         targets', if larger).
+    solver : NetSolver
+        What solves the stages. Nets with kinks and many outputs may go faster with ITERATIVE.
     memory : int
-        Bytes for the Jacobian and its Gram matrix. Where they do not fit, or have more than
-        `dense_rows` rows, conjugate gradients take over.
+        Bytes for the Jacobian and its Gram matrix, ``16 mC (P + mC)``.
     dense_rows : int
-        Largest number mC of outputs for which the Gram matrix is factored.
+        Largest number mC of outputs for which AUTO takes the Gram matrix.
     thin : int
         Keep the parameters of every thin-th record; 0 keeps the last only.
     max_steps : int
@@ -82,6 +88,7 @@ class NetFlow:
 
     lam: float
     rtol: float = 1e-3
+    solver: NetSolver = NetSolver.AUTO
     memory: int = 2**31
     dense_rows: int = 1000
     thin: int = 1
@@ -141,7 +148,7 @@ class NetFlow:
         problem = on_device(problem, self.device)
         degree = self._checked_degree(module, problem, alpha)
         net = NetMap.of(module, self.device)
-        walk = _Walk(self, net, problem, alpha * net.theta)
+        walk = self._walk(net, problem, alpha)
         recorder = Recorder(net, problem, degree, self.thin)
         started = perf_counter()
         failure = ""
@@ -149,19 +156,42 @@ class NetFlow:
             for end in times.tolist():
                 walk.until(end, lambda s: progress(s / float(times[-1] or 1.0)))
                 recorder.add(end, walk.theta)
-        except _Failure as error:
+        except WalkFailed as error:
             failure = str(error)
             if walk.steps:
                 recorder.add(walk.s, walk.theta)
         except KeyboardInterrupt:
-            done = recorder.trajectory(walk.spent(perf_counter() - started))
+            done = recorder.trajectory(_spent(walk, perf_counter() - started))
             raise NetFlowInterrupted(done) from None
-        trajectory = recorder.trajectory(walk.spent(perf_counter() - started))
+        trajectory = recorder.trajectory(_spent(walk, perf_counter() - started))
         if failure:
             raise NetFlowStopped(
                 f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", trajectory
             )
         return trajectory
+
+    def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
+        """Choose the solver."""
+        start = alpha * net.theta
+        rows = net.outputs(start, problem.x).numel()
+        needed = 16 * rows * (len(start) + rows)
+        solver = self.solver
+        if solver is NetSolver.AUTO:
+            small = rows <= self.dense_rows and needed <= self.memory
+            solver = NetSolver.GRAM if small else NetSolver.MULTISTEP
+        if solver is NetSolver.MULTISTEP:
+            return CvodeWalk(
+                net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps
+            )
+        dense = solver is NetSolver.GRAM
+        if dense and needed > self.memory:
+            raise ValueError(
+                f"memory is {self.memory} bytes, expected {needed} for the gradients of {rows} "
+                "outputs and their Gram matrix: raise it, or take another solver"
+            )
+        size = _output_scale(problem)
+        rules = Rules(self.lam, self.rtol, size, dense, self.memory, self.max_steps)
+        return WMethodWalk(rules, net, problem, start)
 
     def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
@@ -182,150 +212,19 @@ class NetFlow:
         return degree
 
 
-class _Failure(RuntimeError):
-    """Why the walk cannot go on."""
-
-
-@dataclass(eq=False)
-class _Walk:
-    """One walk along the flow: where it is, its multipliers, and the step it takes next."""
-
-    flow: NetFlow
-    net: NetMap
-    problem: NetProblem
-    theta: Tensor
-    multipliers: Tensor | None = None
-    s: float = 0.0
-    length: float = 0.0
-    steps: int = 0
-    rejected: int = 0
-    work: Work = field(default_factory=Work)
-
-    def __post_init__(self) -> None:
-        self.kernel = KernelModel(self.flow.memory)
-        self.size = _output_scale(self.problem)
-        self.weight = self.problem.m * self.flow.lam
-
-    def until(self, end: float, progress: Callable[[float], None]) -> None:
-        """Walk to the slow time `end`."""
-        while self.s < end:
-            self._step(end)
-            self.steps += 1
-            progress(self.s)
-
-    def _step(self, end: float) -> None:
-        """Take one step, of a length at which its error is accepted."""
-        at, slope = self._linearise()
-        linear = self._linear(at)
-        for _ in range(_REJECTIONS):
-            if self.steps + self.rejected >= self.flow.max_steps:
-                raise _Failure(
-                    f"{self.steps} steps taken and {self.rejected} rejected, the next is "
-                    f"{self.length:.0e}: raise max_steps or rtol (now {self.flow.rtol:g})"
-                )
-            left = max(1, int(np.ceil(min((end - self.s) / self.length, 1e6) * (1 - 1e-9))))
-            length = (end - self.s) / left if left <= 4 else self.length
-            step = self._attempt(at, slope, linear, length)
-            factor = float(np.clip(0.9 * max(step.error, 1e-10) ** (-1 / 3), 0.2, 5.0))
-            if step.error <= 1:
-                self.theta, self.multipliers = step.theta, step.multipliers
-                self.s = end if left == 1 else self.s + length
-                # A step cut short at a record says nothing against the length it was cut from.
-                self.length = max(self.length, factor * length) if left == 1 else factor * length
-                return
-            self.rejected += 1
-            self.length = factor * length
-        raise _Failure(
-            f"the step size was driven to {self.length:.0e} without an acceptable error: raise "
-            f"rtol (now {self.flow.rtol:g}), or smooth the module where it jumps"
-        )
-
-    def _linearise(self) -> tuple[Linearisation, Tensor]:
-        """Evaluate outputs, multipliers and dθ/ds at θ."""
-        at = self.net.linearise(self.theta, self.problem.x)
-        if self.multipliers is None:
-            self.multipliers = self._pull(at) / -self.weight
-        slope = self._slope(at, self.multipliers)
-        if not bool(torch.isfinite(slope).all()):
-            raise _Failure(
-                "the gradient is NaN or infinite: check the module there (square roots and "
-                "divisions at 0), or lower alpha"
-            )
-        if not self.length:
-            along = slope / slope.norm()
-            pushed = at.push(along)
-            curved = self.problem.loss.curvature(at.f, self.problem.y, pushed)
-            self.length = 0.1 / (1 + float((pushed * curved).sum()) / self.weight)
-        return at, slope
-
-    def _pull(self, at: Linearisation) -> Tensor:
-        return self.problem.loss.gradient(at.f, self.problem.y)
-
-    def _slope(self, at: Linearisation, multipliers: Tensor) -> Tensor:
-        self.work.gradients += 1
-        return at.pull(multipliers) - at.theta
-
-    def _linear(self, at: Linearisation) -> Linear:
-        """Choose between the Gram matrix and products with J."""
-        root = curvature_root(self.problem.loss, at.f, self.problem.y)
-        rows = at.f.numel()
-        fits = 16 * rows * (len(at.theta) + rows) <= self.flow.memory
-        if rows <= self.flow.dense_rows and fits:
-            return DenseLinear.of(self.net, at, self.problem.x, root, self.work)
-        self.kernel.prepare(self.net, at, self.problem.x, self.work)
-        return KrylovLinear(at, root, self.kernel, self.work)
-
-    def _attempt(self, at: Linearisation, slope: Tensor, linear: Linear, h: float) -> _Step:
-        """Try a step of length h from `at`, where dθ/ds is `slope`."""
-        method, tolerance = ROS34PW2, self.flow.rtol
-        size = max(self.size, float(at.f.pow(2).mean().sqrt()))
-        norm = float(at.theta.norm())
-        accuracy = Accuracy(_INEXACT * tolerance * norm, _INEXACT * tolerance * size)
-        mu = self.multipliers
-        assert mu is not None
-        saddle = linear.saddle(1 / (h * method.diagonal) + 1, self.weight, accuracy)
-        us, ws = at.theta.new_zeros((0, len(at.theta))), mu.new_zeros((0, mu.numel()))
-        for i in range(method.stages):
-            place, coupling = (at.theta.new_tensor(c[i, :i]) for c in (method.places, method.couplings))
-            here, force, multiplier = at, slope, mu
-            if i:
-                here = self.net.linearise(at.theta + place @ us, self.problem.x)
-                multiplier = mu + (place @ ws).view_as(mu)
-                force = self._slope(here, multiplier)
-            defect = self.weight * multiplier + self._pull(here)
-            if not bool(torch.isfinite(force).all()):
-                return _Step(at.theta, mu, np.inf)
-            found = saddle.solve(force + coupling @ us / h, -defect)
-            us, ws = torch.vstack([us, found.u]), torch.vstack([ws, found.w.reshape(1, -1)])
-        weights, errors = (at.theta.new_tensor(c) for c in (method.weights, method.error_weights))
-        missed = errors @ us
-        outputs = float(linear.push(missed).pow(2).mean().sqrt())
-        error = max(float(missed.norm()) / norm, outputs / size) / tolerance
-        moved = mu + (weights @ ws).view_as(mu)
-        return _Step(at.theta + weights @ us, moved, error if np.isfinite(error) else np.inf)
-
-    def spent(self, seconds: float) -> NetWork:
-        """Return the work so far."""
-        work = self.work
-        return NetWork(
-            "ROS34PW2",
-            work.gradients,
-            work.jacobians,
-            work.factorisations,
-            work.products,
-            self.steps,
-            self.rejected,
-            seconds,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """Where a step leads, and its error over the tolerance."""
-
-    theta: Tensor
-    multipliers: Tensor
-    error: float
+def _spent(walk: Walk, seconds: float) -> NetWork:
+    """Return the work of a walk so far."""
+    work = walk.work
+    return NetWork(
+        walk.name,
+        work.gradients,
+        work.jacobians,
+        work.factorisations,
+        work.products,
+        walk.steps,
+        walk.rejected,
+        seconds,
+    )
 
 
 def _output_scale(problem: NetProblem) -> float:

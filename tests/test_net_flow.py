@@ -8,7 +8,7 @@ from torch import nn
 
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse, sparse_regression
-from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped
+from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped, NetSolver
 from simulations.nets import MLP, DiagonalNet, Factorisation, ModularAddition, residue_pairs
 from simulations.w_methods import ROS34PW2
 from theory.losses import LOSSES
@@ -65,21 +65,21 @@ def test_the_method_satisfies_the_order_conditions_for_any_matrix():
     assert abs(1 - ROS34PW2.b_embedded @ inverse) <= 0.5
 
 
-@pytest.mark.parametrize("dense_rows", [1000, 0])
+@pytest.mark.parametrize("solver", list(NetSolver)[1:], ids=lambda solver: solver.name)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("alpha", "lam"), [(0.5, 0.1), (10.0, 1e-4), (100.0, 1e-8)])
-def test_diagonal_nets_follow_the_exact_reduction(alpha, lam, loss, dense_rows):
+def test_diagonal_nets_follow_the_exact_reduction(alpha, lam, loss, solver):
     exact, problem = diagonal(loss)
     times = max(np.log(alpha), 0.2) + np.array([-0.1, 0.5, 1.0, 2.0, 3.0])
     flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-8)
     reference = flow.run(exact, times).weights.T
-    found = NetFlow(lam=lam, dense_rows=dense_rows).run(DiagonalNet(D), problem, alpha, times)
+    found = NetFlow(lam=lam, solver=solver).run(DiagonalNet(D), problem, alpha, times)
     # w is quadratic in θ: the local error counts twice, and some tens of them are felt at once.
     assert errors(weights(found.theta), reference).max() <= 10 * 1e-3
     assert found.degree == 2
-    assert found.work.steps <= 220 and found.work.rejected <= 0.2 * found.work.steps
+    assert found.work.steps <= 400 and found.work.rejected <= 0.2 * found.work.steps
     assert found.work.gradient_evaluations <= 4 * (found.work.steps + found.work.rejected)
-    assert (found.work.products == 0) == (dense_rows > 0)
+    assert (found.work.products == 0) == (solver is NetSolver.GRAM)
 
 
 def test_the_error_falls_with_the_square_of_the_step_whatever_lambda_is():
@@ -158,8 +158,10 @@ def nets_and_problems():
     yield "cross-entropy", smooth, problem_of("cross-entropy", x, classes)
     yield "two outputs", Symmetrised(MLP((3, 6, 2), torch.square, rng)), square
     labels = torch.sign(tensor(x[:, 0]))
-    yield "exponential", Symmetrised(MLP((3, 4, 1), torch.square, rng)), problem_of(
-        "exponential", x, labels
+    yield (
+        "exponential",
+        Symmetrised(MLP((3, 4, 1), torch.square, rng)),
+        problem_of("exponential", x, labels),
     )
 
 
@@ -168,8 +170,8 @@ def test_every_loss_and_net_follows_the_flow_as_it_stands(case):
     _, module, problem = case
     lam, times = 0.02, np.array([0.01, 0.3, 1.0, 3.0])
     wanted = reference(module, problem, 2.0, lam, times)
-    for dense_rows in (1000, 0):
-        flow = NetFlow(lam=lam, rtol=1e-4, dense_rows=dense_rows)
+    for solver in list(NetSolver)[1:]:
+        flow = NetFlow(lam=lam, rtol=1e-4, solver=solver)
         found = flow.run(module, problem, 2.0, times)
         # Steps of local error rtol ‖θ‖, of which some tens are felt at once.
         assert errors(found.theta, wanted).max() <= 30 * 1e-4
@@ -192,11 +194,20 @@ def test_the_gram_matrix_and_conjugate_gradients_agree():
     times = np.array([0.1, 1.0, 3.0])
     flows = [
         NetFlow(lam=1e-4, rtol=1e-3, **options)
-        for options in ({}, {"dense_rows": 0}, {"dense_rows": 0, "memory": 100_000})
+        for options in (
+            {"solver": NetSolver.GRAM},
+            {"solver": NetSolver.ITERATIVE},
+            {"solver": NetSolver.ITERATIVE, "memory": 100_000},
+            {"dense_rows": 0},
+        )
     ]
-    dense, preconditioned, plain = (flow.run(module, problem, 5.0, times) for flow in flows)
+    dense, preconditioned, plain, multistep = (
+        flow.run(module, problem, 5.0, times) for flow in flows
+    )
     assert errors(preconditioned.theta, dense.theta).max() <= 1e-2
     assert errors(plain.theta, dense.theta).max() <= 1e-2
+    assert errors(multistep.theta, dense.theta).max() <= 1e-2
+    assert multistep.work.name.startswith("CVODE")
     assert plain.work.factorisations == 0 < preconditioned.work.factorisations
 
 
@@ -261,7 +272,9 @@ def armed(kind, monkeypatch):
 
 def test_nan_gradients_stop_with_the_last_good_state(monkeypatch):
     module = armed("nan", monkeypatch)
-    with pytest.raises(NetFlowStopped, match=r"stopped at λt = 0\.[0-9]+ of 3: .*remedy|driven|NaN") as caught:
+    with pytest.raises(
+        NetFlowStopped, match=r"stopped at λt = 0\.[0-9]+ of 3: .*(driven|NaN|gave up)"
+    ) as caught:
         NetFlow(lam=0.1).run(module, linear_problem(), 1.0, np.array([0.1, 3.0]))
     kept = caught.value.trajectory
     assert np.isfinite(kept.theta).all() and kept.theta[-1, 0] >= 1.2

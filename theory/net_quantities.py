@@ -94,9 +94,7 @@ def departure(net: NetMap, theta: Tensor, scale: float) -> float:
     return float((theta / scale - net.theta).norm())
 
 
-def end_of_kernel_regime(
-    lambda_t: np.ndarray, departures: np.ndarray, threshold: float
-) -> float:
+def end_of_kernel_regime(lambda_t: np.ndarray, departures: np.ndarray, threshold: float) -> float:
     """Return the first time at which the departure exceeds `threshold`; NaN if it never does.
 
     Lemma C.5 bounds the departure by ``O(α^{-L} log A) e^{Lλt}``: the logarithm is interpolated.
