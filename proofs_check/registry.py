@@ -8,9 +8,11 @@ from proofs_check import (
     cor_3_7_global,
     f_1_to_3,
     figure_1,
+    net_shift,
     path_flow,
     path_limits,
     shift_law,
+    slow_limit,
     thm_3_4,
     thm_e_4,
     thm_e_5,
@@ -37,6 +39,8 @@ CLAIMS: dict[str, Claim] = {
         thm_e_4.CLAIM,
         thm_e_5.CLAIM,
         f_1_to_3.CLAIM,
+        net_shift.CLAIM,
+        slow_limit.CLAIM,
     )
 }
 
