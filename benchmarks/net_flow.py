@@ -35,24 +35,29 @@ class Cvode:
         self.gradients = self.products = self.jacobians = self.factors = 0
 
     def linearise(self, theta):
+        """Evaluate the net."""
         return self.net.linearise(torch.from_numpy(np.array(theta)), self.problem.x)
 
     def rate(self, s, theta, out):
+        """Fill in dθ/ds."""
         self.gradients += 1
         at = self.linearise(theta)
         pulled = at.pull(self.problem.loss.gradient(at.f, self.problem.y))
         out[:] = -self.weight * pulled.numpy() - theta
 
     def setup(self, s, theta, slope):
+        """Keep what products need."""
         self.at = self.linearise(theta)
 
     def times(self, s, theta, slope, v, out):
+        """Fill in the Gauss-Newton product."""
         self.products += 1
         pushed = self.at.push(torch.from_numpy(np.array(v)))
         curved = self.problem.loss.curvature(self.at.f, self.problem.y, pushed)
         out[:] = -self.weight * self.at.pull(curved).numpy() - v
 
     def prepare(self, s, theta, slope, jok, jnew, gamma):
+        """Factor the Gram matrix."""
         jnew[0] = 0
         if not jok:
             jnew[0] = 1
@@ -70,11 +75,13 @@ class Cvode:
         self.factor = torch.linalg.cholesky(matrix)
 
     def precondition(self, s, theta, slope, r, out, gamma, delta, lr):
+        """Solve with the Gauss-Newton matrix."""
         right = torch.from_numpy(np.array(r))
         inner = torch.cholesky_solve((self.rows @ right)[:, None], self.factor)[:, 0]
         out[:] = ((right - self.kappa * (inner @ self.rows)) / (1 + gamma)).numpy()
 
     def run(self, alpha, times, rtol):
+        """Return θ at the times."""
         start = alpha * self.net.theta.numpy()
         options = {"precond": CVODEPrecond(self.prepare, self.precondition, "left")}
         solver = CVODE(

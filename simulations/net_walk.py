@@ -72,6 +72,7 @@ class WMethodWalk:
     work: Work = field(default_factory=Work)
 
     def __post_init__(self) -> None:
+        """Start without a preconditioner."""
         self.kernel = KernelModel(self.rules.memory)
         self.weight = self.problem.m * self.rules.lam
 
