@@ -1,7 +1,8 @@
 """The flow of a large smooth net by CVODE: BDF with GMRES and Gauss-Newton products.
 
 Multistep methods take fewer gradients than one-step methods while the path is smooth, and cut
-their steps at every kink; they need the outputs and products ``Jᵀ H J v``, no matrix.
+their steps at every kink; they need the outputs and products ``Jᵀ H J v``, no matrix. Without a
+preconditioner GMRES fails, and the steps with it, where the kernel is badly conditioned.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class CvodeWalk:
             if not result.success or not np.isfinite(state).all():
                 raise WalkFailed(
                     f"CVODE gave up ({result.message}): raise rtol or max_steps, check that the "
-                    "gradient is finite there, or take conjugate gradients for nets with kinks"
+                    "gradient is finite there, or take another solver"
                 )
             self.theta = torch.from_numpy(state).to(self.problem.x.device)
             self.s, self.steps = float(np.ravel(result.t)[-1]), self.steps + 1

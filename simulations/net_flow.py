@@ -39,7 +39,7 @@ _PROBES = 8
 class NetSolver(Enum):
     """How the stages of the flow are solved."""
 
-    AUTO = "the Gram matrix where it is small enough, else multistep"
+    AUTO = "the Gram matrix where it is small enough, else iterative"
     GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
     ITERATIVE = "W-method, conjugate gradients with a kernel as preconditioner"
     MULTISTEP = "CVODE, BDF with GMRES"
@@ -73,7 +73,7 @@ class NetFlow:
         Local error of one step, of θ over its norm and of the outputs over their size (1 or the
         targets', if larger).
     solver : NetSolver
-        What solves the stages. Nets with kinks and many outputs may go faster with ITERATIVE.
+        What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
     memory : int
         Bytes for the Jacobian and its Gram matrix, ``16 mC (P + mC)``.
     dense_rows : int
@@ -178,7 +178,7 @@ class NetFlow:
         solver = self.solver
         if solver is NetSolver.AUTO:
             small = rows <= self.dense_rows and needed <= self.memory
-            solver = NetSolver.GRAM if small else NetSolver.MULTISTEP
+            solver = NetSolver.GRAM if small else NetSolver.ITERATIVE
         if solver is NetSolver.MULTISTEP:
             return CvodeWalk(
                 net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps

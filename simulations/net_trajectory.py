@@ -83,8 +83,8 @@ class Record(NamedTuple):
     test_error: float
     train_loss: float
     test_loss: float
-    norm: float
-    margin: float
+    norms: float
+    margins: float
 
 
 @dataclass(eq=False)
@@ -109,25 +109,36 @@ class Recorder:
         problem, loss = self.problem, self.problem.loss
         f, tested = (self.net.outputs(theta, x) for x in (problem.x, problem.x_test))
         norm = float(theta.norm())
-        means = [
-            float(measure(values, targets).mean()) if len(values) else float("nan")
-            for measure in (loss.errors, loss.value)
-            for values, targets in ((f, problem.y), (tested, problem.y_test))
-        ]
         margin = normalised_margin(loss, f, problem.y) / norm**self.degree
         last = len(self.records) - 1
         if last in self.states and not (self.thin and last % self.thin == 0):
             del self.states[last]
         self.states[last + 1] = theta.cpu().numpy().copy()
-        self.records.append(Record(lambda_t, *means, norm, margin))
+        self.records.append(
+            Record(
+                lambda_t,
+                _mean(loss.errors(f, problem.y)),
+                _mean(loss.errors(tested, problem.y_test)),
+                _mean(loss.value(f, problem.y)),
+                _mean(loss.value(tested, problem.y_test)),
+                norm,
+                margin,
+            )
+        )
 
     def trajectory(self, work: NetWork) -> NetTrajectory:
         """Return what was collected."""
-        columns = np.array(self.records, dtype=np.float64).reshape(-1, len(Record._fields)).T
+        shape = (len(self.records), len(Record._fields))
+        table = np.array(self.records, dtype=np.float64).reshape(shape)
+        curves = {name: table[:, i] for i, name in enumerate(Record._fields)}
         states = list(self.states.values()) or [np.empty(0)]
         kept = np.array(list(self.states), dtype=np.int64)
         theta = np.array(states)[: len(kept)]
-        return NetTrajectory(*columns, kept, theta, self.degree, work)
+        return NetTrajectory(**curves, kept=kept, theta=theta, degree=self.degree, work=work)
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:

@@ -21,6 +21,8 @@ from theory.net_problems import NetProblem
 _INEXACT = 0.05
 # Rejections in a row after which the step has been driven to nothing: 0.2^30 = 1e-21.
 _REJECTIONS = 30
+# Steps over the slow time, below which nothing moves any more.
+_SMALLEST = 1e-12
 
 
 class Rules(NamedTuple):
@@ -110,9 +112,11 @@ class WMethodWalk:
                 return
             self.rejected += 1
             self.length = factor * length
+            if self.length <= _SMALLEST * self.s:
+                break
         raise WalkFailed(
             f"the step size was driven to {self.length:.0e} without an acceptable error: raise "
-            f"rtol (now {self.rules.rtol:g}), or smooth the module where it jumps"
+            f"rtol (now {self.rules.rtol:g}), or mend the module where it jumps or turns NaN"
         )
 
     def _linearise(self) -> tuple[Linearisation, Tensor]:
