@@ -19,7 +19,7 @@ from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from simulations.net_flow import NetFlow, NetSolver
-from simulations.nets import MLP, quadratic
+from simulations.nets import MLP, Activation, he_start
 from theory.flat_module import FlatModule
 from theory.module_tangent import ModuleOutputs
 from theory.net_losses import SquaredError
@@ -69,7 +69,7 @@ class _Followed:
 def _follow(seed: int) -> _Followed:
     rng = np.random.default_rng((seed, 4))
     x, y = rng.standard_normal((3, 3)), rng.uniform(1, 2, 3)
-    net = MLP((3, 4, 1), quadratic, rng)
+    net = he_start(MLP((3, 4, 1), Activation.QUADRATIC, bias=False), rng)
     model = ModuleOutputs(FlatModule.of(net, x, 2**24), x)
     landed = SlowManifold(reach=2.0).predict(model, y, model.flat.theta, np.zeros(1)).theta[0]
     started = copy.deepcopy(net)

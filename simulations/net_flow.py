@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
-from simulations.net_trajectory import NetTrajectory, NetWork, Recorder, on_device
+from simulations.net_flow_trajectory import NetFlowTrajectory, NetWork, Recorder, on_device
 from simulations.net_walk import Rules, WMethodWalk
 from theory.flat_module import FlatModule
 from theory.homogeneity import degree_of_homogeneity
@@ -48,7 +48,7 @@ class NetSolver(Enum):
 class NetFlowStopped(RuntimeError):
     """The flow could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
+    def __init__(self, message: str, trajectory: NetFlowTrajectory) -> None:
         super().__init__(message)
         self.trajectory = trajectory
 
@@ -56,7 +56,7 @@ class NetFlowStopped(RuntimeError):
 class NetFlowInterrupted(KeyboardInterrupt):
     """Ctrl-C; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: NetTrajectory) -> None:
+    def __init__(self, trajectory: NetFlowTrajectory) -> None:
         super().__init__(f"interrupted after {len(trajectory.lambda_t)} records")
         self.trajectory = trajectory
 
@@ -116,7 +116,7 @@ class NetFlow:
         lambda_t: np.ndarray,
         *,
         progress: Callable[[float], None] = lambda fraction: None,
-    ) -> NetTrajectory:
+    ) -> NetFlowTrajectory:
         """Follow the flow and return its curves at the given times.
 
         Parameters

@@ -9,7 +9,8 @@ from torch import nn
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse, sparse_regression
 from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped, NetSolver
-from simulations.nets import MLP, DiagonalNet, Factorisation, ModularAddition, residue_pairs
+from simulations.homogeneous_nets import DiagonalNet, Factorisation, ModularAddition, residue_pairs
+from simulations.nets import MLP, Activation, he_start
 from simulations.w_methods import ROS34PW2
 from theory.losses import LOSSES
 from theory.module_tangent import Symmetrised
@@ -161,13 +162,13 @@ def nets_and_problems():
     yield "depth 3", DiagonalNet(3, 3), problem_of("square", x, square.y[:, :1])
     values = truth[entries[:, 0], entries[:, 1], None]
     yield "completion", Factorisation(4), problem_of("square", entries, values)
-    smooth = Symmetrised(MLP((3, 5, 3), torch.square, rng, bias=True))
+    smooth = Symmetrised(he_start(MLP((3, 5, 3), Activation.QUADRATIC, bias=True), rng))
     yield "cross-entropy", smooth, problem_of("cross-entropy", x, classes)
-    yield "two outputs", Symmetrised(MLP((3, 6, 2), torch.square, rng)), square
+    yield "two outputs", Symmetrised(he_start(MLP((3, 6, 2), Activation.QUADRATIC, bias=False), rng)), square
     labels = torch.sign(tensor(x[:, 0]))
     yield (
         "exponential",
-        Symmetrised(MLP((3, 4, 1), torch.square, rng)),
+        Symmetrised(he_start(MLP((3, 4, 1), Activation.QUADRATIC, bias=False), rng)),
         problem_of("exponential", x, labels),
     )
 
@@ -215,7 +216,7 @@ def test_relu_kinks_do_not_stall_it():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((12, 4))
     y = torch.sign(tensor(x[:, 0] * x[:, 1]))
-    net = Symmetrised(MLP((4, 32, 1), torch.relu, rng, bias=True))
+    net = Symmetrised(he_start(MLP((4, 32, 1), Activation.RELU, bias=True), rng))
     found = NetFlow(lam=1e-3, rtol=1e-2).run(
         net, problem_of("logistic", x, y), 5.0, np.array([1.0, 3.0, 6.0])
     )

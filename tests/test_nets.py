@@ -5,16 +5,14 @@ import pytest
 import torch
 
 from simulations.net_flow import NetFlow
-from simulations.nets import (
-    MLP,
+from simulations.homogeneous_nets import (
     DiagonalNet,
     Factorisation,
     ModularAddition,
     SmallCNN,
-    quadratic,
     residue_pairs,
-    squared_relu,
 )
+from simulations.nets import MLP, Activation, he_start
 from theory.curvature_roots import BlockRoot, curvature_root
 from theory.flat_module import FlatModule
 from theory.homogeneity import degree_of_homogeneity
@@ -38,10 +36,10 @@ X = RNG.standard_normal((5, 4))
 IMAGES = RNG.standard_normal((3, 1, 8, 8))
 PAIRS = np.array([(0, 1), (2, 2), (1, 0)])
 NETS = {
-    "relu": (MLP((4, 6, 5, 2), torch.relu, RNG), X, 3),
-    "relu, bias": (MLP((4, 6, 2), torch.relu, RNG, bias=True), X, 2),
-    "squared relu": (MLP((4, 6, 2), squared_relu, RNG), X, 3),
-    "quadratic, deep": (MLP((4, 6, 5, 2), quadratic, RNG), X, 7),
+    "relu": (he_start(MLP((4, 6, 5, 2), Activation.RELU, bias=False), RNG), X, 3),
+    "relu, bias": (he_start(MLP((4, 6, 2), Activation.RELU, bias=True), RNG), X, 2),
+    "squared relu": (he_start(MLP((4, 6, 2), Activation.SQUARED_RELU, bias=False), RNG), X, 3),
+    "quadratic, deep": (he_start(MLP((4, 6, 5, 2), Activation.QUADRATIC, bias=False), RNG), X, 7),
     "cnn": (SmallCNN(8, 1, 3, 4, torch.relu, RNG), IMAGES, 3),
     "diagonal": (DiagonalNet(4, 5), X, 5),
     "factorisation": (Factorisation(3), PAIRS, 2),
@@ -73,10 +71,10 @@ def test_shipped_nets_have_their_degree_and_products_of_their_jacobian(name):
 
 
 def test_a_zero_last_layer_gives_zero_outputs_and_bad_widths_are_refused():
-    net = MLP((4, 6, 2), torch.relu, np.random.default_rng(0), bias=True, zero_last=True)
+    net = he_start(MLP((4, 6, 2), Activation.RELU, bias=True), np.random.default_rng(0), zero_last=True)
     assert not net(tensor(X)).any()
     with pytest.raises(ValueError, match="widths are"):
-        MLP((4,), torch.relu, np.random.default_rng(0))
+        he_start(MLP((4,), Activation.RELU, bias=False), np.random.default_rng(0))
 
 
 def test_residue_pairs_are_all_pairs_with_their_sums():
@@ -178,7 +176,7 @@ def test_the_kernel_regime_ends_where_the_lemma_says():
 def test_the_flow_passes_the_early_predictor_with_little_drift_and_departs_as_the_lemma_says():
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((4, 3)), rng.standard_normal((4, 1))
-    module, fresh = Symmetrised(MLP((3, 16, 1), quadratic, rng)), rng.standard_normal((20, 3))
+    module, fresh = Symmetrised(he_start(MLP((3, 16, 1), Activation.QUADRATIC, bias=False), rng)), rng.standard_normal((20, 3))
     early = MinKernelNorm().predict(module_tangent(module, x), x, y)
     problem = NetProblem("p", NET_LOSSES["square"], *map(tensor, (x, y, fresh, fresh[:, :1])))
     net, alpha, times = NetMap.of(module), 10.0, np.array([0.1, 0.6, 1.1, 1.6, 5.0])

@@ -33,7 +33,7 @@ class NetWork(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class NetTrajectory:
+class NetFlowTrajectory:
     """The state of a net at k recorded times.
 
     Parameters
@@ -126,7 +126,7 @@ class Recorder:
             )
         )
 
-    def trajectory(self, work: NetWork) -> NetTrajectory:
+    def trajectory(self, work: NetWork) -> NetFlowTrajectory:
         """Return what was collected."""
         shape = (len(self.records), len(Record._fields))
         table = np.array(self.records, dtype=np.float64).reshape(shape)
@@ -134,7 +134,7 @@ class Recorder:
         states = list(self.states.values()) or [np.empty(0)]
         kept = np.array(list(self.states), dtype=np.int64)
         theta = np.array(states)[: len(kept)]
-        return NetTrajectory(**curves, kept=kept, theta=theta, degree=self.degree, work=work)
+        return NetFlowTrajectory(**curves, kept=kept, theta=theta, degree=self.degree, work=work)
 
 
 def _mean(values: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Homogeneous modules with seeded starts: perceptrons, a convolutional net, and exact cases.
+"""Homogeneous modules with seeded starts: a convolutional net, and cases known exactly.
 
 The degree of homogeneity L counts every weight that a signal meets once, and twice where it is
 squared afterwards. All parameters are float64.
@@ -15,65 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Activation = Callable[[Tensor], Tensor]
-
-
-def squared_relu(z: Tensor) -> Tensor:
-    """Return ``max(z, 0)²``: homogeneous of degree two, with a continuous derivative."""
-    return functional.relu(z).square()
-
-
-def quadratic(z: Tensor) -> Tensor:
-    """Return ``z²``: homogeneous of degree two and smooth."""
-    return z.square()
-
-
-class MLP(nn.Module):
-    """A perceptron ``W_k φ(… φ(W_1 x + b_1))`` with at most one bias, that of the first layer.
-
-    Weights are normal with variance 2 over the number of inputs of the layer (He et al. 2015).
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Inputs, hidden widths and outputs.
-    activation : callable
-        A homogeneous φ: ``torch.relu``, `squared_relu` or `quadratic`.
-    rng : Generator
-        Draws the weights; the bias starts at zero.
-    bias : bool
-        Whether the first layer has a bias.
-    zero_last : bool
-        Start the last layer at zero (A3.2 holds).
-    """
-
-    def __init__(
-        self,
-        widths: tuple[int, ...],
-        activation: Activation,
-        rng: np.random.Generator,
-        *,
-        bias: bool = False,
-        zero_last: bool = False,
-    ) -> None:
-        super().__init__()
-        if len(widths) < 2 or min(widths) < 1:
-            raise ValueError(
-                f"widths are {widths}, expected inputs, hidden widths and outputs, each at least 1"
-            )
-        shapes = list(zip(widths[1:], widths[:-1], strict=True))
-        self.weights = nn.ParameterList([_he(rng, shape, shape[1]) for shape in shapes])
-        self.bias = nn.Parameter(torch.zeros(widths[1], dtype=torch.float64)) if bias else None
-        self.activation = activation
-        if zero_last:
-            nn.init.zeros_(self.weights[-1])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs, shape (m, C), for x of shape (m, d)."""
-        for i, weight in enumerate(self.weights):
-            x = functional.linear(x, weight, None if i else self.bias)
-            if i < len(self.weights) - 1:
-                x = self.activation(x)
-        return x
 
 
 class SmallCNN(nn.Module):
