@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
-from theory.newton import Box, NotConverged, ValueGradient, minimise, natural_residual
+from theory.newton import Box, Dense, NotConverged, ValueGradient, minimise, natural_residual
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Quadratic:
 
     def hessian(self, x):
         self.hessians += 1
-        return self.hessian_matrix
+        return Dense(self.hessian_matrix)
 
     def box(self, x):
         return Box()

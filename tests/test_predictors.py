@@ -221,7 +221,7 @@ def test_the_paper_size_is_certified_in_a_few_hundred_passes(monkeypatch):
     passes = []
     sweep = Features.sweep
     monkeypatch.setattr(
-        Features, "sweep", lambda self, visit: (passes.append(1), sweep(self, visit))[1]
+        Features, "sweep", lambda self, *how: (passes.append(1), sweep(self, *how))[1]
     )
     problem = sparse(n_test=1)
     for predictor, most in (

@@ -13,7 +13,7 @@ import numpy as np
 
 from theory.features import Potential
 from theory.losses import Loss
-from theory.newton import Box, ValueGradient, natural_residual
+from theory.newton import Box, Dense, Hessian, LowRank, ValueGradient, natural_residual
 from theory.problems import Problem
 
 
@@ -161,11 +161,18 @@ class Dual:
         value += part + self.ridge / 2 * float(moved @ moved)
         return ValueGradient(value, outputs + self.data.gradient(mu) + self.ridge * moved)
 
-    def hessian(self, mu: np.ndarray) -> np.ndarray:
+    def hessian(self, mu: np.ndarray) -> Hessian:
         """Return the Hessian, in one pass over the active columns of X."""
-        hessian = self.problem.inputs.curvature(mu, self.potential)
-        hessian[np.diag_indices_from(hessian)] += self.ridge + self.data.curvature(mu)
-        return hessian
+        shift = self.ridge + self.data.curvature(mu)
+        if len(self.problem.inputs.blocks) == 1:
+            factor = self.problem.inputs.active(mu, self.potential)
+            if 2 * factor.shape[1] <= len(mu):
+                return LowRank(shift, factor)
+            matrix = factor @ factor.T
+        else:
+            matrix = self.problem.inputs.curvature(mu, self.potential)
+        matrix[np.diag_indices_from(matrix)] += shift
+        return Dense(matrix)
 
     def box(self, mu: np.ndarray) -> Box:
         """Return the limits that the data term sets."""

@@ -10,12 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh, lstsq
+from scipy.linalg import cho_factor, cho_solve, eigh, lstsq
 from scipy.optimize import nnls
 
 from theory import certificates
 from theory.predictors import NoPredictor, NotSeparable, Prediction, normalised_margin
 from theory.problems import Problem
+
+
+# Where the solver stops: a relative gap, or a margin this far below the size of the data.
+_GAP = 1e-10
+_NO_MARGIN = 1e-7
+
+# First proximal term relative to a diagonal entry, and how long to try before another method.
+_RIDGE = 1e-2
+_PROXIMAL_STEPS = 12
+_PIVOT_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,9 @@ class MaxL2Margin:
     name: str = "max-L2-margin"
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve through nonnegative least squares on a square root of the Gram matrix.
+        """Solve the dual ``min ½ μᵀKμ - 1ᵀμ : μ ≥ 0`` with ``K = Z Zᵀ``.
 
-        The least-distance form of Lawson and Hanson (1974, chapter 23): with ``K = Z Zᵀ = C Cᵀ``
-        minimise ``‖Cᵀμ‖² + (1ᵀμ - 1)²`` over μ ≥ 0; the residual vanishes if and only if the data
-        are not separable, and then μ is the Farkas certificate.
+        Proximal points on μ by block pivoting; where that does not end, nonnegative least squares.
 
         Raises
         ------
@@ -37,15 +45,11 @@ class MaxL2Margin:
             With the certificate, when no w has a positive margin.
         """
         gram = problem.inputs.gram
-        root = _square_root(gram)
-        size = float(np.sqrt(np.trace(gram)))
-        system = np.vstack([root.T / size, np.ones(problem.n)])
-        target = np.append(np.zeros(root.shape[1]), 1.0)
-        mu, distance = nnls(system, target)
-        # distance² = γ²/(γ² + size²) with γ the largest L2 margin: nothing above rounding is left.
-        if distance < 1e-7:
+        mu = _proximal_pivoting(gram)
+        if mu is None:
+            mu = _least_distance(gram)
+        if np.sqrt(mu @ gram @ mu) <= _NO_MARGIN * mu.sum() * np.sqrt(np.trace(gram)):
             raise NotSeparable(certificates.farkas(problem, mu))
-        mu = mu / (1 - mu.sum()) / size**2
         w = problem.inputs.correlate(mu)
         return Prediction(
             self.name,
@@ -54,6 +58,69 @@ class MaxL2Margin:
             normalised_margin(problem, w, 2),
             certificates.max_l2_margin(problem, w, mu),
         )
+
+
+def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
+    """Return the multipliers, or those of a Farkas certificate; None where pivoting cycles.
+
+    The proximal term makes the matrix definite where there are more samples than inputs; a
+    tenth of it at each step makes the iteration superlinear. Where no margin exists the
+    multipliers grow without bound along ``Zᵀμ ≈ 0``.
+    """
+    n, size = len(gram), np.trace(gram) / len(gram)
+    mu, free, ridge = np.zeros(n), np.ones(n, dtype=bool), _RIDGE
+    for _ in range(_PROXIMAL_STEPS):
+        matrix = gram / size
+        matrix[np.diag_indices(n)] += ridge
+        found = _block_pivoting(matrix, 1 + ridge * mu, free)
+        if found is None:
+            return None
+        mu, free = found, found > 0
+        outputs = gram @ mu / size
+        square, total = float(mu @ outputs), float(mu.sum())
+        least = max(float(outputs.min()), 0.0)
+        if 1 - (least * total / square) ** 2 <= _GAP:
+            return np.asarray(mu / least / size)
+        if np.sqrt(square) <= _NO_MARGIN * total * np.sqrt(n):
+            return np.asarray(mu / size)
+        ridge = max(ridge / 10, 1e-10)
+    return None
+
+
+def _block_pivoting(matrix: np.ndarray, pull: np.ndarray, free: np.ndarray) -> np.ndarray | None:
+    """Minimise ``½ μᵀMμ - pᵀμ`` over μ ≥ 0 by exchanging all wrong signs at once.
+
+    Portugal, Júdice and Vicente (1994): unknowns that come out negative become zero, zeros with a
+    negative derivative become free. From n/5 to n unknowns change places in the first steps and
+    the count of wrong signs falls to none in about ten; None where it stops falling.
+    """
+    fewest, tries = len(pull) + 1, _PIVOT_TRIES
+    rounding = 1e-12 * np.abs(pull).max()
+    while tries:
+        mu = np.zeros(len(pull))
+        block = matrix[np.ix_(free, free)]
+        factor = cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        mu[free] = cho_solve(factor, pull[free], check_finite=False)
+        wrong = np.where(free, mu < 0, matrix @ mu - pull < -rounding)
+        count = int(wrong.sum())
+        if count == 0:
+            return mu
+        fewest, tries = (count, _PIVOT_TRIES) if count < fewest else (fewest, tries - 1)
+        free = free ^ wrong
+    return None
+
+
+def _least_distance(gram: np.ndarray) -> np.ndarray:
+    """Return the multipliers by the least-distance problem of Lawson and Hanson (1974, ch. 23).
+
+    With ``K = C Cᵀ`` minimise ``‖Cᵀμ‖²/s² + (1ᵀμ - 1)²`` over μ ≥ 0. The minimum is
+    ``γ²/(γ² + s²)`` with γ the largest margin: it vanishes where the data are not separable.
+    """
+    root = _square_root(gram)
+    size = float(np.sqrt(np.trace(gram)))
+    system = np.vstack([root.T / size, np.ones(len(gram))])
+    mu, distance = nnls(system, np.append(np.zeros(root.shape[1]), 1.0))
+    return np.asarray(mu if distance < _NO_MARGIN else mu / (1 - mu.sum()) / size**2)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ and gradient that cost one pass over the data, and a Hessian that costs about te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -28,6 +28,72 @@ class Box(NamedTuple):
     high: np.ndarray | float = np.inf
 
 
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A Hessian stored as one positive semidefinite matrix of shape (n, n)."""
+
+    matrix: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal, shape (n,)."""
+        return np.diagonal(self.matrix)
+
+    def times(self, x: np.ndarray) -> np.ndarray:
+        """Return the product with `x`."""
+        return self.matrix @ x
+
+    def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        """Solve with the rows and columns `free`, by Cholesky's factorisation."""
+        block = self.matrix[np.ix_(free, free)]
+        scale = 1 / np.sqrt(np.diagonal(block))
+        block *= scale[:, None]
+        block *= scale
+        # Rounding may leave a rank-deficient block slightly indefinite: lift it by its own noise.
+        block[np.diag_indices_from(block)] += 1e-15 * len(block)
+        factor = cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(scale * cho_solve(factor, scale * pull, check_finite=False))
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A Hessian ``diag(δ) + F Fᵀ`` with fewer columns of F than unknowns.
+
+    Parameters
+    ----------
+    shift : ndarray, shape (n,)
+        δ, positive.
+    factor : ndarray, shape (n, r)
+        F.
+    """
+
+    shift: np.ndarray
+    factor: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal, shape (n,)."""
+        return np.asarray(self.shift + np.einsum("ij,ij->i", self.factor, self.factor))
+
+    def times(self, x: np.ndarray) -> np.ndarray:
+        """Return the product with `x`."""
+        return np.asarray(self.shift * x + self.factor @ (x @ self.factor))
+
+    def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        """Solve with the rows and columns `free`, by Woodbury's formula."""
+        shift, factor = self.shift[free], self.factor[free]
+        inner = factor.T @ (factor / shift[:, None])
+        inner[np.diag_indices_from(inner)] += 1
+        apart = pull / shift
+        together = cho_solve(
+            cho_factor(inner, lower=True, overwrite_a=True, check_finite=False), apart @ factor
+        )
+        return np.asarray(apart - factor @ together / shift)
+
+
+Hessian = Dense | LowRank
+
+
 @runtime_checkable
 class ConvexFunction(Protocol):
     """A convex function of n unknowns, infinite outside its domain."""
@@ -35,7 +101,7 @@ class ConvexFunction(Protocol):
     def value_gradient(self, x: np.ndarray) -> ValueGradient:
         """Return the value and gradient at `x`."""
 
-    def hessian(self, x: np.ndarray) -> np.ndarray:
+    def hessian(self, x: np.ndarray) -> Hessian:
         """Return the (generalised) Hessian at `x`, positive definite."""
 
     def box(self, x: np.ndarray) -> Box:
@@ -66,14 +132,14 @@ class Minimum:
         The function's own measure of distance from optimality.
     steps : int
         Accepted Newton steps.
-    hessian : ndarray, shape (n, n)
+    hessian : Hessian
         The last Hessian used, to start the next minimisation nearby.
     """
 
     x: np.ndarray
     residual: float
     steps: int
-    hessian: np.ndarray
+    hessian: Hessian
 
 
 @dataclass(frozen=True)
@@ -97,32 +163,27 @@ class _Point:
         return bool(abs(self.value - other.value) <= 1e-12 * abs(other.value))
 
 
-def _directions(at: _Point, hessian: np.ndarray) -> Iterator[np.ndarray]:
+def _directions(at: _Point, hessian: Hessian) -> Iterator[np.ndarray]:
     """Yield search directions, the fastest first and one that cannot fail last.
 
     The step of the primal-dual active set method (Hintermüller, Ito, Kunisch 2002) puts unknowns
     on their bound that a diagonal step would carry past it; the projected Newton step (Bertsekas
     1982) only holds those that are there; the scaled gradient always descends.
     """
-    diagonal = np.diagonal(hessian)
+    diagonal = hessian.diagonal
     held = at.x - at.gradient / diagonal <= at.lower
     yield _newton_step(at, hessian, held)
     yield _newton_step(at, hessian, (at.x <= at.lower) & (at.gradient > 0))
     yield -at.gradient / diagonal
 
 
-def _newton_step(at: _Point, hessian: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _newton_step(at: _Point, hessian: Hessian, held: np.ndarray) -> np.ndarray:
     """Put the held unknowns on their bound and minimise the quadratic model in the others."""
     free = ~held
     step = np.where(held, at.lower - at.x, 0.0)
     if free.any():
-        pull = at.gradient[free] + hessian[np.ix_(free, held)] @ step[held]
-        scale = 1 / np.sqrt(np.diagonal(hessian)[free])
-        block = hessian[np.ix_(free, free)] * np.outer(scale, scale)
-        # Rounding may leave a rank-deficient block slightly indefinite: lift it by its own noise.
-        block[np.diag_indices_from(block)] += 1e-15 * len(block)
-        factor = cho_factor(block, lower=True, check_finite=False)
-        step[free] = -scale * cho_solve(factor, scale * pull)
+        pull = at.gradient + hessian.times(step) if step.any() else at.gradient
+        step[free] = -hessian.solve(free, pull[free])
     return step
 
 
@@ -132,10 +193,9 @@ def minimise(
     *,
     tolerance: float,
     lower: np.ndarray | float = -np.inf,
-    hessian: np.ndarray | None = None,
+    hessian: Hessian | None = None,
     max_steps: int = 200,
     strict: bool = True,
-    interrupt: Callable[[], None] = lambda: None,
 ) -> Minimum:
     """Minimise a convex function over ``x ≥ lower``.
 
@@ -152,15 +212,13 @@ def minimise(
         Bound on the function's `residual` at the end.
     lower : ndarray or float
         Lower bounds; minus infinity for none.
-    hessian : ndarray, shape (n, n), optional
+    hessian : Hessian, optional
         A Hessian from a nearby point to begin with.
     max_steps : int
         Steps after which the search gives up.
     strict : bool
         Whether an end above the tolerance raises. Iterations that judge the answer by a
         certificate of their own pass False and look at `Minimum.residual`.
-    interrupt : callable
-        Called once a step; may raise to stop the search.
 
     Raises
     ------
@@ -175,7 +233,6 @@ def minimise(
     for step in range(max_steps + 1):
         if at.residual <= tolerance:
             return Minimum(at.x, at.residual, step, current)
-        interrupt()
         trial = _search(function, at, current, fresh)
         progress = trial is not None and trial.residual <= 0.25 * at.residual
         if fresh and (trial is None or (trial.is_level_with(at) and not progress)):
@@ -192,7 +249,7 @@ def minimise(
 
 
 def _search(
-    function: ConvexFunction, at: _Point, hessian: np.ndarray, fresh: bool
+    function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool
 ) -> _Point | None:
     """Return a better point along the first direction that has one; stale Hessians get one try."""
     for direction in _directions(at, hessian):
