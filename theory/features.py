@@ -168,7 +168,7 @@ class Features:
         """Return ``X @ w`` for `w` of shape (d,) or (d, p); rows of zeros in `w` cost nothing."""
         rows = np.flatnonzero(w.any(axis=1) if w.ndim == 2 else w)
         if len(rows) < len(w) / 16:
-            return self.take(rows) @ w[rows]
+            return np.asarray(self.take(rows) @ w[rows])
         return self.sweep(lambda columns, block: block @ w[columns])
 
     def outputs(self, nu: Samples, potential: Potential) -> Samples:

@@ -29,8 +29,14 @@ from theory.newton import NotConverged, minimise
 from theory.predictors import Prediction, normalised_margin
 from theory.problems import Problem
 
-_OUTER_STEPS = 40
-_WORKING_SET = 64
+_OUTER_STEPS = 60
+_INNER_STEPS = 60
+
+# Columns to begin with, and the gap on them at which the others are first looked at.
+_FEWEST = 64
+_FIRST_LOOK = 1e-2
+
+# Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
 _LIGHT = 1e-4
 
 
@@ -80,60 +86,76 @@ class _Program:
     gap: float
 
     def solve(self, problem: Problem, start: Point) -> Point:
-        """Solve on a growing working set, until no column outside matters.
+        """Iterate proximal steps on w and μ until half the gap is certified on the working set.
 
-        A column outside whose correlation exceeds 1 by ε costs a relative gap of ε at most, for
-        dividing the multipliers by 1 + ε makes them feasible.
+        The other half is for the columns outside: one whose correlation exceeds 1 by ε costs a
+        relative gap of ε at most, for dividing the multipliers by 1 + ε makes them feasible.
         """
         w, mu = start
-        outside = np.abs(problem.inputs.correlate(mu))
-        columns = np.flatnonzero(w)
-        while True:
-            outside[columns] = 0
-            wanted = max(_WORKING_SET, 2 * np.count_nonzero(w))
-            found = np.argpartition(-outside, min(wanted, problem.d) - 1)[:wanted]
-            columns = np.union1d(columns, found[outside[found] > 0])
-            part, inside = problem, np.arange(problem.d)
-            if 2 * len(columns) < problem.d:
-                part = replace(problem, inputs=problem.inputs.restricted(columns))
-                inside = columns
-            w_inside, mu = _proximal_points(part, self, Point(w[inside], mu))
-            w = np.zeros(problem.d)
-            w[inside] = w_inside
-            if part is problem:
-                return Point(w, mu)
-            outside = np.abs(problem.inputs.correlate(mu))
-            outside[columns] = 0
-            if outside.max() <= 1 + self.gap / 2:
-                return Point(w, mu)
-
-
-def _proximal_points(problem: Problem, program: _Program, start: Point) -> Point:
-    """Iterate proximal steps on w and μ until half the certified relative gap is met."""
-    sigma = float(problem.targets @ start.mu) / 20
-    potential = SoftThreshold(start.w, sigma)
-    ridge = 1e-2 * sigma * problem.inputs.mean_square
-    dual = Dual(problem, program.data, potential, ridge, start.mu)
-    mu = start.mu
-    for outer in range(_OUTER_STEPS):
-        # The certificate judges the answer: a subproblem solved roughly costs only another step.
-        tolerance = max(1e-2 * 0.1**outer, 1e-10)
-        found = minimise(
-            dual, mu, tolerance=tolerance, lower=program.data.lower, max_steps=100, strict=False
+        first = sigma = float(problem.targets @ mu) / 20
+        columns = _widened(problem, mu, np.flatnonzero(w), 0.0)
+        part = _restricted(problem, columns)
+        gap, look, age = np.inf, _FIRST_LOOK, 0
+        for _ in range(_OUTER_STEPS):
+            # The certificate judges the answer: a rough subproblem costs only another step.
+            tolerance = max(1e-2 * 0.1**age, 1e-10)
+            ridge = 1e-2 * part.inputs.mean_square * first**2 / sigma
+            step = self._step(part, Point(w[columns], mu), sigma, ridge, tolerance)
+            age += 1
+            if step is None:
+                # The subproblem was too stiff: a shorter step is always solvable.
+                sigma /= 10
+                continue
+            w, mu = np.zeros(problem.d), step.mu
+            w[columns] = step.w
+            certificate = self.certify(part, step.w, mu)
+            last, gap = gap, max(certificate.gap, certificate.infeasibility)
+            # Where no progress is made the columns may not suffice for any answer.
+            if gap <= max(look, self.gap / 2) or not gap < 0.9 * last:
+                matters = max(gap if gap < 1 else 0.0, self.gap) / 2
+                wider = _widened(problem, mu, columns, 1 + matters)
+                look = gap / 10
+                if len(wider) > len(columns):
+                    columns, part = wider, _restricted(problem, wider)
+                    look, gap, age = np.inf, np.inf, 0
+                    continue
+                if gap <= self.gap / 2:
+                    return Point(w, mu)
+            sigma *= 3
+        raise NotConverged(
+            f"the L1 predictor has relative gap {gap:.1e} after {_OUTER_STEPS} proximal "
+            f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
         )
-        mu = found.x
-        w = dual.potential.weights(problem.inputs.correlate(mu))
-        certificate = program.certify(problem, w, mu)
-        if max(certificate.gap, certificate.infeasibility) <= program.gap / 2:
-            return Point(w, mu)
-        # A subproblem that did not converge was too stiff: a shorter step is always solvable.
-        sigma *= 3 if found.residual <= max(tolerance, 1e-7) else 0.1
-        potential = SoftThreshold(w, sigma)
-        dual = replace(dual, potential=potential, center=mu, ridge=dual.ridge / 3)
-    raise NotConverged(
-        f"the L1 predictor has relative gap {certificate.gap:.1e} after {_OUTER_STEPS} proximal "
-        f"steps, expected {program.gap / 2:.1e}: ask for a larger gap"
-    )
+
+    def _step(
+        self, part: Problem, center: Point, sigma: float, ridge: float, tolerance: float
+    ) -> Point | None:
+        """Return the proximal point of `center`, or None where Newton's method does not end."""
+        potential = SoftThreshold(center.w, sigma)
+        found = minimise(
+            Dual(part, self.data, potential, ridge, center.mu),
+            center.mu,
+            tolerance=tolerance,
+            lower=self.data.lower,
+            max_steps=_INNER_STEPS,
+            strict=False,
+        )
+        if not found.residual <= max(tolerance, 1e-7):
+            return None
+        return Point(potential.weights(part.inputs.correlate(found.x)), found.x)
+
+
+def _widened(problem: Problem, mu: np.ndarray, columns: np.ndarray, level: float) -> np.ndarray:
+    """Return the columns with up to as many others, those that correlate most above a level."""
+    outside = np.abs(problem.inputs.correlate(mu))
+    outside[columns] = 0
+    most = min(max(_FEWEST, len(columns)), problem.d)
+    found = np.argpartition(-outside, most - 1)[:most]
+    return np.union1d(columns, found[outside[found] > level])
+
+
+def _restricted(problem: Problem, columns: np.ndarray) -> Problem:
+    return replace(problem, inputs=problem.inputs.restricted(columns))
 
 
 @dataclass(frozen=True)
@@ -170,7 +192,7 @@ class MaxL1Margin:
             start = Point(near.w / least, _scaled_dual(problem, near.multipliers))
         else:
             early = MaxL2Margin().predict(problem)
-            start = Point(early.w, _scaled_dual(problem, early.multipliers))
+            start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         program = _Program(Linear(problem.targets, 0.0), certificates.max_l1_margin, self.gap)
         w, mu = program.solve(problem, start)
         w = w / float(problem.inputs.combine(w).min())
@@ -197,9 +219,10 @@ class MinL1Norm:
         `near` is a nearby predictor to start from, such as `L1Penalised`.
         """
         early = MinL2Norm().predict(problem)
-        multipliers = near.multipliers if near is not None and near.w.any() else early.multipliers
-        # Every column is in the support of the early predictor, so some weights on it interpolate.
-        start = Point(early.w, _scaled_dual(problem, multipliers))
+        if near is not None and near.w.any():
+            start = Point(near.w, _scaled_dual(problem, near.multipliers))
+        else:
+            start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         program = _Program(Linear(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
         w, mu = program.solve(problem, start)
         return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))

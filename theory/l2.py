@@ -17,7 +17,6 @@ from theory import certificates
 from theory.predictors import NoPredictor, NotSeparable, Prediction, normalised_margin
 from theory.problems import Problem
 
-
 # Where the solver stops: a relative gap, or a margin this far below the size of the data.
 _GAP = 1e-10
 _NO_MARGIN = 1e-7

@@ -41,18 +41,11 @@ class Dense:
 
     def times(self, x: np.ndarray) -> np.ndarray:
         """Return the product with `x`."""
-        return self.matrix @ x
+        return np.asarray(self.matrix @ x)
 
     def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
         """Solve with the rows and columns `free`, by Cholesky's factorisation."""
-        block = self.matrix[np.ix_(free, free)]
-        scale = 1 / np.sqrt(np.diagonal(block))
-        block *= scale[:, None]
-        block *= scale
-        # Rounding may leave a rank-deficient block slightly indefinite: lift it by its own noise.
-        block[np.diag_indices_from(block)] += 1e-15 * len(block)
-        factor = cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
-        return np.asarray(scale * cho_solve(factor, scale * pull, check_finite=False))
+        return _solve_in_place(self.matrix[np.ix_(free, free)], pull)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +74,23 @@ class LowRank:
 
     def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
         """Solve with the rows and columns `free`, by Woodbury's formula."""
-        shift, factor = self.shift[free], self.factor[free]
-        inner = factor.T @ (factor / shift[:, None])
+        scale = 1 / np.sqrt(self.shift[free])
+        factor = self.factor[free] * scale[:, None]
+        inner = factor.T @ factor
         inner[np.diag_indices_from(inner)] += 1
-        apart = pull / shift
-        together = cho_solve(
-            cho_factor(inner, lower=True, overwrite_a=True, check_finite=False), apart @ factor
-        )
-        return np.asarray(apart - factor @ together / shift)
+        apart = scale * pull
+        return np.asarray(scale * (apart - factor @ _solve_in_place(inner, apart @ factor)))
+
+
+def _solve_in_place(matrix: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """Solve by Cholesky's factorisation of the matrix scaled to unit diagonal; overwrite it."""
+    scale = 1 / np.sqrt(np.diagonal(matrix))
+    matrix *= scale[:, None]
+    matrix *= scale
+    # Rounding may leave a rank-deficient matrix slightly indefinite: lift it by its own noise.
+    matrix[np.diag_indices_from(matrix)] += 1e-15 * len(matrix)
+    factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(scale * cho_solve(factor, scale * pull, check_finite=False))
 
 
 Hessian = Dense | LowRank
@@ -248,9 +250,7 @@ def minimise(
     )
 
 
-def _search(
-    function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool
-) -> _Point | None:
+def _search(function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool) -> _Point | None:
     """Return a better point along the first direction that has one; stale Hessians get one try."""
     for direction in _directions(at, hessian):
         found = _backtrack(function, at, direction, halvings=40 if fresh else 2)
