@@ -92,16 +92,16 @@ class _Program:
         relative gap of ε at most, for dividing the multipliers by 1 + ε makes them feasible.
         """
         w, mu = start
-        first = sigma = float(problem.targets @ mu) / 20
+        sigma = float(problem.targets @ mu) / 20
         columns = _widened(problem, mu, np.flatnonzero(w), 0.0)
         part = _restricted(problem, columns)
+        ridge = 1e-2 * sigma * part.inputs.mean_square
         gap, look, age = np.inf, _FIRST_LOOK, 0
         for _ in range(_OUTER_STEPS):
             # The certificate judges the answer: a rough subproblem costs only another step.
             tolerance = max(1e-2 * 0.1**age, 1e-10)
-            ridge = 1e-2 * part.inputs.mean_square * first**2 / sigma
             step = self._step(part, Point(w[columns], mu), sigma, ridge, tolerance)
-            age += 1
+            age, ridge = age + 1, ridge / 3
             if step is None:
                 # The subproblem was too stiff: a shorter step is always solvable.
                 sigma /= 10
@@ -148,10 +148,10 @@ class _Program:
 def _widened(problem: Problem, mu: np.ndarray, columns: np.ndarray, level: float) -> np.ndarray:
     """Return the columns with up to as many others, those that correlate most above a level."""
     outside = np.abs(problem.inputs.correlate(mu))
-    outside[columns] = 0
+    outside[columns] = -1
     most = min(max(_FEWEST, len(columns)), problem.d)
     found = np.argpartition(-outside, most - 1)[:most]
-    return np.union1d(columns, found[outside[found] > level])
+    return np.union1d(columns, found[outside[found] >= level])
 
 
 def _restricted(problem: Problem, columns: np.ndarray) -> Problem:
@@ -186,9 +186,9 @@ class MaxL1Margin:
         NotSeparable
             With a Farkas certificate, when no w has a positive margin.
         """
-        near = near or _lightly_penalised(problem, Exponential())
-        least = float(problem.inputs.combine(near.w).min())
-        if least > 0:
+        near = near or _lightly_penalised(problem)
+        least = 0.0 if near is None else float(problem.inputs.combine(near.w).min())
+        if near is not None and least > 0:
             start = Point(near.w / least, _scaled_dual(problem, near.multipliers))
         else:
             early = MaxL2Margin().predict(problem)
@@ -262,10 +262,14 @@ class L1Penalised:
         return certificates.l1_penalised(problem, w, self.lam / 2 * mu, self.loss, self.lam)
 
 
-def _lightly_penalised(problem: Problem, loss: Loss) -> Prediction:
-    """Return the rough penalised predictor at a small fraction of the λ at which it vanishes."""
-    pull = loss.descent(np.zeros(problem.n), problem.targets) / problem.n
-    return L1Penalised(loss, _LIGHT * _reach(problem, pull), gap=1e-3).predict(problem)
+def _lightly_penalised(problem: Problem) -> Prediction | None:
+    """Return the rough predictor at a small fraction of the λ that makes it vanish, if any."""
+    reach = _reach(problem, np.full(problem.n, 1 / problem.n))
+    try:
+        rough = L1Penalised(Exponential(), 2 * _LIGHT * reach, gap=1e-3)
+        return rough.predict(problem) if reach > 0 else None
+    except NotConverged:
+        return None
 
 
 def _scaled_dual(problem: Problem, mu: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ class MaxL2Margin:
         mu = _proximal_pivoting(gram)
         if mu is None:
             mu = _least_distance(gram)
-        if np.sqrt(mu @ gram @ mu) <= _NO_MARGIN * mu.sum() * np.sqrt(np.trace(gram)):
+        if np.sqrt(max(mu @ gram @ mu, 0.0)) <= _NO_MARGIN * mu.sum() * np.sqrt(np.trace(gram)):
             raise NotSeparable(certificates.farkas(problem, mu))
         w = problem.inputs.correlate(mu)
         return Prediction(
@@ -80,7 +80,7 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
         least = max(float(outputs.min()), 0.0)
         if 1 - (least * total / square) ** 2 <= _GAP:
             return np.asarray(mu / least / size)
-        if np.sqrt(square) <= _NO_MARGIN * total * np.sqrt(n):
+        if np.sqrt(max(square, 0.0)) <= _NO_MARGIN * total * np.sqrt(n):
             return np.asarray(mu / size)
         ridge = max(ridge / 10, 1e-10)
     return None

@@ -28,6 +28,9 @@ class Box(NamedTuple):
     high: np.ndarray | float = np.inf
 
 
+_REFINE = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Dense:
     """A Hessian stored as one positive semidefinite matrix of shape (n, n)."""
@@ -78,8 +81,13 @@ class LowRank:
         factor = self.factor[free] * scale[:, None]
         inner = factor.T @ factor
         inner[np.diag_indices_from(inner)] += 1
+        factor_inner = cho_factor(inner, lower=True, overwrite_a=True, check_finite=False)
         apart = scale * pull
-        return np.asarray(scale * (apart - factor @ _solve_in_place(inner, apart @ factor)))
+        x = np.zeros_like(apart)
+        for _ in range(_REFINE):
+            rest = apart - x - factor @ (x @ factor)
+            x = x + rest - factor @ cho_solve(factor_inner, rest @ factor, check_finite=False)
+        return np.asarray(scale * x)
 
 
 def _solve_in_place(matrix: np.ndarray, pull: np.ndarray) -> np.ndarray:
