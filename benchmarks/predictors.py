@@ -1,8 +1,9 @@
 """The linear predictors against the tools people use, at the same certified relative gap.
 
-Every method runs on one core in a child process of its own, is tuned to the loosest of its tolerances that
-reaches the gap, and is stopped when one solve takes too long. The time is the median of three
-solves (one if the first takes over 30 s), without imports, compilation and conversion of the data.
+Every method runs on one core in a child process of its own, is tuned to the loosest of its
+tolerances that reaches the gap, and is stopped when one solve takes too long. The time is the
+median of three solves (one if the first takes over 30 s), without imports, compilation and
+conversion of the data.
 Gaps are recomputed by `theory.certificates` from the weights and multipliers that a method
 returns; where it returns no multipliers, ``r/n`` (the pull of its own outputs) certifies the
 penalised problem, and least squares on ``Zᵀμ = w`` the L2 margin.

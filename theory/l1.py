@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -92,40 +93,39 @@ class _Program:
         relative gap of ε at most, for dividing the multipliers by 1 + ε makes them feasible.
         """
         w, mu = start
+        working = _WorkingSet(problem, np.flatnonzero(w)).widened(mu, 0.0)
         sigma = float(problem.targets @ mu) / 20
-        columns = _widened(problem, mu, np.flatnonzero(w), 0.0)
-        part = _restricted(problem, columns)
-        ridge = 1e-2 * sigma * part.inputs.mean_square
+        ridge = 1e-2 * sigma * working.part.inputs.mean_square
         gap, look, age = np.inf, _FIRST_LOOK, 0
         for _ in range(_OUTER_STEPS):
             # The certificate judges the answer: a rough subproblem costs only another step.
             tolerance = max(1e-2 * 0.1**age, 1e-10)
-            step = self._step(part, Point(w[columns], mu), sigma, ridge, tolerance)
+            step = self._step(working.part, working.inside(w, mu), sigma, ridge, tolerance)
             age, ridge = age + 1, ridge / 3
             if step is None:
                 # The subproblem was too stiff: a shorter step is always solvable.
                 sigma /= 10
                 continue
-            w, mu = np.zeros(problem.d), step.mu
-            w[columns] = step.w
-            certificate = self.certify(part, step.w, mu)
-            last, gap = gap, max(certificate.gap, certificate.infeasibility)
+            w, mu = working.spread(step.w), step.mu
+            last, gap = gap, self._gap(working.part, step)
             # Where no progress is made the columns may not suffice for any answer.
             if gap <= max(look, self.gap / 2) or not gap < 0.9 * last:
-                matters = max(gap if gap < 1 else 0.0, self.gap) / 2
-                wider = _widened(problem, mu, columns, 1 + matters)
-                look = gap / 10
-                if len(wider) > len(columns):
-                    columns, part = wider, _restricted(problem, wider)
-                    look, gap, age = np.inf, np.inf, 0
+                wider = working.widened(mu, 1 + max(gap if gap < 1 else 0.0, self.gap) / 2)
+                if len(wider.columns) > len(working.columns):
+                    working, look, gap, age = wider, np.inf, np.inf, 0
                     continue
                 if gap <= self.gap / 2:
                     return Point(w, mu)
+                look = gap / 10
             sigma *= 3
         raise NotConverged(
             f"the L1 predictor has relative gap {gap:.1e} after {_OUTER_STEPS} proximal "
             f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
         )
+
+    def _gap(self, part: Problem, point: Point) -> float:
+        certificate = self.certify(part, point.w, point.mu)
+        return max(certificate.gap, certificate.infeasibility)
 
     def _step(
         self, part: Problem, center: Point, sigma: float, ridge: float, tolerance: float
@@ -145,17 +145,36 @@ class _Program:
         return Point(potential.weights(part.inputs.correlate(found.x)), found.x)
 
 
-def _widened(problem: Problem, mu: np.ndarray, columns: np.ndarray, level: float) -> np.ndarray:
-    """Return the columns with up to as many others, those that correlate most above a level."""
-    outside = np.abs(problem.inputs.correlate(mu))
-    outside[columns] = -1
-    most = min(max(_FEWEST, len(columns)), problem.d)
-    found = np.argpartition(-outside, most - 1)[:most]
-    return np.union1d(columns, found[outside[found] >= level])
+@dataclass(frozen=True, eq=False)
+class _WorkingSet:
+    """A selection of columns of a problem, increasing indices of shape (k,)."""
 
+    problem: Problem
+    columns: np.ndarray
 
-def _restricted(problem: Problem, columns: np.ndarray) -> Problem:
-    return replace(problem, inputs=problem.inputs.restricted(columns))
+    @cached_property
+    def part(self) -> Problem:
+        """The problem with these columns alone."""
+        return replace(self.problem, inputs=self.problem.inputs.restricted(self.columns))
+
+    def inside(self, w: np.ndarray, mu: np.ndarray) -> Point:
+        """Return the weights of these columns, and the multipliers."""
+        return Point(w[self.columns], mu)
+
+    def spread(self, w: np.ndarray) -> np.ndarray:
+        """Return weights of shape (d,), zero outside."""
+        full = np.zeros(self.problem.d)
+        full[self.columns] = w
+        return full
+
+    def widened(self, mu: np.ndarray, level: float) -> _WorkingSet:
+        """Add up to as many columns, those that correlate most with μ, at a level at least."""
+        outside = np.abs(self.problem.inputs.correlate(mu))
+        outside[self.columns] = -1
+        most = min(max(_FEWEST, len(self.columns)), self.problem.d)
+        found = np.argpartition(-outside, most - 1)[:most]
+        columns = np.union1d(self.columns, found[outside[found] >= level])
+        return _WorkingSet(self.problem, columns)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh, lstsq
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, lstsq
 from scipy.optimize import nnls
 
 from theory import certificates
@@ -77,11 +77,11 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
         mu, free = found, found > 0
         outputs = gram @ mu / size
         square, total = float(mu @ outputs), float(mu.sum())
+        if np.sqrt(max(square, 0.0)) <= _NO_MARGIN * total * np.sqrt(n):
+            return np.asarray(mu / size)
         least = max(float(outputs.min()), 0.0)
         if 1 - (least * total / square) ** 2 <= _GAP:
             return np.asarray(mu / least / size)
-        if np.sqrt(max(square, 0.0)) <= _NO_MARGIN * total * np.sqrt(n):
-            return np.asarray(mu / size)
         ridge = max(ridge / 10, 1e-10)
     return None
 
@@ -98,7 +98,10 @@ def _block_pivoting(matrix: np.ndarray, pull: np.ndarray, free: np.ndarray) -> n
     while tries:
         mu = np.zeros(len(pull))
         block = matrix[np.ix_(free, free)]
-        factor = cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        try:
+            factor = cho_factor(block, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return None
         mu[free] = cho_solve(factor, pull[free], check_finite=False)
         wrong = np.where(free, mu < 0, matrix @ mu - pull < -rounding)
         count = int(wrong.sum())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 
 class ValueGradient(NamedTuple):
@@ -26,9 +26,6 @@ class Box(NamedTuple):
 
     low: np.ndarray | float = -np.inf
     high: np.ndarray | float = np.inf
-
-
-_REFINE = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +78,21 @@ class LowRank:
         factor = self.factor[free] * scale[:, None]
         inner = factor.T @ factor
         inner[np.diag_indices_from(inner)] += 1
-        factor_inner = cho_factor(inner, lower=True, overwrite_a=True, check_finite=False)
         apart = scale * pull
-        x = np.zeros_like(apart)
-        for _ in range(_REFINE):
-            rest = apart - x - factor @ (x @ factor)
-            x = x + rest - factor @ cho_solve(factor_inner, rest @ factor, check_finite=False)
-        return np.asarray(scale * x)
+        return np.asarray(scale * (apart - factor @ _solve_in_place(inner, apart @ factor)))
 
 
 def _solve_in_place(matrix: np.ndarray, pull: np.ndarray) -> np.ndarray:
-    """Solve by Cholesky's factorisation of the matrix scaled to unit diagonal; overwrite it."""
+    """Solve by Cholesky's factorisation at unit diagonal, or by the diagonal where that fails."""
     scale = 1 / np.sqrt(np.diagonal(matrix))
     matrix *= scale[:, None]
     matrix *= scale
     # Rounding may leave a rank-deficient matrix slightly indefinite: lift it by its own noise.
     matrix[np.diag_indices_from(matrix)] += 1e-15 * len(matrix)
-    factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    try:
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return np.asarray(scale * scale * pull)
     return np.asarray(scale * cho_solve(factor, scale * pull, check_finite=False))
 
 
