@@ -225,6 +225,7 @@ def highs(problem):
     return linprog(np.ones(2 * d), **rows).fun
 
 
+@settings(max_examples=6)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1.0]))
 def test_working_sets_find_the_optimum_over_all_columns(seed, noise):
     """Six times as many columns as the first working set, few or many of them with weight."""

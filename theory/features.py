@@ -196,9 +196,13 @@ class Features:
     @cached_property
     def gram(self) -> Kernel:
         """The Gram matrix ``X @ X.T`` of shape (n, n)."""
-        # Products of int8 entries are below 2^14: single precision adds 2^10 of them exactly.
-        whole = self.blocks[0].dtype == np.int8
-        return self.sweep(_gram, np.float32 if whole else np.float64)
+        # Whole numbers below 2^24 add exactly in single precision, at twice the speed.
+        exact = self.blocks[0].dtype == np.int8 and self._largest() ** 2 * self.shape[1] <= 2**24
+        gram = self.sweep(_gram, np.float32 if exact else np.float64)
+        return gram.astype(np.float64, copy=False)
+
+    def _largest(self) -> int:
+        return max(max(int(block.max()), -int(block.min())) for block in self.blocks)
 
     @cached_property
     def mean_square(self) -> float:
@@ -229,9 +233,7 @@ def _sum_of_squares(_: slice, block: np.ndarray) -> np.ndarray:
 
 
 def _gram(_: slice, block: np.ndarray) -> np.ndarray:
-    step = 2**10 if block.dtype == np.float32 else block.shape[1]
-    parts = (block[:, i : i + step] for i in range(0, block.shape[1], step))
-    return sum((part @ part.T for part in parts), start=np.zeros((len(block), len(block))))
+    return np.asarray(block @ block.T)
 
 
 def _outputs_and_value(
