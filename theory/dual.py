@@ -43,11 +43,21 @@ class Conjugate(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Conjugate of a constraint: ``-tᵀμ``, for margins at least t (lower 0) or outputs equal t."""
+    """Conjugate of a constraint: ``-tᵀμ``, for margins at least t (lower 0) or outputs equal t.
+
+    Parameters
+    ----------
+    targets : ndarray, shape (n,)
+        t.
+    lower : float
+        Lower bound on μ: 0 for margins, -inf for outputs.
+    unit : float
+        A typical multiplier, against which small ones are judged.
+    """
 
     targets: np.ndarray
-
     lower: float
+    unit: float = 1.0
 
     def value(self, mu: np.ndarray) -> float:
         """Return ``-tᵀμ``."""
@@ -66,8 +76,9 @@ class Linear:
         return Box()
 
     def residual(self, mu: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
-        """Return the violation of the constraints, relative to the largest target."""
-        return natural_residual(mu, gradient, lower) / float(np.abs(self.targets).max())
+        """Return the violation of the constraints, relative to the largest target and the unit."""
+        size = float(np.abs(self.targets).max())
+        return natural_residual(mu / self.unit, gradient / size, lower / self.unit)
 
 
 @dataclass(frozen=True, eq=False)

@@ -212,7 +212,8 @@ class MaxL1Margin:
         else:
             early = MaxL2Margin().predict(problem)
             start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
-        program = _Program(Linear(problem.targets, 0.0), certificates.max_l1_margin, self.gap)
+        data = Linear(problem.targets, 0.0, unit=float(start.mu.max()))
+        program = _Program(data, certificates.max_l1_margin, self.gap)
         w, mu = program.solve(problem, start)
         w = w / float(problem.inputs.combine(w).min())
         certificate = certificates.max_l1_margin(problem, w, mu)

@@ -63,7 +63,7 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
     """Return the multipliers, or those of a Farkas certificate; None where pivoting cycles.
 
     The proximal term makes the matrix definite where there are more samples than inputs; a
-    tenth of it at each step makes the iteration superlinear. Where no margin exists the
+    hundredth of it at each step makes the iteration superlinear. Where no margin exists the
     multipliers grow without bound along ``Zᵀμ ≈ 0``.
     """
     n, size = len(gram), np.trace(gram) / len(gram)
@@ -82,7 +82,7 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
         least = max(float(outputs.min()), 0.0)
         if 1 - (least * total / square) ** 2 <= _GAP:
             return np.asarray(mu / least / size)
-        ridge = max(ridge / 10, 1e-10)
+        ridge = max(ridge / 100, 1e-10)
     return None
 
 
