@@ -34,7 +34,7 @@ _OUTER_STEPS = 60
 _INNER_STEPS = 60
 
 # Columns to begin with, and the gap on them at which the others are first looked at.
-_FEWEST = 64
+_FEWEST = 32
 _FIRST_LOOK = 1e-2
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
