@@ -34,7 +34,7 @@ _OUTER_STEPS = 60
 _INNER_STEPS = 60
 
 # Columns to begin with, and the gap on them at which the others are first looked at.
-_FEWEST = 32
+_FEWEST = 64
 _FIRST_LOOK = 1e-2
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
@@ -86,14 +86,15 @@ class _Program:
     certify: Callable[[Problem, np.ndarray, np.ndarray], Certificate]
     gap: float
 
-    def solve(self, problem: Problem, start: Point) -> Point:
+    def solve(self, problem: Problem, start: Point, columns: np.ndarray | None = None) -> Point:
         """Iterate proximal steps on w and μ until half the gap is certified on the working set.
 
         The other half is for the columns outside: one whose correlation exceeds 1 by ε costs a
         relative gap of ε at most, for dividing the multipliers by 1 + ε makes them feasible.
         """
         w, mu = start
-        working = _WorkingSet(problem, np.flatnonzero(w)).widened(mu, 0.0)
+        working = _WorkingSet(problem, np.flatnonzero(w) if columns is None else columns)
+        working = working.widened(mu, 0.0)
         sigma = float(problem.targets @ mu) / 20
         ridge = 1e-2 * sigma * working.part.inputs.mean_square
         gap, look, age = np.inf, _FIRST_LOOK, 0
@@ -244,7 +245,8 @@ class MinL1Norm:
         else:
             start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         program = _Program(Linear(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
-        w, mu = program.solve(problem, start)
+        # Few columns interpolate nothing, and multipliers of such a program lead astray.
+        w, mu = program.solve(problem, start, np.arange(problem.d))
         return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))
 
 
