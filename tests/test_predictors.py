@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from proofs_check.strategies import interpolable, separable
-from theory import certificates
+from simulations.generators import sparse
+from theory import certificates, gram
+from theory.features import Features
+from theory.gram import _least_distance, _proximal_pivoting
 from theory.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from theory.l2 import MaxL2Margin, MinL2Norm
 from theory.losses import LOSSES
@@ -152,15 +156,15 @@ def test_certificates_bound_the_optimum_for_any_answer(problem, seed):
 
 def test_certificates_reject_perturbed_answers():
     problem = classification(np.random.default_rng(11).standard_normal((10, 40)))
-    l2, l1 = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
-    for certify, found in ((certificates.max_l2_margin, l2), (certificates.max_l1_margin, l1)):
+    early, late = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
+    for certify, found in ((certificates.max_l2_margin, early), (certificates.max_l1_margin, late)):
         worse = found.w.copy()
         worse[np.argmax(np.abs(worse))] *= 0.99
         assert certify(problem, worse, found.multipliers).gap > 1e-4
         assert certify(problem, -found.w, found.multipliers).gap == np.inf
-    assert certificates.max_l1_margin(problem, l1.w, 0.99 * l1.multipliers).gap > 9e-3
-    assert certificates.max_l1_margin(problem, l1.w, 0 * l1.multipliers).gap == 1.0
-    assert certificates.max_l2_margin(problem, l2.w, np.ones(10)).gap > 1e-3
+    assert certificates.max_l1_margin(problem, late.w, 0.99 * late.multipliers).gap > 9e-3
+    assert certificates.max_l1_margin(problem, late.w, 0 * late.multipliers).gap == 1.0
+    assert certificates.max_l2_margin(problem, early.w, np.ones(10)).gap > 1e-3
 
 
 def test_min_norm_certificates_charge_a_miss():
@@ -213,21 +217,92 @@ def test_a_nearby_start_changes_no_norm(problem, lam):
     assert np.isclose(np.abs(warm.w).sum(), np.abs(cold.w).sum(), rtol=2 * GAP)
 
 
-def test_the_paper_size_is_certified_in_a_few_hundred_passes(monkeypatch):
-    """n=256, d=100 000: relative gap 1e-6 and bounded work for every classification predictor."""
-    from simulations.generators import sparse
-    from theory.features import Features
+def highs(problem):
+    """Return the optimal ``‖w‖₁`` of the linear program that HiGHS finds, with signs split."""
+    z, d = problem.inputs.to_array(), problem.d
+    rows = {"A_ub": -np.hstack([z, -z]), "b_ub": -problem.targets}
+    if not problem.is_classification:
+        rows = {"A_eq": np.hstack([z, -z]), "b_eq": problem.targets}
+    return linprog(np.ones(2 * d), **rows).fun
 
+
+@settings(max_examples=6)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 1.0]))
+def test_working_sets_find_the_optimum_over_all_columns(seed, noise):
+    """Six times as many columns as the first working set, few or many of them with weight."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((40, 400))
+    y = x[:, :3].sum(axis=1) + noise * rng.standard_normal(40) * 3
+    for problem, predictor in (
+        (classification(x * np.sign(y)[:, None]), MaxL1Margin()),
+        (regression(x, y), MinL1Norm()),
+    ):
+        found = predictor.predict(problem).certificate
+        assert found.gap <= GAP
+        expected = highs(problem)
+        assert abs(found.upper - expected) <= (GAP + ORACLE) * expected
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential", "square"])
+@pytest.mark.parametrize("lam", [1e-1, 1e-4, 1e-7])
+def test_penalised_predictors_with_many_weights_are_certified(loss, lam):
+    """Noise spreads the weights over more columns than the first working set holds."""
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((100, 300))
+    y = x[:, :3].sum(axis=1) + 3 * rng.standard_normal(100)
+    problem = regression(x, y) if loss == "square" else classification(x * np.sign(y)[:, None])
+    assert L1Penalised(LOSSES[loss], lam).predict(problem).certificate.gap <= GAP
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 400), (60, 60), (200, 120), (300, 20), (30, 1)])
+def test_block_pivoting_is_least_distance(n, d):
+    """More samples or fewer than inputs: the same multipliers' weights as Lawson and Hanson's."""
+    rng = np.random.default_rng(n)
+    x = np.where(rng.random((n, d)) < 0.5, -1.0, 1.0)
+    z = x * np.sign(x[:, :3].sum(axis=1))[:, None]
+    gram = z @ z.T
+    fast, slow = _proximal_pivoting(gram), _least_distance(gram)
+    assert fast is not None
+    # ‖w - w*‖² ≤ 2 gap ‖w*‖² for each, as ½‖w‖² is strongly convex; pivoting stops at 1e-10.
+    distance = np.linalg.norm((fast - slow) @ z) / np.linalg.norm(slow @ z)
+    assert distance <= np.sqrt(2 * 1e-10) + 1e-6
+
+
+def test_block_pivoting_takes_few_factorisations(monkeypatch):
+    """n = 400 with more than half of the samples support vectors, where nnls takes over 200."""
+    counted = []
+    factor = gram.cho_factor
+    monkeypatch.setattr(gram, "cho_factor", lambda *a, **k: (counted.append(1), factor(*a, **k))[1])
+    monkeypatch.setattr(gram, "nnls", None)
+    problem = sparse(n=400, d=400, n_test=1)
+    found = MaxL2Margin().predict(problem)
+    assert found.certificate.gap <= 1e-9
+    assert (found.multipliers > 0).sum() > 200
+    assert len(counted) <= 20
+
+
+@pytest.mark.parametrize("predictor", [MaxL2Margin(), MaxL1Margin()])
+def test_rows_that_cancel_are_refused_with_a_proof(predictor):
+    with pytest.raises(NotSeparable):
+        predictor.predict(classification(np.array([[1.0], [-1.0], [1.0]])))
+
+
+def test_the_paper_size_is_certified_in_a_few_passes_over_all_columns(monkeypatch):
+    """n=256, d=100 000: relative gap 1e-6; the working sets are another, smaller matrix."""
     passes = []
     sweep = Features.sweep
-    monkeypatch.setattr(
-        Features, "sweep", lambda self, visit: (passes.append(1), sweep(self, visit))[1]
-    )
+
+    def counted(self, *how):
+        if self.shape[1] == 100_000:
+            passes.append(1)
+        return sweep(self, *how)
+
+    monkeypatch.setattr(Features, "sweep", counted)
     problem = sparse(n_test=1)
     for predictor, most in (
         (MaxL2Margin(), 10),
-        (MaxL1Margin(), 500),
-        (L1Penalised(LOSSES["logistic"], 1e-3), 300),
+        (MaxL1Margin(), 20),
+        (L1Penalised(LOSSES["logistic"], 1e-3), 10),
     ):
         passes.clear()
         assert predictor.predict(problem).certificate.gap <= 1e-6
