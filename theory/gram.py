@@ -131,7 +131,22 @@ def _least_distance(gram: np.ndarray) -> np.ndarray:
             f"hard margin of {len(gram)} samples: {error}: scale the features to similar norms, or "
             "drop near-copies of samples"
         ) from None
-    return np.asarray(mu if distance < _NO_MARGIN else mu / (1 - mu.sum()) / size**2)
+    if distance < _NO_MARGIN:
+        return np.asarray(mu)
+    return _refined(gram, mu / (1 - mu.sum()) / size**2)
+
+
+def _refined(gram: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    """Solve again for margins 1 on the support, where that keeps the multipliers positive."""
+    support = mu > 0
+    block = gram[np.ix_(support, support)]
+    for _ in range(2):
+        new = mu[support] + lstsq(block, 1 - block @ mu[support], lapack_driver="gelsy")[0]
+        if (new <= 0).any():
+            break
+        mu = mu.copy()
+        mu[support] = new
+    return mu
 
 
 def _square_root(gram: np.ndarray) -> np.ndarray:

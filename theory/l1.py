@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,9 +24,10 @@ from theory import certificates
 from theory.certificates import Certificate
 from theory.dual import Conjugate, Dual, Linear, OfLoss
 from theory.l2 import MaxL2Margin, MinL2Norm
-from theory.losses import Exponential, Loss
+from theory.linear_program import vertex
+from theory.losses import Exponential, Loss, Square
 from theory.newton import NotConverged, minimise
-from theory.predictors import Prediction, normalised_margin
+from theory.predictors import Point, Prediction, normalised_margin
 from theory.problems import Problem
 
 _OUTER_STEPS = 60
@@ -39,6 +39,10 @@ _FIRST_LOOK = 1e-2
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
 _LIGHT = 1e-4
+
+
+# The square loss balances residuals of this size, relative to the targets, against the penalty.
+_LEAST = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +73,6 @@ class SoftThreshold:
     def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return σ on the active columns and 0 elsewhere (an element of the Clarke derivative)."""
         return np.asarray(self.sigma * (self.weights(xi, columns) != 0))
-
-
-class Point(NamedTuple):
-    """Weights of shape (d,) and multipliers of shape (n,)."""
-
-    w: np.ndarray
-    mu: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +120,21 @@ class _Program:
             f"the L1 predictor has relative gap {gap:.1e} after {_OUTER_STEPS} proximal "
             f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
         )
+
+    def solve_surely(
+        self, problem: Problem, start: Point, columns: np.ndarray | None = None
+    ) -> Point:
+        """Solve a linear program: by the simplex method where proximal points do not end."""
+        try:
+            return self.solve(problem, start, columns)
+        except NotConverged:
+            point = vertex(problem)
+            if (gap := self._gap(problem, point)) > self.gap:
+                raise NotConverged(
+                    f"the L1 predictor has relative gap {gap:.1e} at a vertex, expected "
+                    f"{self.gap:.1e}: ask for a larger gap, or scale the inputs to similar sizes"
+                ) from None
+            return point
 
     def _gap(self, part: Problem, point: Point) -> float:
         certificate = self.certify(part, point.w, point.mu)
@@ -215,7 +227,7 @@ class MaxL1Margin:
             start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         data = Linear(problem.targets, 0.0, unit=float(start.mu.max()))
         program = _Program(data, certificates.max_l1_margin, self.gap)
-        w, mu = program.solve(problem, start)
+        w, mu = program.solve_surely(problem, start)
         w = w / float(problem.inputs.combine(w).min())
         certificate = certificates.max_l1_margin(problem, w, mu)
         return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
@@ -246,7 +258,7 @@ class MinL1Norm:
             start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         program = _Program(Linear(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
         # Few columns interpolate nothing, and multipliers of such a program lead astray.
-        w, mu = program.solve(problem, start, np.arange(problem.d))
+        w, mu = program.solve_surely(problem, start, np.arange(problem.d))
         return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))
 
 
@@ -273,7 +285,13 @@ class L1Penalised:
         """Solve the penalised problem; it has a solution for any data."""
         tau = self.lam / 2
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
-        start = Point(np.zeros(problem.d), pull / max(_reach(problem, pull), tau))
+        reach = _reach(problem, pull)
+        if isinstance(self.loss, Square) and tau < _LEAST * reach:
+            raise ValueError(
+                f"lam is {self.lam:.3g}, expected at least {2 * _LEAST * reach:.3g} for these "
+                "data: below it the residuals are lost in rounding, use min-L1-norm"
+            )
+        start = Point(np.zeros(problem.d), pull / max(reach, tau))
         program = _Program(OfLoss(self.loss, problem.targets, tau), self._certify, self.gap)
         w, mu = program.solve(problem, start)
         margin = normalised_margin(problem, w, 1)
