@@ -45,6 +45,11 @@ class DeepHypentropy:
     depth: int
     log_beta: float
 
+    def __post_init__(self) -> None:
+        """Refuse depths without this mirror map."""
+        if self.depth < 3:
+            raise ValueError(f"depth is {self.depth}, expected at least 3: use Hypentropy for 2")
+
     @cached_property
     def power(self) -> float:
         """``p = L/(L-2)``."""
@@ -53,9 +58,9 @@ class DeepHypentropy:
     @cached_property
     def angle(self) -> float:
         """``artanh x_ω``, the root of ``log((1-x)^{-p} - (1+x)^{-p}) = log(ω/β)``."""
-        p, wanted = self.power, float(np.log(self.omega)) - self.log_beta
-        if wanted < -30:  # (1-x)^{-p} - (1+x)^{-p} = 2px to double precision
-            return float(np.exp(wanted)) / (2 * p)
+        p, wanted = self.power, self._log_ratio
+        if self.is_linear:
+            return float(np.exp(self.log_unit))
 
         def excess(t: float) -> float:
             return float(p * np.log(np.cosh(t)) + np.log(2 * np.sinh(p * t)) - wanted)
@@ -66,18 +71,63 @@ class DeepHypentropy:
         return float(brentq(excess, low, high, xtol=1e-300, rtol=1e-15))
 
     @cached_property
+    def _log_ratio(self) -> float:
+        return float(np.log(self.omega)) - self.log_beta
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether ``(1-x)^{-p} - (1+x)^{-p} = 2px`` to double precision up to x_ω and beyond."""
+        return self._log_ratio < -30
+
+    @cached_property
+    def log_unit(self) -> float:
+        """``log x_ω``, finite where x_ω itself is no double any more."""
+        if self.is_linear:
+            return self._log_ratio - float(np.log(2 * self.power))
+        return float(np.log(np.tanh(self.angle)))
+
+    @cached_property
+    def room(self) -> float:
+        """``1 - x_ω``, the distance to the pole."""
+        return float(2 / (np.exp(2 * self.angle) + 1))
+
+    @cached_property
+    def drift(self) -> float:
+        """``d log x_ω / ds``: how fast p shrinks when nothing pulls."""
+        p, t = self.power, self.angle
+        if self.is_linear:
+            return float(self.depth)
+        return float((self.depth - 2) * np.sinh(p * t) / (np.sinh(t) * np.cosh((p + 1) * t)))
+
+    @property
+    def steepness(self) -> float:
+        """``(dw/dz) / w`` at z = 1."""
+        return float(self.curvature(np.ones(1))[0] / self.omega)
+
+    def norm_squared(self, xi: np.ndarray) -> float:
+        """Return ``‖u‖² + ‖v‖² = Σ β^{2/L} ((1-x)^{-c} + (1+x)^{-c})``, ``c = 2/(L-2)``."""
+        c = self.power - 1
+        narrowing, angle = self._shape(xi)
+        growth = np.exp(2 * self.log_beta / self.depth - c / 2 * narrowing)
+        return float((2 * growth * np.cosh(c * angle)).sum())
+
+    @cached_property
     def unit(self) -> float:
         """``x_ω``: the invariant coordinates are ``ξ = x_ω p``."""
         return float(np.tanh(self.angle))
 
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return w, saturated beyond the barrier."""
+        if self.is_linear:
+            return np.asarray(self.omega * xi)
         p = self.power
         narrowing, angle = self._shape(xi)
         return np.asarray(np.exp(-p / 2 * narrowing) * np.sinh(p * angle) * self._scale)
 
     def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return the potential, infinite beyond the barrier."""
+        if self.is_linear:
+            return float(self.omega / 2 * (xi @ xi))
         if float(np.abs(xi).max()) * self.unit > _EDGE:
             return float("inf")
         c = self.power - 1
@@ -89,6 +139,8 @@ class DeepHypentropy:
 
     def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return dw/dz."""
+        if self.is_linear:
+            return np.full_like(xi, self.omega)
         p = self.power
         narrowing, angle = self._shape(xi)
         growth = np.exp(-(p + 1) / 2 * narrowing) * np.cosh((p + 1) * angle)
