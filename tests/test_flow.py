@@ -146,7 +146,8 @@ def test_a_stopped_flow_keeps_what_it_reached_and_says_what_to_do(capfd):
         ({"alpha": float("nan")}, "alpha is nan, expected"),
         ({"lam": 0.0}, "lam is 0, expected"),
         ({"rtol": 1.0}, "rtol is 1, expected"),
-        ({"alpha": 1e100, "lam": 1e-100}, "alpha²/lam is"),
+        ({"depth": 9}, "depth is 9, expected 2 to 8"),
+        ({"depth": 3, "rtol": 1e-8}, "rtol is 1e-08, expected 1e-05"),
     ],
 )
 def test_scales_out_of_range_are_refused(settings, message):

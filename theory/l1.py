@@ -42,7 +42,7 @@ _LIGHT = 1e-4
 
 
 # The square loss balances residuals of this size, relative to the targets, against the penalty.
-_LEAST = 1e-13
+_LEAST = 4e-15
 
 
 @dataclass(frozen=True, eq=False)
