@@ -97,10 +97,12 @@ class CompletionTrajectory:
 
     def curves(self) -> dict[str, np.ndarray]:
         """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
+        tested = self.test_scores().error
         return {
             "train_error": self.train_error,
-            "test_error": self.test_scores().error,
+            "test_error": tested,
             "train_loss": self.train_error,
+            "test_loss": tested,
             "norms": self.norms,
         }
 

@@ -129,10 +129,10 @@ def test_figure_3_takes_the_same_work_at_every_scale_and_is_predicted():
 def test_the_flow_is_within_order_lambda_of_the_path(name):
     problem, alpha, times = PROBLEMS[name], 1e4, np.log(1e4) + np.linspace(-1, 3, 17)
     path = trace_completion(problem, 2 * (np.log(alpha) - times), rtol=1e-9).matrices
-    lams = 10.0 ** -np.arange(3, 7)
+    lams = 10.0 ** -np.arange(3, 6)
     away = [
         np.abs(
-            CompletionFlow(alpha=alpha, lam=lam, rtol=1e-9).run(problem, times).matrices - path
+            CompletionFlow(alpha=alpha, lam=lam, rtol=1e-8).run(problem, times).matrices - path
         ).max()
         for lam in map(float, lams)
     ]
@@ -149,7 +149,7 @@ def test_the_flow_ends_at_the_nuclear_penalised_minimiser():
     assert value - bounds.lower <= 1e-5 * bounds.lower
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(completions(max_d=5), st.integers(0, 1000))
 def test_the_flow_obeys_its_laws(problem, seed):
     """Scaling, reflection (U and V exchanged), a permuted basis."""
@@ -276,10 +276,9 @@ def read(path):
 
 def test_simulate_writes_everything(capsys, tmp_path):
     paths = {name: tmp_path / f"x.{name}" for name in ("json", "npz", "csv", "nc", "png")}
-    for name in ("npz", "csv", "nc"):
-        arguments = ["simulate", "completion", *SMALL, "--out", str(paths[name])]
-        arguments += ["--json", str(paths["json"]), "--plot", str(paths["png"])]
-        assert main(arguments) == 0
+    also = ["--json", str(paths["json"]), "--plot", str(paths["png"])]
+    for name, more in (("npz", also), ("csv", []), ("nc", [])):
+        assert main(["simulate", "completion", *SMALL, "--out", str(paths[name]), *more]) == 0
     record = read(paths["json"])
     keys = "problem notes model alpha norm lam loss lambda_t train_error test_error train_loss "
     keys += "test_loss norms spectrum transition solver"
