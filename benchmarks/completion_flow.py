@@ -14,8 +14,9 @@ import numpy as np
 from simulations.completion_data import completion
 from simulations.completion_flow import CompletionFlow
 
-CASES = ((40, 10.0), (97, 10.0), (97, 1e4), (97, 1e6))
-LAM, RATE, TIMED_STEPS = 1e-4, 0.1, 100
+# d, α, λ; the second row is Figure 3.
+CASES = ((40, 10.0, 1e-4), (97, 10.0, 1e-4), (97, 1e6, 1e-4), (97, 1e6, 1e-8))
+RATE, TIMED_STEPS = 0.1, 100
 GOAL, LIMIT = 1e-2, 60
 
 
@@ -23,12 +24,12 @@ def times_for(alpha):
     return np.append(np.log(alpha) + np.linspace(-1, 8, 60), max(100.0, np.log(alpha) + 90))
 
 
-def ours(problem, alpha, rtol):
-    flow = CompletionFlow(alpha=alpha, lam=LAM, rtol=rtol).run(problem, times_for(alpha))
+def ours(problem, alpha, lam, rtol):
+    flow = CompletionFlow(alpha=alpha, lam=lam, rtol=rtol).run(problem, times_for(alpha))
     return flow.matrices, flow.work.rhs_evaluations
 
 
-def cvode(problem, alpha, rtol):
+def cvode(problem, alpha, lam, rtol):
     """(U, V) with GMRES and exact Jacobian-vector products, in slow time."""
     from sksundae.cvode import CVODE, CVODEJacTimes
 
@@ -42,7 +43,7 @@ def cvode(problem, alpha, rtol):
         u, v = split(y)
         g = problem.gradient(u @ u.T - v @ v.T)
         du, dv = split(out)
-        du[:], dv[:] = -2 / LAM * (g @ u) - u, 2 / LAM * (g @ v) - v
+        du[:], dv[:] = -2 / lam * (g @ u) - u, 2 / lam * (g @ v) - v
 
     def product(s, y, f, x, out):
         (u, v), (a, b) = split(y), split(x)
@@ -50,8 +51,8 @@ def cvode(problem, alpha, rtol):
         half = a @ u.T - b @ v.T
         moved = measurements.adjoint(2 * problem.weights * measurements.apply(half + half.T))
         du, dv = split(out)
-        du[:] = -2 / LAM * (g @ a + moved @ u) - a
-        dv[:] = 2 / LAM * (g @ b + moved @ v) - b
+        du[:] = -2 / lam * (g @ a + moved @ u) - a
+        dv[:] = 2 / lam * (g @ b + moved @ v) - b
 
     solver = CVODE(
         rate,
@@ -73,7 +74,7 @@ def cvode(problem, alpha, rtol):
     return np.array(found), calls[0]
 
 
-def descent_step(problem, alpha):
+def descent_step(problem, alpha, lam):
     """Time one step of gradient descent as the paper ran it: float32, coupled weight decay."""
     import torch
 
@@ -82,7 +83,7 @@ def descent_step(problem, alpha):
     values = torch.from_numpy(problem.values).float()
     weights = torch.from_numpy(problem.weights).float()
     theta = (alpha * torch.eye(d)).repeat(2, 1, 1).requires_grad_()
-    optimiser = torch.optim.SGD([theta], lr=RATE, weight_decay=LAM)
+    optimiser = torch.optim.SGD([theta], lr=RATE, weight_decay=lam)
 
     def step():
         optimiser.zero_grad()
@@ -98,29 +99,31 @@ def descent_step(problem, alpha):
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def stable_rate(problem, alpha):
+def stable_rate(problem, alpha, lam):
     """Return the paper's step, or the largest stable one at the start where that is smaller."""
     sharpness = 16 * alpha**2 * float((problem.weights * problem.measurements.norms**2).max())
-    return min(RATE, 2 / (sharpness + LAM))
+    return min(RATE, 2 / (sharpness + lam))
 
 
-def _in_process(queue, method, d, alpha, rtol):
+def _in_process(queue, method, d, alpha, lam, rtol):
     problem = completion(d=d, fraction=0.05 if d > 50 else 0.15)
     try:
-        method(completion(d=6, fraction=0.5), 10.0, 1e-3)  # imports
+        method(completion(d=6, fraction=0.5), 10.0, 1e-3, 1e-3)  # imports
         started = time.perf_counter()
-        found = method(problem, alpha, rtol)
+        found = method(problem, alpha, lam, rtol)
     except (RuntimeError, ValueError) as error:
         queue.put(str(error).splitlines()[0])
         return
     queue.put((time.perf_counter() - started, *found))
 
 
-def measure(method, d, alpha, rtol):
+def measure(method, d, alpha, lam, rtol):
     """Return seconds, matrices and evaluations; or why there are none."""
     context = get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=_in_process, args=(queue, method, d, alpha, rtol), daemon=True)
+    process = context.Process(
+        target=_in_process, args=(queue, method, d, alpha, lam, rtol), daemon=True
+    )
     process.start()
     try:
         return queue.get(timeout=LIMIT)
@@ -131,10 +134,10 @@ def measure(method, d, alpha, rtol):
         process.join()
 
 
-def loosest(method, d, alpha, tolerances, reference):
+def loosest(method, d, alpha, lam, tolerances, reference):
     """Measure at the loosest tolerance that keeps the error below the goal, else the tightest."""
     for rtol in tolerances:
-        found = measure(method, d, alpha, rtol)
+        found = measure(method, d, alpha, lam, rtol)
         if isinstance(found, str):
             last = found
             continue
@@ -147,29 +150,33 @@ def loosest(method, d, alpha, tolerances, reference):
 
 
 def main():
-    print(f"{'d':>4} {'α':>7} {'method':>18} {'seconds':>9} {'evaluations':>11} {'error':>8} ratio")
-    for d, alpha in CASES:
-        reference = measure(ours, d, alpha, 1e-6)[1]
-        mine = loosest(ours, d, alpha, (1e-2, 1e-3), reference)
-        peer = loosest(cvode, d, alpha, (1e-3, 1e-5, 1e-7, 1e-9), reference)
-        for name, row in (("grokflow", mine), ("CVODE, GMRES (U,V)", peer)):
+    print(
+        f"{'d':>3} {'α':>5} {'λ':>5} {'method':>18} {'seconds':>8} {'evaluations':>11} error  ratio"
+    )
+    for case in CASES:
+        d, alpha, lam = case
+        label = f"{d:3} {alpha:5.0e} {lam:5.0e}"
+        reference = measure(ours, *case, 1e-6)[1]
+        mine = loosest(ours, *case, (1e-2, 1e-3), reference)
+        peer = loosest(cvode, *case, (1e-3, 1e-5, 1e-7, 1e-9), reference)
+        for name, row in (("grokflow", mine), ("CVODE GMRES (U, V)", peer)):
             if isinstance(row, str):
-                print(f"{d:4} {alpha:7.0e} {name:>18} stopped: {row}", flush=True)
+                print(f"{label} {name:>18} stopped: {row}", flush=True)
                 continue
             seconds, calls, error = row
-            wrong = "" if error <= GOAL else "  wrong curve"
+            verdict = "" if error <= GOAL else "  wrong curve"
             print(
-                f"{d:4} {alpha:7.0e} {name:>18} {seconds:9.2f} {calls:11} {error:8.1e} "
-                f"{seconds / mine[0]:5.1f}{wrong}",
+                f"{label} {name:>18} {seconds:8.2f} {calls:11} {error:.0e} "
+                f"{seconds / mine[0]:6.1f}{verdict}",
                 flush=True,
             )
         problem = completion(d=d, fraction=0.05 if d > 50 else 0.15)
-        step = descent_step(problem, alpha)
-        count = times_for(alpha)[-1] / (LAM * stable_rate(problem, alpha))
+        rate = stable_rate(problem, alpha, lam)
+        count = times_for(alpha)[-1] / (lam * rate)
+        seconds = descent_step(problem, alpha, lam) * count
         print(
-            f"{d:4} {alpha:7.0e} {'torch, descent':>18} {step * count:9.2g} {count:11.1e} "
-            f"{'':>8} {step * count / mine[0]:.2g} (extrapolated from {TIMED_STEPS} steps of "
-            f"{stable_rate(problem, alpha):.1e})",
+            f"{label} {'gradient descent':>18} {seconds:8.1g} {count:11.1e} {'':5} "
+            f"{seconds / mine[0]:6.1g} (from {TIMED_STEPS} steps of {rate:.1e})",
             flush=True,
         )
 

@@ -241,14 +241,16 @@ class Laboratory:
 
         def run() -> CompletionExperiment:
             problem = completion(seed=self.seed)
-            scale = {"alpha": FIGURE_3_ALPHA, "lam": FIGURE_3_LAM}
             prediction = forecast_completion(
-                problem, **scale, progress=lambda x: self.progress("figure 3: prediction", x)
+                problem,
+                alpha=FIGURE_3_ALPHA,
+                lam=FIGURE_3_LAM,
+                progress=lambda x: self.progress("figure 3: prediction", x),
             )
             times = np.concatenate(
                 [np.geomspace(1e-6, 1, 60), np.arange(1.05, 12, 0.05), np.geomspace(12, 100, 20)]
             )
-            trajectory = CompletionFlow(**scale).run(
+            trajectory = CompletionFlow(alpha=FIGURE_3_ALPHA, lam=FIGURE_3_LAM).run(
                 problem, times, progress=lambda x: self.progress("figure 3: simulation", x)
             )
             early, late = (float(error) for error in prediction.scores.error[:2])

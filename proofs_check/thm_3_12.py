@@ -48,7 +48,7 @@ def _end(problem: CompletionProblem, lam: float, lambda_t: float, seed: int) -> 
     """Return W at `lambda_t`."""
     flow = CompletionFlow(alpha=_ALPHA, lam=lam, sigma=_SIGMA, rtol=_RTOL)
     rng = np.random.default_rng([seed, 314])
-    return flow.run(problem, np.array([lambda_t]), rng=rng).matrices[0]
+    return np.asarray(flow.run(problem, np.array([lambda_t]), rng=rng).matrices[0])
 
 
 def explicit_bound(problem: CompletionProblem, truth: np.ndarray, lam: float) -> float:

@@ -127,12 +127,12 @@ def test_figure_3_takes_the_same_work_at_every_scale_and_is_predicted():
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_flow_is_within_order_lambda_of_the_path(name):
-    problem, alpha, times = PROBLEMS[name], 1e4, np.log(1e4) + np.linspace(-1, 3, 17)
+    problem, alpha, times = PROBLEMS[name], 1e4, np.log(1e4) + np.linspace(-1, 3, 9)
     path = trace_completion(problem, 2 * (np.log(alpha) - times), rtol=1e-9).matrices
     lams = 10.0 ** -np.arange(3, 6)
     away = [
         np.abs(
-            CompletionFlow(alpha=alpha, lam=lam, rtol=1e-8).run(problem, times).matrices - path
+            CompletionFlow(alpha=alpha, lam=lam, rtol=1e-7).run(problem, times).matrices - path
         ).max()
         for lam in map(float, lams)
     ]
@@ -157,8 +157,8 @@ def test_the_flow_obeys_its_laws(problem, seed):
     basis = rng.permutation(problem.d)
     a, y = samples_of(problem)
     size = np.linalg.norm(MinFrobeniusNorm().predict(problem).matrix)
-    alpha, lam, rtol = 3.0 * float(np.sqrt(size)), 1e-2 * float(size), 1e-6
-    times = np.linspace(0.2, 4, 8)
+    alpha, lam, rtol = 3.0 * float(np.sqrt(size)), 1e-2 * float(size), 1e-5
+    times = np.linspace(0.2, 4, 4)
     run = CompletionFlow(alpha=alpha, lam=lam, rtol=rtol).run
     expected = run(problem, times).matrices
     scaled = CompletionFlow(alpha=2 * alpha, lam=4 * lam, rtol=rtol).run

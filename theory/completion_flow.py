@@ -124,6 +124,11 @@ class CompletionSystem:
         half = self.omega / 2 * (a @ b.T)
         return np.asarray(half + half.T)
 
+    def change(self, p: np.ndarray, q: np.ndarray, xp: np.ndarray, xq: np.ndarray) -> np.ndarray:
+        """Return by how much the measured values change when p and q move by `xp` and `xq`."""
+        half = self.omega / 2 * (xp @ q.T + p @ xq.T)
+        return self.problem.measurements.apply(half + half.T)
+
     def factors(self, s: float, y: np.ndarray) -> Factors:
         """Return U and V."""
         p, q, _ = self.split(y)
@@ -144,8 +149,8 @@ class CompletionSystem:
         p, q, zeta = self.split(y)
         at, h = self.coefficients(tau), self.problem.measurements.adjoint(zeta)
         dp, dq = at.coupling * (h @ q) - at.decay_p * p, h @ p - at.decay_q * q
-        measured = self.problem.measurements.apply(self._product(dp, q) + self._product(p, dq))
-        return np.concatenate([dp.ravel(), dq.ravel(), -measured / at.compliance])
+        change = self.change(p, q, dp, dq)
+        return np.concatenate([dp.ravel(), dq.ravel(), -change / at.compliance])
 
     def defect(self, tau: float, y: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Return F, which the flow keeps at zero."""
@@ -170,12 +175,11 @@ class CompletionSystem:
         xp, xq, xz = self.split(x)
         measurements, at = self.problem.measurements, self.coefficients(tau)
         h, moved = measurements.adjoint(zeta), measurements.adjoint(xz)
-        change = self._product(xp, q) + self._product(p, xq)
         return np.concatenate(
             [
                 ((rate_weight + at.decay_p) * xp - at.coupling * (moved @ q + h @ xq)).ravel(),
                 ((rate_weight + at.decay_q) * xq - moved @ p - h @ xp).ravel(),
-                at.compliance * xz + measurements.apply(change),
+                at.compliance * xz + self.change(p, q, xp, xq),
             ]
         )
 
@@ -217,8 +221,7 @@ class SimplifiedNewton:
         bp, bq, bz = self.system.split(rhs)
         bp, bq = bp / self.a, bq / self.b
         measurements = self.system.problem.measurements
-        product = self.system._product
-        left = bz - measurements.apply(product(bp, self.q) + product(self.p, bq))
+        left = bz - self.system.change(self.p, self.q, bp, bq)
         zeta = self.scale * cho_solve(self.factor, self.scale * left, check_finite=False)
         h = measurements.adjoint(zeta)
         p, q = bp + self.coupling / self.a * (h @ self.q), bq + h @ self.p / self.b
