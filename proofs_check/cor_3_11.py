@@ -27,7 +27,7 @@ from theory.nuclear import MinNuclearNorm
 
 DERIVATION = (
     "95 % interval of the extrapolation in powers of 1/α, plus twice the changes when the last "
-    "term or a third of the points is dropped, plus the integrator's tolerance of 1e-7"
+    "term or a third of the points is dropped, plus the integrator's tolerance of 1e-6"
 )
 _ALPHAS = np.geomspace(20.0, 1000.0, 8)
 
@@ -90,7 +90,7 @@ def check(
     for mirrored in (False, True):
         limit = extrapolate(distances(laboratory, mirrored, sigma, target, end), terms)
         discrepancy, allowed = max(discrepancy, abs(limit.value)), max(allowed, limit.halfwidth)
-    return Evidence(discrepancy, allowed + 1e-7, DERIVATION, resolution=0.01)
+    return Evidence(discrepancy, allowed + 1e-6, DERIVATION, resolution=0.01)
 
 
 _HYPOTHESES = (

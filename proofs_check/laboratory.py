@@ -288,7 +288,7 @@ class Laboratory:
         """
 
         def run() -> CompletionTrajectory:
-            flow = CompletionFlow(alpha=alpha, lam=1 / alpha, sigma=sigma, rtol=1e-7)
+            flow = CompletionFlow(alpha=alpha, lam=1 / alpha, sigma=sigma, rtol=1e-6)
             return flow.run(
                 self.completion_entries(mirrored),
                 np.array(window(alpha, WINDOW)),
