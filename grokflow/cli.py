@@ -19,8 +19,9 @@ PROBLEM is a preset or a data file.
                      --set n= d= gamma= seed= n_test= sparsity= (0: dense direction)
   sparse-regression  Gaussian inputs, target = sum of k of them
                      --set n= d= k= noise= seed= n_test=
-  completion         entries of X_ij = i j / d², for W = UUᵀ - VVᵀ (predict only)
+  completion         entries of X_ij = i j / d², for W = UUᵀ - VVᵀ
                      --set d= fraction= seed= (default α = 10, λ = 1e-4)
+                     simulate: sigma= for U_ij, V_ij ~ N(α 1{i=j}, σ²)
   FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
   FILE.csv           header line; column y, optional column split (train, test)
                      --set seed= holdout= (used when there is no test set)
@@ -32,6 +33,7 @@ EXAMPLES = """\
 examples:
   grokflow predict sparse                                  Figure 1a of Lyu et al. (2024)
   grokflow simulate gaussian-margin --plot 1b.png          Figure 1b
+  grokflow simulate completion --plot 3.png                Figure 3
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
   grokflow verify --report report                          check every claim

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from proofs_check import (
+    completion_path_flow,
     cor_3_6,
     cor_3_7,
     cor_3_7_global,
+    cor_3_11,
     f_1_to_3,
     figure_1,
     path_flow,
     path_limits,
     shift_law,
     thm_3_4,
+    thm_3_12,
     thm_e_4,
     thm_e_5,
     transition_law,
@@ -37,6 +40,11 @@ CLAIMS: dict[str, Claim] = {
         thm_e_4.CLAIM,
         thm_e_5.CLAIM,
         f_1_to_3.CLAIM,
+        cor_3_11.CLAIM,
+        cor_3_11.PERTURBED,
+        thm_3_12.CLAIM,
+        thm_3_12.PRINTED,
+        completion_path_flow.CLAIM,
     )
 }
 

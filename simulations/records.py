@@ -53,7 +53,7 @@ def write(path: Path, dataset: xarray.Dataset) -> None:
     """Write a data set as ``.npz``, ``.csv`` (curves only) or ``.nc``, by the file's suffix."""
     writers: dict[str, Callable[[Path], object]] = {
         ".npz": lambda target: _write_npz(target, dataset),
-        ".csv": lambda target: dataset.drop_vars("state").to_dataframe().to_csv(target),
+        ".csv": lambda target: _curves_of(dataset).to_dataframe().to_csv(target),
         ".nc": lambda target: dataset.to_netcdf(target, engine="scipy"),
     }
     check_suffix(path, writers)
@@ -63,6 +63,11 @@ def write(path: Path, dataset: xarray.Dataset) -> None:
 def _write_npz(path: Path, dataset: xarray.Dataset) -> None:
     arrays: dict[str, Any] = {str(name): dataset[name].values for name in dataset.variables}
     np.savez_compressed(path, **arrays, **dataset.attrs)
+
+
+def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return what has one number a time."""
+    return dataset[[name for name, item in dataset.items() if item.dims == ("lambda_t",)]]
 
 
 def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) -> None:
