@@ -19,6 +19,8 @@ from theory.metrics import Scores
 if TYPE_CHECKING:
     import xarray
 
+    from simulations.net_trajectory import NetTrajectory
+
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that computes."""
@@ -49,15 +51,32 @@ def to_dataset(
     return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)
 
 
+def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
+    """Return the curves of a net with labels, settings and versions."""
+    import xarray
+
+    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
+    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
+    attributes = {
+        "settings": json.dumps(settings),
+        "versions": json.dumps(versions() | {"torch": version("torch")}),
+    }
+    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
+
+
 def write(path: Path, dataset: xarray.Dataset) -> None:
     """Write a data set as ``.npz``, ``.csv`` (curves only) or ``.nc``, by the file's suffix."""
     writers: dict[str, Callable[[Path], object]] = {
         ".npz": lambda target: _write_npz(target, dataset),
-        ".csv": lambda target: dataset.drop_vars("state").to_dataframe().to_csv(target),
+        ".csv": lambda target: _write_csv(target, dataset),
         ".nc": lambda target: dataset.to_netcdf(target, engine="scipy"),
     }
     check_suffix(path, writers)
     write_whole(path, writers[path.suffix])
+
+
+def _write_csv(path: Path, dataset: xarray.Dataset) -> None:
+    dataset.drop_vars("state", errors="ignore").to_dataframe().to_csv(path)
 
 
 def _write_npz(path: Path, dataset: xarray.Dataset) -> None:

@@ -28,17 +28,18 @@ class Task:
 def modular_addition(
     *,
     p: int = 29,
-    fraction: float = 0.4,
-    width: int = 256,
+    fraction: float = 0.5,
+    width: int = 128,
     scale: float = 1.0,
     zero_last: int = 1,
-    loss: str = "cross-entropy",
-    activation: str = "relu",
+    loss: str = "square",
+    activation: str = "quadratic",
     seed: int = 0,
 ) -> Task:
     """``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al., Figure 2).
 
-    Figure 2 has p = 97, width 1024 and scale 1, 10 or 100, the last layer zero in 2b.
+    Figure 2 has p = 97, fraction 0.4, width 1024, ReLU, cross-entropy and scale 1, 10 or 100, the
+    last layer zero in 2b.
 
     Parameters
     ----------

@@ -20,6 +20,9 @@ from theory.metrics import Scores
 from theory.predictors import NoPredictor
 from theory.transition import Transition
 
+# Tasks of torch nets; torch is imported only for them.
+NET_TASKS = ("modular-addition", "xor", "digits", "polynomial", "teacher-student")
+
 _SUFFIXES = {
     "json": (".json",),
     "plot": (".png", ".svg", ".pdf"),
@@ -33,6 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     for option, allowed in _SUFFIXES.items():
         if path := getattr(arguments, option):
             check_suffix(path, allowed)
+    if arguments.problem in NET_TASKS:
+        from grokflow.commands import descent
+
+        return descent.run(arguments)
     request = read(arguments)
     prediction = _forecast_if_any(request)
     times = output_times(request, prediction, arguments.until, arguments.points)
