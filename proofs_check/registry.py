@@ -8,10 +8,12 @@ from proofs_check import (
     cor_3_7_global,
     f_1_to_3,
     figure_1,
+    levi,
     path_flow,
     path_limits,
     shift_law,
     thm_3_4,
+    thm_b_1,
     thm_e_4,
     thm_e_5,
     transition_law,
@@ -37,6 +39,8 @@ CLAIMS: dict[str, Claim] = {
         thm_e_4.CLAIM,
         thm_e_5.CLAIM,
         f_1_to_3.CLAIM,
+        thm_b_1.CLAIM,
+        levi.CLAIM,
     )
 }
 

@@ -28,7 +28,7 @@ class Task:
 def modular_addition(
     *,
     p: int = 29,
-    fraction: float = 0.5,
+    fraction: float = 0.4,
     width: int = 128,
     scale: float = 1.0,
     zero_last: int = 1,
@@ -85,7 +85,7 @@ def digits(
     fraction: float = 0.1,
     width: int = 128,
     depth: int = 2,
-    scale: float = 8.0,
+    scale: float = 4.0,
     loss: str = "square",
     activation: str = "relu",
     seed: int = 0,
@@ -138,11 +138,11 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
 def xor_clusters(
     *,
-    n: int = 200,
-    d: int = 4000,
-    mu: float = 20.0,
+    n: int = 120,
+    d: int = 2000,
+    mu: float = 11.0,
     noise: float = 0.1,
-    width: int = 128,
+    width: int = 256,
     scale: float = 1e-4,
     n_test: int = 1000,
     seed: int = 0,
@@ -205,9 +205,9 @@ def _xor(
 
 def polynomial(
     *,
-    n: int = 450,
-    d: int = 30,
-    width: int = 200,
+    n: int = 250,
+    d: int = 40,
+    width: int = 100,
     alpha: float = 1.0,
     epsilon: float = 0.25,
     n_test: int = 1000,

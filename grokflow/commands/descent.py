@@ -38,9 +38,9 @@ class Defaults:
 
 
 DEFAULTS = {
-    "modular-addition": Defaults("adamw", 1e-2, 1.0, 1500),
-    "xor": Defaults("gd", 1.0, 0.0, 1000),
-    "digits": Defaults("adamw", 3e-3, 0.1, 5000),
+    "modular-addition": Defaults("adamw", 1e-2, 1.0, 3000),
+    "xor": Defaults("gd", 0.1, 0.0, 400),
+    "digits": Defaults("adamw", 3e-3, 0.1, 6000),
     "polynomial": Defaults("gd", 40.0, 0.0, 8000),
     "teacher-student": Defaults("gd", 0.02, 0.0, 5000),
 }
