@@ -93,9 +93,7 @@ def data_of(experiment: Experiment, title: str) -> Curves:
     )
 
 
-def data_of_net(
-    trajectory: NetTrajectory, lambda_t: float, step: float, title: str
-) -> Curves:
+def data_of_net(trajectory: NetTrajectory, lambda_t: float, step: float, title: str) -> Curves:
     """Collect the curves of a net, over λt, or over steps where λ is 0.
 
     `lambda_t` and `step` are the time of the transition, NaN for none.

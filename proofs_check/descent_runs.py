@@ -18,8 +18,8 @@ from theory.transition import crossing
 
 _STUDENT_SIZES = (8, 10, 14, 18, 24, 32, 44, 60, 80)
 _STUDENT_OUTPUTS = 40
-_LRS = np.geomspace(0.06, 0.01, 8)
-_REPLICAS = 128
+_LRS = np.geomspace(0.07, 0.014, 8)
+_REPLICAS = 64
 
 
 class Students(NamedTuple):
@@ -72,16 +72,14 @@ def label_noise_delays(seed: int, progress: Callable[[float], None]) -> Delays:
     found = []
     for i, lr in enumerate(_LRS):
         progress(i / len(_LRS))
-        found.append(_delay(Descent(lr=float(lr), label_noise=1.0), problem, 2 / lr**2, level))
+        found.append(_delay(Descent(lr=float(lr), label_noise=1.0), problem, 3 / lr**2, level))
     return Delays(_LRS, np.array(found))
 
 
-def decay_delays(seed: int, lam: float = 0.02) -> Delays:
+def decay_delays(seed: int, lam: float = 0.05) -> Delays:
     """Return the delays of descent with weight decay and no noise."""
     problem, level = _sparse_target(seed, 1), _noiseless_error(seed)
-    found = [
-        _delay(Descent(lr=float(lr), lam=lam), problem, 4 / (lam * lr), level) for lr in _LRS
-    ]
+    found = [_delay(Descent(lr=float(lr), lam=lam), problem, 4 / (lam * lr), level) for lr in _LRS]
     return Delays(_LRS, np.array(found))
 
 

@@ -33,7 +33,9 @@ def check(
     inverse = 1 / runs.sizes
     corrections = np.column_stack([inverse, inverse**2])
     found = []
-    for measured, value in zip(runs.losses.reshape(len(runs.sizes), -1).T, expected.ravel(), strict=True):
+    for measured, value in zip(
+        runs.losses.reshape(len(runs.sizes), -1).T, expected.ravel(), strict=True
+    ):
         limit = extrapolate(measured, corrections)
         found.append(
             Evidence(abs(limit.value - value), limit.halfwidth, DERIVATION, resolution=0.05)

@@ -55,7 +55,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs, shape (m, C)."""
-        h = x @ self.weights[0].T
+        h: Tensor = x @ self.weights[0].T
         if self.bias is not None:
             h = h + self.bias
         for weight in list(self.weights)[1:]:

@@ -5,7 +5,7 @@ Training set, test set, noise and weights come from separate streams of one seed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,8 +172,8 @@ def xor_clusters(
     .. [1] Xu, Wang, Frei, Vardi and Hu, ICLR 2024, arXiv 2310.02541.
     """
     _check_sizes(n=(n, 1), d=(d, 2), n_test=(n_test, 1), width=(width, 1))
-    _check_range("noise", noise, 0, 0.5)
-    _check_range("mu", mu, 0, 1e6)
+    _check_range("noise", noise, 0.0, 0.5)
+    _check_range("mu", mu, 0.0, 1e6)
     train, test, start = (np.random.default_rng(s) for s in _seeds(seed, 3))
     (x, y), (x_test, y_test) = (
         _xor(rng, size, d, mu, noise) for rng, size in ((train, n), (test, n_test))
@@ -234,7 +234,7 @@ def polynomial(
     """
     _check_sizes(n=(n, 1), d=(d, 1), n_test=(n_test, 1), width=(width, 1))
     _check_range("alpha", alpha, 1e-12, 1e12)
-    _check_range("epsilon", epsilon, 0, 1e6)
+    _check_range("epsilon", epsilon, 0.0, 1e6)
     target, train, test, start = _seeds(seed, 4)
     beta = np.random.default_rng(target).standard_normal(d)
     beta *= np.sqrt(d) / np.linalg.norm(beta)
@@ -276,12 +276,13 @@ def teacher_student(
     _check_sizes(n=(n, 1), d=(d, 1), outputs=(outputs, 1), n_test=(n_test, 1))
     teacher, student, train, test = (np.random.default_rng(s) for s in _seeds(seed, 4))
     weight = teacher.standard_normal((d, outputs)) / np.sqrt(2 * d)
-    sets = []
-    for rng, size in ((train, n), (test, n_test)):
-        x = rng.standard_normal((size, d))
-        sets += [torch.from_numpy(x), torch.from_numpy(x @ weight)]
+    x, x_test = (
+        torch.from_numpy(rng.standard_normal((size, d)))
+        for rng, size in ((train, n), (test, n_test))
+    )
+    y, y_test = (inputs @ torch.from_numpy(weight) for inputs in (x, x_test))
     settings = {"n": n, "d": d, "outputs": outputs, "n_test": n_test, "seed": seed}
-    problem = NetProblem("teacher-student", NET_LOSSES["square"], *sets, settings)
+    problem = NetProblem("teacher-student", NET_LOSSES["square"], x, y, x_test, y_test, settings)
     net = MLP((d, outputs), Activation.RELU, bias=False)
     with torch.no_grad():
         draw = student.standard_normal((outputs, d)) / np.sqrt(2 * d)
@@ -296,7 +297,7 @@ def _split_classes(
     classes: Tensor,
     order: np.ndarray,
     fraction: float,
-    settings: dict[str, object],
+    settings: Mapping[str, object],
 ) -> NetProblem:
     """Train on the first `fraction` of `order`, test on the rest."""
     if not 0 < fraction < 1:
@@ -309,9 +310,7 @@ def _split_classes(
         )
     judge, y = _judged(loss, classes)
     train, test = torch.from_numpy(order[:count]), torch.from_numpy(order[count:])
-    return NetProblem(
-        name, judge, x[train], y[train], x[test], y[test], {**settings, "loss": loss}
-    )
+    return NetProblem(name, judge, x[train], y[train], x[test], y[test], {**settings, "loss": loss})
 
 
 def _judged(loss: str, classes: Tensor) -> tuple[NetLoss, Tensor]:

@@ -317,7 +317,9 @@ def test_label_noise_has_the_stated_law():
     assert halves == pytest.approx(0.5, abs=2 / np.sqrt(int(changed.sum())))
     real = torch.zeros(4000, 3, dtype=torch.float64)
     problem = NetProblem("noise", NET_LOSSES["square"], x, real, x, real)
-    moved = parameters(Descent(lr=2000.0, label_noise=0.5).run(Outputs(), problem, np.array([1])).net)
+    moved = parameters(
+        Descent(lr=2000.0, label_noise=0.5).run(Outputs(), problem, np.array([1])).net
+    )
     assert set(moved.tolist()) == {-0.5, 0.5}
     assert float(moved.mean()) == pytest.approx(0, abs=4 * 0.5 / np.sqrt(12000))
 

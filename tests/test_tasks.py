@@ -72,7 +72,7 @@ def test_figure_2_can_be_asked_for():
     assert task.problem.x.shape == (3764, 194)
     shapes = {tuple(p.shape) for p in task.net.parameters()}
     assert shapes == {(1024,), (1024, 194), (97, 1024)}
-    spread = float(task.net.weights[0].std())
+    spread = float(task.net.weights[0].detach().std())
     # Four standard errors of a standard deviation.
     assert spread == pytest.approx(100 * np.sqrt(2 / 194), rel=4 / np.sqrt(2 * 1024 * 194))
 
@@ -134,7 +134,9 @@ def test_polynomials_are_squares_and_the_committee_starts_at_zero():
     task = polynomial(n=4000, d=5, width=7, alpha=3.0, epsilon=0.5)
     problem = task.problem
     assert not outputs(task, problem.x).any()
-    assert float((problem.x**2).sum(dim=1).mean()) == pytest.approx(1, abs=4 * np.sqrt(2 / 5 / 4000))
+    assert float((problem.x**2).sum(dim=1).mean()) == pytest.approx(
+        1, abs=4 * np.sqrt(2 / 5 / 4000)
+    )
     # y = ½ <β, x>² is linear in the products x_i x_j, exactly.
     rows, columns = np.triu_indices(5)
     x = problem.x.numpy()
@@ -185,24 +187,25 @@ def test_the_limit_of_the_closed_form_has_the_moments_of_marchenko_and_pastur(ra
     assert start.train[1] == pytest.approx(1 - 0.4 * (1 + ratio) + 0.04 * third, abs=1e-12)
 
 
-def test_a_small_net_groks_modular_addition_by_the_papers_gradient_descent():
-    task = modular_addition(p=11, fraction=0.7, width=64)
-    method = Descent(lr=0.2, lam=1e-3, dtype=torch.float32)
-    steps = np.append(np.arange(0, 12_000, 250), 12_000)
-    result = method.run(task.net, task.problem, steps)
+def test_a_net_groks_modular_addition_by_the_papers_gradient_descent():
+    task = modular_addition(p=17, fraction=0.7)
+    method = Descent(lr=0.4, lam=2e-3, dtype=torch.float32)
+    result = method.run(task.net, task.problem, np.arange(0, 4001, 100))
     fit = result.fitted()
-    assert fit < len(steps) // 2
-    assert result.test_error[fit] > 0.6
+    assert result.steps[fit] <= 500
+    assert result.test_error[fit] > 0.9
     assert result.test_error[-1] < 0.1
     when = result.transition(float(result.test_error[fit]), float(result.test_error[-1]))
-    assert when.lambda_t > 2 * result.steps[fit]
+    assert when.lambda_t > 4 * result.steps[fit]
 
 
-def test_adamw_groks_faster():
-    task = modular_addition(p=17)
+def test_adamw_groks_in_hundreds_of_steps():
+    task = modular_addition(p=17, fraction=0.6)
     method = Descent(lr=1e-2, lam=1.0, optimizer=Optimizer.ADAMW, dtype=torch.float32)
-    result = method.run(task.net, task.problem, np.arange(0, 1501, 50))
-    assert result.test_error[result.fitted()] > 0.9
+    result = method.run(task.net, task.problem, np.arange(0, 601, 20))
+    fit = result.fitted()
+    assert result.steps[fit] <= 60
+    assert result.test_error[fit] > 0.9
     assert result.test_error[-1] < 0.05
 
 
@@ -248,7 +251,8 @@ def test_simulate_writes_the_documented_keys(capsys, tmp_path, name):
     assert name in NET_TASKS and name in DEFAULTS
     files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "npz", "csv", "nc", "png")}
     arguments = [name, "--set", *SMALL[name], "--steps", 30, "--points", 12]
-    code, out, err = run(
+    arguments += ["--lr", 0.01]
+    code, _, err = run(
         capsys, *arguments, "--json", files["json"], "--plot", files["png"], "--out", files["npz"]
     )
     assert (code, err) == (0, "")
