@@ -1,8 +1,8 @@
 """Label noise makes a diagonal net generalise after a number of steps of order η^-2.
 
 How it is measured: descent with fresh noise of ±1 on every target, at eight steps η; the number of
-steps T at which the error of the weights, averaged over independent runs, falls for good below half
-of that of noiseless descent. ``log T = a + b log η + c η`` is fitted: the theorem is about the
+steps T at which the error of the weights, averaged over 128 independent runs, falls for good below
+half of that of noiseless descent. ``log T = a + b log η + c η`` is fitted: the theorem is about the
 drift, of order η² a step, and noise leaves an error of order η. The theorem says b = -2.
 """
 

@@ -167,7 +167,8 @@ class Descent:
                     "ask for more steps, or choose another file"
                 )
             run.restore(saved)
-        pending = [int(step) for step in due if step > run.step or not run.records]
+        recorded = run.records[-1].step if run.records else -1
+        pending = [int(step) for step in due if step >= run.step and step > recorded]
         keeper = _Keeper(checkpoint, settings, run)
         try:
             for step in pending:
@@ -237,8 +238,6 @@ class _Run:
 
     def follow(self, target: int, keeper: _Keeper, progress: Callable[[float], None]) -> None:
         """Go on to a step and record there, keeping the state every now and then."""
-        if not self.step and not self.records:
-            keeper.keep()
         while self.step < target:
             started = perf_counter()
             end = min(target, self.step + _STRETCH - self.step % _STRETCH)

@@ -36,7 +36,7 @@ def modular_addition(
     activation: str = "quadratic",
     seed: int = 0,
 ) -> Task:
-    """``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al., Figure 2).
+    """Make ``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al., Figure 2).
 
     Figure 2 has p = 97, fraction 0.4, width 1024, ReLU, cross-entropy and scale 1, 10 or 100, the
     last layer zero in 2b.
@@ -90,7 +90,7 @@ def digits(
     activation: str = "relu",
     seed: int = 0,
 ) -> Task:
-    """The 1 797 handwritten digits of scikit-learn, 8 by 8 pixels in 0..1, ten classes.
+    """Split the 1 797 handwritten digits of scikit-learn, 8 by 8 pixels in 0..1, ten classes.
 
     A large start with weight decay delays generalisation on images (Liu et al., 2210.01117).
 
@@ -257,7 +257,7 @@ def _quadratic(rng: np.random.Generator, size: int, beta: np.ndarray) -> tuple[T
 def teacher_student(
     *, n: int = 50, d: int = 100, outputs: int = 1, n_test: int = 1000, seed: int = 0
 ) -> Task:
-    """A linear student of a linear teacher, Gaussian inputs and weights [1]_.
+    """Draw a linear student of a linear teacher, Gaussian inputs and weights [1]_.
 
     `theory.teacher_student` has the losses of gradient descent in closed form.
 

@@ -23,6 +23,7 @@ from simulations.descent import (
 )
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse
+from simulations.label_noise import mean_weights
 from simulations.nets import MLP, Activation, he_start
 from theory.log_losses import log_loss
 from theory.losses import LOSSES
@@ -370,3 +371,35 @@ def test_recorded_steps_are_dense_at_both_ends():
     assert steps[0] == 0 and steps[-1] == 10_000 and len(steps) <= 100
     assert {1, 2, 3} <= set(steps.tolist())
     assert np.diff(steps).max() <= 10_000 / 49 + 1
+
+
+def test_many_diagonal_nets_at_once_descend_as_one_by_one():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 8))
+    y = x[:, 0]
+    steps = np.array([1, 40, 200])
+    fast = mean_weights(x, y, steps, rng, lr=0.02, alpha=0.7, noise=0.0, replicas=3, lam=0.1)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)[:, None]
+    unit = torch.eye(8, dtype=torch.float64)
+    problem = NetProblem(
+        "one input", NET_LOSSES["square"], inputs, targets, unit, torch.zeros_like(unit[:, :1])
+    )
+    slow = Descent(lr=0.02, lam=0.1).run(Diagonal(8, 0.7), problem, steps)
+    weights = (slow.net.u**2 - slow.net.v**2).detach().numpy()
+    assert np.allclose(fast[-1], weights, rtol=1e-11, atol=1e-13)
+    assert np.allclose((fast**2).sum(axis=1) / 8, slow.test_error, rtol=1e-11)
+
+
+def test_noise_of_many_nets_has_the_stated_size():
+    x = np.array([[1.0]])
+    rng = np.random.default_rng(0)
+    found = [
+        mean_weights(x, np.zeros(1), np.array([1]), rng, lr=0.01, alpha=1.0, noise=0.5, replicas=1)[
+            0, 0
+        ]
+        for _ in range(200)
+    ]
+    # The gradient of (w - noise)² in u at w = 0, u = 1 is -4 noise.
+    pull = 4 * 0.01 * 0.5
+    assert np.allclose(np.abs(found), (1 + pull) ** 2 - (1 - pull) ** 2, rtol=1e-12)
+    assert 60 < sum(w > 0 for w in found) < 140
