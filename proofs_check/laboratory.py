@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from theory.losses import LOSSES
 from theory.metrics import Scores
 from theory.problems import Problem
 from theory.transition import Transition, window
+
+if TYPE_CHECKING:
+    from proofs_check.descent_runs import Delays, Students
 
 Result = TypeVar("Result")
 MarginPredictor = MaxL1Margin | MaxL2Margin
@@ -320,6 +323,31 @@ class Laboratory:
         return SignMatrix(
             truth, make_entries_problem("signs", d, rows, columns, truth[rows, columns])
         )
+
+    def linear_students(self) -> Students:
+        """Train linear students by gradient descent at nine sizes."""
+        from proofs_check.descent_runs import linear_students
+
+        draws = 100 if self.thorough else 25
+        name = "linear students"
+        return self._once(
+            (name,), lambda: linear_students(self.seed, draws, lambda x: self.progress(name, x))
+        )
+
+    def label_noise(self) -> Delays:
+        """Delays of label-noise descent at eight step sizes."""
+        from proofs_check.descent_runs import label_noise_delays
+
+        name = "label noise"
+        return self._once(
+            (name,), lambda: label_noise_delays(self.seed, lambda x: self.progress(name, x))
+        )
+
+    def decay_instead_of_noise(self) -> Delays:
+        """Delays of descent with weight decay at the same step sizes."""
+        from proofs_check.descent_runs import decay_delays
+
+        return self._once(("decay instead of noise",), lambda: decay_delays(self.seed))
 
     def sparse_weights(
         self, predictor: MarginPredictor, *, n: int, d: int, k: int, draws: int

@@ -10,11 +10,13 @@ from proofs_check import (
     cor_3_11,
     f_1_to_3,
     figure_1,
+    levi,
     path_flow,
     path_limits,
     shift_law,
     thm_3_4,
     thm_3_12,
+    thm_b_1,
     thm_e_4,
     thm_e_5,
     transition_law,
@@ -43,8 +45,9 @@ CLAIMS: dict[str, Claim] = {
         cor_3_11.CLAIM,
         cor_3_11.PERTURBED,
         thm_3_12.CLAIM,
-        thm_3_12.PRINTED,
         completion_path_flow.CLAIM,
+        thm_b_1.CLAIM,
+        levi.CLAIM,
     )
 }
 

@@ -21,12 +21,19 @@ from theory.metrics import Scores
 from theory.predictors import NoPredictor
 from theory.transition import Transition
 
+# Tasks of torch nets; torch is imported only for them.
+NET_TASKS = ("modular-addition", "xor", "digits", "polynomial", "teacher-student")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for."""
     check_outputs(arguments)
     if completion.asked_for(arguments):
         return completion_simulation.run(arguments)
+    if arguments.problem in NET_TASKS:
+        from grokflow.commands import descent
+
+        return descent.run(arguments)
     request = read(arguments)
     prediction = _forecast_if_any(request)
     predicted = np.nan if prediction is None else prediction.transition.lambda_t
