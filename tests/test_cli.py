@@ -77,7 +77,7 @@ def test_simulate_covers_deeper_nets(capsys, tmp_path):
     assert code == 0
     record = read(path)
     assert record["model"] == "diagonal net, depth 4"
-    assert record["transition"]["lambda_t"] > math.log(1e100)
+    assert abs(record["transition"]["lambda_t"] - math.log(1e100)) < 10
     assert record["train_accuracy"][-1] == 1
 
 
