@@ -15,8 +15,8 @@ from sksundae.cvode import CVODE, CVODEJacTimes, CVODEPrecond
 from torch import nn
 
 from simulations.generators import sparse_regression
-from simulations.net_flow import NetFlow, NetSolver
 from simulations.homogeneous_nets import DiagonalNet, ModularAddition, residue_pairs
+from simulations.net_flow import NetFlow, NetSolver
 from theory.curvature_roots import curvature_root
 from theory.module_tangent import Symmetrised
 from theory.net_losses import NET_LOSSES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +14,9 @@ from proofs_check.laboratory import Experiment
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast
 from theory.metrics import Scores
+
+if TYPE_CHECKING:
+    from simulations.net_trajectory import NetTrajectory
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Curves:
     simulated, predicted : float or None
         Transition times λt*.
     leading_order : float
-        ``log α``.
+        ``log α``, or 0 for none.
+    clock : str
+        What the times are, in symbols and in words.
     """
 
     lambda_t: np.ndarray
@@ -46,6 +51,7 @@ class Curves:
     simulated: float | None
     predicted: float | None
     leading_order: float
+    clock: tuple[str, str] = ("λt", "slow time λt")
 
 
 def data(
@@ -87,6 +93,29 @@ def data_of(experiment: Experiment, title: str) -> Curves:
     )
 
 
+def data_of_net(trajectory: NetTrajectory, lambda_t: float, step: float, title: str) -> Curves:
+    """Collect the curves of a net, over λt, or over steps where λ is 0.
+
+    `lambda_t` and `step` are the time of the transition, NaN for none.
+    """
+    named = trajectory.curves()
+    kind = "accuracy" if trajectory.classification else "error"
+    slow = bool(trajectory.lambda_t[-1] > 0)
+    return Curves(
+        trajectory.lambda_t if slow else trajectory.steps.astype(np.float64),
+        named[f"train_{kind}"],
+        named[f"test_{kind}"],
+        kind if trajectory.classification else "mean squared error",
+        title,
+        None,
+        None,
+        lambda_t if slow else step,
+        None,
+        0.0,
+        ("λt", "slow time λt") if slow else ("step", "steps"),
+    )
+
+
 def draw(curves: Curves) -> Figure:
     """Draw the curves over slow time on a logarithmic axis."""
     with styled():
@@ -101,12 +130,12 @@ def draw(curves: Curves) -> Figure:
             above: dict[str, Any] = {"lw": 1.5, "ls": (0, (4, 3)), "zorder": 4}
             axes.axhline(curves.early, color=EARLY, label="early predictor", **above)
             axes.axhline(curves.late, color=LATE, label="late predictor", **above)
-        _mark(axes, curves.simulated, TEST, "-", "λt*, simulated")
+        _mark(axes, curves.simulated, TEST, "-", f"{curves.clock[0]}*, simulated")
         _mark(axes, curves.predicted, PREDICTED, ":", "λt*, predicted before simulating")
         if curves.leading_order > 0:
             _mark(axes, curves.leading_order, "#444444", "-.", "log α, leading order")
         axes.set_xlim(max(t[0], 1e-4 * t[-1]), t[-1])
-        axes.set_xlabel("slow time λt")
+        axes.set_xlabel(curves.clock[1])
         axes.set_ylabel(curves.ylabel)
         axes.set_title(curves.title, fontsize=11, loc="left")
         figure.legend(loc="outside lower center", fontsize=8.5, ncols=3)

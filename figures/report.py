@@ -12,9 +12,9 @@ import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from figures import collapse, curves
+from figures import collapse, completion, curves
 from figures.style import save, to_svg
-from proofs_check.laboratory import Experiment, Laboratory
+from proofs_check.laboratory import CompletionExperiment, Experiment, Laboratory
 from proofs_check.verify import Outcome, as_records
 from simulations.records import versions, write_whole
 from theory.metrics import Kind
@@ -31,11 +31,17 @@ class Panel:
 
 
 def panels(laboratory: Laboratory) -> list[Panel]:
-    """Draw Figure 1a, Figure 1b and the collapse, from the laboratory's experiments."""
+    """Draw Figures 1a, 1b, 3 and the collapse, from the laboratory's experiments."""
     first, second = laboratory.figure_1a(), laboratory.figure_1b()
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
-    shared = collapse.data(laboratory)
+    shared, third = collapse.data(laboratory), laboratory.figure_3()
+    filled = completion.data(
+        third.trajectory,
+        third.forecast,
+        third.transition.lambda_t,
+        f"Figure 3: d = {third.problem.d}, {third.problem.n} entries of a matrix of rank 1",
+    )
     return [
         Panel("figure-1a", "Grokking", _caption(first), curves.draw(grokking)),
         Panel("figure-1b", "Misgrokking", _caption(second), curves.draw(misgrokking)),
@@ -48,6 +54,7 @@ def panels(laboratory: Laboratory) -> list[Panel]:
             "is simulated.",
             collapse.draw(shared),
         ),
+        Panel("figure-3", "Matrix completion", _completion_caption(third), completion.draw(filled)),
     ]
 
 
@@ -64,6 +71,22 @@ def _caption(experiment: Experiment) -> str:
         f"λ = {experiment.lam:g}, α = {experiment.alpha:.3g}; {work.name} took "
         f"{work.rhs_evaluations} evaluations of the flow and {work.jacobian_evaluations} "
         f"Jacobians, {work.seconds:.1f} s."
+    )
+
+
+def _completion_caption(experiment: CompletionExperiment) -> str:
+    """Say what was predicted, what was simulated, and what it cost."""
+    prediction, flow = experiment.forecast, experiment.trajectory
+    early, late = (float(error) for error in prediction.scores.error[:2])
+    return (
+        f"Mean squared error over the hidden entries falls from {early:.2g} at the "
+        f"{prediction.early.name} predictor, which is zero there, to {late:.1e} at the "
+        f"{prediction.late.name} one, while one eigenvalue grows and the others vanish. The "
+        f"transition is predicted at λt* = {prediction.transition.lambda_t:.2f} and simulated at "
+        f"{experiment.transition.lambda_t:.2f}; log α alone says {prediction.leading_order:.2f}. "
+        f"λ = {flow.system.lam:g}, α = {flow.system.alpha:g}, up to λt = {flow.lambda_t[-1]:g} or "
+        f"1e7 steps of 0.1; {flow.work.name} took {flow.work.rhs_evaluations} evaluations and "
+        f"{flow.work.jacobian_evaluations} factors, {flow.work.seconds:.1f} s."
     )
 
 

@@ -12,7 +12,9 @@ from typing import Any
 __version__ = version("grokflow")
 
 _HOMES = {
+    "CompletionFlow": "simulations.completion_flow",
     "CompletionProblem": "theory.completion",
+    "CompletionTrajectory": "simulations.completion_trajectory",
     "DiagonalFlow": "simulations.flow",
     "DiagonalTangent": "theory.tangent",
     "FactorisationTangent": "theory.tangent",

@@ -19,8 +19,18 @@ PROBLEM is a preset or a data file.
                      --set n= d= gamma= seed= n_test= sparsity= (0: dense direction)
   sparse-regression  Gaussian inputs, target = sum of k of them
                      --set n= d= k= noise= seed= n_test=
-  completion         entries of X_ij = i j / d², for W = UUᵀ - VVᵀ (predict only)
+  completion         entries of X_ij = i j / d², for W = UUᵀ - VVᵀ
                      --set d= fraction= seed= (default α = 10, λ = 1e-4)
+                     simulate: sigma= for U_ij, V_ij ~ N(α 1{i=j}, σ²)
+  modular-addition   a + b mod p by a two-layer net (nets: simulate only)
+                     --set p= fraction= width= scale= zero_last= loss= activation= seed=
+  xor                Gaussian clusters at ±μ1, ±μ2, labels flipped with probability noise
+                     --set n= d= mu= noise= width= scale= n_test= seed=
+  digits             scikit-learn's 1 797 images --set fraction= width= depth= scale= loss=
+                     activation= seed=
+  polynomial         ½ <β, x>² by a quadratic net
+                     --set n= d= width= alpha= epsilon= n_test= seed=
+  teacher-student    a linear student of a linear teacher --set n= d= outputs= n_test= seed=
   FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
   FILE.csv           header line; column y, optional column split (train, test)
                      --set seed= holdout= (used when there is no test set)
@@ -32,8 +42,10 @@ EXAMPLES = """\
 examples:
   grokflow predict sparse                                  Figure 1a of Lyu et al. (2024)
   grokflow simulate gaussian-margin --plot 1b.png          Figure 1b
+  grokflow simulate completion --plot 3.png                Figure 3
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
+  grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
   grokflow verify --report report                          check every claim
 """
 
@@ -82,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--points", type=_count, default=200, metavar="N", help="output times (default 200)"
     )
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
@@ -140,6 +153,24 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
     return command
 
 
+def _add_net_options(simulate: argparse.ArgumentParser) -> None:
+    """Add what only the training of nets takes."""
+    nets = simulate.add_argument_group("nets (modular-addition, xor, digits, polynomial, ...)")
+    nets.add_argument("--optimizer", choices=("gd", "sgd", "adam", "adamw"), help="rule of a step")
+    nets.add_argument("--lr", type=_number, metavar="H", help="step size η")
+    nets.add_argument("--steps", type=_count, metavar="N", help="number of steps")
+    nets.add_argument("--batch", type=_count, metavar="B", help="samples a step (sgd: 32)")
+    nets.add_argument(
+        "--label-noise", type=_share, default=0.0, metavar="S", help="fresh noise on the targets"
+    )
+    nets.add_argument("--no-decay", action="store_true", help="weight decay λ = 0")
+    nets.add_argument("--log-loss", action="store_true", help="step η/L, without weight decay")
+    nets.add_argument("--double", action="store_true", help="float64 (default float32)")
+    nets.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="keep the state here, and go on from it"
+    )
+
+
 class _Version(argparse.Action):
     """Print the version without importing it on every start."""
 
@@ -154,6 +185,13 @@ def _number(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} found, expected a finite number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number of at least 0")
     return value
 
 

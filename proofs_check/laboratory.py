@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from simulations.completion_data import completion
+from simulations.completion_flow import CompletionFlow
+from simulations.completion_trajectory import CompletionTrajectory
 from simulations.flow import DiagonalFlow
 from simulations.generators import gaussian_margin, sparse, sparse_regression
 from simulations.trajectory import Trajectory
+from theory.completion import CompletionProblem, make_entries_problem
+from theory.completion_forecast import CompletionForecast, forecast_completion
 from theory.features import Features
 from theory.forecast import Forecast, forecast
 from theory.l1 import MaxL1Margin
@@ -24,12 +29,18 @@ from theory.metrics import Scores
 from theory.problems import Problem
 from theory.transition import Transition, window
 
+if TYPE_CHECKING:
+    from proofs_check.descent_runs import Delays, Students
+
 Result = TypeVar("Result")
 MarginPredictor = MaxL1Margin | MaxL2Margin
 
 # Lyu et al., Figure 1: the norm of (u, v) at the start, and the weight decay.
 FIGURE_1_NORM = 128.0
 FIGURE_1_LAM = 1e-3
+# Lyu et al., Figure 3.
+FIGURE_3_ALPHA = 10.0
+FIGURE_3_LAM = 1e-4
 # The constant c of the time windows T_c^- and T_c^+.
 WINDOW = 0.5
 
@@ -45,6 +56,23 @@ class Experiment:
     trajectory: Trajectory
     scores: Scores
     transition: Transition
+
+
+@dataclass(frozen=True, eq=False)
+class CompletionExperiment:
+    """A completion problem, what theory forecasts for it, and the simulated flow."""
+
+    problem: CompletionProblem
+    forecast: CompletionForecast
+    trajectory: CompletionTrajectory
+    transition: Transition
+
+
+class SignMatrix(NamedTuple):
+    """A rank-one matrix of signs, and some of its entries."""
+
+    truth: np.ndarray
+    problem: CompletionProblem
 
 
 @dataclass(eq=False)
@@ -71,6 +99,10 @@ class Laboratory:
             self._done[key] = run()
         result: Result = self._done[key]
         return result
+
+    def remember(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
+        """Return the result of an experiment that only one claim and its variants look at."""
+        return self._once(key, run)
 
     def figure_1a(self) -> Experiment:
         """Grokking: n=256, d=100 000, 3-sparse labels (Lyu et al., Figure 1a)."""
@@ -206,6 +238,116 @@ class Laboratory:
             return flow.run(self.limit_problem(), np.array(window(alpha, WINDOW)))
 
         return self._once(("window", alpha), run)
+
+    def figure_3(self) -> CompletionExperiment:
+        """Matrix completion: d=97, 470 entries, 1e7 steps of 0.1 (Lyu et al., Figure 3)."""
+
+        def run() -> CompletionExperiment:
+            problem = completion(seed=self.seed)
+            prediction = forecast_completion(
+                problem,
+                alpha=FIGURE_3_ALPHA,
+                lam=FIGURE_3_LAM,
+                progress=lambda x: self.progress("figure 3: prediction", x),
+            )
+            times = np.concatenate(
+                [np.geomspace(1e-6, 1, 60), np.arange(1.05, 12, 0.05), np.geomspace(12, 100, 20)]
+            )
+            trajectory = CompletionFlow(alpha=FIGURE_3_ALPHA, lam=FIGURE_3_LAM).run(
+                problem, times, progress=lambda x: self.progress("figure 3: simulation", x)
+            )
+            early, late = (float(error) for error in prediction.scores.error[:2])
+            when = trajectory.transition(trajectory.test_scores().error, early, late)
+            return CompletionExperiment(problem, prediction, trajectory, when)
+
+        return self._once(("figure 3",), run)
+
+    def completion_entries(self, mirrored: bool = False) -> CompletionProblem:
+        """Draw 30 of the 78 entries of an indefinite 12×12 matrix of rank 2.
+
+        With `mirrored` the mirrors of 15 of them are sampled too, where A3.8 fails.
+        """
+
+        def run() -> CompletionProblem:
+            rng = np.random.default_rng([self.seed, 311])
+            a, b = rng.standard_normal((2, 12))
+            truth = np.outer(a, a) - np.outer(b, b)
+            rows, columns = np.triu_indices(12)
+            seen = rng.choice(len(rows), 30, replace=False)
+            rows, columns = rows[seen], columns[seen]
+            if mirrored:
+                off = np.flatnonzero(rows != columns)[:15]
+                rows, columns = np.append(rows, columns[off]), np.append(columns, rows[off])
+            return make_entries_problem("entries", 12, rows, columns, truth[rows, columns])
+
+        return self._once(("completion entries", mirrored), run)
+
+    def completion_window(
+        self, alpha: float, *, mirrored: bool = False, sigma: float = 0.0
+    ) -> CompletionTrajectory:
+        """Run the flow on `completion_entries` with λ = 1/α to T_c^- and T_c^+, c = ½.
+
+        With `sigma` > 0 the start is perturbed, by the same draw at every α.
+        """
+
+        def run() -> CompletionTrajectory:
+            flow = CompletionFlow(alpha=alpha, lam=1 / alpha, sigma=sigma, rtol=1e-6)
+            return flow.run(
+                self.completion_entries(mirrored),
+                np.array(window(alpha, WINDOW)),
+                rng=np.random.default_rng([self.seed, 313]),
+            )
+
+        return self._once(("completion window", alpha, mirrored, sigma), run)
+
+    def completion_slow_flow(self, lam: float) -> CompletionTrajectory:
+        """Run the flow on `completion_entries` through the transition, at `completion_times`."""
+
+        def run() -> CompletionTrajectory:
+            flow = CompletionFlow(alpha=self.slow_alpha, lam=lam, rtol=1e-8)
+            return flow.run(self.completion_entries(), self.completion_times)
+
+        return self._once(("completion slow flow", lam), run)
+
+    @property
+    def completion_times(self) -> np.ndarray:
+        """Times around the transition from `slow_alpha`."""
+        return np.asarray(np.log(self.slow_alpha) + np.linspace(-1.0, 3.0, 41))
+
+    def sign_matrix(self, d: int, count: int, draw: int) -> SignMatrix:
+        """Draw ``X* = x xᵀ`` with x of signs, and `count` of its entries without replacement."""
+        rng = np.random.default_rng([self.seed, 312, d, draw])
+        x = rng.choice(np.array([-1.0, 1.0]), d)
+        truth = np.outer(x, x)
+        rows, columns = np.divmod(rng.choice(d * d, count, replace=False), d)
+        return SignMatrix(
+            truth, make_entries_problem("signs", d, rows, columns, truth[rows, columns])
+        )
+
+    def linear_students(self) -> Students:
+        """Train linear students by gradient descent at nine sizes."""
+        from proofs_check.descent_runs import linear_students
+
+        draws = 100 if self.thorough else 25
+        name = "linear students"
+        return self._once(
+            (name,), lambda: linear_students(self.seed, draws, lambda x: self.progress(name, x))
+        )
+
+    def label_noise(self) -> Delays:
+        """Delays of label-noise descent at eight step sizes."""
+        from proofs_check.descent_runs import label_noise_delays
+
+        name = "label noise"
+        return self._once(
+            (name,), lambda: label_noise_delays(self.seed, lambda x: self.progress(name, x))
+        )
+
+    def decay_instead_of_noise(self) -> Delays:
+        """Delays of descent with weight decay at the same step sizes."""
+        from proofs_check.descent_runs import decay_delays
+
+        return self._once(("decay instead of noise",), lambda: decay_delays(self.seed))
 
     def sparse_weights(
         self, predictor: MarginPredictor, *, n: int, d: int, k: int, draws: int

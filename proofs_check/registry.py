@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from proofs_check import (
+    completion_path_flow,
     cor_3_6,
     cor_3_7,
     cor_3_7_global,
+    cor_3_11,
     f_1_to_3,
     figure_1,
+    levi,
     net_shift,
     path_flow,
     path_limits,
     shift_law,
     slow_limit,
     thm_3_4,
+    thm_3_12,
+    thm_b_1,
     thm_e_4,
     thm_e_5,
     transition_law,
@@ -41,6 +46,12 @@ CLAIMS: dict[str, Claim] = {
         f_1_to_3.CLAIM,
         net_shift.CLAIM,
         slow_limit.CLAIM,
+        cor_3_11.CLAIM,
+        cor_3_11.PERTURBED,
+        thm_3_12.CLAIM,
+        completion_path_flow.CLAIM,
+        thm_b_1.CLAIM,
+        levi.CLAIM,
     )
 }
 

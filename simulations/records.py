@@ -19,6 +19,8 @@ from theory.metrics import Scores
 if TYPE_CHECKING:
     import xarray
 
+    from simulations.net_trajectory import NetTrajectory
+
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that computes."""
@@ -49,11 +51,24 @@ def to_dataset(
     return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)
 
 
+def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
+    """Return the curves of a net with labels, settings and versions."""
+    import xarray
+
+    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
+    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
+    attributes = {
+        "settings": json.dumps(settings),
+        "versions": json.dumps(versions() | {"torch": version("torch")}),
+    }
+    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
+
+
 def write(path: Path, dataset: xarray.Dataset) -> None:
     """Write a data set as ``.npz``, ``.csv`` (curves only) or ``.nc``, by the file's suffix."""
     writers: dict[str, Callable[[Path], object]] = {
         ".npz": lambda target: _write_npz(target, dataset),
-        ".csv": lambda target: dataset.drop_vars("state").to_dataframe().to_csv(target),
+        ".csv": lambda target: _curves_of(dataset).to_dataframe().to_csv(target),
         ".nc": lambda target: dataset.to_netcdf(target, engine="scipy"),
     }
     check_suffix(path, writers)
@@ -63,6 +78,11 @@ def write(path: Path, dataset: xarray.Dataset) -> None:
 def _write_npz(path: Path, dataset: xarray.Dataset) -> None:
     arrays: dict[str, Any] = {str(name): dataset[name].values for name in dataset.variables}
     np.savez_compressed(path, **arrays, **dataset.attrs)
+
+
+def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return what has one number a time."""
+    return dataset[[name for name, item in dataset.items() if item.ndim == 1]]
 
 
 def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from theory.kkt import quasi_norm
 from theory.metrics import Scores, score
 from theory.reduced_flow import ReducedFlow
 from theory.transition import Transition, crossing
@@ -36,7 +37,7 @@ class Trajectory:
     outputs : ndarray, shape (m, n)
         Training margins, or training outputs for regression.
     weights : ndarray, shape (d, m)
-        The weights ``w = u² - v²``.
+        The weights ``w = u^L - v^L``.
     norms : ndarray, shape (m,)
         ``‖(u, v)‖``.
     work : SolverWork
@@ -59,19 +60,45 @@ class Trajectory:
         m = len(lambda_t)
         inputs = flow.problem.inputs
         rows = np.empty((m, inputs.shape[1]))  # one time a row, so that writes are contiguous
-        maps = [flow.scale.potential(s) for s in lambda_t]
+        maps = [flow.scale.potential(float(s)) for s in lambda_t]
 
         def visit(columns: slice, block: np.ndarray) -> np.ndarray:
             xi = states @ block
             for i, potential in enumerate(maps):
                 rows[i, columns] = potential.weights(xi[i])
-            return block @ rows[:, columns].T
+            squares = [
+                potential.norm_squared(part) for potential, part in zip(maps, xi, strict=True)
+            ]
+            return np.vstack([block @ rows[:, columns].T, squares])
 
-        outputs = inputs.sweep(visit).T if m else np.empty((0, inputs.shape[0]))
-        norms = np.array(
-            [flow.scale.norm_of_parameters(s, w) for s, w in zip(lambda_t, rows, strict=True)]
-        )
+        summed = inputs.sweep(visit).T if m else np.empty((0, inputs.shape[0] + 1))
+        outputs, norms = summed[:, :-1], np.sqrt(summed[:, -1])
         return cls(flow, lambda_t, states, outputs, rows.T, norms, work)
+
+    def at_rest(self, w: np.ndarray, lambda_t: np.ndarray) -> Trajectory:
+        """Return the trajectory continued by later times at which the weights are `w`.
+
+        Coordinates of (u, v) at zero weight go on falling like ``e^{-s}``; the last state is
+        repeated.
+        """
+        k, depth = len(lambda_t), self.flow.scale.depth
+        idle = self.norms[-1] ** 2 - quasi_norm(self.weights[:, -1], depth)
+        falling = max(float(idle), 0.0) * np.exp(-2 * (lambda_t - self.lambda_t[-1]))
+        rest = self.flow.problem.inputs.combine(w)
+        return replace(
+            self,
+            lambda_t=np.append(self.lambda_t, lambda_t),
+            states=np.vstack([self.states, np.tile(self.states[-1], (k, 1))]),
+            outputs=np.vstack([self.outputs, np.tile(rest, (k, 1))]),
+            weights=np.hstack([self.weights, np.tile(w[:, None], (1, k))]),
+            norms=np.append(self.norms, np.sqrt(falling + quasi_norm(w, depth))),
+        )
+
+    def without(self, i: int) -> Trajectory:
+        """Return all times but number `i`."""
+        names = ("lambda_t", "states", "outputs", "norms")
+        kept = {name: np.delete(getattr(self, name), i, axis=0) for name in names}
+        return replace(self, weights=np.delete(self.weights, i, axis=1), **kept)
 
     @property
     def train_loss(self) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from figures import collapse, curves
+from figures import collapse, completion, curves
 from figures.report import panels, write_page
 from proofs_check.claim import Evidence, Verdict
 from proofs_check.extrapolation import extrapolate
@@ -70,12 +70,13 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
     outcomes = [verify(CLAIMS["cor-3.6"], laboratory)]
     page = write_page(tmp_path / "report", outcomes, panels(laboratory), 0)
     text = page.read_text()
-    assert text.count("<svg") == 3
-    for word in ("cor-3.6", "Grokking", "Misgrokking", "Collapse", "refuted", "as expected"):
+    assert text.count("<svg") == 4
+    figures = ("Grokking", "Misgrokking", "Collapse", "Matrix completion")
+    for word in ("cor-3.6", *figures, "refuted", "as expected"):
         assert word in text
     for source in ("src=", "href=", "@import", "url(http"):
         assert source not in text.replace("xlink:href=", "")
-    assert len(list((tmp_path / "report").glob("*.png"))) == 3
+    assert len(list((tmp_path / "report").glob("*.png"))) == 4
 
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
@@ -84,6 +85,19 @@ def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
     assert np.array_equal(shown.test, experiment.scores.accuracy)
     assert shown.early == experiment.forecast.scores.accuracy[0]
     assert shown.predicted == experiment.forecast.transition.lambda_t
+
+
+def test_figure_3_groks_when_predicted(laboratory):
+    experiment = laboratory.figure_3()
+    flow, prediction = experiment.trajectory, experiment.forecast
+    shown = completion.data(flow, prediction, experiment.transition.lambda_t, "title")
+    assert np.array_equal(shown.train, flow.train_error)
+    # The path leaves out terms of order λN.
+    assert abs(shown.simulated - shown.predicted) <= flow.system.lam * experiment.problem.n
+    assert np.isclose(shown.test[-1], shown.late, rtol=0.01)
+    # The matrix has rank 1: one eigenvalue is left.
+    assert np.abs(np.sort(np.abs(shown.spectrum[-1]))[:-1]).max() <= 0.01 * shown.spectrum[-1].max()
+    assert flow.work.rhs_evaluations <= 600
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ def test_predict_gives_the_bounds_where_their_hypotheses_hold(capsys, tmp_path):
     assert "bounds" not in read(path)
 
 
+def test_simulate_covers_deeper_nets(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    options = ["--depth", "4", "--alpha", "1e100", "--lam", "1e-6", "--points", "30"]
+    code, _, _ = run(capsys, "simulate", "sparse", *SMALL, *options, "--json", path)
+    assert code == 0
+    record = read(path)
+    assert record["model"] == "diagonal net, depth 4"
+    assert abs(record["transition"]["lambda_t"] - math.log(1e100)) < 10
+    assert record["train_accuracy"][-1] == 1
+
+
 def test_predict_covers_deeper_nets(capsys, tmp_path):
     path = tmp_path / "out.json"
     code, out, _ = run(capsys, "predict", "sparse", *SMALL, "--depth", "4", "--json", path)
@@ -168,7 +179,7 @@ def test_non_separable_data(capsys, tmp_path):
         (["predict", "sparse", "--alpha", "1e200"], "alpha is 1e+200, expected"),
         (["predict", "sparse", "--lam", "-1"], "-1 found, expected a finite number above 0"),
         (["predict", "sparse", "--depth", "1"], "depth is 1, expected at least 2"),
-        (["simulate", "sparse", "--depth", "3"], "depth is 3, expected 2 to simulate"),
+        (["simulate", "sparse", "--depth", "9"], "depth is 9, expected 2 to 8"),
         (["predict", "sparse", *SMALL, "--loss", "square"], "loss is square on a classification"),
         (["predict", "sparse", "--loss", "hinge"], "invalid choice: 'hinge'"),
         (["predict", "sparse", "--json", "out.txt"], "suffix '.txt', expected one of .json"),

@@ -203,7 +203,11 @@ def test_a_csv_of_entries_is_recognised(capsys, tmp_path):
         (["predict", "completion", "--set", "seed=-1"], "seed is -1, expected a whole number"),
         (["predict", "completion", "--set", "fraction=2"], "fraction is 2.0, expected above 0"),
         (["predict", "completion", "--json", "out.txt"], "suffix '.txt', expected one of .json"),
-        (["simulate", "completion"], "matrix completion is not simulated yet"),
+        (["predict", "completion", "--set", "sigma=1"], "completion has no key 'sigma'"),
+        (["simulate", "completion", "--set", "sigma=-1"], "sigma is -1, expected 0 to"),
+        (["simulate", "completion", "--depth", "3"], "depth is 3, expected 2"),
+        (["simulate", "completion", "--alpha", "1e200"], "alpha is 1e+200, expected"),
+        (["simulate", "completion", "--out", "out.txt"], "suffix '.txt', expected one of .npz"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_2(capsys, tmp_path, monkeypatch, arguments, message):

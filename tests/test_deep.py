@@ -224,7 +224,9 @@ def test_a_survey_of_starts_puts_the_best_kkt_point_first():
     rng = np.random.default_rng(0)
     l2 = MaxL2Margin().predict(CLASSES).w
     starts = [MaxL1Margin().predict(CLASSES).w, l2]
-    starts += [l2 * rng.uniform(0.9, 1.1, CLASSES.d) for _ in range(3)]
+    # Weights of least norm with margins of their own choice, all positive.
+    inverse = np.linalg.pinv(CLASSES.inputs.to_array())
+    starts += [inverse @ rng.uniform(0.2, 2.0, CLASSES.n) for _ in range(6)]
     found = survey(MaxQuasiMargin(4), CLASSES, starts)
     values = [point.certificate.upper for point in found]
     assert values == sorted(values)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory.features import Features
+from theory.l1 import SoftThreshold
 from theory.mirror import Hypentropy
 
 
@@ -56,3 +57,43 @@ def test_the_largest_column_bounds_every_correlation():
     bound = features.largest_column * np.linalg.norm(nu)
     assert np.abs(features.correlate(nu)).max() <= bound
     assert np.isclose(features.largest_column, np.linalg.norm(x, axis=0).max())
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 64, 65, 9000]), st.booleans())
+def test_a_selection_of_columns_is_that_of_the_matrix(seed, d, whole):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-3, 4, (5, d)).astype(float) if whole else matrix(seed, 5, d)
+    features = Features.from_array(x)
+    columns = np.flatnonzero(rng.random(d) < 0.01)
+    assert np.array_equal(features.take(columns), x[:, columns])
+    w = np.zeros(d)
+    w[columns] = 1.0
+    exact = x[:, columns].sum(axis=1)
+    assert np.allclose(features.combine(w), exact, rtol=1e-12, atol=1e-12)
+    assert np.isclose(features.mean_square, np.mean(x**2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("largest", [1, 127])
+def test_the_gram_matrix_of_whole_numbers_is_exact(largest):
+    """With and without more than single precision could add exactly."""
+    x = np.full((3, 5001), float(largest))
+    x[1, ::2] *= -1
+    assert np.array_equal(Features.from_array(x).gram, x @ x.T)
+
+
+def test_zero_weights_cost_no_pass(monkeypatch):
+    features = Features.from_array(matrix(5, 4, 300))
+    monkeypatch.setattr(Features, "sweep", None)
+    w = np.zeros(300)
+    w[[3, 200]] = [1.0, -2.0]
+    assert np.allclose(features.combine(w), features.to_array() @ w, rtol=1e-12)
+
+
+@given(st.integers(0, 1000), st.integers(1, 6))
+def test_active_columns_are_a_factor_of_the_curvature(seed, n):
+    features = Features.from_array(matrix(seed, n, 70))
+    nu = np.random.default_rng(seed).standard_normal(n)
+    potential = SoftThreshold(np.zeros(70), 1.0)
+    factor = features.active(nu, potential)
+    assert factor.shape[1] == np.count_nonzero(potential.curvature(features.correlate(nu)))
+    assert np.allclose(factor @ factor.T, features.curvature(nu, potential), rtol=1e-12, atol=1e-12)

@@ -8,8 +8,8 @@ from torch import nn
 
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse, sparse_regression
-from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped, NetSolver
 from simulations.homogeneous_nets import DiagonalNet, Factorisation, ModularAddition, residue_pairs
+from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped, NetSolver
 from simulations.nets import MLP, Activation, he_start
 from simulations.w_methods import ROS34PW2
 from theory.losses import LOSSES
@@ -164,7 +164,11 @@ def nets_and_problems():
     yield "completion", Factorisation(4), problem_of("square", entries, values)
     smooth = Symmetrised(he_start(MLP((3, 5, 3), Activation.QUADRATIC, bias=True), rng))
     yield "cross-entropy", smooth, problem_of("cross-entropy", x, classes)
-    yield "two outputs", Symmetrised(he_start(MLP((3, 6, 2), Activation.QUADRATIC, bias=False), rng)), square
+    yield (
+        "two outputs",
+        Symmetrised(he_start(MLP((3, 6, 2), Activation.QUADRATIC, bias=False), rng)),
+        square,
+    )
     labels = torch.sign(tensor(x[:, 0]))
     yield (
         "exponential",

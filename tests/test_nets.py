@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from simulations.net_flow import NetFlow
 from simulations.homogeneous_nets import (
     DiagonalNet,
     Factorisation,
@@ -12,6 +11,7 @@ from simulations.homogeneous_nets import (
     SmallCNN,
     residue_pairs,
 )
+from simulations.net_flow import NetFlow
 from simulations.nets import MLP, Activation, he_start
 from theory.curvature_roots import BlockRoot, curvature_root
 from theory.flat_module import FlatModule
@@ -71,7 +71,9 @@ def test_shipped_nets_have_their_degree_and_products_of_their_jacobian(name):
 
 
 def test_a_zero_last_layer_gives_zero_outputs_and_bad_widths_are_refused():
-    net = he_start(MLP((4, 6, 2), Activation.RELU, bias=True), np.random.default_rng(0), zero_last=True)
+    net = he_start(
+        MLP((4, 6, 2), Activation.RELU, bias=True), np.random.default_rng(0), zero_last=True
+    )
     assert not net(tensor(X)).any()
     with pytest.raises(ValueError, match="widths are"):
         he_start(MLP((4,), Activation.RELU, bias=False), np.random.default_rng(0))
@@ -176,7 +178,10 @@ def test_the_kernel_regime_ends_where_the_lemma_says():
 def test_the_flow_passes_the_early_predictor_with_little_drift_and_departs_as_the_lemma_says():
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((4, 3)), rng.standard_normal((4, 1))
-    module, fresh = Symmetrised(he_start(MLP((3, 16, 1), Activation.QUADRATIC, bias=False), rng)), rng.standard_normal((20, 3))
+    module, fresh = (
+        Symmetrised(he_start(MLP((3, 16, 1), Activation.QUADRATIC, bias=False), rng)),
+        rng.standard_normal((20, 3)),
+    )
     early = MinKernelNorm().predict(module_tangent(module, x), x, y)
     problem = NetProblem("p", NET_LOSSES["square"], *map(tensor, (x, y, fresh, fresh[:, :1])))
     net, alpha, times = NetMap.of(module), 10.0, np.array([0.1, 0.6, 1.1, 1.6, 5.0])

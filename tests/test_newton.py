@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
-from theory.newton import Box, NotConverged, ValueGradient, minimise, natural_residual
+from theory.newton import (
+    Box,
+    Dense,
+    LowRank,
+    NotConverged,
+    ValueGradient,
+    minimise,
+    natural_residual,
+)
 
 
 @dataclass
@@ -23,7 +31,7 @@ class Quadratic:
 
     def hessian(self, x):
         self.hessians += 1
-        return self.hessian_matrix
+        return Dense(self.hessian_matrix)
 
     def box(self, x):
         return Box()
@@ -60,3 +68,23 @@ def test_a_tolerance_out_of_reach_raises_with_a_remedy():
     with pytest.raises(NotConverged, match="loosen the tolerance"):
         minimise(function, np.ones(2), tolerance=1e-30)
     assert minimise(function, np.ones(2), tolerance=1e-30, strict=False).residual > 1e-30
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 5))
+def test_a_low_rank_hessian_is_the_dense_one(seed, n, rank):
+    rng = np.random.default_rng(seed)
+    shift, factor = rng.uniform(0.5, 2, n), rng.standard_normal((n, rank))
+    thin, dense = LowRank(shift, factor), Dense(np.diag(shift) + factor @ factor.T)
+    free = rng.random(n) < 0.7
+    free[0] = True
+    x = rng.standard_normal(n)
+    # The condition number is at most 4 (1 + ‖F‖²); both solvers lift the diagonal by 1e-15 n.
+    allowed = 400 * np.finfo(float).eps * n * (1 + np.sum(factor**2)) * np.linalg.norm(x)
+    assert np.allclose(thin.diagonal, dense.diagonal, rtol=1e-13)
+    assert np.linalg.norm(thin.times(x) - dense.times(x)) <= allowed
+    assert np.linalg.norm(thin.solve(free, x[free]) - dense.solve(free, x[free])) <= allowed
+
+
+def test_a_hessian_that_is_not_definite_falls_back_to_its_diagonal():
+    step = Dense(np.array([[1.0, 3.0], [3.0, 4.0]])).solve(np.ones(2, dtype=bool), np.ones(2))
+    assert np.allclose(step, [1.0, 0.25])

@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +26,8 @@ from theory.mirror import Hypentropy
 
 # The largest |x| below 1: trial points beyond it have an infinite potential.
 _EDGE = 1 - 2.0**-53
+# Logarithm of the largest weight, in typical ones, up to which the map is the true one.
+_LARGEST = 12.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class DeepHypentropy:
     depth: int
     log_beta: float
 
+    def __post_init__(self) -> None:
+        """Refuse depths without this mirror map."""
+        if self.depth < 3:
+            raise ValueError(f"depth is {self.depth}, expected at least 3: use Hypentropy for 2")
+
     @cached_property
     def power(self) -> float:
         """``p = L/(L-2)``."""
@@ -53,17 +61,63 @@ class DeepHypentropy:
     @cached_property
     def angle(self) -> float:
         """``artanh x_ω``, the root of ``log((1-x)^{-p} - (1+x)^{-p}) = log(ω/β)``."""
-        p, wanted = self.power, float(np.log(self.omega)) - self.log_beta
-        if wanted < -30:  # (1-x)^{-p} - (1+x)^{-p} = 2px to double precision
-            return float(np.exp(wanted)) / (2 * p)
+        if self.is_linear:
+            return float(np.exp(self.log_unit))
+        return self._angle_at(self._log_ratio)
 
-        def excess(t: float) -> float:
-            return float(p * np.log(np.cosh(t)) + np.log(2 * np.sinh(p * t)) - wanted)
+    @cached_property
+    def _edge(self) -> float:
+        """The x beyond which the map goes on along its tangent."""
+        return float(np.tanh(self._angle_at(self._log_ratio + _LARGEST)))
 
+    def _angle_at(self, wanted: float) -> float:
+        """Return artanh x where ``log((1-x)^{-p} - (1+x)^{-p})`` is `wanted`."""
+        p = self.power
         # Between the tangent at 0 and the exponential growth e^{2pt}/4^p at infinity.
         low = float(np.exp(min(wanted, 0.0) - 2)) / (4 * p)
         high = max(wanted, 0.0) / (2 * p) + 2.0
-        return float(brentq(excess, low, high, xtol=1e-300, rtol=1e-15))
+        return float(brentq(_excess, low, high, args=(p, wanted), xtol=1e-300, rtol=1e-15))
+
+    @cached_property
+    def _log_ratio(self) -> float:
+        return float(np.log(self.omega)) - self.log_beta
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether ``(1-x)^{-p} - (1+x)^{-p} = 2px`` to double precision up to x_ω and beyond."""
+        return self._log_ratio < -30
+
+    @cached_property
+    def log_unit(self) -> float:
+        """``log x_ω``, finite where x_ω itself is no double any more."""
+        if self.is_linear:
+            return self._log_ratio - float(np.log(2 * self.power))
+        return float(np.log(np.tanh(self.angle)))
+
+    @cached_property
+    def room(self) -> float:
+        """``1 - x_ω``, the distance to the pole."""
+        return float(2 / (np.exp(2 * self.angle) + 1))
+
+    @cached_property
+    def drift(self) -> float:
+        """``d log x_ω / ds``: how fast p shrinks when nothing pulls."""
+        p, t = self.power, self.angle
+        if self.is_linear:
+            return float(self.depth)
+        return float((self.depth - 2) * np.sinh(p * t) / (np.sinh(t) * np.cosh((p + 1) * t)))
+
+    @property
+    def steepness(self) -> float:
+        """``(dw/dz) / w`` at z = 1."""
+        return float(self.curvature(np.ones(1))[0] / self.omega)
+
+    def norm_squared(self, xi: np.ndarray) -> float:
+        """Return ``‖u‖² + ‖v‖² = Σ β^{2/L} ((1-x)^{-c} + (1+x)^{-c})``, ``c = 2/(L-2)``."""
+        c = self.power - 1
+        narrowing, angle = self._shape(xi)
+        growth = np.exp(2 * self.log_beta / self.depth - c / 2 * narrowing)
+        return float((2 * growth * np.cosh(c * angle)).sum())
 
     @cached_property
     def unit(self) -> float:
@@ -71,13 +125,25 @@ class DeepHypentropy:
         return float(np.tanh(self.angle))
 
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        """Return w, saturated beyond the barrier."""
+        """Return w; beyond `_LARGEST` it follows its tangent, so that it grows through the pole.
+
+        A solver's trial state there is pulled back, as by the true map, and never accepted.
+        """
+        if self.is_linear:
+            return np.asarray(self.omega * xi)
         p = self.power
-        narrowing, angle = self._shape(xi)
-        return np.asarray(np.exp(-p / 2 * narrowing) * np.sinh(p * angle) * self._scale)
+        inside = np.clip(xi, -self._edge / self.unit, self._edge / self.unit)
+        narrowing, angle = self._shape(inside)
+        w = np.exp(-p / 2 * narrowing) * np.sinh(p * angle) * self._scale
+        beyond = np.flatnonzero(inside != xi)
+        if beyond.size:
+            w[beyond] += self.curvature(inside[beyond]) * (xi - inside)[beyond]
+        return np.asarray(w)
 
     def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return the potential, infinite beyond the barrier."""
+        if self.is_linear:
+            return float(self.omega / 2 * (xi @ xi))
         if float(np.abs(xi).max()) * self.unit > _EDGE:
             return float("inf")
         c = self.power - 1
@@ -89,7 +155,10 @@ class DeepHypentropy:
 
     def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return dw/dz."""
+        if self.is_linear:
+            return np.full_like(xi, self.omega)
         p = self.power
+        xi = np.clip(xi, -self._edge / self.unit, self._edge / self.unit)
         narrowing, angle = self._shape(xi)
         growth = np.exp(-(p + 1) / 2 * narrowing) * np.cosh((p + 1) * angle)
         return np.asarray(growth * (self._scale * p * self.unit))
@@ -103,6 +172,11 @@ class DeepHypentropy:
         """Return ``log(1-x²)`` and ``artanh x``."""
         x = np.clip(self.unit * xi, -_EDGE, _EDGE)
         return np.log1p(-x * x), np.arctanh(x)
+
+
+def _excess(t: float, p: float, wanted: float) -> float:
+    """Return ``log((1-x)^{-p} - (1+x)^{-p}) - wanted`` at x = tanh t."""
+    return p * math.log(math.cosh(t)) + math.log(2 * math.sinh(p * t)) - wanted
 
 
 MirrorMap = Hypentropy | DeepHypentropy

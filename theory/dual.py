@@ -13,7 +13,7 @@ import numpy as np
 
 from theory.features import Potential
 from theory.losses import Loss
-from theory.newton import Box, ValueGradient, natural_residual
+from theory.newton import Box, Dense, Hessian, LowRank, ValueGradient, natural_residual
 from theory.problems import Problem
 
 
@@ -50,15 +50,15 @@ class Linear:
     targets : ndarray, shape (n,)
         t.
     lower : float
-        Lower bound on μ.
-    reach : float
-        By how much μ must change to change the outputs by about one; it makes a distance from
-        the bound comparable with a violated constraint.
+        Lower bound on μ: 0 for margins, -inf for outputs.
+    unit : float
+        A typical multiplier, or by how much one must change to change the outputs by a typical
+        target: distances from the bound are judged against it.
     """
 
     targets: np.ndarray
     lower: float
-    reach: float = 1.0
+    unit: float = 1.0
 
     def value(self, mu: np.ndarray) -> float:
         """Return ``-tᵀμ``."""
@@ -77,9 +77,9 @@ class Linear:
         return Box()
 
     def residual(self, mu: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
-        """Return the violation of the constraints, relative to the largest target."""
-        distance = natural_residual(mu / self.reach, gradient, lower / self.reach)
-        return distance / float(np.abs(self.targets).max())
+        """Return the violation of the constraints, relative to the largest target and the unit."""
+        size = float(np.abs(self.targets).max())
+        return natural_residual(mu / self.unit, gradient / size, lower / self.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,11 +173,18 @@ class Dual:
         value += part + self.ridge / 2 * float(moved @ moved)
         return ValueGradient(value, outputs + self.data.gradient(mu) + self.ridge * moved)
 
-    def hessian(self, mu: np.ndarray) -> np.ndarray:
+    def hessian(self, mu: np.ndarray) -> Hessian:
         """Return the Hessian, in one pass over the active columns of X."""
-        hessian = self.problem.inputs.curvature(mu, self.potential)
-        hessian[np.diag_indices_from(hessian)] += self.ridge + self.data.curvature(mu)
-        return hessian
+        shift = self.ridge + self.data.curvature(mu)
+        if len(self.problem.inputs.blocks) == 1:
+            factor = self.problem.inputs.active(mu, self.potential)
+            if 2 * factor.shape[1] <= len(mu):
+                return LowRank(shift, factor)
+            matrix = factor @ factor.T
+        else:
+            matrix = self.problem.inputs.curvature(mu, self.potential)
+        matrix[np.diag_indices_from(matrix)] += shift
+        return Dense(matrix)
 
     def box(self, mu: np.ndarray) -> Box:
         """Return the limits that the data term sets."""

@@ -43,7 +43,7 @@ def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> KKT:
     Those of (R1) are at least 0, and 0 where the margin exceeds the smallest one.
     """
     support = np.flatnonzero(w)
-    x = problem.inputs.select(support).to_array()
+    x = problem.inputs.take(support)
     size, sign = np.abs(w[support]), np.sign(w[support])
     wanted = size ** (1 / depth)
     active = np.full(problem.n, True)

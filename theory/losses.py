@@ -41,6 +41,17 @@ class Loss(Protocol):
         """Return ``sup_q (-u q - l(q))``, infinite outside its domain."""
 
 
+@runtime_checkable
+class TailedLoss(Loss, Protocol):
+    """A loss with an exponential tail, whose pull is known by its logarithm however small it is."""
+
+    def log_descent(self, q: np.ndarray) -> np.ndarray:
+        """Return ``log(-dl/dq)``."""
+
+    def tail(self, q: np.ndarray) -> np.ndarray:
+        """Return ``-d log(-dl/dq)/dq``, the curvature relative to the pull: 1 for large q."""
+
+
 @dataclass(frozen=True)
 class Exponential:
     """``exp(-q)``: the loss of the classification theorems."""
@@ -59,6 +70,14 @@ class Exponential:
     def curvature(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``exp(-q)``."""
         return self.value(q, targets)
+
+    def log_descent(self, q: np.ndarray) -> np.ndarray:
+        """Return ``-q``."""
+        return np.asarray(-q)
+
+    def tail(self, q: np.ndarray) -> np.ndarray:
+        """Return 1."""
+        return np.ones_like(q)
 
     def conjugate(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``u log u - u`` for u ≥ 0."""
@@ -83,6 +102,14 @@ class Logistic:
     def curvature(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``expit(q) expit(-q)``."""
         return np.asarray(expit(q) * expit(-q))
+
+    def log_descent(self, q: np.ndarray) -> np.ndarray:
+        """Return ``-log(1 + exp(q))``."""
+        return np.asarray(-np.logaddexp(0.0, q))
+
+    def tail(self, q: np.ndarray) -> np.ndarray:
+        """Return ``1 / (1 + exp(-q))``."""
+        return np.asarray(expit(q))
 
     def conjugate(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``u log u + (1-u) log(1-u)`` for u in [0, 1]."""

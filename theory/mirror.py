@@ -45,6 +45,26 @@ class Hypentropy:
         """``κ/4``: the invariant coordinates are ``ν = κp/4``."""
         return self.kappa / 4
 
+    @property
+    def log_unit(self) -> float:
+        """Logarithm of `unit`."""
+        return float(np.log(self.unit))
+
+    @property
+    def drift(self) -> float:
+        """``d log κ / ds = 2 tanh(κ) / κ``: how fast p shrinks when nothing pulls."""
+        return float(2 * np.tanh(self.kappa) / self.kappa)
+
+    @property
+    def steepness(self) -> float:
+        """``(dw/dξ) / w`` at ξ = 1."""
+        return float(self.kappa / np.tanh(self.kappa))
+
+    def norm_squared(self, xi: np.ndarray) -> float:
+        """Return ``‖u‖² + ‖v‖² = Σ sqrt(w² + 4β²)``; ``2β = ω / sinh κ``."""
+        twice_beta = self.omega / np.sinh(min(self.kappa, _LARGE_KAPPA))
+        return float(np.hypot(self.weights(xi), twice_beta).sum())
+
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return ``ω sinh(κξ) / sinh κ``."""
         k = self.kappa
@@ -71,43 +91,3 @@ class Hypentropy:
             return np.asarray(np.cosh(np.clip(k * xi, -600, 600)) * (self.omega * k / np.sinh(k)))
         growth = np.exp(np.minimum(k * (np.abs(xi) - 1), 600.0))
         return np.asarray(self.omega * k * growth)
-
-
-@dataclass(frozen=True)
-class DiagonalScale:
-    """How the effective scale of a depth-2 diagonal net moves with slow time ``s = λt``.
-
-    Parameters
-    ----------
-    alpha : float
-        The value of every coordinate of u and v at time 0.
-    omega : float
-        The size of a typical weight.
-    """
-
-    alpha: float
-    omega: float
-
-    def beta(self, s: float) -> float:
-        """Return ``β = α² e^{-2s}``."""
-        return float(np.exp(2 * (np.log(self.alpha) - s)))
-
-    def kappa(self, s: float) -> float:
-        """Return ``κ = asinh(ω / 2β)`` without overflow at either end."""
-        log_ratio = np.log(self.omega / 2) - 2 * (np.log(self.alpha) - s)
-        if log_ratio > 20:
-            return float(log_ratio + np.log(2))  # asinh(x) = log 2x to 1e-17 relative
-        return float(np.arcsinh(np.exp(log_ratio)))
-
-    def potential(self, s: float) -> Hypentropy:
-        """Return the mirror map at slow time `s`."""
-        return Hypentropy(self.omega, self.kappa(s))
-
-    def drift(self, s: float) -> float:
-        """Return ``d log κ / ds = 2 tanh(κ) / κ``: how fast p shrinks when nothing pulls."""
-        kappa = self.kappa(s)
-        return float(2 * np.tanh(kappa) / kappa)
-
-    def norm_of_parameters(self, s: float, w: np.ndarray) -> float:
-        """Return ``‖(u, v)‖``: ``u² + v² = sqrt(w² + 4β²)`` in every coordinate."""
-        return float(np.sqrt(np.hypot(w, 2 * self.beta(s)).sum()))

@@ -60,6 +60,17 @@ class SquaredError:
 
 
 @dataclass(frozen=True)
+class OneHotSquare(SquaredError):
+    """The square loss of one-hot rows of classes: the largest output is the prediction."""
+
+    name: str = "one-hot square"
+
+    def errors(self, f: Tensor, y: Tensor) -> Tensor:
+        """Return 1 where the largest output is not that of the class."""
+        return (f.argmax(dim=1) != y.argmax(dim=1)).to(f.dtype)
+
+
+@dataclass(frozen=True)
 class LogisticMargin:
     """``log(1 + exp(-y f))``."""
 
@@ -131,5 +142,11 @@ class CrossEntropy:
 
 NET_LOSSES: dict[str, NetLoss] = {
     loss.name: loss
-    for loss in (SquaredError(), LogisticMargin(), ExponentialMargin(), CrossEntropy())
+    for loss in (
+        SquaredError(),
+        OneHotSquare(),
+        LogisticMargin(),
+        ExponentialMargin(),
+        CrossEntropy(),
+    )
 }

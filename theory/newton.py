@@ -6,12 +6,12 @@ and gradient that cost one pass over the data, and a Hessian that costs about te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 # Steps without visible progress after which rounding is taken to be the limit.
 _PATIENCE = 20
@@ -31,6 +31,77 @@ class Box(NamedTuple):
     high: np.ndarray | float = np.inf
 
 
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A Hessian stored as one positive semidefinite matrix of shape (n, n)."""
+
+    matrix: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal, shape (n,)."""
+        return np.diagonal(self.matrix)
+
+    def times(self, x: np.ndarray) -> np.ndarray:
+        """Return the product with `x`."""
+        return np.asarray(self.matrix @ x)
+
+    def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        """Solve with the rows and columns `free`, by Cholesky's factorisation."""
+        return _solve_in_place(self.matrix[np.ix_(free, free)], pull)
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A Hessian ``diag(δ) + F Fᵀ`` with fewer columns of F than unknowns.
+
+    Parameters
+    ----------
+    shift : ndarray, shape (n,)
+        δ, positive.
+    factor : ndarray, shape (n, r)
+        F.
+    """
+
+    shift: np.ndarray
+    factor: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """The diagonal, shape (n,)."""
+        return np.asarray(self.shift + np.einsum("ij,ij->i", self.factor, self.factor))
+
+    def times(self, x: np.ndarray) -> np.ndarray:
+        """Return the product with `x`."""
+        return np.asarray(self.shift * x + self.factor @ (x @ self.factor))
+
+    def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        """Solve with the rows and columns `free`, by Woodbury's formula."""
+        scale = 1 / np.sqrt(self.shift[free])
+        factor = self.factor[free] * scale[:, None]
+        inner = factor.T @ factor
+        inner[np.diag_indices_from(inner)] += 1
+        apart = scale * pull
+        return np.asarray(scale * (apart - factor @ _solve_in_place(inner, apart @ factor)))
+
+
+def _solve_in_place(matrix: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """Solve by Cholesky's factorisation at unit diagonal, or by the diagonal where that fails."""
+    scale = 1 / np.sqrt(np.diagonal(matrix))
+    matrix *= scale[:, None]
+    matrix *= scale
+    # Rounding may leave a rank-deficient matrix slightly indefinite: lift it by its own noise.
+    matrix[np.diag_indices_from(matrix)] += 1e-15 * len(matrix)
+    try:
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return np.asarray(scale * scale * pull)
+    return np.asarray(scale * cho_solve(factor, scale * pull, check_finite=False))
+
+
+Hessian = Dense | LowRank
+
+
 @runtime_checkable
 class ConvexFunction(Protocol):
     """A convex function of n unknowns, infinite outside its domain."""
@@ -38,7 +109,7 @@ class ConvexFunction(Protocol):
     def value_gradient(self, x: np.ndarray) -> ValueGradient:
         """Return the value and gradient at `x`."""
 
-    def hessian(self, x: np.ndarray) -> np.ndarray:
+    def hessian(self, x: np.ndarray) -> Hessian:
         """Return the (generalised) Hessian at `x`, positive definite."""
 
     def box(self, x: np.ndarray) -> Box:
@@ -69,14 +140,14 @@ class Minimum:
         The function's own measure of distance from optimality.
     steps : int
         Accepted Newton steps.
-    hessian : ndarray, shape (n, n)
+    hessian : Hessian
         The last Hessian used, to start the next minimisation nearby.
     """
 
     x: np.ndarray
     residual: float
     steps: int
-    hessian: np.ndarray
+    hessian: Hessian
 
 
 @dataclass(frozen=True)
@@ -100,32 +171,27 @@ class _Point:
         return bool(abs(self.value - other.value) <= 1e-12 * abs(other.value))
 
 
-def _directions(at: _Point, hessian: np.ndarray) -> Iterator[np.ndarray]:
+def _directions(at: _Point, hessian: Hessian) -> Iterator[np.ndarray]:
     """Yield search directions, the fastest first and one that cannot fail last.
 
     The step of the primal-dual active set method (Hintermüller, Ito, Kunisch 2002) puts unknowns
     on their bound that a diagonal step would carry past it; the projected Newton step (Bertsekas
     1982) only holds those that are there; the scaled gradient always descends.
     """
-    diagonal = np.diagonal(hessian)
+    diagonal = hessian.diagonal
     held = at.x - at.gradient / diagonal <= at.lower
     yield _newton_step(at, hessian, held)
     yield _newton_step(at, hessian, (at.x <= at.lower) & (at.gradient > 0))
     yield -at.gradient / diagonal
 
 
-def _newton_step(at: _Point, hessian: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _newton_step(at: _Point, hessian: Hessian, held: np.ndarray) -> np.ndarray:
     """Put the held unknowns on their bound and minimise the quadratic model in the others."""
     free = ~held
     step = np.where(held, at.lower - at.x, 0.0)
     if free.any():
-        pull = at.gradient[free] + hessian[np.ix_(free, held)] @ step[held]
-        scale = 1 / np.sqrt(np.diagonal(hessian)[free])
-        block = hessian[np.ix_(free, free)] * np.outer(scale, scale)
-        # Rounding may leave a rank-deficient block slightly indefinite: lift it by its own noise.
-        block[np.diag_indices_from(block)] += 1e-15 * len(block)
-        factor = cho_factor(block, lower=True, check_finite=False)
-        step[free] = -scale * cho_solve(factor, scale * pull)
+        pull = at.gradient + hessian.times(step) if step.any() else at.gradient
+        step[free] = -hessian.solve(free, pull[free])
     return step
 
 
@@ -135,10 +201,9 @@ def minimise(
     *,
     tolerance: float,
     lower: np.ndarray | float = -np.inf,
-    hessian: np.ndarray | None = None,
+    hessian: Hessian | None = None,
     max_steps: int = 200,
     strict: bool = True,
-    interrupt: Callable[[], None] = lambda: None,
 ) -> Minimum:
     """Minimise a convex function over ``x ≥ lower``.
 
@@ -155,15 +220,13 @@ def minimise(
         Bound on the function's `residual` at the end.
     lower : ndarray or float
         Lower bounds; minus infinity for none.
-    hessian : ndarray, shape (n, n), optional
+    hessian : Hessian, optional
         A Hessian from a nearby point to begin with.
     max_steps : int
         Steps after which the search gives up.
     strict : bool
         Whether an end above the tolerance raises. Iterations that judge the answer by a
         certificate of their own pass False and look at `Minimum.residual`.
-    interrupt : callable
-        Called once a step; may raise to stop the search.
 
     Raises
     ------
@@ -179,7 +242,6 @@ def minimise(
     for step in range(max_steps + 1):
         if at.residual <= tolerance:
             return Minimum(at.x, at.residual, step, current)
-        interrupt()
         trial = _search(function, at, current, fresh)
         progress = trial is not None and trial.residual <= 0.25 * at.residual
         # Level steps may still sort out which unknowns are on their bound, but not for long.
@@ -198,9 +260,7 @@ def minimise(
     )
 
 
-def _search(
-    function: ConvexFunction, at: _Point, hessian: np.ndarray, fresh: bool
-) -> _Point | None:
+def _search(function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool) -> _Point | None:
     """Return a better point along the first direction that has one; stale Hessians get one try."""
     for direction in _directions(at, hessian):
         found = _backtrack(function, at, direction, halvings=40 if fresh else 2)

@@ -152,7 +152,7 @@ def trace(
     for i, scale in enumerate(log_beta, start=first):
         potential = mirror_map(path.depth, omega, float(scale))
         reach = omega / float(potential.curvature(np.ones(1))[0])
-        data = Linear(problem.targets, -np.inf, reach)
+        data = Linear(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
         if i:
             guess = _guess(problem, multipliers[:i], everywhere, path.depth) / potential.unit
         else:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from theory.certificates import Certificate, Farkas
 from theory.problems import Problem
+
+
+class Point(NamedTuple):
+    """Weights of shape (d,) and multipliers of shape (n,), not certified yet."""
+
+    w: np.ndarray
+    mu: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ import numpy as np
 from scipy.linalg import lstsq
 
 from theory import kkt
+from theory.features import Features
 from theory.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from theory.losses import Loss
 from theory.newton import NotConverged
@@ -129,7 +130,7 @@ class QuasiPenalised:
         support = np.flatnonzero(w)
         if support.size == 0:
             return w
-        x, part = problem.inputs.select(support).to_array(), w[support]
+        x, part = problem.inputs.take(support), w[support]
         n, power, tau = problem.n, 2 / self.depth, self.lam / 2
         for _ in range(_NEWTON_STEPS):
             size, q = np.abs(part), x @ part
@@ -174,7 +175,7 @@ def _reweighted(
             return np.zeros_like(w)
         # The slope of |w|^{2/L} is the price of column j: dividing the column by it makes it 1.
         price = 2 / depth * np.abs(w[support]) ** (2 / depth - 1)
-        columns = problem.inputs.select(support, 1 / price)
+        columns = Features.from_array(problem.inputs.take(support) / price)
         new = np.zeros_like(w)
         new[support] = solve(replace(problem, inputs=columns)).w / price
         if np.abs(new - w).max() <= _SETTLED * np.abs(new).max():
@@ -190,7 +191,7 @@ def _reweighted(
 def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:
     """Move the nonzero weights onto the constraints that are active, to rounding."""
     support = np.flatnonzero(w)
-    x = problem.inputs.select(support).to_array()
+    x = problem.inputs.take(support)
     active = np.full(problem.n, True)
     if problem.is_classification:
         active = x @ w[support] <= 1 + kkt.ACTIVE

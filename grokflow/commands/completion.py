@@ -1,10 +1,11 @@
-"""``grokflow predict`` for matrix completion: the preset, or a file of observed entries."""
+"""Matrix completion on the command line: the preset or a file of entries, and ``predict``."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from grokflow.commands.request import settings_of
 from grokflow.commands.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
 from simulations.completion_data import completion, holds_entries, load_entries
+from simulations.completion_flow import CompletionFlow
 from simulations.records import check_suffix, write_json
 from theory.completion import CompletionProblem
 from theory.completion_forecast import CompletionForecast, forecast_completion
@@ -31,12 +33,76 @@ def asked_for(arguments: argparse.Namespace) -> bool:
     return str(path) == "completion" or (is_file and holds_entries(path))
 
 
-def refuse_simulation(arguments: argparse.Namespace) -> None:
-    """Say that the flow of matrix completion cannot be simulated yet, where it is asked for."""
-    if asked_for(arguments):
-        raise ValueError(
-            f"problem is {arguments.problem!r}, expected data for a diagonal net: matrix "
-            "completion is not simulated yet, use grokflow predict"
+@dataclass(frozen=True, eq=False)
+class CompletionRequest:
+    """A completion problem and a model, as asked for on the command line."""
+
+    problem: CompletionProblem
+    alpha: float
+    lam: float
+    sigma: float
+
+    @property
+    def flow(self) -> CompletionFlow:
+        """The flow that was asked for."""
+        return CompletionFlow(alpha=self.alpha, lam=self.lam, sigma=self.sigma)
+
+    @property
+    def norm(self) -> float:
+        """Expected norm of (U, V) at time 0."""
+        return float(np.sqrt(2 * self.problem.d * (self.alpha**2 + self.problem.d * self.sigma**2)))
+
+    def header(self) -> dict[str, Any]:
+        """Return the keys that every result starts with."""
+        noise = {"sigma": self.sigma} if self.sigma else {}
+        return {
+            "problem": {"name": self.problem.name, **self.problem.settings, **noise},
+            "notes": list(self.problem.notes),
+            "model": "matrix completion, W = UUᵀ - VVᵀ",
+            "alpha": self.alpha,
+            "norm": self.norm,
+            "lam": self.lam,
+            "loss": "square",
+        }
+
+    def describe(self) -> list[str]:
+        """Return the same in words, with a line for every note."""
+        problem = self.problem
+        noise = f", σ = {self.sigma:g}" if self.sigma else ""
+        lines = [
+            f"{problem.name} (d = {problem.d}, {problem.n} observed, {len(problem.test.values)} to "
+            f"predict), square loss, W = UUᵀ - VVᵀ, α = {self.alpha:.4g}{noise}, λ = {self.lam:g}"
+        ]
+        return lines + [f"       note: {note}" for note in problem.notes]
+
+
+def read(arguments: argparse.Namespace) -> CompletionRequest:
+    """Build the problem and check the model, cheapest checks first."""
+    if arguments.depth != 2:
+        raise ValueError(f"depth is {arguments.depth}, expected 2: W = UUᵀ - VVᵀ has two factors")
+    if arguments.loss not in (None, "square"):
+        raise ValueError(f"loss is {arguments.loss}, expected square: completion is a regression")
+    lam = float(arguments.lam or _LAM)
+    settings = settings_of(arguments.set)
+    # The forecast is for σ = 0; the key exists where the start is drawn.
+    sigma = settings.pop("sigma", 0.0) if arguments.command == "simulate" else 0.0
+    CompletionFlow(alpha=float(arguments.alpha or _ALPHA), lam=lam, sigma=sigma)
+    problem = _problem(str(arguments.problem), settings)
+    alpha = float(arguments.alpha or _ALPHA)
+    if arguments.norm:
+        alpha = arguments.norm / float(np.sqrt(2 * problem.d))
+    flow = CompletionFlow(alpha=alpha, lam=lam, sigma=sigma)
+    return CompletionRequest(problem, flow.alpha, flow.lam, flow.sigma)
+
+
+def forecast_of(request: CompletionRequest) -> CompletionForecast:
+    """Predict with a progress bar."""
+    with bar() as show:
+        return forecast_completion(
+            request.problem,
+            alpha=request.alpha,
+            lam=request.lam,
+            progress=partial(show, "predicting"),
         )
 
 
@@ -44,33 +110,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, print, and write JSON when asked to."""
     if arguments.json:
         check_suffix(arguments.json, (".json",))
-    if arguments.depth != 2:
-        raise ValueError(f"depth is {arguments.depth}, expected 2: W = UUᵀ - VVᵀ has two factors")
-    if arguments.loss not in (None, "square"):
-        raise ValueError(f"loss is {arguments.loss}, expected square: completion is a regression")
-    problem = _problem(arguments)
-    alpha = float(arguments.alpha or _ALPHA)
-    if arguments.norm:
-        alpha = arguments.norm / float(np.sqrt(2 * problem.d))
-    lam = float(arguments.lam or _LAM)
-    with bar() as show:
-        prediction = forecast_completion(
-            problem, alpha=alpha, lam=lam, progress=partial(show, "predicting")
-        )
-    content = _header(problem, alpha, lam) | record(prediction)
-    print("\n".join(_lines(problem, content)))
+    request = read(arguments)
+    content = request.header() | record(forecast_of(request))
+    print("\n".join(request.describe() + _lines(content)))
     if arguments.json:
         write_json(arguments.json, content)
     return 0
 
 
-def _problem(arguments: argparse.Namespace) -> CompletionProblem:
-    name = str(arguments.problem)
+def _problem(name: str, settings: dict[str, float]) -> CompletionProblem:
     make: Callable[..., CompletionProblem] = partial(load_entries, name)
     if name == "completion":
         make = completion
     known = [key for key in inspect.signature(make).parameters if key != "path"]
-    settings = settings_of(arguments.set)
     for key, value in settings.items():
         if key not in known:
             raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
@@ -78,18 +130,6 @@ def _problem(arguments: argparse.Namespace) -> CompletionProblem:
             raise ValueError(f"{key} is {value:g}, expected a whole number of at least 0: round it")
     exact: dict[str, Any] = {k: v if k in _REAL_KEYS else int(v) for k, v in settings.items()}
     return make(**exact)
-
-
-def _header(problem: CompletionProblem, alpha: float, lam: float) -> dict[str, Any]:
-    return {
-        "problem": {"name": problem.name, **problem.settings},
-        "notes": list(problem.notes),
-        "model": "matrix completion, W = UUᵀ - VVᵀ",
-        "alpha": alpha,
-        "norm": alpha * float(np.sqrt(2 * problem.d)),
-        "lam": lam,
-        "loss": "square",
-    }
 
 
 def record(prediction: CompletionForecast) -> dict[str, Any]:
@@ -117,13 +157,9 @@ def record(prediction: CompletionForecast) -> dict[str, Any]:
     return content
 
 
-def _lines(problem: CompletionProblem, content: dict[str, Any]) -> list[str]:
+def _lines(content: dict[str, Any]) -> list[str]:
     """Say the forecast in words."""
-    lines = [
-        f"{problem.name} (d = {problem.d}, {problem.n} observed, {len(problem.test.values)} to "
-        f"predict), square loss, W = UUᵀ - VVᵀ, α = {content['alpha']:.4g}, λ = {content['lam']:g}"
-    ]
-    lines += [f"       note: {note}" for note in problem.notes]
+    lines = []
     for role in ("early", "late", "late_limit"):
         row = content[role]
         lines.append(

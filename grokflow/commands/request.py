@@ -42,7 +42,7 @@ class Request:
     @property
     def flow(self) -> DiagonalFlow:
         """The flow that was asked for."""
-        return DiagonalFlow(alpha=self.alpha, lam=self.lam, loss=self.loss)
+        return DiagonalFlow(alpha=self.alpha, lam=self.lam, loss=self.loss, depth=self.depth)
 
     def header(self) -> dict[str, object]:
         """Return the keys that every result starts with."""
@@ -72,24 +72,20 @@ def read(arguments: argparse.Namespace) -> Request:
     _check_depth(arguments)
     lam = arguments.lam or DEFAULT_LAM
     any_loss = LOSSES[arguments.loss or "logistic"]
-    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=lam, loss=any_loss)
+    depth = arguments.depth
+    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=lam, loss=any_loss, depth=depth)
     problem = _problem(arguments.problem, settings_of(arguments.set), arguments.loss)
     loss = LOSSES[arguments.loss or ("logistic" if problem.is_classification else "square")]
     check_loss(problem, loss)
     alpha = arguments.alpha or (arguments.norm or DEFAULT_NORM) / np.sqrt(2 * problem.d)
-    flow = DiagonalFlow(alpha=float(alpha), lam=lam, loss=loss)
-    return Request(problem, loss, flow.alpha, flow.lam, arguments.depth)
+    return Request(problem, loss, float(alpha), lam, depth)
 
 
 def _check_depth(arguments: argparse.Namespace) -> None:
-    """Refuse depths without a theory, and those that cannot be simulated yet."""
+    """Refuse depths without two phases."""
     if arguments.depth < 2:
         raise ValueError(
             f"depth is {arguments.depth}, expected at least 2: a linear model has one phase only"
-        )
-    if arguments.command == "simulate" and arguments.depth != 2:
-        raise ValueError(
-            f"depth is {arguments.depth}, expected 2 to simulate: deeper nets have only `predict`"
         )
 
 

@@ -9,33 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.commands import completion
+from grokflow.commands import completion, completion_simulation
+from grokflow.commands.output import check_outputs, output_times
 from grokflow.commands.predict import forecast_of
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
-from simulations.records import check_suffix, curves, to_dataset, write, write_json, write_whole
+from simulations.records import curves, to_dataset, write, write_json, write_whole
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast
 from theory.metrics import Scores
 from theory.predictors import NoPredictor
 from theory.transition import Transition
 
-_SUFFIXES = {
-    "json": (".json",),
-    "plot": (".png", ".svg", ".pdf"),
-    "out": (".npz", ".csv", ".nc"),
-}
+# Tasks of torch nets; torch is imported only for them.
+NET_TASKS = ("modular-addition", "xor", "digits", "polynomial", "teacher-student")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for."""
-    completion.refuse_simulation(arguments)
-    for option, allowed in _SUFFIXES.items():
-        if path := getattr(arguments, option):
-            check_suffix(path, allowed)
+    check_outputs(arguments)
+    if completion.asked_for(arguments):
+        return completion_simulation.run(arguments)
+    if arguments.problem in NET_TASKS:
+        from grokflow.commands import descent
+
+        return descent.run(arguments)
     request = read(arguments)
     prediction = _forecast_if_any(request)
-    times = output_times(request, prediction, arguments.until, arguments.points)
+    predicted = np.nan if prediction is None else prediction.transition.lambda_t
+    times = output_times(request.alpha, predicted, arguments)
     with bar() as show:
         trajectory = request.flow.run(
             request.problem, times, progress=lambda fraction: show("simulating", fraction)
@@ -60,22 +62,6 @@ def _forecast_if_any(request: Request) -> Forecast | None:
     except NoPredictor as error:
         print(f"grokflow: note: {error}; simulating without predictors", file=sys.stderr)
         return None
-
-
-def output_times(
-    request: Request, prediction: Forecast | None, until: float | None, points: int
-) -> np.ndarray:
-    """Return output times: a fifth of them logarithmic while the data are fitted, then linear.
-
-    The default end is ten beyond log α or the predicted transition, whichever is later.
-    """
-    if until is None:
-        predicted = np.nan if prediction is None else prediction.transition.lambda_t
-        until = float(np.nanmax([np.log(request.alpha), predicted, 0.0])) + 10
-    early = points // 5
-    first = until / (points - early)
-    head = np.geomspace(1e-7 * first, first, early, endpoint=False)
-    return np.concatenate([head, np.linspace(first, until, points - early)])
 
 
 def _lines(trajectory: Trajectory, recorded: dict[str, np.ndarray], when: Transition) -> list[str]:

@@ -4,8 +4,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 
-def matrices(a, y, alpha, lam, lambda_t, rtol=1e-7):
-    """Return W = UUᵀ - VVᵀ at every slow time, shape (k, d, d), for measurements a (N, d, d)."""
+def matrices(a, y, alpha, lam, lambda_t, rtol=1e-7, start=None):
+    """Return W = UUᵀ - VVᵀ at every slow time, shape (k, d, d), for measurements a (N, d, d).
+
+    `start` holds U(0) and V(0), shape (2, d, d); the default is α I for both.
+    """
     n, d, _ = a.shape
 
     def right_hand_side(s, theta):
@@ -16,11 +19,12 @@ def matrices(a, y, alpha, lam, lambda_t, rtol=1e-7):
         dv = +2 * g @ v / lam - v
         return np.concatenate([du.ravel(), dv.ravel()])
 
-    start = alpha * np.stack([np.eye(d), np.eye(d)]).ravel()
+    if start is None:
+        start = alpha * np.stack([np.eye(d), np.eye(d)])
     solution = solve_ivp(
         right_hand_side,
         (0, lambda_t[-1]),
-        start,
+        start.ravel(),
         method="Radau",
         t_eval=lambda_t,
         rtol=rtol,

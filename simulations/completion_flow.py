@@ -1,0 +1,266 @@
+"""Gradient flow with weight decay of matrix completion, ``W = UUᵀ - VVᵀ``.
+
+SUNDIALS' IDA [1]_ steps the implicit system of `theory.completion_flow` with GMRES; the exact
+products with Newton's matrix cost eight d×d products, and its preconditioner one m×m Cholesky
+factor, renewed every ten steps or so.
+
+References
+----------
+.. [1] Hindmarsh et al., SUNDIALS, ACM Trans. Math. Softw. 31 (2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from simulations.completion_trajectory import CompletionTrajectory
+from simulations.flow import ALPHA_RANGE, LAM_RANGE
+from simulations.trajectory import SolverWork
+from theory.completion import CompletionProblem
+from theory.completion_flow import CompletionSystem, SimplifiedNewton
+
+# Error allowed in ζ, of order one: it enters the state only through steps that control their own.
+_PULL_TOLERANCE = 0.1
+
+
+class CompletionStopped(RuntimeError):
+    """The solver could not reach the end; ``trajectory`` holds what it did reach."""
+
+    def __init__(self, message: str, trajectory: CompletionTrajectory) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+
+
+class CompletionInterrupted(KeyboardInterrupt):
+    """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
+
+    def __init__(self, trajectory: CompletionTrajectory) -> None:
+        super().__init__()
+        self.trajectory = trajectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompletionFlow:
+    """Method settings: follow the flow from ``U = V = α I``, or from a perturbation of it.
+
+    Parameters
+    ----------
+    alpha : float
+        Scale α of the start.
+    lam : float
+        Weight decay λ.
+    sigma : float
+        Standard deviation σ of ``U_ij, V_ij ~ N(α 1{i=j}, σ²)`` (Theorem 3.12); 0 for the exact
+        start.
+    rtol : float
+        Wanted accuracy of W in the Frobenius norm at every output time, relative to the larger of
+        W and the early predictor.
+    max_steps : int
+        Solver steps allowed between two output times.
+    """
+
+    alpha: float
+    lam: float
+    sigma: float = 0.0
+    rtol: float = 1e-4
+    max_steps: int = 20_000
+
+    def __post_init__(self) -> None:
+        """Refuse scales outside the range in which double precision holds the state."""
+        for name, value, (low, high) in (
+            ("alpha", self.alpha, ALPHA_RANGE),
+            ("lam", self.lam, LAM_RANGE),
+            ("rtol", self.rtol, (1e-9, 1e-1)),
+            ("sigma", self.sigma, (0.0, 1e6)),
+        ):
+            if not low <= value <= high:
+                raise ValueError(
+                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+                )
+        if 2 * np.log10(self.alpha) - np.log10(self.lam) > 245:
+            raise ValueError(
+                f"alpha²/lam is {self.alpha:g}²/{self.lam:g}, expected at most 1e245: "
+                "lower alpha or raise lam"
+            )
+
+    def run(
+        self,
+        problem: CompletionProblem,
+        lambda_t: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> CompletionTrajectory:
+        """Follow the flow and return the state at the given times.
+
+        Parameters
+        ----------
+        problem : CompletionProblem
+            Measurements that some symmetric matrix meets.
+        lambda_t : ndarray, shape (m,)
+            Increasing slow times ``λt ≥ 0`` at which the state is wanted.
+        rng : Generator, optional
+            Draws the start where σ > 0.
+        progress : callable
+            Called with the fraction of output times reached.
+
+        Raises
+        ------
+        CompletionStopped
+            When the solver gives up; the exception carries the part that was reached.
+        CompletionInterrupted
+            On Ctrl-C, with the part that was reached.
+        NoPredictor
+            When no symmetric matrix has the values.
+        ValueError
+            When the times do not increase, or a generator is missing.
+        """
+        times = np.asarray(lambda_t, dtype=np.float64)
+        # `not all` also refuses NaN.
+        if times.size == 0 or not times[0] >= 0 or not (np.diff(times) > 0).all():
+            raise ValueError("lambda_t must increase from 0 or later: sort the times")
+        if not np.isfinite(times[-1]):
+            raise ValueError(f"lambda_t ends at {times[-1]}, expected finite times: choose an end")
+        system = CompletionSystem(problem, self.alpha, self.lam)
+        start = self._start(system, rng)
+        stepper = _Stepper(system, self.rtol / (24 * problem.d), self.max_steps)
+        started = perf_counter()
+        states: list[np.ndarray] = []
+
+        def reached() -> CompletionTrajectory:
+            work = stepper.work(perf_counter() - started)
+            return CompletionTrajectory.from_states(
+                system, times[: len(states)], states, start, work
+            )
+
+        try:
+            for state in stepper.states(start, system.clock.of(times)):
+                states.append(state)
+                progress(len(states) / len(times))
+        except _SolverFailure as error:
+            raise CompletionStopped(
+                f"IDA stopped after λt = {times[len(states) - 1] if states else 0:g} of "
+                f"{times[-1]:g} ({error}): raise rtol (now {self.rtol:g}) or max_steps",
+                reached(),
+            ) from error
+        except KeyboardInterrupt as error:
+            raise CompletionInterrupted(reached()) from error
+        return reached()
+
+    def _start(self, system: CompletionSystem, rng: np.random.Generator | None) -> np.ndarray:
+        """Return the state at time 0; sums and differences are drawn without cancellation."""
+        d = system.problem.d
+        total, difference = 2 * self.alpha * np.eye(d), np.zeros((d, d))
+        if self.sigma > 0:
+            if rng is None:
+                raise ValueError(
+                    f"sigma is {self.sigma:g} and rng is None, expected a generator for the "
+                    "start: pass rng=np.random.default_rng(seed)"
+                )
+            noise_u, noise_v = self.sigma * rng.standard_normal((2, d, d))
+            total, difference = total + noise_u + noise_v, noise_u - noise_v
+        return system.start(total, difference)
+
+
+class _SolverFailure(RuntimeError):
+    """SUNDIALS returned a negative flag."""
+
+
+class _Stepper:
+    """Drives IDA over the system and counts its work.
+
+    The tolerance is that of one step, in the root mean square over p and q. An error of that size
+    changes W by ``2 ω d`` times it in the Frobenius norm; errors of many steps add up to at most
+    twelve of them (measured over α, λ and d).
+    """
+
+    def __init__(self, system: CompletionSystem, tolerance: float, max_steps: int) -> None:
+        self.system = system
+        self.tolerance = tolerance
+        self.max_steps = max_steps
+        self.evaluations = 0
+        self.factors = 0
+        self._newton: SimplifiedNewton | None = None
+
+    def states(self, start: np.ndarray, taus: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the state at every solver time; the first may be 0, the start itself."""
+        solver = self._solver(start)
+        for tau in taus:
+            if tau == 0:
+                yield start
+                continue
+            result = solver.step(float(tau))
+            state = np.array(result.y).reshape(-1)
+            if not result.success or not np.isfinite(state).all():
+                raise _SolverFailure(result.message)
+            yield state
+
+    def work(self, seconds: float) -> SolverWork:
+        """Return what was spent."""
+        return SolverWork("IDA (BDF, GMRES)", self.evaluations, self.factors, seconds)
+
+    def _solver(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+        from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
+
+        d2 = 2 * self.system.problem.d**2
+        # From a small start the factors grow out of sqrt(β): resolve that.
+        smallest = min(1.0, float(np.abs(start[: d2 // 2]).max()))
+        atol = np.full(len(start), _PULL_TOLERANCE)
+        atol[:d2] = self.tolerance * smallest
+        solver = IDA(
+            self._defect,
+            jactimes=IDAJacTimes(self._prepare, self._product),
+            precond=IDAPrecond(self._factor, self._solve),
+            linsolver="gmres",
+            krylov_dim=10,
+            rtol=self.tolerance,
+            atol=atol,
+            max_num_steps=self.max_steps,
+        )
+        solver.init_step(0.0, start, self.system.rate(0.0, start))
+        return solver
+
+    def _defect(self, tau: float, y: np.ndarray, rate: np.ndarray, out: np.ndarray) -> None:
+        self.evaluations += 1
+        out[:] = self.system.defect(tau, y, rate)
+
+    def _prepare(
+        self, tau: float, y: np.ndarray, rate: np.ndarray, defect: np.ndarray, c: float
+    ) -> None:
+        """Do nothing: products need no preparation."""
+
+    def _product(
+        self,
+        tau: float,
+        y: np.ndarray,
+        rate: np.ndarray,
+        defect: np.ndarray,
+        x: np.ndarray,
+        out: np.ndarray,
+        c: float,
+    ) -> None:
+        out[:] = self.system.defect_product(tau, y, x, c)
+
+    def _factor(
+        self, tau: float, y: np.ndarray, rate: np.ndarray, defect: np.ndarray, c: float
+    ) -> None:
+        self.factors += 1
+        self._newton = self.system.simplified(tau, y, c)
+
+    def _solve(
+        self,
+        tau: float,
+        y: np.ndarray,
+        rate: np.ndarray,
+        defect: np.ndarray,
+        rhs: np.ndarray,
+        out: np.ndarray,
+        c: float,
+        _: float,
+    ) -> None:
+        assert self._newton is not None
+        out[:] = self._newton.solve(rhs)

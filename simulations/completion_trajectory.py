@@ -1,0 +1,117 @@
+"""What the flow of matrix completion returns: matrices at output times and their curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulations.records import versions
+from simulations.trajectory import SolverWork
+from theory.completion import CompletionProblem
+from theory.completion_flow import CompletionSystem
+from theory.metrics import Scores
+from theory.transition import Transition, crossing
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, eq=False)
+class CompletionTrajectory:
+    """The flow at m output times.
+
+    Parameters
+    ----------
+    system : CompletionSystem
+        Problem, scale and λ.
+    lambda_t : ndarray, shape (m,)
+        Slow times λt.
+    matrices : ndarray, shape (m, d, d)
+        The symmetric ``W = UUᵀ - VVᵀ``.
+    norms : ndarray, shape (m,)
+        ``‖(U, V)‖_F``.
+    drift : ndarray, shape (m,)
+        ``‖UᵀV - e^{-2λt} U(0)ᵀV(0)‖_F / ‖(U, V)‖_F²``, zero but for the integrator's error.
+    work : SolverWork
+        What it took; the Jacobian evaluations are m×m Cholesky factors.
+    """
+
+    system: CompletionSystem
+    lambda_t: np.ndarray
+    matrices: np.ndarray
+    norms: np.ndarray
+    drift: np.ndarray
+    work: SolverWork
+
+    @classmethod
+    def from_states(
+        cls,
+        system: CompletionSystem,
+        lambda_t: np.ndarray,
+        states: list[np.ndarray],
+        start: np.ndarray,
+        work: SolverWork,
+    ) -> CompletionTrajectory:
+        """Compute matrices, norms and the drift of the invariant."""
+        d, count = system.problem.d, len(states)
+        matrices, norms, drift = np.empty((count, d, d)), np.empty(count), np.empty(count)
+        u, v = system.factors(0.0, start)
+        conserved = u.T @ v
+        for i, (s, y) in enumerate(zip(lambda_t, states, strict=True)):
+            u, v = system.factors(float(s), y)
+            matrices[i] = system.matrix(y)
+            norms[i] = size = np.hypot(np.linalg.norm(u), np.linalg.norm(v))
+            # Divided first: the squares of α² overflow.
+            expected = np.exp(-2 * s) / size**2 * conserved
+            drift[i] = np.linalg.norm((u / size).T @ (v / size) - expected)
+        return cls(system, lambda_t, matrices, norms, drift, work)
+
+    @property
+    def problem(self) -> CompletionProblem:
+        """The measurements and the entries to predict."""
+        return self.system.problem
+
+    @cached_property
+    def train_error(self) -> np.ndarray:
+        """Mean squared error over the N samples, the training loss, shape (m,)."""
+        return np.array([self.problem.loss(w) for w in self.matrices])
+
+    def test_scores(self) -> Scores:
+        """Return the mean squared error over the test entries at every output time."""
+        return self.problem.score(self.matrices)
+
+    def spectrum(self, count: int = 10) -> np.ndarray:
+        """Return the eigenvalues of W of largest modulus, in that order, shape (m, count)."""
+        values = np.linalg.eigvalsh(self.matrices)
+        order = np.argsort(-np.abs(values), axis=1)[:, :count]
+        return np.take_along_axis(values, order, axis=1)
+
+    def transition(self, test_error: np.ndarray, early: float, late: float) -> Transition:
+        """Return when the test error crosses from the early to the late predictor's."""
+        return crossing(self.lambda_t, test_error, early, late)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
+        tested = self.test_scores().error
+        return {
+            "train_error": self.train_error,
+            "test_error": tested,
+            "train_loss": self.train_error,
+            "test_loss": tested,
+            "norms": self.norms,
+        }
+
+    def to_dataset(self, settings: Mapping[str, object]) -> xarray.Dataset:
+        """Return curves, spectrum and matrices with labels, settings and versions."""
+        import xarray
+
+        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in self.curves().items()}
+        variables["spectrum"] = (("lambda_t", "index"), self.spectrum())
+        variables["state"] = (("lambda_t", "row", "column"), self.matrices)
+        attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
+        return xarray.Dataset(variables, {"lambda_t": self.lambda_t}, attributes)

@@ -1,0 +1,111 @@
+"""Small nets with seeded starts: multilayer perceptrons, and the committee of Kumar et al."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Activation(Enum):
+    """What a hidden unit does to its input."""
+
+    RELU = "relu"
+    SQUARED_RELU = "squared-relu"
+    QUADRATIC = "quadratic"
+
+    def __call__(self, h: Tensor) -> Tensor:
+        """Return the unit's output."""
+        match self:
+            case Activation.RELU:
+                return torch.relu(h)
+            case Activation.SQUARED_RELU:
+                return torch.relu(h) ** 2
+            case Activation.QUADRATIC:
+                return h**2
+
+
+class MLP(nn.Module):
+    """``W_k a(… a(W_1 x + b_1))``: homogeneous, because only the first layer has a bias.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Inputs, hidden units layer by layer, outputs.
+    activation : Activation
+        The nonlinearity a.
+    bias : bool
+        Whether the first layer has b_1.
+    """
+
+    def __init__(self, widths: Sequence[int], activation: Activation, bias: bool = True) -> None:
+        super().__init__()
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(
+                f"widths are {list(widths)}, expected inputs, hidden units and outputs, each at "
+                "least 1: choose larger ones"
+            )
+        pairs = zip(widths[1:], widths[:-1], strict=True)
+        self.weights = nn.ParameterList(torch.zeros(shape, dtype=torch.float64) for shape in pairs)
+        self.bias = nn.Parameter(torch.zeros(widths[1], dtype=torch.float64)) if bias else None
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs, shape (m, C)."""
+        h: Tensor = x @ self.weights[0].T
+        if self.bias is not None:
+            h = h + self.bias
+        for weight in list(self.weights)[1:]:
+            h = self.activation(h) @ weight.T
+        return h
+
+
+def he_start(
+    net: MLP, rng: np.random.Generator, *, scale: float = 1.0, zero_last: bool = False
+) -> MLP:
+    """Draw He weights, ``N(0, 2 / inputs)``, times `scale`; biases are 0. Returns the net.
+
+    With `zero_last` the last layer is 0, so that the net starts with output 0 (A3.2).
+    """
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale is {scale}, expected a finite number above 0: choose another")
+    with torch.no_grad():
+        for weight in net.weights:
+            draw = rng.standard_normal(tuple(weight.shape)) * np.sqrt(2 / weight.shape[1])
+            weight.copy_(torch.from_numpy(scale * draw))
+        if zero_last:
+            net.weights[-1].zero_()
+    return net
+
+
+class Committee(nn.Module):
+    """``(α/N) Σ φ(<w_j, x>)`` with ``φ(h) = h + (ε/2) h²``, less its value at the start [1]_.
+
+    α sets how lazy training is (follow it with a step proportional to N/α²), ε how well the
+    tangent kernel at the start sees quadratic targets. Not homogeneous.
+
+    References
+    ----------
+    .. [1] Kumar, Bordelon, Gershman and Pehlevan, ICLR 2024, arXiv 2310.06110.
+    """
+
+    start: Tensor
+
+    def __init__(self, inputs: int, width: int, *, alpha: float, epsilon: float, seed: int) -> None:
+        super().__init__()
+        rng = np.random.default_rng(np.random.SeedSequence(seed))
+        draw = torch.from_numpy(rng.standard_normal((width, inputs)))
+        self.weight = nn.Parameter(draw)
+        self.register_buffer("start", draw.clone())
+        self.alpha, self.epsilon = alpha, epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs, shape (m, 1)."""
+        return self.alpha * (self._mean(x, self.weight) - self._mean(x, self.start))
+
+    def _mean(self, x: Tensor, weight: Tensor) -> Tensor:
+        h = x @ weight.T
+        return (h + self.epsilon / 2 * h**2).mean(dim=1, keepdim=True)
