@@ -83,7 +83,7 @@ def _run(seed: int, alpha: float, lam: float, rtol: float) -> NetFlowTrajectory:
 
 CLAIM = Claim(
     label="net-shift",
-    statement="for a net of any degree, λt* grows by ln 10 with a tenfold α",
+    statement="λt* of a homogeneous net grows by ln 10 with a tenfold α, whatever its degree",
     hypotheses=(
         "two-layer quadratic net (L = 3), symmetrised start",
         "square loss, targets that can be interpolated",
