@@ -22,6 +22,7 @@ _HOMES = {
     "L1Penalised": "theory.l1",
     "L1PenalisedClassifier": "grokflow.estimators",
     "L1PenalisedRegressor": "grokflow.estimators",
+    "L2Penalised": "theory.l2",
     "LOSSES": "theory.losses",
     "MaxKernelMargin": "theory.kernel_machine",
     "MaxL1Margin": "theory.l1",

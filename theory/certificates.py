@@ -115,6 +115,17 @@ def l1_penalised(
     return Certificate(lower, upper, 0.0)
 
 
+def l2_penalised(
+    problem: Problem, w: np.ndarray, multipliers: np.ndarray, loss: Loss, lam: float
+) -> Certificate:
+    """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²`` by ``max -(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ``."""
+    q = problem.inputs.combine(w)
+    upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * float(w @ w)
+    pulled = problem.inputs.correlate(multipliers)
+    conjugate = float(loss.conjugate(problem.n * multipliers, problem.targets).mean())
+    return Certificate(-conjugate - float(pulled @ pulled) / (2 * lam), upper, 0.0)
+
+
 @dataclass(frozen=True)
 class Farkas:
     """Proof that no w separates the data: ``μ ≥ 0, Σμ = 1, Zᵀμ ≈ 0``.

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from theory import certificates
+from theory.dual import Dual, OfLoss
 from theory.gram import hard_margin, interpolate
+from theory.losses import Loss
+from theory.newton import minimise
 from theory.predictors import NoPredictor, NotSeparable, Prediction, normalised_margin
 from theory.problems import Problem
 
@@ -65,3 +70,56 @@ class MinL2Norm:
                 "expected linearly independent rows: use fewer samples or more inputs"
             )
         return Prediction(self.name, w, mu, None, certificate)
+
+
+@dataclass(frozen=True)
+class _Square:
+    """The potential of ``½‖w‖²``: ``φ(ξ) = ξ²/2``, so that ``w = Xᵀμ``."""
+
+    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        return xi
+
+    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
+        return float(xi @ xi) / 2
+
+    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        return np.ones_like(xi)
+
+
+@dataclass(frozen=True)
+class L2Penalised:
+    """``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²``: where the linear model ends at weight decay λ.
+
+    Its limits for λ → 0 are the max-L2-margin direction and the min-L2-norm interpolant.
+
+    Parameters
+    ----------
+    loss : Loss
+        Loss of the flow.
+    lam : float
+        Weight decay λ.
+    """
+
+    loss: Loss
+    lam: float
+    name: str = "L2-penalised"
+
+    def predict(self, problem: Problem) -> Prediction:
+        """Solve the penalised problem by Newton's method on its dual; any data have a solution.
+
+        Raises
+        ------
+        NotConverged
+            When the multipliers do not reproduce the pull of their outputs to 1e-9.
+        """
+        pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
+        # With μ = s · pull the outputs are s K pull: a step on which they stay of order one.
+        size = float(np.abs(problem.inputs.gram @ pull).max())
+        start = pull / max(size, self.lam)
+        data = OfLoss(self.loss, problem.targets, self.lam)
+        found = minimise(Dual(problem, data, _Square()), start, tolerance=1e-9)
+        mu = found.x
+        w = problem.inputs.correlate(mu)
+        certificate = certificates.l2_penalised(problem, w, self.lam * mu, self.loss, self.lam)
+        margin = normalised_margin(problem, w, 2)
+        return Prediction(self.name, w, self.lam * mu, margin, certificate)
