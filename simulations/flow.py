@@ -167,9 +167,11 @@ class DiagonalFlow:
         if not isinstance(self.loss, Square):
             return wanted
         # In directions that no weight feels, p moves by (y - q)/ε, and y - q is known to rounding:
-        # asking for more than that would only make the solver chase noise.
+        # asking for more than that would only make the solver chase noise. There are no such
+        # directions before the scale has come down to the weights, β = ω.
         noise = np.finfo(float).eps * float(np.abs(flow.problem.targets).max())
-        return max(wanted, 10 * noise / float(np.exp(flow.log_stiffness(float(end)))))
+        rich = np.log(self.alpha) - np.log(flow.scale.omega) / self.depth
+        return max(wanted, 10 * noise / float(np.exp(flow.log_stiffness(float(max(end, rich))))))
 
 
 def check_loss(problem: Problem, loss: Loss) -> None:
