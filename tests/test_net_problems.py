@@ -10,8 +10,11 @@ from theory.net_problems import NetProblem
 def targets(name, m, c, generator):
     if name == "square":
         return torch.randn(m, c, generator=generator, dtype=torch.float64)
+    classes = torch.randint(0, c, (m,), generator=generator)
     if name == "cross-entropy":
-        return torch.randint(0, c, (m,), generator=generator)
+        return classes
+    if name == "one-hot square":
+        return torch.nn.functional.one_hot(classes, c).to(torch.float64)
     return torch.sign(torch.randn(m, generator=generator, dtype=torch.float64))
 
 
