@@ -1,0 +1,160 @@
+"""A function in a process of its own: it can be ended, and its peak memory is its own.
+
+``with Child(prepare, arguments, limit=60.0) as child`` starts a process that builds
+``solve = prepare(*arguments)``, untimed; ``child.run(setting)`` then times ``solve(setting)``
+there. The caller judges the answer and decides what to run next.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# Address space of a child in bytes.
+MEMORY = 12 * 2**30
+# Seconds for starting Python, importing, drawing data, compiling.
+PREPARATION = 120.0
+
+
+class Failed(Exception):
+    """A call that gave no answer; the message says why."""
+
+
+class Ended(Failed):
+    """A call that its process did not survive."""
+
+
+class Run(NamedTuple):
+    """What a call gave, its seconds, and the peak memory of its process so far in bytes."""
+
+    result: Any
+    seconds: float
+    peak: int
+
+
+class Child:
+    """A process in which ``prepare(*arguments)`` waits for settings.
+
+    Parameters
+    ----------
+    prepare : callable
+        A function of a module, or a partial of one; returns ``solve``.
+    arguments : tuple
+        What it takes.
+    limit : float
+        Seconds that one call of ``solve`` may take.
+    threads : int
+        Threads for BLAS, torch, JAX and our own passes.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[..., Callable[[Any], Any]],
+        arguments: tuple[Any, ...] = (),
+        *,
+        limit: float,
+        threads: int = 1,
+    ) -> None:
+        self.limit = limit
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, prepare, arguments))
+        with _environment(threads):
+            self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def run(self, setting: Any = None) -> Run:
+        """Call ``solve(setting)``.
+
+        Raises
+        ------
+        Failed
+            When it raises or needs more memory than there is.
+        Ended
+            When it takes longer than the limit or dies, or the preparation failed.
+        """
+        if not self._ready:
+            try:
+                self._answer(PREPARATION)
+            except Failed as error:
+                raise Ended(f"preparation: {error}") from None
+            self._ready = True
+        self._pipe.send(setting)
+        return Run(*self._answer(self.limit))
+
+    def _answer(self, limit: float) -> Any:
+        if not self._pipe.poll(limit):
+            self._process.kill()
+            raise Ended(f"> {limit:.0f} s")
+        try:
+            failure, answer = self._pipe.recv()
+        except EOFError:
+            raise Ended("killed") from None
+        if failure:
+            raise Failed(failure)
+        return answer
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def peak_memory() -> int:
+    """Return the largest resident memory of this process in bytes.
+
+    On Linux ``getrusage`` starts from what the parent had; the status file does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@contextmanager
+def _environment(threads: int):
+    """Set the number of threads of the processes started meanwhile."""
+    wanted = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    if threads == 1:
+        wanted["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe, prepare, arguments):
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    failure, solve = _attempt(lambda: prepare(*arguments))
+    pipe.send((failure, None))
+    while solve is not None:
+        setting = pipe.recv()
+        started = time.perf_counter()
+        failure, result = _attempt(lambda chosen=setting: solve(chosen))
+        seconds = time.perf_counter() - started
+        pipe.send((failure, (result, seconds, peak_memory())))
+
+
+def _attempt(call):
+    """Return why `call` failed, or an empty string, and its result."""
+    try:
+        return "", call()
+    except MemoryError:
+        return f"needs more than {MEMORY >> 30} GiB", None
+    except Exception as error:
+        return (str(error).splitlines() or [type(error).__name__])[0], None
