@@ -29,10 +29,11 @@ class Ended(Failed):
 
 
 class Run(NamedTuple):
-    """What a call gave, its seconds, and the peak memory of its process so far in bytes."""
+    """What a call gave; seconds by the clock and of the processor; peak memory in bytes so far."""
 
     result: Any
     seconds: float
+    cpu: float
     peak: int
 
 
@@ -144,10 +145,10 @@ def _serve(pipe, prepare, arguments):
     pipe.send((failure, None))
     while solve is not None:
         setting = pipe.recv()
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         failure, result = _attempt(lambda chosen=setting: solve(chosen))
-        seconds = time.perf_counter() - started
-        pipe.send((failure, (result, seconds, peak_memory())))
+        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+        pipe.send((failure, (result, seconds, cpu, peak_memory())))
 
 
 def _attempt(call):

@@ -2,9 +2,10 @@
 
 Forty times from λt = log α - 2 to log α + 6, through the transition. The error is the largest
 ``‖w - w*‖ / ‖w*‖`` over them, w* our own flow at rtol 1e-8, which the peers that converge confirm.
-Every method runs at the loosest of its tolerances with an error below the goal. All on one core,
-in processes of their own; imports, data and compilation are not timed. The floor is one read of
-X, as it is stored, an evaluation.
+Every method runs at the loosest of its tolerances with an error below the goal. Seconds are those
+of the processor, of one thread in a process of its own, so that other work on the machine does
+not matter; imports, data and compilation are not timed. The floor is one read of X, as it is
+stored, an evaluation.
 """
 
 import time
@@ -98,19 +99,19 @@ def compare(table, size, alpha, limit, speed):
     evaluations = mine.run.result[1]
     floor = size[0] * size[1] / speed * evaluations
     note = f"peak {mine.run.peak / 2**20:.0f} MiB, floor {floor:.1e} s"
-    show(table, label | {"method": "ours"}, mine, mine.run.seconds, note)
+    show(table, label | {"method": "ours"}, mine, mine.run.cpu, note)
     limit = max(limit, 10 * mine.run.seconds)
     for name in PEERS:
         with Child(prepare_peer, (name, *arguments), limit=limit) as child:
             found = loosest(child, TOLERANCES, judge, GOAL)
-        show(table, label | {"method": name}, found, mine.run.seconds)
+        show(table, label | {"method": name}, found, mine.run.cpu)
     with Child(prepare_descent, arguments, limit=limit) as child:
         step, count, rate = child.run().result
     table.row(
         **label,
         method="gradient descent",
         seconds=step * count,
-        ratio=step * count / mine.run.seconds,
+        ratio=step * count / mine.run.cpu,
         evaluations=count,
         note=f"extrapolated: {step:.1e} s a step of {rate:.1e}",
     )
@@ -128,8 +129,8 @@ def show(table, label, found, reference, note=""):
         note = "wrong curve" + (f"; {found.note}" if found.note else "")
     table.row(
         **label,
-        seconds=found.run.seconds,
-        ratio=found.run.seconds / reference,
+        seconds=found.run.cpu,
+        ratio=found.run.cpu / reference,
         error=found.error,
         rtol=found.rtol,
         evaluations=float(found.run.result[1]),

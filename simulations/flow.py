@@ -124,7 +124,7 @@ class DiagonalFlow:
         states: list[np.ndarray] = []
         failure = ""
         try:
-            for state in stepper.states(flow.time(asked)):
+            for state in stepper.states(flow.clock.of(asked)):
                 states.append(state)
                 progress(len(states) / len(asked))
         except _SolverFailure as error:
@@ -231,11 +231,11 @@ class _Stepper:
 
         def rate(tau: float, p: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.rate(flow.clock(tau), p)
+            out[:] = flow.rate(flow.clock.at(tau), p)
 
         def jacobian(tau: float, p: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
             self.jacobians += 1
-            out[:] = flow.rate_jacobian(flow.clock(tau), p)
+            out[:] = flow.rate_jacobian(flow.clock.at(tau), p)
 
         solver = CVODE(rate, jacfn=jacobian, **self.options)
         solver.init_step(0.0, start)
@@ -248,13 +248,13 @@ class _Stepper:
 
         def defect(tau: float, p: np.ndarray, dp: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.defect(flow.clock(tau), p, dp)
+            out[:] = flow.defect(flow.clock.at(tau), p, dp)
 
         def jacobian(
             tau: float, p: np.ndarray, dp: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
         ) -> None:
             self.jacobians += 1
-            out[:] = flow.defect_jacobian(flow.clock(tau), p, cj)
+            out[:] = flow.defect_jacobian(flow.clock.at(tau), p, cj)
 
         solver = IDA(defect, jacfn=jacobian, **self.options)
         solver.init_step(0.0, start, flow.start_rate())
@@ -272,7 +272,7 @@ def _fences(flow: ReducedFlow) -> np.ndarray:
         return np.empty(0)
     first = max(scale.pole(1 - 1e-3), 0.0)
     last = max(scale.pole(1e-8), first)
-    return flow.time(np.arange(first, last, 1 / (2 * scale.depth)))
+    return flow.clock.of(np.arange(first, last, 1 / (2 * scale.depth)))
 
 
 def _with_fences(taus: np.ndarray, fences: np.ndarray) -> list[tuple[float, bool]]:
