@@ -26,11 +26,15 @@ def loosest(
     """Return the run at the first tolerance with an error within the goal.
 
     Where there is none, the most accurate run, and a note that says what became of the others.
+    Tuning ends when the runs so far took longer than one may take.
     """
-    best, note = Found(np.nan, None, np.inf, ""), ""
+    best, note, spent = Found(np.nan, None, np.inf, ""), "", 0.0
     for rtol in tolerances:
+        if spent > child.limit:
+            break
         try:
             run = child.run(rtol)
+            spent += run.seconds
             found = Found(rtol, run, error(run.result), "")
             if found.error <= goal:
                 return found._replace(run=_repeated(child, rtol, run))

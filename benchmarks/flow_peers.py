@@ -23,7 +23,6 @@ from benchmarks.unreduced import DiagonalSystem
 SIZES = ((16, 60), (64, 400), (128, 4000), (256, 100_000))
 ALPHAS, LAM = (10.0, 1e6), 1e-3
 GOAL, EXACT = 1e-3, 1e-8
-OURS = (1e-2, 1e-3, 1e-4)
 
 
 def draw(n, d):
@@ -95,7 +94,7 @@ def compare(table, size, alpha, limit, speed):
         exact = child.run(EXACT).result[0]
     judge = partial(_error, exact)
     with Child(prepare_ours, arguments, limit=10 * limit) as child:
-        mine = loosest(child, OURS, judge, GOAL)
+        mine = loosest(child, TOLERANCES[:5], judge, GOAL)
     evaluations = mine.run.result[1]
     floor = size[0] * size[1] / speed * evaluations
     note = f"peak {mine.run.peak / 2**20:.0f} MiB, floor {floor:.1e} s"

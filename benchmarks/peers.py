@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+TOLERANCES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-8)
 _ABSOLUTE = 1e-3
 _STEPS = 1_000_000
 TIMED_STEPS = 30
@@ -72,6 +72,7 @@ def by_cvode(system, times):
         out[:] = system.rate(s, y)
 
     def product(s, y, f, x, out):
+        system.calls += 1  # as much work as a rate
         out[:] = system.product(y, x)
 
     def solve(rtol):

@@ -201,7 +201,7 @@ class _Stepper:
             "rtol": tolerance,
             "atol": 0.03 * tolerance / flow.problem.inputs.largest_column,
             "max_num_steps": max_steps,
-            "linsolver": "dense",
+            "linsolver": "lapackdense",
         }
 
     def states(self, taus: np.ndarray) -> Iterator[np.ndarray]:

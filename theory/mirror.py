@@ -14,6 +14,7 @@ where p and ξ are of order one throughout, β has disappeared, and nothing over
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +49,12 @@ class Hypentropy:
     @property
     def log_unit(self) -> float:
         """Logarithm of `unit`."""
-        return float(np.log(self.unit))
+        return math.log(self.unit)
 
     @property
     def drift(self) -> float:
         """``d log κ / ds = 2 tanh(κ) / κ``: how fast p shrinks when nothing pulls."""
-        return float(2 * np.tanh(self.kappa) / self.kappa)
+        return 2 * math.tanh(self.kappa) / self.kappa
 
     @property
     def steepness(self) -> float:
@@ -70,7 +71,7 @@ class Hypentropy:
         k = self.kappa
         if k <= _LARGE_KAPPA:
             # Trial steps of a solver may overshoot; saturating keeps them finite and rejected.
-            return np.asarray(np.sinh(_saturated(k * xi, 600.0)) * (self.omega / np.sinh(k)))
+            return np.asarray(np.sinh(_saturated(k * xi, 600.0)) * (self.omega / math.sinh(k)))
         size = np.abs(xi)
         growth = np.exp(np.minimum(k * (size - 1), 600.0))
         return np.asarray(self.omega * np.sign(xi) * growth * -np.expm1(-2 * k * size))

@@ -11,6 +11,7 @@ exponential tails enter by their logarithms, which stay doubles where they do no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,7 +51,7 @@ class ReducedFlow:
     def log_stiffness(self, s: float) -> float:
         """Return ``log ε``; ε is the size of ``l'(q)`` that holds the state in place."""
         unit = self.scale.potential(s).log_unit
-        return float(np.log(self.problem.n * self.lam) + unit - self.scale.log_speed(s))
+        return math.log(self.problem.n * self.lam) + unit - self.scale.log_speed(s)
 
     @cached_property
     def clock(self) -> SolverTime:
@@ -76,8 +77,11 @@ class ReducedFlow:
 
     def _is_linear(self, potential: MirrorMap, p: np.ndarray) -> bool:
         # |ξ_j| ≤ |p|₂ |X_j|₂ ≤ √n max|p| |X_j|₂, and κ = 4 unit
+        kappa = 4 * potential.unit
+        if kappa >= _LINEAR:
+            return False
         reach = np.sqrt(len(p)) * np.abs(p).max() * self.problem.inputs.largest_column
-        return bool(4 * potential.unit * max(reach, 1.0) < _LINEAR)
+        return bool(kappa * reach < _LINEAR)
 
     def rate(self, at: Moment, p: np.ndarray) -> np.ndarray:
         """Return ``dp/dτ``, for losses with an exponential tail."""
