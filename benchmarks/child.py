@@ -142,7 +142,8 @@ def _environment(threads: int):
 def _serve(pipe, prepare, arguments):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     # Compiled solvers print their complaints; what matters comes back as a message.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     failure, solve = _attempt(lambda: prepare(*arguments))
     pipe.send((failure, None))
     while solve is not None:
