@@ -5,8 +5,10 @@
 there. The caller judges the answer and decides what to run next.
 """
 
+import math
 import os
 import resource
+import signal
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from typing import Any, NamedTuple
 MEMORY = 12 * 2**30
 # Seconds for starting Python, importing, drawing data, compiling.
 PREPARATION = 120.0
+# By the clock a busy machine may take this many times the seconds of the processor.
+_PATIENCE = 10
 
 
 class Failed(Exception):
@@ -47,7 +51,7 @@ class Child:
     arguments : tuple
         What it takes.
     limit : float
-        Seconds that one call of ``solve`` may take.
+        Seconds of the processor that one call of ``solve`` may take; ten times that by the clock.
     threads : int
         Threads for BLAS, torch, JAX and our own passes.
     """
@@ -63,7 +67,8 @@ class Child:
         self.limit = limit
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, prepare, arguments))
+        work = theirs, prepare, arguments, limit
+        self._process = context.Process(target=_serve, args=work, daemon=True)
         with _environment(threads):
             self._process.start()
         theirs.close()
@@ -89,21 +94,25 @@ class Child:
         return Run(*self._answer(self.limit))
 
     def _answer(self, limit: float) -> Any:
-        if not self._pipe.poll(limit):
+        if not self._pipe.poll(_PATIENCE * limit):
             self._process.kill()
-            raise Ended(f"> {limit:.0f} s")
+            raise Ended(f"> {_PATIENCE * limit:.0f} s by the clock")
         try:
             failure, answer = self._pipe.recv()
         except EOFError:
-            raise Ended("killed") from None
+            self._process.join()
+            overdue = self._process.exitcode == -signal.SIGXCPU
+            raise Ended(f"> {limit:.0f} s" if overdue else "killed") from None
         if failure:
             raise Failed(failure)
         return answer
 
     def __enter__(self) -> "Child":
+        """Return the child, which is starting."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End it."""
         self._process.kill()
         self._process.join()
         self._pipe.close()
@@ -139,19 +148,27 @@ def _environment(threads: int):
                 os.environ[name] = value
 
 
-def _serve(pipe, prepare, arguments):
+def _serve(pipe, prepare, arguments, limit):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     # Compiled solvers print their complaints; what matters comes back as a message.
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    _limit_processor(PREPARATION)
     failure, solve = _attempt(lambda: prepare(*arguments))
     pipe.send((failure, None))
     while solve is not None:
         setting = pipe.recv()
+        _limit_processor(limit)
         started, worked = time.perf_counter(), time.process_time()
         failure, result = _attempt(lambda chosen=setting: solve(chosen))
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         pipe.send((failure, (result, seconds, cpu, peak_memory())))
+
+
+def _limit_processor(seconds):
+    """End this process when it has worked that much longer."""
+    spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(spent + seconds), resource.RLIM_INFINITY))
 
 
 def _attempt(call):
