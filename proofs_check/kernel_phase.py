@@ -34,14 +34,11 @@ class KernelPhase(NamedTuple):
         Logarithm of the departure at T_c^-, c = ½.
     log_reach : float
         Logarithm of the largest departure, times ``(α e^{-λt})^L``, up to T.
-    log_reach_without_growth : float
-        The same, times ``α^L`` only.
     """
 
     end: float
     log_departure: float
     log_reach: float
-    log_reach_without_growth: float
 
 
 def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
@@ -96,14 +93,11 @@ def _measured(
     over = np.flatnonzero(far > np.log(_END))
     if not over.size:
         nan = float("nan")
-        return KernelPhase(nan, nan, nan, nan)
+        return KernelPhase(nan, nan, nan)
     i = int(over[0])
     end = np.interp(np.log(_END), far[i - 1 : i + 1], times[i - 1 : i + 1])
-    inside = slice(0, i)
-    log_alpha = float(times[0] + scales[0])
     return KernelPhase(
-        float(end) - log_alpha,
+        float(end - times[0] - scales[0]),
         float(far[times == half][0]),
-        float((far + depth * scales)[inside].max()),
-        float((far + depth * log_alpha)[inside].max()),
+        float((far + depth * scales)[:i].max()),
     )
