@@ -90,9 +90,8 @@ def rank_correlation(
     first, second = rankdata(pairs[:, chosen], axis=-1)
     first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
     spread = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    found = np.divide(
-        (first * second).sum(axis=1), spread, out=np.zeros(draws + 1), where=spread > 0
-    )
+    # A resample of equal values has no ranks to compare.
+    found = (first * second).sum(axis=1) / np.where(spread > 0, spread, 1)
     return _interval(float(found[0]), found[1:])
 
 

@@ -49,7 +49,7 @@ class Harmonics:
     def agree(self) -> np.ndarray:
         """Which neurons have one dominant frequency for U, V and W, shape (N,)."""
         first = self.frequencies[0]
-        return (first > 0) & (self.frequencies == first).all(axis=0)
+        return np.asarray((first > 0) & (self.frequencies == first).all(axis=0))
 
     def neurons(self, chosen: np.ndarray | None = None) -> PeriodicNeurons:
         """Return the neurons that `agree`, or of them those in the mask `chosen`."""
@@ -60,7 +60,7 @@ class Harmonics:
     def doubled(self) -> np.ndarray:
         """Whether the secondary frequency is twice the dominant one, as the square makes it."""
         twice = 2 * self.frequencies % self.lengths
-        return np.minimum(twice, self.lengths - twice) == self.secondary
+        return np.asarray(np.minimum(twice, self.lengths - twice) == self.secondary)
 
 
 def harmonics(weights: ModularWeights, basis: Basis) -> Harmonics:
@@ -68,7 +68,8 @@ def harmonics(weights: ModularWeights, basis: Basis) -> Harmonics:
     rows = neuron_rows(weights, basis)
     parts = [_strongest(part) for part in rows]
     lengths = np.array([[part.shape[1]] for part in rows])
-    return Harmonics(*(np.stack(column) for column in zip(*parts, strict=True)), lengths)
+    frequencies, phases, share, secondary, secondary_share = map(np.stack, zip(*parts, strict=True))
+    return Harmonics(frequencies, phases, share, secondary, secondary_share, lengths)
 
 
 def _strongest(rows: np.ndarray) -> tuple[np.ndarray, ...]:

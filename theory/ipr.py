@@ -51,7 +51,8 @@ def ratio(rows: np.ndarray, convention: IprConvention = IprConvention.ONE_SIDED)
     strengths = power(rows, convention)
     total = strengths.sum(axis=-1)
     undefined = np.full(total.shape, np.nan)
-    return np.divide((strengths**2).sum(axis=-1), total**2, out=undefined, where=total > 0)
+    np.divide((strengths**2).sum(axis=-1), total**2, out=undefined, where=total > 0)
+    return undefined
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class NeuronIpr:
     @property
     def alive(self) -> np.ndarray:
         """Which neurons have a ratio, shape (N,)."""
-        return ~np.isnan(self.values)
+        return np.asarray(~np.isnan(self.values))
 
     @property
     def collapsed(self) -> int:
@@ -87,7 +88,8 @@ class NeuronIpr:
 
     def ascending(self) -> np.ndarray:
         """Return neurons from the lowest ratio to the highest, after the collapsed ones."""
-        return np.argsort(np.where(self.alive, self.values, -1.0), kind="stable")
+        ranked = np.where(self.alive, self.values, -1.0)
+        return np.asarray(np.argsort(ranked, kind="stable"))
 
 
 class NeuronRows(NamedTuple):

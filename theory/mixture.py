@@ -40,8 +40,9 @@ class Mixtures:
 
     @property
     def preference(self) -> np.ndarray:
-        """BIC of one Gaussian minus that of two, shape (B,): positive where there are two groups."""
-        return 2 * (self.log_likelihood - self.single) - 3 * np.log(self.size)
+        """BIC of one Gaussian minus that of two, shape (B,); positive for two groups."""
+        gain = 2 * (self.log_likelihood - self.single)
+        return np.asarray(gain - 3 * np.log(self.size))
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -62,10 +63,8 @@ class Mixtures:
         with np.errstate(divide="ignore", invalid="ignore"):
             candidates = np.stack([c / q, q / a])
         inside = (candidates > m0) & (candidates < m1)
-        middle = (m0 + m1) / 2
-        return np.exp(
-            np.where(inside[0], candidates[0], np.where(inside[1], candidates[1], middle))
-        )
+        found = np.where(inside[1], candidates[1], (m0 + m1) / 2)
+        return np.asarray(np.exp(np.where(inside[0], candidates[0], found)))
 
 
 def fit_mixtures(samples: np.ndarray) -> Mixtures:
@@ -100,8 +99,8 @@ def fit_mixtures(samples: np.ndarray) -> Mixtures:
     one = _maximise(x, np.zeros_like(x))
     single = _log_density(x, *(part[:, :1] for part in one)).sum(axis=1)
     order = np.argsort(parameters[1], axis=-1, kind="stable")
-    ordered = (np.take_along_axis(part, order, axis=1) for part in parameters)
-    return Mixtures(*ordered, likelihood, single, x.shape[1])
+    weights, means, spreads = (np.take_along_axis(part, order, axis=1) for part in parameters)
+    return Mixtures(weights, means, spreads, likelihood, single, x.shape[1])
 
 
 def _maximise(x: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

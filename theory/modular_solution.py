@@ -52,7 +52,7 @@ class PeriodicNeurons:
     @property
     def mismatch(self) -> np.ndarray:
         """Return ``φ + ψ - χ`` in (-π, π], shape (N,)."""
-        return np.angle(np.exp(1j * (self.phi + self.psi - self.chi)))
+        return np.asarray(np.angle(np.exp(1j * (self.phi + self.psi - self.chi))))
 
 
 def unit_amplitude(width: int) -> float:

@@ -30,7 +30,7 @@ class Phase(Enum):
 
 
 def phase(train: np.ndarray, test: np.ndarray, norm: np.ndarray, corruption: float) -> Phase:
-    """Return the phase at the end of a record, the first that applies in this order:
+    """Return the phase at the end of a record, the first row of the table that applies.
 
     1. Coexistence: test ≥ 0.9, train ≥ 0.9;
     2. Partial Inversion: test ≥ 0.9, 1.05 - ξ ≤ train < 0.9;

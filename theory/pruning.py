@@ -130,7 +130,9 @@ def _check(order: np.ndarray, counts: np.ndarray, width: int) -> None:
 
 
 def _shares(right: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    return np.divide(right, sizes, out=np.full(right.shape, np.nan), where=sizes > 0)
+    shares = np.full(right.shape, np.nan)
+    np.divide(right, sizes, out=shares, where=sizes > 0)
+    return shares
 
 
 def _right(
