@@ -30,6 +30,13 @@ class Window(NamedTuple):
     late: float
 
 
+class Stage(NamedTuple):
+    """From when to when a curve is on its way; NaN where the record does not hold it."""
+
+    start: float
+    end: float
+
+
 def leading_order(alpha: float) -> float:
     """Return ``λ t* = log α``, the transition to leading order (Theorems 3.4 and 3.5)."""
     return float(np.log(alpha))
@@ -62,6 +69,16 @@ def crossing(times: np.ndarray, error: np.ndarray, early: float, late: float) ->
     progress = (np.asarray(error) - early) / (late - early)
     quarter, half, rest = (_last_upcrossing(times, progress, level) for level in (0.25, 0.5, 0.75))
     return Transition(half, rest - quarter)
+
+
+def stage(
+    times: np.ndarray, error: np.ndarray, early: float, late: float, *, level: float
+) -> Stage:
+    """Return when the progress, as `crossing` has it, passes `level` and 1 - `level` for good."""
+    if early == late:
+        return Stage(np.nan, np.nan)
+    progress = (np.asarray(error) - early) / (late - early)
+    return Stage(*(_last_upcrossing(times, progress, at) for at in (level, 1 - level)))
 
 
 def _last_upcrossing(times: np.ndarray, progress: np.ndarray, level: float) -> float:

@@ -1,0 +1,235 @@
+"""The state of training on corrupted labels: nets, optimiser, and what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simulations.modular_cells import Architecture, ModularCells, Pairs
+from simulations.modular_training import (
+    ModularCell,
+    ModularOptimizer,
+    ModularStart,
+    ModularTraining,
+)
+from simulations.modular_trajectory import ModularTrajectory, Scores
+from simulations.records import versions
+from theory.modular_weights import ModularWeights
+
+BETAS = (0.9, 0.98)
+EPSILON = 1e-8
+# Streams of a cell's seed.
+_START, _BATCHES, _DROPOUT = range(3)
+
+
+class TrainingDiverged(RuntimeError):
+    """Weights left the finite numbers."""
+
+
+class ModularRun:
+    """Some cells on their way.
+
+    Batches and dropout have a stream of their own for every epoch and step, so that a run goes on
+    from its step number alone.
+    """
+
+    def __init__(
+        self, method: ModularTraining, cells: Sequence[ModularCell], snapshots: frozenset[int]
+    ) -> None:
+        self.method, self.cells, self.wanted = method, cells, snapshots
+        shape = _architecture(method, cells[0].data.p)
+        starts = [_stream(cell, _START) for cell in cells]
+        self.nets = ModularCells(shape, starts, method.dtype, method.device)
+        self.optimizer = _optimizer(method, self.nets)
+        self.decay = self._column([1 - method.lr * cell.weight_decay for cell in cells])
+        # Sorted, because rows that lie together are added up faster.
+        self.train = [np.sort(cell.data.train) for cell in cells]
+        self.pairs = self._pairs(self.train)
+        self.everything = self._pairs([np.arange(len(cell.data.first)) for cell in cells])
+        self.step, self.seconds = 0, 0.0
+        self.steps: list[int] = []
+        self.rows: list[Tensor] = []
+        self.snapshots: dict[int, dict[str, Tensor]] = {}
+        self._record()
+
+    def follow(self) -> None:
+        """Go on to the next record."""
+        started = perf_counter()
+        end = min(self.method.steps, self.step + self.method.every - self.step % self.method.every)
+        for due in sorted({end, *(s for s in self.wanted if self.step < s < end)}):
+            while self.step < due:
+                self._advance()
+            self._snap()
+        self._record()
+        self.seconds += perf_counter() - started
+
+    def _advance(self) -> None:
+        pairs = self._batch()
+        self.nets.differentiate(pairs, self._keep(pairs.count))
+        for part in self.nets.parts:
+            part.mul_(self.decay.view(-1, *(1,) * (part.ndim - 1)))
+        self.optimizer.step()
+        self.step += 1
+
+    def _batch(self) -> Pairs:
+        """Return the pairs of this step."""
+        size = self.method.batch
+        n = self.pairs.count
+        if size is None or size >= n:
+            return self.pairs
+        epoch, place = divmod(self.step, -(-n // size))
+        if place == 0 or not hasattr(self, "orders"):
+            self.orders = [_stream(cell, _BATCHES, epoch).permutation(n) for cell in self.cells]
+        part = slice(place * size, (place + 1) * size)
+        rows = [train[order[part]] for train, order in zip(self.train, self.orders, strict=True)]
+        return self._pairs(rows)
+
+    def _keep(self, m: int) -> Tensor | None:
+        """Return the factors of dropout in this step, shape (B, m, N), or None without any."""
+        if not any(cell.dropout for cell in self.cells):
+            return None
+        shape = (m, self.method.width)
+        keep = [dropout_factors(cell, self.step, shape, self.method) for cell in self.cells]
+        return torch.stack(keep)
+
+    def _pairs(self, rows: Sequence[np.ndarray]) -> Pairs:
+        """Return pairs by their numbers, with the labels that are trained on."""
+        data = [cell.data for cell in self.cells]
+        first, second, labels = (
+            torch.from_numpy(np.stack([part[i] for part, i in zip(parts, rows, strict=True)]))
+            for parts in (
+                [part.first for part in data],
+                [part.second for part in data],
+                [part.labels for part in data],
+            )
+        )
+        device = self.method.device
+        return Pairs.of(first.to(device), second.to(device), labels.to(device), data[0].p)
+
+    def _record(self) -> None:
+        """Measure all nets on all pairs."""
+        losses, hits = self.nets.evaluate(self.everything)
+        rows = zip(self.cells, hits, losses, strict=True)
+        lines = [[*_scores(cell, hit), *_scores(cell, loss)] for cell, hit, loss in rows]
+        norms = self.nets.norms()
+        if not np.isfinite(norms).all():
+            bad = np.flatnonzero(~np.isfinite(norms)).tolist()
+            raise TrainingDiverged(
+                f"cells {bad} left the finite numbers before step {self.step} of "
+                f"{self.method.steps}: lower lr (now {self.method.lr:g}) or use float64"
+            )
+        self.steps.append(self.step)
+        self.rows.append(torch.from_numpy(np.column_stack([np.array(lines), norms])))
+
+    def _snap(self) -> None:
+        if self.step in self.wanted:
+            self.snapshots[self.step] = self.nets.state()
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=self.method.dtype, device=self.method.device)
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of everything that decides how training goes on."""
+        return {
+            "nets": self.nets.state(),
+            "optimizer": _copied(self.optimizer.state_dict()),
+            "step": self.step,
+            "seconds": self.seconds,
+            "steps": list(self.steps),
+            "rows": list(self.rows),
+            "snapshots": dict(self.snapshots),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state."""
+        self.nets.restore(state["nets"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.steps, self.rows = list(state["steps"]), list(state["rows"])
+        self.snapshots = dict(state["snapshots"])
+
+    def trajectory(self, cell: int) -> ModularTrajectory:
+        """Return what was recorded of one cell."""
+        columns = torch.stack(self.rows)[:, cell].numpy().T.copy()
+        names = [*Scores._fields, *(f"{name}_loss" for name in Scores._fields), "norm"]
+        settings = self.method.settings(self.cells[cell : cell + 1]) | {"steps": self.step}
+        return ModularTrajectory(
+            steps=np.array(self.steps),
+            **dict(zip(names, columns, strict=True)),
+            weights=self.nets.weights(cell),
+            snapshots=self._snapshots(cell),
+            settings=settings,
+            versions=versions() | {"torch": version("torch")},
+            seconds=self.seconds,
+        )
+
+    def _snapshots(self, cell: int) -> dict[int, ModularWeights]:
+        now = self.nets.state()
+        found = {}
+        for step, state in self.snapshots.items():
+            self.nets.restore(state)
+            found[step] = self.nets.weights(cell)
+        self.nets.restore(now)
+        return found
+
+
+def _architecture(method: ModularTraining, p: int) -> Architecture:
+    doshi = method.start is ModularStart.DOSHI
+    return Architecture(
+        p=p,
+        width=method.width,
+        activation=method.activation,
+        normalisation=method.normalisation,
+        loss=method.loss,
+        prefactor=1.0 if doshi else 1 / (2 * p * method.width),
+        deviation=float((16 * method.width) ** (-1 / 3)) if doshi else 1.0,
+    )
+
+
+def _optimizer(method: ModularTraining, nets: ModularCells) -> torch.optim.Optimizer:
+    """Return the optimiser of the flat parameters; decay, which differs, is not its business."""
+    nets.flat.grad = nets.gradient
+    if method.optimizer is ModularOptimizer.GD:
+        return torch.optim.SGD([nets.flat], lr=method.lr)
+    return torch.optim.AdamW(
+        [nets.flat], lr=method.lr, betas=BETAS, eps=EPSILON, weight_decay=0.0, fused=True
+    )
+
+
+def _stream(cell: ModularCell, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(cell.seed, spawn_key=key))
+
+
+def dropout_factors(
+    cell: ModularCell, step: int, shape: tuple[int, int], method: ModularTraining
+) -> Tensor:
+    """Return factors on inputs: 0 with the probability of dropout, else what keeps the mean."""
+    rng = _stream(cell, _DROPOUT, step)
+    if method.device == "cpu":
+        draw = torch.from_numpy(rng.random(shape, dtype=np.float32))
+    else:
+        generator = torch.Generator(method.device).manual_seed(int(rng.integers(2**62)))
+        draw = torch.rand(shape, generator=generator, device=method.device)
+    return (draw >= cell.dropout).to(method.dtype).mul_(1 / (1 - cell.dropout))
+
+
+def _scores(cell: ModularCell, values: np.ndarray) -> Scores:
+    """Return means over the four kinds of pairs."""
+    data = cell.data
+    kinds = (data.train, data.test, data.corrupted, data.uncorrupted)
+    return Scores(*(float(values[kind].mean()) if len(kind) else float("nan") for kind in kinds))
+
+
+def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy the tensors of an optimiser's state."""
+    tensors = {
+        index: {name: value.clone() for name, value in slot.items()}
+        for index, slot in state["state"].items()
+    }
+    return {"state": tensors, "param_groups": state["param_groups"]}

@@ -1,0 +1,333 @@
+"""Training on corrupted labels: data, gradients, limits, resumption."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from simulations.checkpoint import Checkpoint
+from simulations.corrupted_data import CorruptedTask
+from simulations.modular_cells import Architecture, ModularCells, ModularLoss, Pairs
+from simulations.modular_run import TrainingDiverged, dropout_factors
+from simulations.modular_training import (
+    ModularCell,
+    ModularOptimizer,
+    ModularStart,
+    ModularTraining,
+    groups,
+)
+from theory.modular_operations import OPERATIONS, operation
+from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
+
+RNG = np.random.default_rng(0)
+DATA = CorruptedTask(p=7, corruption=0.3).draw()
+
+
+@pytest.mark.parametrize("rule", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_operation_is_an_addition_in_its_own_coordinates(rule):
+    table, own = rule.table(23), rule.coordinates(23)
+    known = (own.first[:, None] >= 0) & (own.second >= 0)
+    sums = (own.first[:, None] + own.second) % own.modulus
+    assert known.sum() >= 22 * 22
+    assert np.array_equal(table[known], own.outer[sums][known])
+
+
+def test_tables_are_what_they_say():
+    m, n = np.meshgrid(np.arange(11), np.arange(11), indexing="ij")
+    assert np.array_equal(operation("subtraction").table(11), (m - n) % 11)
+    assert np.array_equal(operation("multiplication").table(11), m * n % 11)
+    assert np.array_equal(operation("sum-of-squares").table(11), (m**2 + n**2) % 11)
+    assert np.array_equal(operation("square-of-sum").table(11), (m + n) ** 2 % 11)
+    quotient = operation("division").table(11)
+    assert np.array_equal(quotient[:, 1:] * n[:, 1:] % 11, m[:, 1:])
+    assert (quotient[:, 0] == -1).all()
+
+
+def test_a_function_of_the_product_is_periodic_in_the_basis_of_logarithms():
+    basis = operation("multiplication").basis(23)
+    wave = np.zeros(23)
+    wave[basis.first] = np.cos(2 * np.pi * 3 * np.arange(22) / 22)
+    m, n = 5, 7
+    phase = [int(np.flatnonzero(basis.first == value)[0]) for value in (m, n, m * n % 23)]
+    assert (phase[0] + phase[1] - phase[2]) % 22 == 0
+    assert np.argmax(np.abs(np.fft.rfft(wave[basis.first]))) == 3
+
+
+@pytest.mark.parametrize("with_truth", [True, False])
+def test_corrupted_labels_are_uniform_over_the_classes(with_truth):
+    data = CorruptedTask(p=31, corruption=0.6, with_truth=with_truth, seed=1).draw()
+    wrong = data.labels != data.truth
+    assert np.array_equal(np.sort(np.r_[data.train, data.test]), np.arange(31 * 31))
+    assert np.array_equal(np.r_[data.corrupted, data.uncorrupted], data.train)
+    assert len(data.corrupted) == int(0.6 * len(data.train))
+    assert set(np.flatnonzero(wrong)) <= set(data.corrupted)
+    shift = np.bincount((data.labels - data.truth)[data.corrupted] % 31, minlength=31)
+    expected = len(data.corrupted) / (31 if with_truth else 30)
+    assert (shift[0] > 0) == with_truth
+    # 31 Poisson counts: six deviations.
+    assert abs(shift[1:] - expected).max() < 6 * np.sqrt(expected)
+
+
+def test_the_split_does_not_depend_on_the_corruption():
+    clean, noisy = (CorruptedTask(p=11, corruption=xi).draw() for xi in (0.0, 0.5))
+    assert np.array_equal(clean.train, noisy.train)
+    assert len(clean.corrupted) == 0 and np.array_equal(clean.labels, clean.truth)
+
+
+def _cells(shape, count=2):
+    rngs = [np.random.default_rng([4, i]) for i in range(count)]
+    cells = ModularCells(shape, rngs, torch.float64, "cpu")
+    for part in cells.parts[2:]:  # not the start: every slope must matter
+        part += torch.from_numpy(0.3 * RNG.standard_normal(tuple(part.shape)))
+    return cells
+
+
+def _reference(shape, parts, pairs, keep):
+    """Return the mean loss summed over cells, by one-hot products and torch's own functions."""
+    p = shape.p
+    rows = torch.nn.functional.one_hot(pairs.rows.view(2, -1, 2) % (2 * p), 2 * p)
+    x = torch.bmm(rows.sum(2).double(), parts[0]) * keep
+    h = torch.relu(x) if shape.activation is ModularActivation.RELU else x**shape.activation.degree
+    total = torch.zeros((), dtype=torch.float64)
+    for cell in range(2):
+        g = h[cell]
+        if shape.normalisation is NormKind.BATCH:
+            g = torch.nn.functional.batch_norm(
+                g, None, None, parts[2][cell], parts[3][cell], training=True
+            )
+        elif shape.normalisation is NormKind.LAYER:
+            g = torch.nn.functional.layer_norm(g, (shape.width,), parts[2][cell], parts[3][cell])
+        f = shape.prefactor * g @ parts[1][cell].T
+        labels = pairs.labels[cell]
+        if shape.loss is ModularLoss.CROSS_ENTROPY:
+            total = total + torch.nn.functional.cross_entropy(f, labels)
+        else:
+            target = torch.nn.functional.one_hot(labels, p).double()
+            total = total + torch.nn.functional.mse_loss(f, target)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("activation", "normalisation", "loss", "dropout"),
+    list(product(ModularActivation, [None, *NormKind], ModularLoss, [False, True])),
+)
+def test_the_gradient_is_that_of_automatic_differentiation(
+    activation, normalisation, loss, dropout
+):
+    shape = Architecture(
+        p=7,
+        width=12,
+        activation=activation,
+        normalisation=normalisation,
+        loss=loss,
+        prefactor=0.7,
+        deviation=0.8,
+    )
+    cells = _cells(shape)
+    draw = torch.from_numpy(RNG.integers(0, 7, size=(3, 2, 20)))
+    pairs = Pairs.of(*draw, 7)
+    keep = torch.from_numpy(1.5 * (RNG.random((2, 20, 12)) < 0.7)) if dropout else None
+    cells.block = 8  # blocks of parts of cells
+    cells.differentiate(pairs, keep)
+    parts = [part.clone().requires_grad_() for part in cells.parts]
+    ones = torch.ones(2, 20, 12, dtype=torch.float64)
+    slopes = torch.autograd.grad(
+        _reference(shape, parts, pairs, ones if keep is None else keep), parts
+    )
+    for found, expected in zip(cells.slopes, slopes, strict=True):
+        size = float(expected.abs().max())
+        # Sums of at most 20 · 12 terms, divided by deviations of at least sqrt(1e-5) ≈ 3e-3.
+        assert float((found - expected).abs().max()) <= 100 * 2.3e-16 * 240**0.5 * max(size, 1e-3)
+
+
+def test_evaluation_is_that_of_the_weights_that_are_returned():
+    data = CorruptedTask(p=7, corruption=0.3).draw()
+    for kind in (None, *NormKind):
+        method = ModularTraining(
+            width=9, steps=3, normalisation=kind, dtype=torch.float64, every=3, lr=0.1
+        )
+        result = method.run(ModularCell(data=data, weight_decay=1.0))
+        f = result.weights.outputs(data.first, data.second)
+        squares = ((f - np.eye(7)[data.labels]) ** 2).mean(axis=1)
+        hits = f.argmax(axis=1) == data.labels
+        for name in ("train", "test", "corrupted", "uncorrupted"):
+            rows = getattr(data, name)
+            assert getattr(result, name)[-1] == hits[rows].mean()
+            loss = getattr(result, f"{name}_loss")[-1]
+            assert abs(loss - squares[rows].mean()) <= 100 * 2.3e-16 * squares.max() * 10
+        weights = result.weights
+        size = np.sqrt(sum((x**2).sum() for x in (weights.u, weights.v, weights.w)))
+        assert abs(result.norm[-1] - size) <= 1e-14 * size
+
+
+def _torch_run(data, method, cell):
+    """Train with torch.optim.AdamW and one-hot products; return u, v, w."""
+    start = replace(method, steps=1, lr=1e-300).run(ModularCell(data=data, seed=cell.seed)).weights
+    u, v, w = (torch.from_numpy(x).clone().requires_grad_() for x in (start.u, start.v, start.w))
+    optimizer = torch.optim.AdamW(
+        [u, v, w], lr=method.lr, betas=(0.9, 0.98), weight_decay=cell.weight_decay
+    )
+    eye = torch.eye(data.p, dtype=torch.float64)
+    first, second = eye[data.first[data.train]], eye[data.second[data.train]]
+    target = eye[data.labels[data.train]]
+    for _ in range(method.steps):
+        optimizer.zero_grad()
+        f = (first @ u.T + second @ v.T) ** 2 @ w.T
+        torch.nn.functional.mse_loss(f, target).backward()
+        optimizer.step()
+    return u.detach().numpy(), v.detach().numpy(), w.detach().numpy()
+
+
+def test_steps_are_those_of_adamw_with_decoupled_decay():
+    data = CorruptedTask(p=7, corruption=0.3).draw()
+    method = ModularTraining(width=9, steps=20, dtype=torch.float64)
+    cell = ModularCell(data=data, weight_decay=5.0, seed=3)
+    expected = _torch_run(data, method, cell)
+    found = method.run(cell).weights
+    for name, value in zip("uvw", expected, strict=True):
+        # Twenty steps of size lr; rounding enters each through m / sqrt(v).
+        assert np.abs(getattr(found, name) - value).max() <= 20 * 0.01 * 1e-8
+
+
+def test_plain_descent_in_gromovs_parametrisation():
+    data = CorruptedTask(p=7).draw()
+    method = ModularTraining(
+        width=9,
+        steps=1,
+        lr=2.0,
+        optimizer=ModularOptimizer.GD,
+        start=ModularStart.GROMOV,
+        dtype=torch.float64,
+    )
+    result = method.run(ModularCell(data=data), snapshots=[1])
+    start = replace(method, lr=1e-300).run(ModularCell(data=data)).weights
+    assert start.prefactor == 1 / (2 * 7 * 9)
+    assert 0.8 < np.std(np.r_[start.u.ravel(), start.v.ravel(), start.w.ravel()]) < 1.2
+    rows = data.train
+    h = start.hidden(data.first[rows], data.second[rows])
+    f = start.outputs(data.first[rows], data.second[rows])
+    error = 2 * (f - np.eye(7)[data.labels[rows]]) / f.size
+    slope = start.prefactor * error.T @ h
+    assert np.abs(result.snapshots[1].w - (start.w - 2.0 * slope)).max() < 1e-15
+
+
+def test_cells_trained_together_are_the_cells_trained_alone():
+    data = [CorruptedTask(p=7, corruption=xi, seed=1).draw() for xi in (0.0, 0.4)]
+    cells = [
+        ModularCell(data=d, weight_decay=wd, dropout=drop, seed=seed)
+        for seed, (d, wd, drop) in enumerate(product(data, (0.0, 3.0), (0.0, 0.4)))
+    ]
+    for batch in (None, 10):
+        method = ModularTraining(width=6, steps=15, batch=batch, every=4, dtype=torch.float64)
+        together = method.run_cells(cells)
+        for cell, found in zip(cells, together, strict=True):
+            alone = method.run(cell)
+            assert np.array_equal(found.steps, [0, 4, 8, 12, 15])
+            assert np.abs(found.weights.u - alone.weights.u).max() <= 15 * 0.01 * 1e-8
+            assert np.allclose(found.test_loss, alone.test_loss, rtol=1e-8)
+
+
+def test_groups_are_of_equal_sizes():
+    half, most = (CorruptedTask(p=7, fraction=share).draw() for share in (0.5, 0.8))
+    cells = [ModularCell(data=d) for d in (half, most, half)]
+    assert groups(cells) == [[0, 2], [1]]
+    with pytest.raises(ValueError, match="split them with groups"):
+        ModularTraining(width=3, steps=1).run_cells(cells)
+
+
+def test_dropout_before_the_square_scales_training_outputs():
+    data = CorruptedTask(p=7).draw()
+    method = ModularTraining(width=4000, steps=1, dtype=torch.float64)
+    keep = dropout_factors(ModularCell(data=data, dropout=0.3), 0, (24, 4000), method).numpy()
+    assert abs(keep.mean() - 1) < 6 * np.sqrt(0.3 / 0.7 / keep.size)
+    square = (keep**2).mean()
+    assert abs(square - 1 / 0.7) < 6 * np.sqrt(0.3 / 0.7**3 / keep.size)
+
+
+@pytest.mark.parametrize("normalisation", [None, NormKind.BATCH])
+def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, normalisation):
+    data = CorruptedTask(p=7, corruption=0.3).draw()
+    cells = [ModularCell(data=data, dropout=0.2, weight_decay=1.0, seed=s) for s in (0, 1)]
+    method = ModularTraining(width=6, steps=33, batch=10, every=5, normalisation=normalisation)
+    whole = method.run_cells(cells, snapshots=[7, 20])
+    checkpoint = Checkpoint(tmp_path / "run.pt")
+    for steps in (8, 21, 33):
+        parts = replace(method, steps=steps).run_cells(
+            cells, snapshots=[7, 20], checkpoint=checkpoint
+        )
+    for one, other in zip(whole, parts, strict=True):
+        assert np.array_equal(one.weights.u, other.weights.u)
+        assert np.array_equal(one.weights.w, other.weights.w)
+        assert np.array_equal(one.snapshots[7].v, other.snapshots[7].v)
+        shared = np.isin(other.steps, one.steps)
+        assert np.array_equal(other.test_loss[shared], one.test_loss)
+    with pytest.raises(ValueError, match="run with lr"):
+        replace(method, lr=0.02).run_cells(cells, checkpoint=checkpoint)
+    with pytest.raises(ValueError, match="ask for more steps"):
+        replace(method, steps=5).run_cells(cells, checkpoint=checkpoint)
+
+
+def test_an_interrupted_run_keeps_its_last_record(tmp_path):
+    data = CorruptedTask(p=7, corruption=0.3).draw()
+    method = ModularTraining(width=6, steps=30, every=5)
+    checkpoint = Checkpoint(tmp_path / "run.pt")
+
+    def interrupt(fraction):
+        if fraction >= 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        method.run(ModularCell(data=data), checkpoint=checkpoint, progress=interrupt)
+    resumed = method.run(ModularCell(data=data), checkpoint=checkpoint)
+    assert np.array_equal(resumed.weights.u, method.run(ModularCell(data=data)).weights.u)
+
+
+def test_small_nets_memorise_and_big_decay_forgets():
+    data = CorruptedTask(p=11, corruption=0.3).draw()
+    method = ModularTraining(width=200, steps=150, every=10)
+    plain, decayed = method.run_cells(
+        [ModularCell(data=data, weight_decay=wd) for wd in (0.0, 60.0)]
+    )
+    assert plain.train[-1] == plain.corrupted[-1] == 1.0
+    assert decayed.norm[-1] < 0.1 * plain.norm[-1]
+    assert decayed.train[-1] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: operation("power"), "operation 'power' found, expected one of"),
+        (lambda: operation("division").table(12), "p is 12 for division, expected a prime"),
+        (lambda: operation("multiplication").basis(9), "expected a prime"),
+        (lambda: operation("addition").table(1), "p is 1, expected at least 2"),
+        (lambda: CorruptedTask(fraction=1.5), "fraction is 1.5, expected 0 to 1"),
+        (lambda: CorruptedTask(corruption=-0.1), "corruption is -0.1, expected 0 to 1"),
+        (lambda: CorruptedTask(p=7, fraction=1.0).draw(), "leaves 49 to train on and 0 to test"),
+        (lambda: CorruptedTask(p=7, fraction=0.0).draw(), "leaves 0 to train on"),
+        (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
+        (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
+        (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
+        (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
+        (lambda: ModularCell(data=DATA, weight_decay=-1.0), "weight_decay is -1.0"),
+        (
+            lambda: ModularWeights(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((5, 0))),
+            "N at least 1",
+        ),
+        (lambda: Normalisation(NormKind.BATCH, np.ones(3), np.zeros(3)), "missing for batch"),
+    ],
+)
+def test_what_means_nothing_is_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value) and ":" in str(caught.value)
+
+
+def test_divergence_says_what_to_change():
+    data = CorruptedTask(p=7).draw()
+    method = ModularTraining(width=6, steps=40, lr=1e30, optimizer=ModularOptimizer.GD)
+    with pytest.raises(TrainingDiverged, match="lower lr"):
+        method.run(ModularCell(data=data))
