@@ -16,52 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from proofs_check.extrapolation import Limit, extrapolate, local_slopes
-from proofs_check.kernel_phase import DEPTHS, log_capital_a, small_problem
+from proofs_check.kernel_phase import DEPTHS
 from proofs_check.laboratory import Laboratory
-from simulations.flow import DiagonalFlow
-from theory.losses import LOSSES, Loss, Square
-from theory.transition import window
-
-# Scales, and the power of 1/α that λ is.
-_TAILED = np.geomspace(1e4, 1e20, 9), 4.0
-_SQUARE = np.geomspace(1e2, 1e6, 9), 1.0
-_RTOL = 1e-4
-_C = 1.0
+from proofs_check.late_phase import RTOL, late_phases
 
 _DERIVATION = (
     "95 % interval of the extrapolation of the local slope, plus twice the changes when the last "
     "term or a third of the points is dropped, plus the integrator's tolerance at both ends of the "
     "shortest interval"
 )
-
-
-class Norms(NamedTuple):
-    """Logarithms of the smallest and the largest ``‖θ‖`` over a window of time."""
-
-    least: float
-    largest: float
-
-
-def log_norms(laboratory: Laboratory, loss: Loss, depth: int, alpha: float, power: float) -> Norms:
-    """Follow the flow with ``λ = α^-power`` to T_c^+, from where the statements begin."""
-
-    def run() -> Norms:
-        delay = 0.0
-        if not isinstance(loss, Square):
-            delay = float(np.log(log_capital_a(depth, np.array(alpha), power))) / depth
-        first, last = np.log(alpha) - delay, window(alpha, _C).late
-        times = np.append(np.arange(first, min(first + 6.0, last), 0.5), last)
-        flow = DiagonalFlow(alpha=alpha, lam=alpha**-power, loss=loss, rtol=_RTOL, depth=depth)
-        norms = flow.run(small_problem(laboratory, loss), times).norms
-        return Norms(float(np.log(norms.min())), float(np.log(norms.max())))
-
-    return laboratory.remember(("late norms", loss, depth, alpha, power), run)
 
 
 def inverse_depth(depth: int) -> float:
@@ -114,12 +82,11 @@ def _upper(laboratory: Laboratory, loss: str, depth: int, exponent: float) -> Ev
 
 def _slopes(laboratory: Laboratory, loss: str, depth: int) -> list[Limit]:
     """Return the slopes in log log 1/λ of the smallest and of the largest norm."""
-    alphas, power = _SQUARE if loss == "square" else _TAILED
-    norms = [log_norms(laboratory, LOSSES[loss], depth, a, power) for a in alphas.tolist()]
-    x = np.log(power * np.log(alphas))
-    noise = 2 * _RTOL / float(np.diff(x).min())
+    phases = late_phases(laboratory, loss, depth)
+    x = np.log(phases.log_lam)
+    noise = 2 * RTOL / float(np.diff(x).min())
     found = []
-    for values in np.array(norms).T:
+    for values in (phases.log_least, phases.log_largest):
         at, slopes = local_slopes(x, values)
         log_lam = np.exp(at)
         if loss == "square":
