@@ -1,8 +1,8 @@
 """The parameters (u, v) of a diagonal net, from its weights and its effective scale.
 
 The flow from ``u = v = α`` keeps ``u v`` (L = 2) or ``u^{2-L} + v^{2-L}`` (L ≥ 3) where
-``u = v = α(s)`` would have it, ``α(s) = α e^{-s}``. Together with ``w = u^L - v^L`` this gives both:
-with ``β = α(s)^L``, ``p = L/(L-2)`` and t of the sign of w,
+``u = v = α(s)`` would have it, ``α(s) = α e^{-s}``. With ``w = u^L - v^L`` this gives both: for
+``β = α(s)^L``, ``p = L/(L-2)`` and t of the sign of w,
 
     L = 2:  log(u/α(s)) =  t,                      w = 2β sinh(2t),
     L ≥ 3:  log(u/α(s)) = (t + log cosh t)/(L-2),  w = 2β (cosh t)^p sinh(p t),

@@ -1,0 +1,62 @@
+"""The flow of a small net with square loss, shared by the claims about general homogeneous nets.
+
+A symmetrised two-layer quadratic net (L = 3) on targets ``⟨β, x⟩²`` in four dimensions: 7 samples
+for the 10 coefficients of a quadratic form.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from proofs_check.laboratory import Laboratory
+from simulations.net_flow import NetFlow, NetSolver
+from simulations.net_flow_trajectory import NetFlowTrajectory
+from simulations.nets import MLP, Activation, he_start
+from theory.module_tangent import Symmetrised
+from theory.net_losses import SquaredError
+from theory.net_problems import NetProblem
+
+DEGREE = 3
+_SAMPLES = 7
+
+
+class QuadraticForms(NamedTuple):
+    """A net at its initial direction θ̄, and what it learns."""
+
+    module: Symmetrised
+    problem: NetProblem
+
+
+def quadratic_forms(laboratory: Laboratory, draw: int = 0) -> QuadraticForms:
+    """Draw data and a net; another `draw` gives another net for the same data."""
+
+    def run() -> QuadraticForms:
+        rng = np.random.default_rng((laboratory.seed, 3))
+        x, beta = rng.standard_normal((200 + _SAMPLES, 4)), rng.standard_normal(4)
+        y = torch.from_numpy((x @ beta / np.linalg.norm(beta)) ** 2)[:, None]
+        inputs = torch.from_numpy(x)
+        train, test = slice(0, _SAMPLES), slice(_SAMPLES, None)
+        problem = NetProblem(
+            "quadratic forms", SquaredError(), inputs[train], y[train], inputs[test], y[test]
+        )
+        net = MLP((4, 12, 1), Activation.QUADRATIC, bias=False)
+        start = he_start(net, np.random.default_rng((laboratory.seed, 3, draw)))
+        return QuadraticForms(Symmetrised(start), problem)
+
+    return laboratory.remember(("quadratic forms", draw), run)
+
+
+def follow(
+    laboratory: Laboratory, alpha: float, lam: float, times: np.ndarray, rtol: float
+) -> NetFlowTrajectory:
+    """Follow the net from scale α, keeping its parameters at all times."""
+
+    def run() -> NetFlowTrajectory:
+        module, problem = quadratic_forms(laboratory)
+        flow = NetFlow(lam=lam, rtol=rtol, solver=NetSolver.MULTISTEP)
+        return flow.run(module, problem, alpha, times)
+
+    return laboratory.remember(("net", alpha, lam, tuple(times.tolist()), rtol), run)
