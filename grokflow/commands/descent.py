@@ -177,7 +177,7 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     spread = max(p * (1 - p) for p in (early, late)) if trajectory.classification else 0.0
     if abs(early - late) <= 4 * np.sqrt(spread / max(1, len(problem.x_test))):
         return nothing
-    step, width = trajectory.transition(early, late)
+    step, width = trajectory.transition_step(early, late)
     if np.isnan(step):
         return nothing
     slow = float(np.interp(step, trajectory.steps, trajectory.lambda_t))
@@ -205,11 +205,7 @@ def _body(trajectory: NetTrajectory, when: dict[str, float]) -> dict[str, Any]:
         "steps": trajectory.steps,
         "log10_t": trajectory.log_t / np.log(10),
     }
-    solver = {
-        "name": trajectory.settings["optimizer"],
-        "gradient_evaluations": trajectory.gradient_evaluations,
-        "seconds": trajectory.seconds,
-    }
+    solver = trajectory.work._asdict()
     return axes | trajectory.curves() | {"transition": when, "solver": solver}
 
 
@@ -233,5 +229,6 @@ def _lines(trajectory: NetTrajectory, when: dict[str, float]) -> list[str]:
             f"transition at step {when['steps']:.0f} (λt* = {when['lambda_t']:.3g}), width "
             f"{when['width']:.0f} steps, from test error {when['early']:.3g} to {when['late']:.3g}"
         )
-    lines.append(f"{trajectory.gradient_evaluations} gradients, {trajectory.seconds:.2f} s")
+    work = trajectory.work
+    lines.append(f"{work.gradient_evaluations} gradients, {work.seconds:.2f} s")
     return lines
