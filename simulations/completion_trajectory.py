@@ -110,11 +110,14 @@ class CompletionTrajectory:
             "norms": self.norms,
         }
 
-    def to_dataset(self, settings: Mapping[str, object]) -> xarray.Dataset:
-        """Return curves, spectrum and matrices with labels, settings and versions."""
+    def to_dataset(
+        self, settings: Mapping[str, object], measured: Mapping[str, np.ndarray] | None = None
+    ) -> xarray.Dataset:
+        """Return curves, what was measured, spectrum and matrices with settings and versions."""
         import xarray
 
-        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in self.curves().items()}
+        curves = self.curves() | dict(measured or {})
+        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in curves.items()}
         variables["spectrum"] = (("lambda_t", "index"), self.spectrum())
         variables["state"] = (("lambda_t", "row", "column"), self.matrices)
         attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}

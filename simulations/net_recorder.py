@@ -159,6 +159,7 @@ class Recorder:
         loss = self.problem.loss
         return NetTrajectory(
             **curves,
+            direction_norm=float(self.net.theta.norm()),
             measured=self._measured(count),
             kept=np.array(list(states), dtype=np.int64),
             theta=theta.numpy().reshape(len(states), len(self.net.theta)),

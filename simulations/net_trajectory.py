@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
+from theory.net_quantities import end_of_kernel_regime
 from theory.transition import Transition, crossing
 
 
@@ -50,6 +51,8 @@ class NetTrajectory:
         Least margin over the training set, of a class over all others; NaN for the square loss.
     departures : ndarray, shape (k,)
         ``‖θ / (α e^{-λt}) - θ̄‖``, small in the kernel regime (Lemma C.5).
+    direction_norm : float
+        ``‖θ̄‖``.
     measured : mapping of str to ndarray, shape (k,)
         What else was asked for, see `simulations.measures`.
     kept : ndarray of int, shape (j,)
@@ -79,6 +82,7 @@ class NetTrajectory:
     norms: np.ndarray
     margins: np.ndarray
     departures: np.ndarray
+    direction_norm: float
     measured: Mapping[str, np.ndarray]
     kept: np.ndarray
     theta: np.ndarray
@@ -124,6 +128,16 @@ class NetTrajectory:
         level = 0.0 if self.classification else 0.01 * self.train_error[0]
         done = np.flatnonzero(self.train_error <= level)
         return int(done[0]) if done.size else len(self.steps)
+
+    def kernel_regime_end(self, part: float) -> float:
+        """Return the λt at which the departure exceeds `part` of ``‖θ̄‖`` (Lemma C.5), or NaN.
+
+        NaN also without weight decay, and where it has done so before the first record.
+        """
+        gone = self.departures > part * self.direction_norm
+        if not (self.lambda_t > 0).any() or gone[0]:
+            return float("nan")
+        return end_of_kernel_regime(self.lambda_t, self.departures, part * self.direction_norm)
 
     def transition(self, early: float, late: float) -> Transition:
         """Return when, in slow time, the test error crosses from `early` to `late`."""

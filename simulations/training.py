@@ -79,11 +79,11 @@ class Training:
         size = float(np.log(method.lr))
         if method.log_loss:
             value = log_loss(self.problem.loss, f, y)
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             size -= float(value.detach())
         else:
             slope = self.problem.loss.gradient(f.detach(), y) / len(y)
-            f.backward(slope)  # type: ignore[no-untyped-call]
+            f.backward(slope)
         self.optimizer.step()
         self.step += 1
         if method.log_loss:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grokflow.cli import main
-from grokflow.commands.descent import DEFAULTS
+from grokflow.commands.net_methods import DEFAULTS
 from grokflow.commands.simulate import NET_TASKS
 from simulations.descent import Descent, Optimizer
 from simulations.nets import MLP, Activation, Committee, he_start
