@@ -53,6 +53,7 @@ examples:
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
   grokflow misgrok --family words gap                      problems that a net unlearns
+  grokflow simulate modular-addition --optimizer flow --set p=23 --measure drift
   grokflow verify --report report                          check every claim
 """
 
@@ -99,6 +100,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     simulate.add_argument(
         "--points", type=_count, default=200, metavar="N", help="output times (default 200)"
+    )
+    simulate.add_argument(
+        "--measure",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="kkt, kkt-bound, early, late (nets: their last state), drift, rank, or all",
     )
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
@@ -164,7 +172,12 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
 def _add_net_options(simulate: argparse.ArgumentParser) -> None:
     """Add what only the training of nets takes."""
     nets = simulate.add_argument_group("nets (modular-addition, xor, digits, polynomial, ...)")
-    nets.add_argument("--optimizer", choices=("gd", "sgd", "adam", "adamw"), help="rule of a step")
+    nets.add_argument(
+        "--optimizer",
+        choices=("flow", "gd", "sgd", "adam", "adamw"),
+        help="gradient flow, or the rule of a step",
+    )
+    nets.add_argument("--rtol", type=_number, metavar="R", help="tolerance of the flow (1e-2)")
     nets.add_argument("--lr", type=_number, metavar="H", help="step size η")
     nets.add_argument("--steps", type=_count, metavar="N", help="number of steps")
     nets.add_argument("--batch", type=_count, metavar="B", help="samples a step (sgd: 32)")

@@ -19,7 +19,7 @@ import torch
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from proofs_check.laboratory import Laboratory
 from simulations.net_flow import NetFlow, NetSolver
-from simulations.net_flow_trajectory import NetFlowTrajectory
+from simulations.net_trajectory import NetTrajectory
 from simulations.nets import MLP, Activation, he_start
 from theory.module_tangent import Symmetrised
 from theory.net_losses import SquaredError
@@ -54,7 +54,7 @@ def check(laboratory: Laboratory, expected: float = 1.0, scale_lam: bool = False
     )
 
 
-def _crossing(run: NetFlowTrajectory, early: float, late: float, stride: int) -> float:
+def _crossing(run: NetTrajectory, early: float, late: float, stride: int) -> float:
     """Return when the error first falls below the middle, from every stride-th record."""
     errors, times = run.test_error[::stride], run.lambda_t[::stride]
     below = np.flatnonzero(errors < (early + late) / 2)
@@ -67,7 +67,7 @@ def _crossing(run: NetFlowTrajectory, early: float, late: float, stride: int) ->
 
 
 @cache
-def _run(seed: int, alpha: float, lam: float, rtol: float) -> NetFlowTrajectory:
+def _run(seed: int, alpha: float, lam: float, rtol: float) -> NetTrajectory:
     rng = np.random.default_rng((seed, 3))
     x = rng.standard_normal((215, 6))
     beta = rng.standard_normal(6)

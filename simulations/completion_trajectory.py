@@ -33,6 +33,8 @@ class CompletionTrajectory:
         Slow times λt.
     matrices : ndarray, shape (m, d, d)
         The symmetric ``W = UUᵀ - VVᵀ``.
+    totals : ndarray, shape (m, d, d)
+        ``UUᵀ + VVᵀ``.
     norms : ndarray, shape (m,)
         ``‖(U, V)‖_F``.
     drift : ndarray, shape (m,)
@@ -44,6 +46,7 @@ class CompletionTrajectory:
     system: CompletionSystem
     lambda_t: np.ndarray
     matrices: np.ndarray
+    totals: np.ndarray
     norms: np.ndarray
     drift: np.ndarray
     work: SolverWork
@@ -59,17 +62,18 @@ class CompletionTrajectory:
     ) -> CompletionTrajectory:
         """Compute matrices, norms and the drift of the invariant."""
         d, count = system.problem.d, len(states)
-        matrices, norms, drift = np.empty((count, d, d)), np.empty(count), np.empty(count)
+        matrices, totals = np.empty((2, count, d, d))
+        norms, drift = np.empty((2, count))
         u, v = system.factors(0.0, start)
         conserved = u.T @ v
         for i, (s, y) in enumerate(zip(lambda_t, states, strict=True)):
             u, v = system.factors(float(s), y)
-            matrices[i] = system.matrix(y)
+            matrices[i], totals[i] = system.matrix(y), u @ u.T + v @ v.T
             norms[i] = size = np.hypot(np.linalg.norm(u), np.linalg.norm(v))
             # Divided first: the squares of α² overflow.
             expected = np.exp(-2 * s) / size**2 * conserved
             drift[i] = np.linalg.norm((u / size).T @ (v / size) - expected)
-        return cls(system, lambda_t, matrices, norms, drift, work)
+        return cls(system, lambda_t, matrices, totals, norms, drift, work)
 
     @property
     def problem(self) -> CompletionProblem:
@@ -106,11 +110,14 @@ class CompletionTrajectory:
             "norms": self.norms,
         }
 
-    def to_dataset(self, settings: Mapping[str, object]) -> xarray.Dataset:
-        """Return curves, spectrum and matrices with labels, settings and versions."""
+    def to_dataset(
+        self, settings: Mapping[str, object], measured: Mapping[str, np.ndarray] | None = None
+    ) -> xarray.Dataset:
+        """Return curves, what was measured, spectrum and matrices with settings and versions."""
         import xarray
 
-        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in self.curves().items()}
+        curves = self.curves() | dict(measured or {})
+        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in curves.items()}
         variables["spectrum"] = (("lambda_t", "index"), self.spectrum())
         variables["state"] = (("lambda_t", "row", "column"), self.matrices)
         attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}

@@ -15,7 +15,8 @@ by ``h²/λ`` along gradients that have turned by h, and the error grows like ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import Enum
 from time import perf_counter
 
@@ -23,16 +24,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from simulations.measures import Measure
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
-from simulations.net_flow_trajectory import NetFlowTrajectory, NetWork, Recorder, on_device
+from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
+from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
 from theory.flat_module import FlatModule
-from theory.homogeneity import degree_of_homogeneity
 from theory.net_losses import SquaredError
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 
-# Inputs on which homogeneity is measured.
+# Inputs on which rounding errors of the outputs are measured.
 _PROBES = 8
 
 
@@ -48,7 +50,7 @@ class NetSolver(Enum):
 class NetFlowStopped(RuntimeError):
     """The flow could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: NetFlowTrajectory) -> None:
+    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
         super().__init__(message)
         self.trajectory = trajectory
 
@@ -56,7 +58,7 @@ class NetFlowStopped(RuntimeError):
 class NetFlowInterrupted(KeyboardInterrupt):
     """Ctrl-C; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: NetFlowTrajectory) -> None:
+    def __init__(self, trajectory: NetTrajectory) -> None:
         super().__init__(f"interrupted after {len(trajectory.lambda_t)} records")
         self.trajectory = trajectory
 
@@ -115,8 +117,9 @@ class NetFlow:
         alpha: float,
         lambda_t: np.ndarray,
         *,
+        measure: frozenset[Measure] = frozenset(),
         progress: Callable[[float], None] = lambda fraction: None,
-    ) -> NetFlowTrajectory:
+    ) -> NetTrajectory:
         """Follow the flow and return its curves at the given times.
 
         Parameters
@@ -130,6 +133,8 @@ class NetFlow:
             Scale of the start.
         lambda_t : ndarray, shape (k,)
             Increasing slow times ``λt ≥ 0`` to record. Steps end on them.
+        measure : frozenset of Measure
+            What to measure at every record, see `simulations.net_gauge`.
         progress : callable
             Called with the fraction of slow time done after every step.
 
@@ -149,26 +154,24 @@ class NetFlow:
         degree = self._checked_degree(module, problem, alpha)
         net = NetMap.of(module, self.device)
         walk = self._walk(net, problem, alpha)
-        recorder = Recorder(net, problem, degree, self.thin)
-        started = perf_counter()
-        failure = ""
+        recorder = Recorder(
+            net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
+        )
+        run = _Run(self, alpha, walk, recorder)
         try:
             for end in times.tolist():
                 walk.until(end, lambda s: progress(s / float(times[-1] or 1.0)))
-                recorder.add(end, walk.theta)
-        except WalkFailed as error:
-            failure = str(error)
-            if walk.steps:
-                recorder.add(walk.s, walk.theta)
-        except KeyboardInterrupt:
-            done = recorder.trajectory(_spent(walk, perf_counter() - started))
-            raise NetFlowInterrupted(done) from None
-        trajectory = recorder.trajectory(_spent(walk, perf_counter() - started))
-        if failure:
+                run.record()
+        except (WalkFailed, NotFinite) as error:
+            failure = str(error) or "the outputs are NaN or infinite: check the module there"
+            with suppress(NotFinite):
+                run.record()
             raise NetFlowStopped(
-                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", trajectory
-            )
-        return trajectory
+                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", run.trajectory()
+            ) from error
+        except KeyboardInterrupt:
+            raise NetFlowInterrupted(run.trajectory()) from None
+        return run.trajectory()
 
     def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
@@ -197,9 +200,9 @@ class NetFlow:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
         if not (np.isfinite(alpha) and alpha > 0):
             raise ValueError(f"alpha is {alpha}, expected a positive number: choose one")
+        degree = measured_degree(NetMap.of(module), problem.x, self.memory)
         x = problem.x[:_PROBES].cpu().numpy()
         flat = FlatModule.of(NetMap.of(module).module, x, self.memory)
-        degree = degree_of_homogeneity(flat, x)
         _check_targets(problem, flat.outputs)
         reach = float(flat.sensitivity(flat.theta, x)[1].max())
         rounding = float(np.finfo(float).eps) * reach * alpha**degree
@@ -212,19 +215,54 @@ class NetFlow:
         return degree
 
 
-def _spent(walk: Walk, seconds: float) -> NetWork:
-    """Return the work of a walk so far."""
-    work = walk.work
-    return NetWork(
-        walk.name,
-        work.gradients,
-        work.jacobians,
-        work.factorisations,
-        work.products,
-        walk.steps,
-        walk.rejected,
-        seconds,
-    )
+@dataclass(eq=False)
+class _Run:
+    """A walk and what is recorded of it."""
+
+    flow: NetFlow
+    alpha: float
+    walk: Walk
+    recorder: Recorder
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.started = perf_counter()
+
+    def record(self) -> None:
+        """Record where the walk is, once."""
+        s, records = self.walk.s, self.recorder.records
+        if records and records[-1].lambda_t == s:
+            return
+        log_t = float(np.log(s / self.flow.lam)) if s else float("-inf")
+        scale = self.alpha * float(np.exp(-s))
+        self.recorder.add(Moment(self.walk.steps, log_t, s, scale), self.walk.theta)
+
+    def trajectory(self) -> NetTrajectory:
+        """Return what was recorded and what was spent."""
+        walk, work, net = self.walk, self.walk.work, self.recorder.net
+        spent = NetWork(
+            walk.name,
+            work.gradients,
+            perf_counter() - self.started,
+            walk.steps,
+            walk.rejected,
+            work.jacobians,
+            work.factorisations,
+            work.products,
+        )
+        return self.recorder.trajectory(net.at, self._settings(), spent)
+
+    def _settings(self) -> dict[str, object]:
+        """Return what reproduces the run, as JSON holds it."""
+        problem = self.recorder.problem
+        own = {field.name: getattr(self.flow, field.name) for field in fields(self.flow)}
+        return own | {
+            "optimizer": "flow",
+            "solver": self.flow.solver.name.lower(),
+            "alpha": self.alpha,
+            "problem": {"name": problem.name, **problem.settings},
+            "loss": problem.loss.name,
+        }
 
 
 def _output_scale(problem: NetProblem) -> float:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grokflow.cli import main
-from grokflow.commands.descent import DEFAULTS
+from grokflow.commands.net_methods import DEFAULTS
 from grokflow.commands.simulate import NET_TASKS
 from simulations.descent import Descent, Optimizer
 from simulations.nets import MLP, Activation, Committee, he_start
@@ -195,7 +195,7 @@ def test_a_net_groks_modular_addition_by_the_papers_gradient_descent():
     assert result.steps[fit] <= 500
     assert result.test_error[fit] > 0.9
     assert result.test_error[-1] < 0.1
-    when = result.transition(float(result.test_error[fit]), float(result.test_error[-1]))
+    when = result.transition_step(float(result.test_error[fit]), float(result.test_error[-1]))
     assert when.lambda_t > 4 * result.steps[fit]
 
 
@@ -261,7 +261,7 @@ def test_simulate_writes_the_documented_keys(capsys, tmp_path, name):
     curves = ["lambda_t", "steps", "train_loss", "test_loss", "norms", f"train_{kind}"]
     assert len({len(record[key]) for key in [*curves, f"test_{kind}"]}) == 1
     assert {"problem", "model", "alpha", "norm", "lam", "loss", "transition"} <= set(record)
-    assert set(record["solver"]) == {"name", "gradient_evaluations", "seconds"}
+    assert {"name", "gradient_evaluations", "seconds"} <= set(record["solver"])
     assert record["solver"]["gradient_evaluations"] == record["steps"][-1] == 30
     assert record["problem"]["name"] == name
     assert files["png"].read_bytes()[:4] == b"\x89PNG"

@@ -47,13 +47,25 @@ class NetMap:
 
     def call(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return f(θ; x), shape (m, C), differentiable."""
+        value: Tensor = functional_call(self.module, self.parameters(theta), (x,))
+        return value.reshape(len(x), -1)
+
+    def parameters(self, theta: Tensor) -> dict[str, Tensor]:
+        """Return the pieces of θ as the module names and shapes them."""
         pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
-        named = {
+        return {
             name: piece.view(p.shape)
             for piece, (name, p) in zip(pieces, self._trained.items(), strict=True)
         }
-        value: Tensor = functional_call(self.module, named, (x,))
-        return value.reshape(len(x), -1)
+
+    def at(self, theta: Tensor) -> nn.Module:
+        """Return a copy of the module with the parameters θ."""
+        module = copy.deepcopy(self.module)
+        named = dict(module.named_parameters())
+        with torch.no_grad():
+            for name, value in self.parameters(theta).items():
+                named[name].copy_(value)
+        return module
 
     def linearise(self, theta: Tensor, x: Tensor) -> Linearisation:
         """Evaluate at θ, keeping what products with J need."""
