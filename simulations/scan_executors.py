@@ -41,7 +41,7 @@ def local(jobs: int | None = None) -> Iterator[Executor | None]:
             f"jobs is {count} and loky is missing, expected it for several processes: install "
             "grokflow[scan], or ask for one job"
         ) from error
-    pool: Executor = ProcessPoolExecutor(count, env=_ONE_THREAD)
+    pool: Executor = ProcessPoolExecutor(count, env=_ONE_THREAD)  # type: ignore[no-untyped-call]
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -69,12 +69,12 @@ def dask(address: str) -> Iterator[Executor]:
             "dask is missing, expected it for a cluster: install grokflow[scan]"
         ) from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(
             f"no Dask scheduler answers at {address} ({error}), expected one such as "
             "tcp://host:8786: start `dask scheduler` and `dask worker` first"
         ) from error
     with client:
-        executor: Executor = client.get_executor()
+        executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
         yield executor
