@@ -84,11 +84,11 @@ class Store:
                 f"{self.path} has the layout {version} of another grokflow, expected {_VERSION}: "
                 "read it with that version, or choose another name"
             )
-        run("BEGIN IMMEDIATE")
-        run(f"PRAGMA application_id = {_APPLICATION}")
-        run(f"PRAGMA user_version = {_VERSION}")
-        run(f"CREATE TABLE IF NOT EXISTS cells ({_layout()})")
-        run("COMMIT")
+        if not tables:
+            with self._transaction():
+                run(f"PRAGMA application_id = {_APPLICATION}")
+                run(f"PRAGMA user_version = {_VERSION}")
+                run(f"CREATE TABLE IF NOT EXISTS cells ({_layout()})")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
 

@@ -108,7 +108,7 @@ class ScanTable:
         writers: dict[str, Callable[[Path], object]] = {
             ".csv": lambda target: self.to_pandas().to_csv(target, index=False),
             ".parquet": lambda target: self.to_pandas().to_parquet(target, index=False),
-            ".nc": lambda target: self.to_xarray().to_netcdf(target, engine="h5netcdf"),
+            ".nc": lambda target: self.to_xarray().to_netcdf(target, engine="scipy"),
         }
         check_suffix(path, writers)
         write_whole(path, partial(writers[path.suffix]))
