@@ -13,6 +13,7 @@ SUITES = (
     "net_flow",
     "predictors",
     "nuclear",
+    "modular",
 )
 
 
