@@ -52,6 +52,13 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument(
         "--budget", type=count, default=400, metavar="N", help="problems to judge (default 400)"
     )
+    command.add_argument(
+        "--effort",
+        type=count,
+        default=100,
+        metavar="N",
+        help="predictions made to shrink a problem (default 100)",
+    )
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
     command.add_argument(
         "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"

@@ -30,8 +30,6 @@ Result = TypeVar("Result")
 
 # Problems of a family that are simulated before the family is given up.
 _ATTEMPTS = 3
-# Predictors computed to shrink one problem, after which no further round begins.
-_EFFORT = 60
 # The early predictor of a completion is zero where it is tested, up to rounding.
 _ROUNDING = 1e-9
 
@@ -116,6 +114,7 @@ def find_misgrokking(
     families: list[Family],
     *,
     budget: int = 400,
+    effort: int = 100,
     seed: int = 0,
     model: Model | None = None,
     executor: Executor | None = None,
@@ -129,6 +128,8 @@ def find_misgrokking(
         Where to search; `simulations.families.FAMILIES` holds those that are shipped.
     budget : int
         Problems to judge by their predictors, shared evenly among the families.
+    effort : int
+        Predictions made to shrink one problem.
     seed : int
         Decides which problems are drawn, whatever the executor.
     model : Model, optional
@@ -158,7 +159,7 @@ def find_misgrokking(
             trials.append(trial)
             progress("predicting", len(trials) / len(drawn))
         ranked = [_ranked(trials, family) for family in families]
-        tasks = [(best[:_ATTEMPTS], model) for best in ranked if best]
+        tasks = [(best[:_ATTEMPTS], model, effort) for best in ranked if best]
         for case in each(executor, settle, tasks):
             settled.append(case)
             progress("shrinking and simulating", len(settled) / len(tasks))
@@ -186,7 +187,7 @@ def judge(family: Family, settings: Settings, model: Model) -> Trial:
         return Trial(family, settings, None, str(error).split(",")[0].split(":")[0])
 
 
-def settle(trials: list[Trial], model: Model) -> Case | str:
+def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:
     """Confirm the first of these trials that a simulation bears out, shrunk where that holds too.
 
     Returns the family's name where none is borne out.
@@ -195,7 +196,7 @@ def settle(trials: list[Trial], model: Model) -> Case | str:
         assert trial.change is not None
         if confirm(trial, trial, model) is None:
             continue
-        small = shrink(trial, model)
+        small = shrink(trial, model, effort)
         for candidate in (small, trial):
             if case := confirm(candidate, trial, model):
                 return case
@@ -215,15 +216,18 @@ def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
     return Case(trial.family, trial.settings, found, model, trial.change, course)
 
 
-def shrink(trial: Trial, model: Model) -> Trial:
-    """Simplify one setting after the other while half of the drop remains with confidence."""
+def shrink(trial: Trial, model: Model, effort: int) -> Trial:
+    """Simplify one setting after the other while half of the drop remains with confidence.
+
+    Ends when nothing can be simplified, or after `effort` predictions.
+    """
     assert trial.change is not None
-    least, best, effort, before = trial.change.drop / 2, trial, 0, None
-    while best is not before and effort < _EFFORT:
+    least, best, before = trial.change.drop / 2, trial, None
+    while best is not before and effort > 0:
         before = best
         for key, item in trial.family.ranges.items():
-            for value in item.simpler(best.settings[key]):
-                effort += 1
+            for value in item.simpler(best.settings[key])[:effort]:
+                effort -= 1
                 simpler = judge(trial.family, {**best.settings, key: value}, model)
                 if misgroks(simpler, least):
                     best = simpler

@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = find_misgrokking(
             families,
             budget=arguments.budget,
+            effort=arguments.effort,
             seed=arguments.seed,
             model=model,
             executor=executor,
