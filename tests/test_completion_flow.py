@@ -230,9 +230,10 @@ def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
         ({"rtol": 1.0}, [1.0], "rtol is 1, expected"),
         ({"sigma": -0.1}, [1.0], "sigma is -0.1, expected"),
         ({"sigma": 0.1}, [1.0], "pass rng="),
-        ({}, [], "must increase"),
+        ({"memory": 500}, [1.0, 2.0], r"memory is 500 bytes, expected 576 .*or ask for fewer"),
+        ({}, [], "at least one"),
         ({}, [2.0, 1.0], "must increase"),
-        ({}, [np.nan, 1.0], "must increase"),
+        ({}, [np.nan, 1.0], "contains nan, expected finite times"),
         ({}, [1.0, np.inf], "expected finite times"),
     ],
 )
