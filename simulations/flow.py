@@ -90,7 +90,7 @@ class DiagonalFlow:
             alpha=ALPHA_RANGE,
             lam=LAM_RANGE,
             rtol=(1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3),
-            depth=(2, 8),
+            depth=(2.0, 8.0),
         )
 
     def run(
