@@ -2,18 +2,20 @@
 
 CVODE takes the flow as it stands, ``dθ/ds = -(1/(mλ)) Jᵀl'(f) - θ``, with GMRES, and optionally
 the inverse of its Gauss-Newton matrix by the NTK Gram matrix as preconditioner. Errors are those
-of θ against a run at a thousandth of the tolerance.
+of θ against a run of our own at rtol 1e-6. Gradients of gradient descent are counted at the
+largest step that is stable at the start. Seconds are those of the processor.
 """
 
 from __future__ import annotations
-
-from time import perf_counter
 
 import numpy as np
 import torch
 from sksundae.cvode import CVODE, CVODEJacTimes, CVODEPrecond
 from torch import nn
 
+from benchmarks.child import Child, Failed
+from benchmarks.equal_error import trajectory_error
+from benchmarks.tables import Table
 from simulations.generators import sparse_regression
 from simulations.homogeneous_nets import DiagonalNet, ModularAddition, residue_pairs
 from simulations.net_flow import NetFlow, NetSolver
@@ -22,6 +24,10 @@ from theory.module_tangent import Symmetrised
 from theory.net_losses import NET_LOSSES
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
+
+ALPHA, LAM = 10.0, 1e-4
+TIMES = np.linspace(0.5, np.log(ALPHA) + 3, 6)
+METHODS = {"W-method, Gram": NetSolver.GRAM, "W-method, CG": NetSolver.ITERATIVE}
 
 
 class Cvode:
@@ -108,38 +114,67 @@ def cases():
     yield "modular addition, p=11", Symmetrised(ModularAddition(11, 32, rng)), problem
 
 
-def main() -> None:
+def prepare(index, method):
+    """Return what follows one net with one method: θ at the times and what it cost."""
     torch.set_num_threads(1)
-    alpha, lam = 10.0, 1e-4
-    times = np.linspace(0.5, np.log(alpha) + 3, 6)
-    for name, module, problem in cases():
-        exact = NetFlow(lam=lam, rtol=1e-6).run(module, problem, alpha, times).theta
-        size = np.linalg.norm(exact, axis=1)
-        print(name, f"α = {alpha:g}, λ = {lam:g}", flush=True)
-        for solver, label in ((NetSolver.GRAM, "Gram"), (NetSolver.ITERATIVE, "CG")):
-            for rtol in (1e-2, 1e-3, 1e-4):
-                flow = NetFlow(lam=lam, rtol=rtol, solver=solver)
-                found = flow.run(module, problem, alpha, times)
-                error = (np.linalg.norm(found.theta - exact, axis=1) / size).max()
-                work = found.work
-                print(
-                    f"  W-method, {label:18s} rtol {rtol:.0e} error {error:.1e} gradients "
-                    f"{work.gradient_evaluations} products {work.products} Jacobians "
-                    f"{work.jacobians} {work.seconds:.1f} s",
-                    flush=True,
-                )
-        for preconditioned in (True, False):
-            for rtol in (1e-3, 1e-4, 1e-5, 1e-6):
-                started = perf_counter()
-                cvode = Cvode(module, problem, lam, preconditioned=preconditioned)
-                theta = cvode.run(alpha, times, rtol)
-                error = (np.linalg.norm(theta - exact, axis=1) / size).max()
-                print(
-                    f"  CVODE, preconditioned {preconditioned!s:5s} rtol {rtol:.0e} error "
-                    f"{error:.1e} gradients {cvode.gradients} products {cvode.products} Jacobians "
-                    f"{cvode.jacobians} {perf_counter() - started:.1f} s",
-                    flush=True,
-                )
+    _, module, problem = list(cases())[index]
+
+    def solve(rtol):
+        if method in METHODS:
+            flow = NetFlow(lam=LAM, rtol=rtol, solver=METHODS[method])
+            found = flow.run(module, problem, ALPHA, TIMES)
+            work = found.work
+            return found.theta, (work.gradient_evaluations, work.products, work.jacobians)
+        cvode = Cvode(module, problem, LAM, preconditioned=method == "CVODE, Gram")
+        theta = cvode.run(ALPHA, TIMES, rtol)
+        return theta, (cvode.gradients, cvode.products, cvode.jacobians)
+
+    return solve
+
+
+def steps_of_descent(module, problem):
+    """Return how many of the largest steps that are stable at the start reach the last time."""
+    net = NetMap.of(module)
+    rows = net.jacobian(ALPHA * net.theta, problem.x).reshape(-1, len(net.theta))
+    sharpness = 2 * float(torch.linalg.matrix_norm(rows, 2)) ** 2 / problem.m  # l'' = 2
+    return int(TIMES[-1] / LAM * (sharpness + LAM) / 2)
+
+
+def main(limit=120.0):
+    """Print every method at several tolerances, with its error."""
+    rows = Table(
+        net="<22s",
+        method="<17s",
+        rtol="5.0e",
+        error="7.1e",
+        gradients="9d",
+        products="8d",
+        jacobians="9d",
+        seconds="8.2f",
+    )
+    for index, (name, module, problem) in enumerate(cases()):
+        with Child(prepare, (index, "W-method, Gram"), limit=10 * limit) as child:
+            exact = child.run(1e-6).result[0]
+        for method in (*METHODS, "CVODE, Gram", "CVODE, plain"):
+            with Child(prepare, (index, method), limit=limit) as child:
+                for rtol in (1e-2, 1e-3, 1e-4) if method in METHODS else (1e-3, 1e-4, 1e-5, 1e-6):
+                    label = {"net": name, "method": method, "rtol": rtol}
+                    try:
+                        run = child.run(rtol)
+                    except Failed as failed:
+                        rows.row(**label, error=str(failed))
+                        break
+                    theta, (gradients, products, jacobians) = run.result
+                    rows.row(
+                        **label,
+                        error=trajectory_error(theta, exact),
+                        gradients=gradients,
+                        products=products,
+                        jacobians=jacobians,
+                        seconds=run.cpu,
+                    )
+        count = steps_of_descent(module, problem)
+        rows.row(net=name, method="gradient descent", gradients=count)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 
 from proofs_check.laboratory import Laboratory
 from simulations.net_flow import NetFlow, NetSolver
-from simulations.net_flow_trajectory import NetFlowTrajectory
+from simulations.net_trajectory import NetTrajectory
 from simulations.nets import MLP, Activation, he_start
 from theory.module_tangent import Symmetrised
 from theory.net_losses import SquaredError
@@ -51,10 +51,10 @@ def quadratic_forms(laboratory: Laboratory, draw: int = 0) -> QuadraticForms:
 
 def follow(
     laboratory: Laboratory, alpha: float, lam: float, times: np.ndarray, rtol: float
-) -> NetFlowTrajectory:
+) -> NetTrajectory:
     """Follow the net from scale α, keeping its parameters at all times."""
 
-    def run() -> NetFlowTrajectory:
+    def run() -> NetTrajectory:
         module, problem = quadratic_forms(laboratory)
         flow = NetFlow(lam=lam, rtol=rtol, solver=NetSolver.MULTISTEP)
         return flow.run(module, problem, alpha, times)

@@ -84,9 +84,7 @@ def _weights(laboratory: Laboratory, depth: int, alpha: float) -> np.ndarray:
 
     def run() -> np.ndarray:
         loss = LOSSES["square"]
-        flow = DiagonalFlow(
-            alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth
-        )
+        flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth)
         problem = small_problem(laboratory, loss)
         return flow.run(problem, np.array(window(alpha, WINDOW))).weights
 

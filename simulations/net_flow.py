@@ -29,6 +29,7 @@ from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
 from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
 from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
+from simulations.settings import check_memory, check_ranges, checked_times
 from theory.flat_module import FlatModule
 from theory.net_losses import SquaredError
 from theory.net_map import NetMap
@@ -99,14 +100,7 @@ class NetFlow:
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
-        for name, value, (low, high) in (
-            ("lam", self.lam, (1e-14, 1e2)),
-            ("rtol", self.rtol, (1e-8, 1e-1)),
-        ):
-            if not low <= value <= high:
-                raise ValueError(
-                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-                )
+        check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1))
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ValueError(f"device is {self.device}, expected one that is there: use cpu")
 
@@ -149,7 +143,7 @@ class NetFlow:
         NetFlowInterrupted
             On Ctrl-C, with what was reached.
         """
-        times = _checked_times(lambda_t)
+        times = checked_times(lambda_t)
         problem = on_device(problem, self.device)
         degree = self._checked_degree(module, problem, alpha)
         net = NetMap.of(module, self.device)
@@ -187,11 +181,9 @@ class NetFlow:
                 net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps
             )
         dense = solver is NetSolver.GRAM
-        if dense and needed > self.memory:
-            raise ValueError(
-                f"memory is {self.memory} bytes, expected {needed} for the gradients of {rows} "
-                "outputs and their Gram matrix: raise it, or take another solver"
-            )
+        if dense:
+            what = f"the gradients of {rows} outputs and their Gram matrix (or another solver)"
+            check_memory(self.memory, needed, what)
         size = _output_scale(problem)
         rules = Rules(self.lam, self.rtol, size, dense, self.memory, self.max_steps)
         return WMethodWalk(rules, net, problem, start)
@@ -288,12 +280,3 @@ def _check_targets(problem: NetProblem, outputs: int) -> None:
             f"targets of shape {tuple(y.shape)} and type {y.dtype} for {outputs} outputs and the "
             f"{name} loss, expected {wanted}: recode y or change the module"
         )
-
-
-def _checked_times(lambda_t: np.ndarray) -> np.ndarray:
-    times = np.asarray(lambda_t, dtype=np.float64)
-    if times.ndim != 1 or not times.size or not np.isfinite(times).all():
-        raise ValueError("lambda_t must be a vector of finite times: pass at least one")
-    if times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError("lambda_t must increase from 0 or later: sort the times")
-    return times
