@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from torch.nn import functional
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
 EPSILON = 1e-5
+# Hidden outputs at once, as large as lets two threads work in their caches; many on a GPU.
+_BLOCK = {True: 2**19, False: 2**28}
 # Share of a new batch in the running statistics of BatchNorm.
 MOMENTUM = 0.1
 
@@ -44,12 +47,18 @@ class Architecture:
     deviation: float
 
 
+class Block(NamedTuple):
+    """Some pairs of some cells: rows into the stacked Uᵀ, Vᵀ of all cells, and labels."""
+
+    cells: slice
+    pairs: slice
+    rows: Tensor
+    labels: Tensor
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of every cell: flat rows into the stacked Uᵀ, Vᵀ of all cells, and flat targets.
-
-    ``rows`` has shape (B m, 2), ``labels`` (B, m).
-    """
+    """Pairs of every cell, of shape (B, m, 2) as flat rows, and their labels of shape (B, m)."""
 
     rows: Tensor
     labels: Tensor
@@ -58,13 +67,30 @@ class Pairs:
     def of(cls, first: Tensor, second: Tensor, labels: Tensor, p: int) -> Pairs:
         """Take residues and labels of shape (B, m)."""
         offset = 2 * p * torch.arange(len(first), device=first.device)[:, None]
-        rows = torch.stack([first + offset, second + offset + p], dim=2)
-        return cls(rows.view(-1, 2), labels)
+        return cls(torch.stack([first + offset, second + offset + p], dim=2), labels)
 
     @property
     def count(self) -> int:
         """The number m of pairs of a cell."""
         return int(self.labels.shape[1])
+
+    def blocks(self, size: int, *, whole: bool = False) -> list[Block]:
+        """Cut into blocks of about `size` pairs: of a part of one cell, or of several cells.
+
+        With `whole`, cells are not cut.
+        """
+        length = self.count if whole else min(size, self.count)
+        together = max(1, size // self.count)
+        return [
+            self._block(slice(i, i + together), slice(k, k + length))
+            for i in range(0, len(self.labels), together)
+            for k in range(0, self.count, length)
+        ]
+
+    def _block(self, cells: slice, pairs: slice) -> Block:
+        return Block(
+            cells, pairs, self.rows[cells, pairs].reshape(-1, 2), self.labels[cells, pairs]
+        )
 
 
 class ModularCells:
@@ -87,8 +113,8 @@ class ModularCells:
         dtype: torch.dtype,
         device: str,
     ) -> None:
-        self.shape, self.count = shape, len(starts)
-        b, p, n = self.count, shape.p, shape.width
+        self.shape, self.block = shape, _BLOCK[device == "cpu"] // shape.width
+        b, p, n = len(starts), shape.p, shape.width
         sizes = [(b, 2 * p, n), (b, p, n)] + [(b, n)] * (2 if shape.normalisation else 0)
         total = sum(int(np.prod(size)) for size in sizes)
         self.flat = torch.zeros(total, dtype=dtype, device=device)
@@ -109,59 +135,82 @@ class ModularCells:
         `keep` of shape (B, m, N) multiplies what enters φ: dropout. BatchNorm uses the batch, and
         moves its running statistics.
         """
-        b, m, n = self.count, pairs.count, self.shape.width
-        table, w = self.parts[0].view(-1, n), self.parts[1]
-        x = functional.embedding_bag(pairs.rows, table, mode="sum").view(b, m, n)
+        self.gradient.zero_()
+        whole = self.shape.normalisation is NormKind.BATCH
+        for block in pairs.blocks(self.block, whole=whole):
+            factors = None if keep is None else keep[block.cells, block.pairs]
+            self._add_slopes(block, factors, pairs.count)
+
+    def _add_slopes(self, block: Block, keep: Tensor | None, count: int) -> None:
+        """Add what a block contributes to the gradient of the mean over `count` pairs."""
+        n, w, slope = self.shape.width, self.parts[1][block.cells], self.slopes[1][block.cells]
+        x = self._inputs(block)
         if keep is not None:
             x.mul_(keep)
         h = _activate(self.shape.activation, x)
-        norm = None if self.shape.normalisation is None else self._normalise(h)
+        norm = self._normalise(h, block.cells)
         if norm is not None:
-            h = torch.addcmul(self.parts[3][:, None], norm.h, self.parts[2][:, None])
-        f = torch.bmm(h, w.mT)
-        e = _error(self.shape, f, pairs.labels)
-        torch.bmm(e.mT, h, out=self.slopes[1])
+            h = self._scaled(norm.h, block.cells)
+        e = _error(self.shape, torch.bmm(h, w.mT), block.labels, count)
+        slope.baddbmm_(e.mT, h)
         d = torch.bmm(e, w, out=h)
         if norm is not None:
-            torch.sum(d * norm.h, dim=1, out=self.slopes[2])
-            torch.sum(d, dim=1, out=self.slopes[3])
-            d = norm.pull(d.mul_(self.parts[2][:, None]))
+            d = self._pull_norm(norm, d, block.cells)
         _pull(self.shape.activation, d, x)
         if keep is not None:
             d.mul_(keep)
-        rows = self.slopes[0].view(-1, n).zero_()
+        table = self.slopes[0].view(-1, n)
         for side in range(2):
-            rows.index_add_(0, pairs.rows[:, side], d.view(-1, n))
+            table.index_add_(0, block.rows[:, side], d.view(-1, n))
 
-    def _running(
-        self, cell: int, kind: NormKind
-    ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-        if kind is NormKind.LAYER:
-            return None, None
-        return _numpy(self.mean[cell]), _numpy(self.variance[cell])
+    def _inputs(self, block: Block) -> Tensor:
+        """Return what enters φ, shape (b, m, N)."""
+        n = self.shape.width
+        x = functional.embedding_bag(block.rows, self.parts[0].view(-1, n), mode="sum")
+        return x.view(*block.labels.shape, n)
 
-    def _normalise(self, h: Tensor) -> _Normalised:
-        """Normalise over the batch, moving the running statistics, or over the layer."""
-        if self.shape.normalisation is NormKind.LAYER:
-            return _Normalised(h, 2)
+    def _normalise(self, h: Tensor, cells: slice) -> _Normalised | None:
+        """Normalise over the batch, moving the running statistics, or over the layer, if at all."""
+        match self.shape.normalisation:
+            case None:
+                return None
+            case NormKind.LAYER:
+                return _Normalised(h, 2)
         norm, m = _Normalised(h, 1), h.shape[1]
-        self.mean.lerp_(norm.mean[:, 0], MOMENTUM)
-        self.variance.lerp_(norm.variance[:, 0] * (m / max(1, m - 1)), MOMENTUM)
+        self.mean[cells].lerp_(norm.mean[:, 0], MOMENTUM)
+        self.variance[cells].lerp_(norm.variance[:, 0] * (m / max(1, m - 1)), MOMENTUM)
         return norm
 
-    def outputs(self, cells: slice, pairs: Pairs) -> Tensor:
-        """Return the logits of some cells on their pairs in evaluation, shape (b, m, p)."""
-        n = self.shape.width
-        table = self.parts[0][cells].reshape(-1, n)
-        x = functional.embedding_bag(pairs.rows, table, mode="sum").view(-1, pairs.count, n)
-        h = _activate(self.shape.activation, x)
-        if self.shape.normalisation is NormKind.BATCH:
+    def _scaled(self, h: Tensor, cells: slice) -> Tensor:
+        return torch.addcmul(self.parts[3][cells, None], h, self.parts[2][cells, None])
+
+    def _pull_norm(self, norm: _Normalised, d: Tensor, cells: slice) -> Tensor:
+        """Return the slope of what was normalised, adding those of γ and β."""
+        self.slopes[2][cells] += (d * norm.h).sum(dim=1)
+        self.slopes[3][cells] += d.sum(dim=1)
+        return norm.pull(d.mul_(self.parts[2][cells, None]))
+
+    def evaluate(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        """Return the loss of every pair and whether its label wins, both of shape (B, m)."""
+        losses = torch.empty(pairs.labels.shape, dtype=self.flat.dtype, device=self.flat.device)
+        hits = torch.empty_like(losses, dtype=torch.bool)
+        for block in pairs.blocks(self.block):
+            f, place = self._outputs(block), (block.cells, block.pairs)
+            hits[place] = f.argmax(dim=2) == block.labels
+            losses[place] = _losses(self.shape.loss, f, block.labels)
+        return losses.double().cpu().numpy(), hits.cpu().numpy()
+
+    def _outputs(self, block: Block) -> Tensor:
+        """Return the logits of a block in evaluation, shape (b, m, p)."""
+        cells, kind = block.cells, self.shape.normalisation
+        h = _activate(self.shape.activation, self._inputs(block))
+        if kind is NormKind.BATCH:
             spread = torch.sqrt(self.variance[cells, None] + EPSILON)
             h = h.sub_(self.mean[cells, None]).div_(spread)
-        elif self.shape.normalisation is NormKind.LAYER:
+        elif kind is NormKind.LAYER:
             h = _Normalised(h, 2).h
-        if self.shape.normalisation is not None:
-            h = h.mul_(self.parts[2][cells, None]).add_(self.parts[3][cells, None])
+        if kind is not None:
+            h = self._scaled(h, cells)
         return torch.bmm(h, self.parts[1][cells].mT).mul_(self.shape.prefactor)
 
     def norms(self) -> np.ndarray:
@@ -185,9 +234,17 @@ class ModularCells:
         norm = None
         if kind is not None:
             gamma, beta = rest
-            norm = Normalisation(kind, gamma, beta, *self._running(cell, kind), epsilon=EPSILON)
+            mean, variance = self._running(cell, kind)
+            norm = Normalisation(kind, gamma, beta, mean, variance, EPSILON)
         u, v = np.ascontiguousarray(rows[:p].T), np.ascontiguousarray(rows[p:].T)
         return ModularWeights(u, v, w, self.shape.activation, norm, self.shape.prefactor)
+
+    def _running(
+        self, cell: int, kind: NormKind
+    ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        if kind is NormKind.LAYER:
+            return None, None
+        return _numpy(self.mean[cell]), _numpy(self.variance[cell])
 
 
 class _Normalised:
@@ -206,12 +263,11 @@ class _Normalised:
         return (d - centre).sub_(self.h * along).mul_(self.inverse)
 
 
-def losses_and_hits(loss: ModularLoss, f: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the loss of every pair and whether its label wins, both of shape (b, m)."""
-    hits = f.argmax(dim=2) == labels
+def _losses(loss: ModularLoss, f: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss of every pair, shape (b, m), overwriting f."""
     if loss is ModularLoss.SQUARE:
-        return _minus_target(f, labels).square_().mean(dim=2), hits
-    return torch.logsumexp(f, dim=2) - f.gather(2, labels[:, :, None])[:, :, 0], hits
+        return _minus_target(f, labels).square_().mean(dim=2)
+    return torch.logsumexp(f, dim=2) - f.gather(2, labels[:, :, None])[:, :, 0]
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
@@ -238,13 +294,12 @@ def _pull(activation: ModularActivation, d: Tensor, x: Tensor) -> None:
             d.mul_(x.pow(activation.degree - 1)).mul_(activation.degree)
 
 
-def _error(shape: Architecture, f: Tensor, labels: Tensor) -> Tensor:
-    """Return the slope of the mean loss by ``f / prefactor``, in place of f."""
-    _, m, p = f.shape
+def _error(shape: Architecture, f: Tensor, labels: Tensor, m: int) -> Tensor:
+    """Return the slope of the mean loss over m pairs by ``f / prefactor``, in place of f."""
     f.mul_(shape.prefactor)
     entropy = shape.loss is ModularLoss.CROSS_ENTROPY
     e = _minus_target(f.softmax(dim=2) if entropy else f, labels)
-    return e.mul_((1 / m if entropy else 2 / (m * p)) * shape.prefactor)
+    return e.mul_((1 / m if entropy else 2 / (m * shape.p)) * shape.prefactor)
 
 
 def _minus_target(f: Tensor, labels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.modular_cells import Architecture, ModularCells, Pairs, losses_and_hits
+from simulations.modular_cells import Architecture, ModularCells, Pairs
 from simulations.modular_training import (
     ModularCell,
     ModularOptimizer,
@@ -24,8 +24,6 @@ from theory.modular_weights import ModularWeights
 
 BETAS = (0.9, 0.98)
 EPSILON = 1e-8
-# Hidden outputs evaluated at once: 256 MB in single precision.
-_EVALUATED = 2**26
 # Streams of a cell's seed.
 _START, _BATCHES, _DROPOUT = range(3)
 
@@ -52,7 +50,8 @@ class ModularRun:
         self.decay = self._column([1 - method.lr * cell.weight_decay for cell in cells])
         # Sorted, because rows that lie together are added up faster.
         self.train = [np.sort(cell.data.train) for cell in cells]
-        self.pairs = self._pairs(slice(None), self.train)
+        self.pairs = self._pairs(self.train)
+        self.everything = self._pairs([np.arange(len(cell.data.first)) for cell in cells])
         self.step, self.seconds = 0, 0.0
         self.steps: list[int] = []
         self.rows: list[Tensor] = []
@@ -89,7 +88,7 @@ class ModularRun:
             self.orders = [_stream(cell, _BATCHES, epoch).permutation(n) for cell in self.cells]
         part = slice(place * size, (place + 1) * size)
         rows = [train[order[part]] for train, order in zip(self.train, self.orders, strict=True)]
-        return self._pairs(slice(None), rows)
+        return self._pairs(rows)
 
     def _keep(self, m: int) -> Tensor | None:
         """Return the factors of dropout in this step, shape (B, m, N), or None without any."""
@@ -99,9 +98,9 @@ class ModularRun:
         keep = [dropout_factors(cell, self.step, shape, self.method) for cell in self.cells]
         return torch.stack(keep)
 
-    def _pairs(self, cells: slice, rows: Sequence[np.ndarray]) -> Pairs:
+    def _pairs(self, rows: Sequence[np.ndarray]) -> Pairs:
         """Return pairs by their numbers, with the labels that are trained on."""
-        data = [cell.data for cell in self.cells[cells]]
+        data = [cell.data for cell in self.cells]
         first, second, labels = (
             torch.from_numpy(np.stack([part[i] for part, i in zip(parts, rows, strict=True)]))
             for parts in (
@@ -115,29 +114,18 @@ class ModularRun:
 
     def _record(self) -> None:
         """Measure all nets on all pairs."""
-        self.steps.append(self.step)
+        losses, hits = self.nets.evaluate(self.everything)
+        rows = zip(self.cells, hits, losses, strict=True)
+        lines = [[*_scores(cell, hit), *_scores(cell, loss)] for cell, hit, loss in rows]
         norms = self.nets.norms()
-        lines = []
-        size = max(1, _EVALUATED // (len(self.cells[0].data.first) * self.method.width))
-        for i in range(0, len(self.cells), size):
-            part = slice(i, i + size)
-            lines += self._measure(part)
-        table = np.column_stack([np.array(lines), norms])
         if not np.isfinite(norms).all():
             bad = np.flatnonzero(~np.isfinite(norms)).tolist()
             raise TrainingDiverged(
                 f"cells {bad} left the finite numbers before step {self.step} of "
                 f"{self.method.steps}: lower lr (now {self.method.lr:g}) or use float64"
             )
-        self.rows.append(torch.from_numpy(table))
-
-    def _measure(self, part: slice) -> list[list[float]]:
-        cells = self.cells[part]
-        pairs = self._pairs(part, [np.arange(len(cell.data.first)) for cell in cells])
-        f = self.nets.outputs(part, pairs)
-        losses, hits = losses_and_hits(self.method.loss, f, pairs.labels)
-        both = zip(cells, hits.cpu().numpy(), losses.double().cpu().numpy(), strict=True)
-        return [[*_scores(cell, hit), *_scores(cell, loss)] for cell, hit, loss in both]
+        self.steps.append(self.step)
+        self.rows.append(torch.from_numpy(np.column_stack([np.array(lines), norms])))
 
     def _snap(self) -> None:
         if self.step in self.wanted:
@@ -221,7 +209,7 @@ def _stream(cell: ModularCell, *key: int) -> np.random.Generator:
 def dropout_factors(
     cell: ModularCell, step: int, shape: tuple[int, int], method: ModularTraining
 ) -> Tensor:
-    """Return 0 with the probability of dropout, else what keeps the mean."""
+    """Return factors on inputs: 0 with the probability of dropout, else what keeps the mean."""
     rng = _stream(cell, _DROPOUT, step)
     if method.device == "cpu":
         draw = torch.from_numpy(rng.random(shape, dtype=np.float32))

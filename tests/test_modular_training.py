@@ -131,6 +131,7 @@ def test_the_gradient_is_that_of_automatic_differentiation(
     draw = torch.from_numpy(RNG.integers(0, 7, size=(3, 2, 20)))
     pairs = Pairs.of(*draw, 7)
     keep = torch.from_numpy(1.5 * (RNG.random((2, 20, 12)) < 0.7)) if dropout else None
+    cells.block = 8  # blocks of parts of cells
     cells.differentiate(pairs, keep)
     parts = [part.clone().requires_grad_() for part in cells.parts]
     ones = torch.ones(2, 20, 12, dtype=torch.float64)
