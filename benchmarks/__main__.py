@@ -1,19 +1,37 @@
-"""Measure the flow and the predictors at the paper's sizes: ``python -m benchmarks``."""
+"""Measure flows and predictors: ``python -m benchmarks [--limit SECONDS] [SUITE ...]``."""
 
-import resource
-import sys
+import argparse
 from importlib import import_module
 
-SUITES = ("flow_at_paper_size", "cost_of_scale", "predictors", "nuclear", "completion_flow")
+from benchmarks.child import Failed
+
+SUITES = (
+    "flow_at_paper_size",
+    "cost_of_scale",
+    "flow_peers",
+    "completion_flow",
+    "net_flow",
+    "predictors",
+    "nuclear",
+    "modular",
+)
 
 
-def main(wanted):
-    for name in wanted or SUITES:
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    parser.add_argument("--limit", type=float, help="seconds one call may take (each has its own)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.suites) - set(SUITES):
+        parser.error(f"unknown {', '.join(unknown)}, expected {', '.join(SUITES)}")
+    for name in arguments.suites or SUITES:
         print(f"\n# {name}", flush=True)
-        import_module(f"benchmarks.{name}").main()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\npeak memory of this process: {peak:.2f} GiB")
+        options = {} if arguments.limit is None else {"limit": arguments.limit}
+        try:
+            import_module(f"benchmarks.{name}").main(**options)
+        except Failed as failed:
+            print(f"{name} stopped: {failed}: raise --limit", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,43 +1,67 @@
 """How the cost of the flow grows with α, λ and d: evaluations, passes and seconds."""
 
-import time
+from functools import partial
 
 import numpy as np
 
+from benchmarks.child import Child
+from benchmarks.passes import counted
+from benchmarks.tables import Table
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse
-from theory.features import Features
 from theory.losses import LOSSES
 
+ALPHAS = (1e0, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e100)
+LAMS = (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
+SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 
-def measure(problem, alpha, lam):
-    """Return evaluations, passes over X and seconds from the start to ten past the scale."""
-    passes = []
-    sweep = Features.sweep
-    Features.sweep = lambda self, visit: (passes.append(1), sweep(self, visit))[1]
-    try:
+
+def prepare(d):
+    def solve(setting, problem):
+        alpha, lam = setting
         flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["logistic"])
-        started = time.perf_counter()
-        work = flow.run(problem, max(np.log(alpha), 0) + np.array([5.0, 10.0])).work
-        return work.rhs_evaluations, len(passes), time.perf_counter() - started
-    finally:
-        Features.sweep = sweep
+        with counted() as passes:
+            work = flow.run(problem, max(np.log(alpha), 0) + np.array([5.0, 10.0])).work
+        return work.rhs_evaluations, len(passes)
+
+    solve((1.0, 1e-3), sparse(n=8, d=100, n_test=1))
+    return partial(solve, problem=sparse(n=64, d=d, n_test=1))
 
 
-def table(name, rows):
-    print(f"{name:>14} {'evaluations':>12} {'passes':>8} {'seconds':>8} {'ratio':>6}")
-    first = None
-    for label, (evaluations, passes, seconds) in rows:
-        first = first or seconds
-        print(f"{label:>14} {evaluations:12d} {passes:8d} {seconds:8.2f} {seconds / first:6.2f}")
+def rows(name, values, limit, case):
+    """Print evaluations, passes and seconds from the start to ten past the scale."""
+    first, table = (
+        None,
+        Table(
+            **{name: "7.4g"},
+            evaluations="11d",
+            passes="7d",
+            seconds="8.2f",
+            ratio="6.2f",
+            peak="8s",
+        ),
+    )
+    for value in values:
+        alpha, lam, d = case(value)
+        with Child(prepare, (d,), limit=limit) as child:
+            run = child.run((alpha, lam))
+        first = first or run.seconds
+        evaluations, passes = run.result
+        table.row(
+            **{name: value},
+            evaluations=evaluations,
+            passes=passes,
+            seconds=run.seconds,
+            ratio=run.seconds / first,
+            peak=f"{run.peak / 2**20:.0f} MiB",
+        )
 
 
-def main():
-    small = sparse(n=64, d=10_000, n_test=1)
-    measure(small, 1.0, 1e-3)
-    alphas = (1e0, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e100)
-    table("alpha", [(f"{a:.0e}", measure(small, a, 1e-3)) for a in alphas])
-    lams = (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
-    table("lambda", [(f"{x:.0e}", measure(small, 1e4, x)) for x in lams])
-    sizes = (12_500, 25_000, 50_000, 100_000, 200_000)
-    table("d", [(f"{d}", measure(sparse(n=64, d=d, n_test=1), 1e4, 1e-3)) for d in sizes])
+def main(limit=60.0):
+    rows("α", ALPHAS, limit, lambda alpha: (alpha, 1e-3, 10_000))
+    rows("λ", LAMS, limit, lambda lam: (1e4, lam, 10_000))
+    rows("d", SIZES, limit, lambda d: (1e4, 1e-3, d))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,16 +9,14 @@ returns; where it returns no multipliers, ``r/n`` (the pull of its own outputs) 
 penalised problem, and least squares on ``Zᵀμ = w`` the L2 margin.
 """
 
-import multiprocessing
-import os
-import resource
-import time
 import warnings
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from benchmarks.child import Child, Failed
+from benchmarks.tables import Table
 from simulations.generators import sparse
 from theory import certificates
 from theory.features import Features
@@ -28,8 +26,7 @@ from theory.losses import LOSSES
 
 GAP = 1e-6
 LAM = 1e-3
-STOP, ONCE = 120.0, 30.0
-MEMORY = 12 * 2**30
+ONCE = 30.0
 SIZES = ((256, 100_000), (2_000, 2_000))
 WARM_UP = (40, 60)
 LOGISTIC = LOSSES["logistic"]
@@ -186,80 +183,64 @@ def certified(kind, problem, w, multipliers):
     return certify(problem, w, multipliers).gap
 
 
-def timed(solve, tolerance):
-    started = time.perf_counter()
-    answer = solve(tolerance)
-    return time.perf_counter() - started, answer
-
-
-def measure(kind, method, tolerances, size, say):
-    """Child process: tune, then repeat; send the state before each solve and the result."""
+def prepare(method, tolerances, size):
     warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    small = sparse(n=WARM_UP[0], d=WARM_UP[1], n_test=1)
-    method(small)(tolerances[0])
+    method(sparse(n=WARM_UP[0], d=WARM_UP[1], n_test=1))(tolerances[0])
+    return method(sparse(n=size[0], d=size[1], n_test=1))
+
+
+def measure(kind, method, tolerances, size, limit):
+    """Return the best gap, the seconds it took, and a note where the method was stopped."""
     problem = sparse(n=size[0], d=size[1], n_test=1)
-    solve = method(problem)
     best = (np.inf, np.inf)
-    try:
-        for tolerance in tolerances:
-            say.send(best)
-            seconds, answer = timed(solve, tolerance)
-            gap = certified(kind, problem, *answer)
-            best = min(best, (gap, seconds))
-            if gap <= GAP or seconds > ONCE:
-                break
-        times = [best[1]]
-        while best[0] <= GAP and seconds <= ONCE and len(times) < 3:
-            say.send(best)
-            times.append(timed(solve, tolerance)[0])
-        say.send((best[0], float(np.median(times)), "done"))
-    except MemoryError:
-        say.send((np.inf, np.inf, "memory"))
+    with Child(prepare, (method, tolerances, size), limit=limit) as child:
+        try:
+            for tolerance in tolerances:
+                first = child.run(tolerance)
+                gap = certified(kind, problem, *first.result)
+                best = min(best, (gap, first.seconds))
+                if gap <= GAP or first.seconds > ONCE:
+                    break
+            times = [best[1]]
+            if best[0] <= GAP and first.seconds <= ONCE:
+                times += [child.run(tolerance).seconds for _ in range(2)]
+            return best[0], float(np.median(times)), ""
+        except Failed as failed:
+            return (*best, str(failed))
 
 
-def run(kind, method, tolerances, size):
-    """Return gap and seconds, or why there are none."""
-    context = multiprocessing.get_context("spawn")
-    hear, say = context.Pipe(duplex=False)
-    child = context.Process(target=measure, args=(kind, method, tolerances, size, say))
-    child.start()
-    say.close()
-    message = (np.inf, np.inf)
-    try:
-        while len(message) < 3 and hear.poll(STOP):
-            message = hear.recv()
-    except EOFError:
-        message = (*message[:2], "failed")
-    child.kill()
-    child.join()
-    return message
+def show(rows, label, found, reference):
+    gap, seconds, why = found
+    if why:
+        note = f"best before: gap {gap:.1e} in {seconds:.2f} s" if gap < np.inf else ""
+        rows.row(**label, seconds=why, note=note)
+        return
+    note = "" if gap <= GAP else "does not reach the gap"
+    rows.row(**label, seconds=seconds, gap=gap, ratio=seconds / reference, note=note)
 
 
-def row(kind, size, name, message, reference):
-    gap, seconds, *end = message
-    start = f"{kind:>14} {size[0]:6d} {size[1]:7d}  {name:<18}"
-    if end != ["done"]:
-        why = {"memory": f"> {MEMORY >> 30} GiB", "failed": "failed"}.get(
-            "".join(end), f"> {STOP:.0f} s"
-        )
-        best = f" (best before: gap {gap:.1e} in {seconds:.2f} s)" if gap < np.inf else ""
-        return f"{start} {why:>9}{best}"
-    missed = "" if gap <= GAP else "  does not reach the gap"
-    return f"{start} {seconds:9.3f} {gap:9.1e} {seconds / reference:9.1f}{missed}"
-
-
-def main():
-    os.environ["OMP_NUM_THREADS"] = "1"
-    print(
-        f"{'problem':>14} {'n':>6} {'d':>7}  {'method':<18} {'seconds':>9} {'gap':>9} {'ratio':>9}"
+def main(limit=120.0):
+    rows = Table(
+        problem="14s",
+        n="6d",
+        d="7d",
+        method="<18s",
+        seconds="9.3f",
+        gap="9.1e",
+        ratio="9.1f",
+        note="<s",
     )
     for kind, methods in TABLE.items():
         for size in SIZES:
             reference = np.nan
             for name, method, tolerances in methods:
-                message = run(kind, method, tolerances, size)
+                found = measure(kind, method, tolerances, size, limit)
                 if name == "ours":
-                    reference = message[1]
-                print(row(kind, size, name, message, reference), flush=True)
+                    reference = found[1]
+                label = {"problem": kind, "n": size[0], "d": size[1], "method": name}
+                show(rows, label, found, reference)
     print(NOTES)
+
+
+if __name__ == "__main__":
+    main()

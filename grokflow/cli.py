@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | verify``.
+"""Command line: ``grokflow predict | simulate | misgrok | verify``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -10,6 +10,12 @@ import argparse
 import sys
 from importlib import import_module
 from pathlib import Path
+
+from grokflow import misgrok_parser
+from grokflow.arguments import count as _count
+from grokflow.arguments import number as _number
+from grokflow.arguments import seed as _seed
+from grokflow.arguments import share as _share
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -46,6 +52,7 @@ examples:
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
+  grokflow misgrok --family words gap                      problems that a net unlearns
   grokflow verify --report report                          check every claim
 """
 
@@ -96,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
+    misgrok_parser.add_parser(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
@@ -179,34 +187,6 @@ class _Version(argparse.Action):
 
         print(f"grokflow {__version__}")
         parser.exit()
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number of at least 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 1")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ refuted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,6 +64,22 @@ class Evidence:
         if self.discrepancy > self.allowed:
             return Verdict.REFUTED
         return Verdict.SUPPORTED if self.allowed < self.resolution else Verdict.INCONCLUSIVE
+
+
+def weakest(parts: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of a statement of several parts: of that which is worst supported.
+
+    One refuted part refutes the whole, else one that decides nothing leaves it undecided; among
+    equals the largest excess over what is allowed counts.
+    """
+
+    def excess(part: Evidence) -> float:
+        size = part.discrepancy - part.allowed
+        return size if np.isfinite(size) else np.inf
+
+    refuted = [part for part in parts if part.verdict is Verdict.REFUTED]
+    undecided = [part for part in parts if part.verdict is Verdict.INCONCLUSIVE]
+    return max(refuted or undecided or parts, key=excess)
 
 
 Check = Callable[[Laboratory], Evidence]

@@ -15,6 +15,18 @@ class Limit(NamedTuple):
     halfwidth: float
 
 
+class Slopes(NamedTuple):
+    """Local slopes of a curve, and the points halfway between those of the curve."""
+
+    at: np.ndarray
+    values: np.ndarray
+
+
+def local_slopes(x: np.ndarray, y: np.ndarray) -> Slopes:
+    """Return the m - 1 slopes between neighbours of m points."""
+    return Slopes((x[1:] + x[:-1]) / 2, np.diff(y) / np.diff(x))
+
+
 def extrapolate(values: np.ndarray, corrections: np.ndarray) -> Limit:
     """Fit ``value = limit + Σ c_j correction_j`` and judge the fit by what it leaves out.
 

@@ -81,11 +81,6 @@ class CompletionFlow:
                 raise ValueError(
                     f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
                 )
-        if 2 * np.log10(self.alpha) - np.log10(self.lam) > 245:
-            raise ValueError(
-                f"alpha²/lam is {self.alpha:g}²/{self.lam:g}, expected at most 1e245: "
-                "lower alpha or raise lam"
-            )
 
     def run(
         self,

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulations.records import write_whole
 from theory.problems import Problem, StoredTestSet, Task, check_inputs, make_problem
+
+
+class Table(NamedTuple):
+    """Labelled rows to train on and to test on, as they stand in a file.
+
+    Parameters
+    ----------
+    task : Task
+        Classification (labels ±1) or regression.
+    x, y : ndarray, shapes (n, d) and (n,)
+        Training inputs and labels.
+    x_test, y_test : ndarray, shapes (m, d) and (m,)
+        Test inputs and labels.
+    notes : tuple of str
+        What was changed at the door.
+    """
+
+    task: Task
+    x: np.ndarray
+    y: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def problem(self, name: str, settings: Mapping[str, object]) -> Problem:
+        """Build the problem; ValueError for data that no linear model can fit."""
+        test = StoredTestSet(self.x_test, self.y_test.astype(np.float64))
+        return make_problem(name, self.task, self.x, self.y, test, settings, self.notes)
 
 
 def load(
@@ -34,6 +65,16 @@ def load(
     ValueError
         When the file cannot be read or holds something else, naming what was expected.
     """
+    table = read_table(path, regression=regression, seed=seed, holdout=holdout)
+    n, d = table.x.shape
+    settings = {"file": str(path), "n": n, "d": d, "seed": seed}
+    return table.problem(Path(path).stem, settings)
+
+
+def read_table(
+    path: str | Path, *, regression: bool | None = None, seed: int = 0, holdout: float = 0.25
+) -> Table:
+    """Read the rows of a file, as `load` does; it says what the arguments are."""
     path = Path(path)
     if not 0 < holdout < 1:
         raise ValueError(f"holdout is {holdout}, expected 0 < holdout < 1: try 0.25")
@@ -64,9 +105,15 @@ def load(
     if task is Task.CLASSIFICATION:
         y, y_test, note = _signs(y, y_test)
         notes += note
-    settings = {"file": str(path), "n": len(y), "d": x.shape[1], "seed": seed}
-    test_set = StoredTestSet(x_test, y_test.astype(np.float64))
-    return make_problem(path.stem, task, x, y, test_set, settings, tuple(notes))
+    return Table(task, x, y, x_test, y_test, tuple(notes))
+
+
+def save_table(path: Path, table: Table) -> None:
+    """Write the rows as an ``.npz`` file that `load` reads."""
+    arrays: dict[str, Any] = {
+        "X": table.x, "y": table.y, "X_test": table.x_test, "y_test": table.y_test
+    }  # fmt: skip
+    write_whole(path, lambda target: np.savez_compressed(target, **arrays))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -63,6 +63,11 @@ class DiagonalFlow:
         Solver steps allowed between two output times.
     depth : int
         L, from 2 to 8.
+    memory : int
+        Bytes for the weights of all output times, ``8 d m``. Where they need more they are not
+        kept, but computed from the n numbers a time that are: each part of them that fits costs a
+        pass over the data, and one over the test set. Beside the data, everything else is of size
+        n (n + m); testing takes half as much again, in single precision.
     """
 
     alpha: float
@@ -71,6 +76,7 @@ class DiagonalFlow:
     rtol: float = 1e-4
     max_steps: int = 20_000
     depth: int = 2
+    memory: int = 2**29
 
     def __post_init__(self) -> None:
         """Refuse scales outside the range in which double precision holds the state."""
@@ -114,6 +120,11 @@ class DiagonalFlow:
         times = np.asarray(lambda_t, dtype=np.float64)
         if times.size == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
             raise ValueError("lambda_t must increase from 0 or later: sort the times")
+        if self.memory < 8 * problem.d:
+            raise ValueError(
+                f"memory is {self.memory} bytes, expected {8 * problem.d} for one vector of "
+                f"{problem.d} weights: raise it"
+            )
         scale = DiagonalScale(self.alpha, problem.scale, self.depth)
         flow = ReducedFlow(problem, self.loss, scale, self.lam)
         pole = scale.pole(max(self.rtol / 100, _RESOLVED / self.rtol))
@@ -124,14 +135,15 @@ class DiagonalFlow:
         states: list[np.ndarray] = []
         failure = ""
         try:
-            for state in stepper.states(flow.time(asked)):
+            for state in stepper.states(flow.clock.of(asked)):
                 states.append(state)
                 progress(len(states) / len(asked))
         except _SolverFailure as error:
             failure = str(error)
         work = stepper.work(perf_counter() - started)
         reached = np.array(states).reshape(-1, problem.n)
-        trajectory = Trajectory.from_states(flow, asked[: len(states)], reached, work)
+        done = asked[: len(states)]
+        trajectory = Trajectory.from_states(flow, done, reached, work, self.memory)
         if not failure and len(asked) > len(moving):
             return self._at_rest(trajectory, times[len(moving) :])
         if failure:
@@ -144,16 +156,17 @@ class DiagonalFlow:
 
     def _at_rest(self, trajectory: Trajectory, later: np.ndarray) -> Trajectory:
         """Replace the last time, at the pole, by those after it."""
-        problem, at_pole = trajectory.flow.problem, trajectory.weights[:, -1]
+        problem = trajectory.flow.problem
+        at_pole = trajectory.weights_at(slice(-1, None))[:, 0]
         rest = QuasiPenalised(self.loss, self.lam, self.depth).predict(problem, near=at_pole).w
         moved = float(np.linalg.norm(rest - at_pole) / (np.linalg.norm(at_pole) or 1.0))
         if moved > self.rtol:
             raise FlowStopped(
                 f"the weights at λt = {trajectory.lambda_t[-1]:g}, close to the pole, are "
                 f"{moved:.1e} from rest, expected {self.rtol:g}: raise rtol, or end before",
-                trajectory.without(-1),
+                trajectory.without_last(),
             )
-        return trajectory.at_rest(rest, later).without(len(trajectory.lambda_t) - 1)
+        return trajectory.at_rest(rest, later)
 
     def _state_tolerance(self, flow: ReducedFlow, end: float) -> float:
         """Relative tolerance in p that keeps w to `rtol`.
@@ -201,7 +214,7 @@ class _Stepper:
             "rtol": tolerance,
             "atol": 0.03 * tolerance / flow.problem.inputs.largest_column,
             "max_num_steps": max_steps,
-            "linsolver": "dense",
+            "linsolver": "lapackdense",
         }
 
     def states(self, taus: np.ndarray) -> Iterator[np.ndarray]:
@@ -231,11 +244,11 @@ class _Stepper:
 
         def rate(tau: float, p: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.rate(flow.clock(tau), p)
+            out[:] = flow.rate(flow.clock.at(tau), p)
 
         def jacobian(tau: float, p: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
             self.jacobians += 1
-            out[:] = flow.rate_jacobian(flow.clock(tau), p)
+            out[:] = flow.rate_jacobian(flow.clock.at(tau), p)
 
         solver = CVODE(rate, jacfn=jacobian, **self.options)
         solver.init_step(0.0, start)
@@ -248,13 +261,13 @@ class _Stepper:
 
         def defect(tau: float, p: np.ndarray, dp: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.defect(flow.clock(tau), p, dp)
+            out[:] = flow.defect(flow.clock.at(tau), p, dp)
 
         def jacobian(
             tau: float, p: np.ndarray, dp: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
         ) -> None:
             self.jacobians += 1
-            out[:] = flow.defect_jacobian(flow.clock(tau), p, cj)
+            out[:] = flow.defect_jacobian(flow.clock.at(tau), p, cj)
 
         solver = IDA(defect, jacfn=jacobian, **self.options)
         solver.init_step(0.0, start, flow.start_rate())
@@ -272,7 +285,7 @@ def _fences(flow: ReducedFlow) -> np.ndarray:
         return np.empty(0)
     first = max(scale.pole(1 - 1e-3), 0.0)
     last = max(scale.pole(1e-8), first)
-    return flow.time(np.arange(first, last, 1 / (2 * scale.depth)))
+    return flow.clock.of(np.arange(first, last, 1 / (2 * scale.depth)))
 
 
 def _with_fences(taus: np.ndarray, fences: np.ndarray) -> list[tuple[float, bool]]:

@@ -140,6 +140,7 @@ class ModularCells:
         for block in pairs.blocks(self.block, whole=whole):
             factors = None if keep is None else keep[block.cells, block.pairs]
             self._add_slopes(block, factors, pairs.count)
+        self.slopes[0].mul_(self.shape.activation.degree)
 
     def _add_slopes(self, block: Block, keep: Tensor | None, count: int) -> None:
         """Add what a block contributes to the gradient of the mean over `count` pairs."""
@@ -284,14 +285,14 @@ def _activate(activation: ModularActivation, x: Tensor) -> Tensor:
 
 
 def _pull(activation: ModularActivation, d: Tensor, x: Tensor) -> None:
-    """Multiply by φ'(x), in place."""
+    """Multiply by φ'(x) over the degree, in place."""
     match activation:
         case ModularActivation.RELU:
             d.mul_(x > 0)
         case ModularActivation.QUADRATIC:
-            d.mul_(x).mul_(2)
+            d.mul_(x)
         case _:
-            d.mul_(x.pow(activation.degree - 1)).mul_(activation.degree)
+            d.mul_(x.pow(activation.degree - 1))
 
 
 def _error(shape: Architecture, f: Tensor, labels: Tensor, m: int) -> Tensor:

@@ -64,12 +64,13 @@ class ModularRun:
         end = min(self.method.steps, self.step + self.method.every - self.step % self.method.every)
         for due in sorted({end, *(s for s in self.wanted if self.step < s < end)}):
             while self.step < due:
-                self._advance()
+                self.advance()
             self._snap()
         self._record()
         self.seconds += perf_counter() - started
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """Take one step."""
         pairs = self._batch()
         self.nets.differentiate(pairs, self._keep(pairs.count))
         for part in self.nets.parts:

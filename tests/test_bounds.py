@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proofs_check.claim import Verdict
 from proofs_check.laboratory import Laboratory
 from proofs_check.margin_bounds import exact_error
-from proofs_check.probability import clopper_pearson, failure_rate
+from proofs_check.probability import failure_rate
 from simulations.generators import sparse
 from theory.bounds import (
     PRINTED,
@@ -23,6 +23,7 @@ from theory.bounds import (
     max_l2_margin_error,
     smallest_n,
 )
+from theory.intervals import clopper_pearson
 from theory.l1 import MaxL1Margin
 from theory.l2 import MaxL2Margin
 from theory.metrics import score

@@ -203,9 +203,9 @@ def test_the_start_is_at_rest_in_the_defect():
 
 @pytest.mark.parametrize("transient", [1e-200, 1e-8, 1.0, 1e3])
 def test_the_solver_time_is_inverted(transient):
-    clock = SolverTime(transient)
+    clock = SolverTime(float(np.log(transient)))
     s = np.array([0.0, 1e-3 * transient, transient, 1e-3, 1.0, 100.0])
-    back = np.array([clock.slow(float(tau)) for tau in clock.of(s)])
+    back = np.array([clock.at(float(tau)).s for tau in clock.of(s)])
     assert np.allclose(back, s, rtol=1e-10, atol=1e-15 * max(transient, 1e-300))
 
 
@@ -226,7 +226,6 @@ def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
     [
         ({"alpha": 0.0}, [1.0], "alpha is 0, expected"),
         ({"alpha": float("nan")}, [1.0], "alpha is nan, expected"),
-        ({"alpha": 1e119, "lam": 1e-12}, [1.0], "expected at most 1e245"),
         ({"lam": -1.0}, [1.0], "lam is -1, expected"),
         ({"rtol": 1.0}, [1.0], "rtol is 1, expected"),
         ({"sigma": -0.1}, [1.0], "sigma is -0.1, expected"),

@@ -1,11 +1,14 @@
 """The reduced flow: the full system, closed forms, tolerance, work, limits, refusals."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import lambertw
 
 from simulations.flow import DiagonalFlow, FlowStopped
 from simulations.generators import sparse, sparse_regression
+from simulations.trajectory import times_within
 from tests.reference import full_flow
 from theory.diagonal_scale import DiagonalScale
 from theory.l1 import L1Penalised
@@ -81,16 +84,17 @@ def test_starting_the_clock_in_log_time_changes_nothing():
     """The solver's time starts at s = 0 exactly and passes through every s, at any scale."""
     for alpha in (1e-1, 1e4, 1e100):
         flow = ReducedFlow(CLASSES, LOSSES["logistic"], DiagonalScale(alpha, CLASSES.scale), 1e-3)
-        transient = np.exp(flow.log_transient)
-        rounding = np.finfo(float).eps * (1 + abs(flow.log_transient))
-        assert flow.clock(0.0).s <= rounding * transient
+        clock = flow.clock
+        transient = np.exp(clock.log_transient)
+        rounding = np.finfo(float).eps * (1 + abs(clock.log_transient))
+        assert clock.at(0.0).s <= rounding * transient
         s = np.concatenate([transient * np.array([1e-3, 1.0, 1e3]), [1e-2, 1.0, 200.0]])
-        back = [flow.clock(tau).s for tau in flow.time(s)]
+        back = [clock.at(tau).s for tau in clock.of(s)]
         assert np.allclose(back, s, rtol=1e-11, atol=1e-12 * transient)
         h = 1e-6
-        tau = float(flow.time(np.array([1.0]))[0])
-        pace = (flow.clock(tau + h).s - flow.clock(tau - h).s) / (2 * h)
-        assert np.isclose(flow.clock(tau).pace, pace, rtol=1e-8)
+        tau = float(clock.of(np.array([1.0]))[0])
+        pace = (clock.at(tau + h).s - clock.at(tau - h).s) / (2 * h)
+        assert np.isclose(clock.at(tau).pace, pace, rtol=1e-8)
 
 
 @pytest.mark.parametrize("alpha", [1e2, 1e100])
@@ -121,6 +125,45 @@ def test_the_flow_ends_at_the_penalised_predictor(loss):
     kappa = [DiagonalScale(1.0, problem.scale).kappa(s) for s in end]
     assert (distance <= np.log(kappa) / kappa).all()
     assert distance[1] <= 0.7 * distance[0] + 1e-6
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_bounded_memory_changes_nothing_but_what_is_kept(depth):
+    """Depth 3 comes to rest before the last times, so that both kinds of weights are there."""
+    times = np.append(np.linspace(0.1, 3, 7), [60.0, 70.0])
+    settings = {"alpha": 1.0, "lam": 1e-2, "loss": LOSSES["logistic"], "depth": depth}
+    whole = DiagonalFlow(**settings).run(CLASSES, times)
+    bounded = DiagonalFlow(**settings, memory=3 * 8 * CLASSES.d).run(CLASSES, times)
+    assert whole.weights.shape == (CLASSES.d, len(times))
+    assert bounded.kept is None
+    with pytest.raises(ValueError, match=r"memory is 480 bytes, expected 1440 .*weights_at"):
+        _ = bounded.weights
+    for name in ("outputs", "norms", "states"):
+        assert np.allclose(getattr(bounded, name), getattr(whole, name), rtol=1e-13, atol=1e-15)
+    for part in (slice(0, 3), slice(6, 9), slice(-1, None), slice(None, None, 4)):
+        found = bounded.weights_at(part)
+        assert np.allclose(found, whole.weights[:, part], rtol=1e-13, atol=1e-15)
+    scores, expected = bounded.test_scores(), whole.test_scores()
+    assert np.array_equal(scores.error, expected.error)
+    assert np.allclose(scores.loss, expected.loss, rtol=1e-6)
+
+
+def test_the_peak_is_bounded_by_the_option():
+    """400 vectors of 5000 weights are 16 MB; a megabyte holds 26 of them."""
+    problem = sparse(n=4, d=5000, n_test=1)
+    times = np.linspace(0.01, 8, 400)
+    peaks = []
+    for memory in (2**20, 2**29):
+        flow = DiagonalFlow(alpha=10.0, lam=1e-2, loss=LOSSES["logistic"], memory=memory)
+        tracemalloc.start()
+        trajectory = flow.run(problem, times)
+        trajectory.test_scores()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert len(times_within(400, problem.d, 2**20)) == 16
+    # Weights, ξ and the copy in single precision of one part; the potential's temporaries.
+    assert peaks[0] <= 4 * 2**20
+    assert peaks[1] >= 8 * problem.d * len(times)
 
 
 def test_progress_reaches_one_and_never_falls():
@@ -160,3 +203,7 @@ def test_losses_and_times_that_do_not_fit_are_refused():
         DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["square"]).run(CLASSES, np.array([1.0]))
     with pytest.raises(ValueError, match="lambda_t must increase"):
         DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"]).run(CLASSES, np.array([2.0, 1]))
+    with pytest.raises(ValueError, match="memory is 100 bytes, expected 160 for one vector"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"], memory=100).run(
+            CLASSES, np.array([1.0])
+        )

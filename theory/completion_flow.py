@@ -91,7 +91,7 @@ class CompletionSystem:
     def clock(self) -> SolverTime:
         """The solver's time; the transient is that of the stiffest single measurement."""
         pull = float((self.stiffness * self.problem.measurements.norms**2).max())
-        return SolverTime(1 / (4 * self.alpha**2 * pull))
+        return SolverTime(-float(np.log(4) + 2 * np.log(self.alpha) + np.log(pull)))
 
     def beta(self, s: float) -> float:
         """Return ``β = α² e^{-2s}``."""
@@ -103,10 +103,12 @@ class CompletionSystem:
 
     def coefficients(self, tau: float) -> Coefficients:
         """Return the coefficients at the solver's time τ."""
-        s = self.clock.slow(tau)
-        pace, g = self.clock.pace(s), self.metric_size(s)
-        falling, kernel = (self.omega / g) ** 2, (2 * self.beta(s) / g) ** 2
-        compliance = self.omega / g / (self.stiffness * pace)
+        at = self.clock.at(tau)
+        g = self.metric_size(at.s)
+        falling, kernel = (self.omega / g) ** 2, (2 * self.beta(at.s) / g) ** 2
+        # g grows like α² where the pace falls like λ/α²: only their product is a double
+        compliance = self.omega * np.exp(-np.log(g) - at.log_pace) / self.stiffness
+        pace = at.pace
         return Coefficients(falling, pace * falling, pace * (1 + kernel), np.asarray(compliance))
 
     def split(self, y: np.ndarray) -> State:

@@ -11,6 +11,7 @@ With ``ν = unit(s) p`` the state p is of order one throughout.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,14 +41,14 @@ class DiagonalScale:
 
     def log_scale(self, s: float) -> float:
         """Return ``log α(s)``."""
-        return float(np.log(self.alpha) - s)
+        return math.log(self.alpha) - s
 
     def kappa(self, s: float) -> float:
         """Return ``κ = asinh(ω / 2β)`` of depth 2 without overflow at either end."""
-        log_ratio = np.log(self.omega / 2) - 2 * self.log_scale(s)
+        log_ratio = math.log(self.omega / 2) - 2 * self.log_scale(s)
         if log_ratio > 20:
-            return float(log_ratio + np.log(2))  # asinh(x) = log 2x to 1e-17 relative
-        return float(np.arcsinh(np.exp(log_ratio)))
+            return log_ratio + math.log(2)  # asinh(x) = log 2x to 1e-17 relative
+        return math.asinh(math.exp(log_ratio))
 
     def potential(self, s: float) -> MirrorMap:
         """Return the mirror map at slow time `s`."""

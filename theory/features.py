@@ -137,15 +137,17 @@ class Features:
         The blocks are dealt to the threads in a fixed order, so the sum is reproducible for a
         given number of threads.
         """
-        threads = min(thread_count(), len(self.blocks))
+        threads = min(thread_count(), len(self.blocks)) if len(self.blocks) > 1 else 1
+        if threads == 1:
+            return self._share(visit, precision, 1, 0)
         parts = parallel(partial(self._share, visit, precision, threads), range(threads))
-        return np.sum(parts, axis=0) if threads > 1 else parts[0]
+        return np.asarray(np.sum(parts, axis=0))
 
     def _share(
         self, visit: Visit, precision: type[np.floating[Any]], threads: int, first: int
     ) -> np.ndarray:
         """Sum one thread's share of the blocks."""
-        buffer = np.empty((self.shape[0], self.width), dtype=precision)
+        buffer = np.empty_like(self.blocks[0], dtype=precision)  # no other is wider
         total: np.ndarray | None = None
         jobs = list(zip(self._columns(), self.blocks, strict=True))
         for columns, block in jobs[first::threads]:

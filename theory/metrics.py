@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -78,6 +79,23 @@ def score(problem: Problem, w: np.ndarray, loss: Loss | None = None) -> Scores:
     error = squares.mean(axis=0)
     spread = squares.std(axis=0) / np.sqrt(m)
     return Scores(None, error, error if isinstance(loss, Square) else None, m, spread, baseline)
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """Return the scores of predictors that were judged in parts, on one test set."""
+    first = parts[0]
+    return Scores(
+        None if first.accuracy is None else _all(part.accuracy for part in parts),
+        _all(part.error for part in parts),
+        None if first.loss is None else _all(part.loss for part in parts),
+        first.size,
+        _all(part.spread for part in parts),
+        first.baseline,
+    )
+
+
+def _all(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
+    return np.concatenate([array for array in arrays if array is not None])
 
 
 def kind_of(scores: Scores) -> Kind:

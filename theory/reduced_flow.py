@@ -5,40 +5,26 @@ In the coordinates of `theory.diagonal_scale` the flow reads, exactly and for ev
     ε(s) (dp/ds + d(s) p) = -l'(q),    q = X w(p, s),    ε = nλ unit / c,    d = d log(unit)/ds.
 
 The state is of order one; ε is tiny in the kernel regime, of order ``α^{-2(L-1)} λ``, and of order
-nλ later. Solvers run in the time τ with ``s + log(1 + s/s_c) = τ``: uniform in log s while the data
-are fitted (the transient lasts ``s_c ~ ε(0)``) and uniform in s afterwards. ε, s_c and the pull of
+nλ later. Solvers run in the time τ of `theory.solver_time`. ε, the transient and the pull of
 exponential tails enter by their logarithms, which stay doubles where they do not.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-from scipy.special import wrightomega
 
 from theory.deep_mirror import MirrorMap
 from theory.diagonal_scale import DiagonalScale
 from theory.losses import Loss, TailedLoss
 from theory.problems import Problem
+from theory.solver_time import Moment, SolverTime
 
 # |ν_j| below which the mirror map is linear to double precision: (1e-8)²/6 < 2^-53.
 _LINEAR = 1e-8
-
-
-class Clock(NamedTuple):
-    """A moment: slow time s, and ``log(s + s_c)``."""
-
-    s: float
-    log_shifted: float
-
-    @property
-    def pace(self) -> float:
-        """``ds/dτ = (s + s_c) / (1 + s + s_c)``."""
-        shifted = np.exp(self.log_shifted)
-        return float(shifted / (1 + shifted))
 
 
 @dataclass(frozen=True)
@@ -65,28 +51,15 @@ class ReducedFlow:
     def log_stiffness(self, s: float) -> float:
         """Return ``log ε``; ε is the size of ``l'(q)`` that holds the state in place."""
         unit = self.scale.potential(s).log_unit
-        return float(np.log(self.problem.n * self.lam) + unit - self.scale.log_speed(s))
+        return math.log(self.problem.n * self.lam) + unit - self.scale.log_speed(s)
 
     @cached_property
-    def log_transient(self) -> float:
-        """``log s_c``, the slow time in which the stiffest mode of the linearised flow fits."""
+    def clock(self) -> SolverTime:
+        """The solver's time; the transient is that of the stiffest mode of the linearised flow."""
         gram = self.problem.inputs.gram
         pull = self.scale.omega * float(np.trace(gram)) / self.problem.n
-        return self.log_stiffness(0.0) - float(np.log(pull * self.loss.largest_curvature_at_zero))
-
-    def time(self, s: np.ndarray) -> np.ndarray:
-        """Return the solver's time ``τ = s + log(1 + s/s_c)``."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(s + np.logaddexp(0.0, np.log(s) - self.log_transient))
-
-    def clock(self, tau: float) -> Clock:
-        """Return the moment τ: ``s + s_c`` is the Wright omega function."""
-        s_c = float(np.exp(self.log_transient))
-        at = tau + self.log_transient + s_c
-        shifted = float(wrightomega(at).real)
-        # log ω(x) = x - ω(x), which is exact where ω itself underflows
-        log_shifted = at - shifted if shifted < 1 else float(np.log(shifted))
-        return Clock(max(shifted - s_c, 0.0), log_shifted)
+        fit = float(np.log(pull * self.loss.largest_curvature_at_zero))
+        return SolverTime(self.log_stiffness(0.0) - fit)
 
     def outputs(self, s: float, p: np.ndarray) -> np.ndarray:
         """Return ``q = X w``: one pass over X, or none while the map is linear to rounding."""
@@ -104,15 +77,18 @@ class ReducedFlow:
 
     def _is_linear(self, potential: MirrorMap, p: np.ndarray) -> bool:
         # |ξ_j| ≤ |p|₂ |X_j|₂ ≤ √n max|p| |X_j|₂, and κ = 4 unit
+        kappa = 4 * potential.unit
+        if kappa >= _LINEAR:
+            return False
         reach = np.sqrt(len(p)) * np.abs(p).max() * self.problem.inputs.largest_column
-        return bool(4 * potential.unit * max(reach, 1.0) < _LINEAR)
+        return bool(kappa * reach < _LINEAR)
 
-    def rate(self, at: Clock, p: np.ndarray) -> np.ndarray:
+    def rate(self, at: Moment, p: np.ndarray) -> np.ndarray:
         """Return ``dp/dτ``, for losses with an exponential tail."""
         pull = self._pull(at, self.outputs(at.s, p))
         return np.asarray(pull - at.pace * self.scale.potential(at.s).drift * p)
 
-    def rate_jacobian(self, at: Clock, p: np.ndarray) -> np.ndarray:
+    def rate_jacobian(self, at: Moment, p: np.ndarray) -> np.ndarray:
         """Return the Jacobian of `rate`, ``-pace (diag(l'') (dq/dp) / ε + d)``."""
         q = self.outputs(at.s, p)
         scale = -self._pull(at, q) * self._tailed.tail(q)
@@ -120,19 +96,18 @@ class ReducedFlow:
         jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.scale.potential(at.s).drift
         return jacobian
 
-    def _pull(self, at: Clock, q: np.ndarray) -> np.ndarray:
+    def _pull(self, at: Moment, q: np.ndarray) -> np.ndarray:
         """Return ``-pace l'(q) / ε``, of order one while its factors under- and overflow."""
-        log_pace = at.log_shifted - np.log1p(np.exp(at.log_shifted))
-        log_pull = self._tailed.log_descent(q) + log_pace - self.log_stiffness(at.s)
+        log_pull = self._tailed.log_descent(q) + at.log_pace - self.log_stiffness(at.s)
         # A wild trial state saturates instead of overflowing, and is rejected.
         return np.asarray(np.exp(np.minimum(log_pull, 300.0)))
 
-    @property
+    @cached_property  # a structural check takes longer than an evaluation of a small problem
     def _tailed(self) -> TailedLoss:
         assert isinstance(self.loss, TailedLoss)
         return self.loss
 
-    def defect(self, at: Clock, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    def defect(self, at: Moment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Return ``ε (dp/ds + d p) + l'(q)``, which the flow keeps at zero; `rate` is ``dp/dτ``.
 
         For the square loss this form keeps all digits where `rate` subtracts two numbers of
@@ -142,7 +117,7 @@ class ReducedFlow:
         weight, drift = self._weights_of_defect(at)
         return np.asarray(weight * rate + drift * p - pull)
 
-    def defect_jacobian(self, at: Clock, p: np.ndarray, rate_weight: float) -> np.ndarray:
+    def defect_jacobian(self, at: Moment, p: np.ndarray, rate_weight: float) -> np.ndarray:
         """Return the Jacobian of `defect` in p when ``d(rate)/dp`` is ``rate_weight`` times 1."""
         curvature = self.loss.curvature(self.outputs(at.s, p), self.problem.targets)
         jacobian: np.ndarray = self.output_jacobian(at.s, p) * curvature[:, None]
@@ -150,17 +125,16 @@ class ReducedFlow:
         jacobian[np.diag_indices_from(jacobian)] += weight * rate_weight + drift
         return jacobian
 
-    def _weights_of_defect(self, at: Clock) -> tuple[float, float]:
+    def _weights_of_defect(self, at: Moment) -> tuple[float, float]:
         """Return ``ε / pace`` and ``ε d``."""
         log_stiffness = self.log_stiffness(at.s)
-        log_pace = at.log_shifted - np.log1p(np.exp(at.log_shifted))
-        weight = float(np.exp(log_stiffness - log_pace))
+        weight = float(np.exp(log_stiffness - at.log_pace))
         return weight, float(np.exp(log_stiffness)) * self.scale.potential(at.s).drift
 
     def start_rate(self) -> np.ndarray:
         """Return ``dp/dτ`` at time 0, where p = 0 and q = 0."""
         pull = self.loss.descent(np.zeros(self.problem.n), self.problem.targets)
-        log_pace = self.log_transient - np.log1p(np.exp(self.log_transient))
+        log_pace = Moment(0.0, self.clock.log_transient).log_pace
         return np.asarray(pull * np.exp(log_pace - self.log_stiffness(0.0)))
 
     def weights(self, s: float, p: np.ndarray) -> np.ndarray:

@@ -1,15 +1,35 @@
 """The time in which flows are integrated: uniform in log s at first, then in s.
 
 A flow first fits the data in a transient of slow time s_c, often below 1e-20, and then moves in
-slow time of order one. In ``τ = s + log(1 + s/s_c)`` both take a few units.
+slow time of order one. In ``τ = s + log(1 + s/s_c)`` both take a few units. The transient enters
+by its logarithm, which stays a double where s_c does not.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import wrightomega
+
+
+class Moment(NamedTuple):
+    """Slow time s, and ``log(s + s_c)``."""
+
+    s: float
+    log_shifted: float
+
+    @property
+    def log_pace(self) -> float:
+        """Logarithm of `pace`."""
+        return self.log_shifted - math.log1p(math.exp(self.log_shifted))
+
+    @property
+    def pace(self) -> float:
+        """``ds/dτ = (s + s_c) / (1 + s + s_c)``."""
+        return math.exp(self.log_pace)
 
 
 @dataclass(frozen=True)
@@ -18,22 +38,22 @@ class SolverTime:
 
     Parameters
     ----------
-    transient : float
-        Slow time s_c of the fastest mode at the start.
+    log_transient : float
+        Logarithm of the slow time s_c of the fastest mode at the start.
     """
 
-    transient: float
+    log_transient: float
 
     def of(self, s: np.ndarray) -> np.ndarray:
         """Return ``τ = s + log(1 + s/s_c)``."""
-        return np.asarray(s + np.log1p(s / self.transient))
+        with np.errstate(divide="ignore"):
+            return np.asarray(s + np.logaddexp(0.0, np.log(s) - self.log_transient))
 
-    def slow(self, tau: float) -> float:
-        """Return s: ``s + s_c`` is the Wright omega function of ``τ + log s_c + s_c``."""
-        s_c = self.transient
-        return float(max(wrightomega(tau + np.log(s_c) + s_c).real - s_c, 0.0))
-
-    def pace(self, s: float) -> float:
-        """Return ``ds/dτ``."""
-        shifted = s + self.transient
-        return shifted / (1 + shifted)
+    def at(self, tau: float) -> Moment:
+        """Return the moment τ: ``s + s_c`` is the Wright omega function."""
+        s_c = math.exp(self.log_transient)
+        x = tau + self.log_transient + s_c
+        shifted = float(wrightomega(x).real)
+        # log ω(x) = x - ω(x), which is exact where ω itself underflows
+        log_shifted = x - shifted if shifted < 1 else math.log(shifted)
+        return Moment(max(shifted - s_c, 0.0), log_shifted)

@@ -15,11 +15,13 @@ _SUFFIXES = {
 }
 
 
-def check_outputs(arguments: argparse.Namespace) -> None:
+def check_outputs(
+    arguments: argparse.Namespace, options: tuple[str, ...] = ("json", "plot", "out")
+) -> None:
     """Refuse files that could not be written, before the work starts."""
-    for option, allowed in _SUFFIXES.items():
+    for option in options:
         if path := getattr(arguments, option):
-            check_suffix(path, allowed)
+            check_suffix(path, _SUFFIXES[option])
 
 
 def output_times(alpha: float, predicted: float, arguments: argparse.Namespace) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory.certificates import Certificate
+from theory.change import Change
 from theory.transition import Transition
 
 
@@ -17,6 +18,19 @@ def certificate_row(certificate: Certificate) -> dict[str, float]:
         "upper": certificate.upper,
         "infeasibility": certificate.infeasibility,
         "gap": certificate.gap,
+    }
+
+
+def change_row(change: Change) -> dict[str, Any]:
+    """Return the JSON keys of a change of quality, as a drop with its interval."""
+    return {
+        "kind": change.kind.value,
+        "early": change.early,
+        "late": change.late,
+        "drop": change.drop,
+        "low": change.low,
+        "high": change.high,
+        "n_test": change.size,
     }
 
 

@@ -1,0 +1,146 @@
+"""``grokflow misgrok``: problems that a net learns first and unlearns later."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from grokflow.commands import phase_map
+from grokflow.commands.output import check_outputs
+from grokflow.commands.rows import change_row
+from grokflow.progress import bar
+from grokflow.workers import workers
+from simulations.course import Model
+from simulations.data_families import data_family
+from simulations.families import Family, select
+from simulations.misgrok import Case, Findings, find_misgrokking
+from simulations.records import versions, write_json, write_whole
+from theory.metrics import Kind
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, print, and write the data files and what was asked for; Ctrl-C keeps all found."""
+    check_outputs(arguments, ("json", "plot"))
+    model = Model(alpha=arguments.alpha, lam=arguments.lam, depth=arguments.depth)
+    if arguments.map:
+        return phase_map.run(arguments, model)
+    families = _families(arguments.family)
+    _check_folder(arguments.out)
+    with bar() as show, workers(arguments.jobs) as executor:
+        findings = find_misgrokking(
+            families,
+            budget=arguments.budget,
+            seed=arguments.seed,
+            model=model,
+            executor=executor,
+            progress=show,
+        )
+    commands = _save(findings, arguments.out)
+    print("\n".join(_lines(findings, commands)))
+    if arguments.json:
+        write_json(arguments.json, record(findings, commands) | {"seed": arguments.seed})
+    if arguments.plot:
+        _plot(arguments.plot, findings)
+    return 130 if findings.interrupted else 0
+
+
+def _families(names: list[str] | None) -> list[Family]:
+    """Return families by name, and those of data files; all that are shipped by default."""
+    if not names:
+        return select(None)
+    found: dict[str, Family] = {}
+    for name in names:
+        item = data_family(Path(name)) if _is_file(name) else select([name])[0]
+        if item.name in found:
+            raise ValueError(f"family {item.name} is named twice: drop one, or rename the file")
+        found[item.name] = item
+    return list(found.values())
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).suffix in (".npz", ".csv")
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before the work starts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder} cannot be written, expected a folder of yours: choose another")
+
+
+def _save(findings: Findings, folder: Path) -> dict[str, str]:
+    """Write the data files and return the command of every case by its family."""
+    return {case.family.name: case.save(folder) for case in findings.cases}
+
+
+def record(findings: Findings, commands: dict[str, str]) -> dict[str, Any]:
+    """Return the JSON keys of a search."""
+    return {
+        "cases": [_row(case, commands[case.family.name]) for case in findings.cases],
+        "families": {
+            name: {kind.value: counts.get(kind, 0) for kind in Kind}
+            for name, counts in findings.kinds.items()
+        },
+        "tried": findings.tried,
+        "skipped": dict(findings.skipped),
+        "unconfirmed": list(findings.unconfirmed),
+        "interrupted": findings.interrupted,
+        "versions": versions(),
+    }
+
+
+def _row(case: Case, command: str) -> dict[str, Any]:
+    found = case.found.change
+    assert found is not None
+    return {
+        "family": case.family.name,
+        "settings": dict(case.settings),
+        "alpha": case.model.alpha,
+        "lam": case.model.lam,
+        "depth": case.model.depth,
+        "early": case.predicted.early,
+        "late": case.predicted.late,
+        "predicted": change_row(case.predicted),
+        "simulated": change_row(case.course.change),
+        "found": {"settings": dict(case.found.settings), **change_row(found)},
+        "command": command,
+    }
+
+
+def _lines(findings: Findings, commands: dict[str, str]) -> list[str]:
+    """Say the findings in words."""
+    lines = []
+    for case in findings.cases:
+        said, done = case.predicted, case.course.change
+        lines += [
+            f"{case.family.name}: {case.family.summary}",
+            "   " + ", ".join(f"{key} = {_short(item)}" for key, item in case.settings.items()),
+            f"   predicted {said.early:.3f} -> {said.late:.3f}, simulated {done.early:.3f} -> "
+            f"{done.late:.3f}: a drop of {done.drop:.3f}, {done.low:.3f} to {done.high:.3f} with "
+            f"confidence 95 % ({done.size} test points)",
+            f"   {commands[case.family.name]}",
+        ]
+    distinct = f"{len(findings.cases)} of {len(findings.kinds)} families misgrok"
+    lines.append(f"{distinct}, predicted and simulated; {findings.tried} problems judged")
+    if findings.unconfirmed:
+        lines.append(f"predicted, but not simulated: {', '.join(findings.unconfirmed)}")
+    for reason, times in findings.skipped.items():
+        lines.append(f"left out {times}: {reason}")
+    if findings.interrupted:
+        lines.append("interrupted: what was found is kept")
+    return lines
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _plot(path: Path, findings: Findings) -> None:
+    """Draw the gallery."""
+    from figures.misgrok import data, draw
+    from figures.style import save
+
+    figure = draw(data(findings))
+    write_whole(path, lambda target: save(figure, target))

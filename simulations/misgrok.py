@@ -1,0 +1,293 @@
+"""The misgrokking finder: problems on which a net first generalises and then gets worse.
+
+Problems are drawn from families and judged by their predictors alone, a few hundredths of a second
+each. The largest drop of every family is shrunk, as hypothesis shrinks a failing example, while
+half of the drop remains with confidence, and confirmed by simulating the flow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from simulations.completion_flow import CompletionStopped
+from simulations.course import Course, Model, predict_change, simulate_course
+from simulations.data_families import save_instance
+from simulations.families import Family, Settings
+from simulations.flow import FlowStopped
+from theory.change import Change
+from theory.metrics import Kind
+from theory.newton import NotConverged
+from theory.problems import Problem
+
+Result = TypeVar("Result")
+
+# Problems of a family that are simulated before the family is given up.
+_ATTEMPTS = 3
+# Predictors computed to shrink one problem, after which no further round begins.
+_EFFORT = 60
+# The early predictor of a completion is zero where it is tested, up to rounding.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem and what its predictors say; `change` is None where there are none."""
+
+    family: Family
+    settings: Settings
+    change: Change | None
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A problem that misgroks, predicted and simulated.
+
+    Parameters
+    ----------
+    family : Family
+        Where it comes from.
+    settings : mapping
+        Its settings, shrunk.
+    found : Trial
+        The problem as it was drawn.
+    model : Model
+        The net.
+    predicted : Change
+        From the early to the late predictor.
+    course : Course
+        The simulated flow.
+    """
+
+    family: Family
+    settings: Settings
+    found: Trial
+    model: Model
+    predicted: Change
+    course: Course
+
+    def save(self, folder: Path) -> str:
+        """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""
+        path = folder / f"{self.family.name}.npz"
+        save_instance(path, self.family.build(self.settings))
+        problem, model = self.family.problem(self.settings), self.model
+        command = f"grokflow simulate {path} --alpha {model.alpha:g} --lam {model.lam:g}"
+        if isinstance(problem, Problem):
+            command += f" --depth {model.depth} --loss {model.loss(problem).name}"
+        return f"{command} --until {model.until:.6g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a search found.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+        At most one a family, the largest simulated drop first.
+    tried : int
+        Problems whose predictors were computed.
+    kinds : mapping
+        How many of them are of each kind, by family.
+    skipped : mapping
+        How many have no predictors, by reason.
+    unconfirmed : tuple of str
+        Families in which predictors misgrok and no simulation did.
+    interrupted : bool
+        Whether the search was interrupted; what was found is kept.
+    """
+
+    cases: tuple[Case, ...] = ()
+    tried: int = 0
+    kinds: Mapping[str, Mapping[Kind, int]] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    unconfirmed: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def find_misgrokking(
+    families: list[Family],
+    *,
+    budget: int = 400,
+    seed: int = 0,
+    model: Model | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, float], None] = lambda name, fraction: None,
+) -> Findings:
+    """Search families for misgrokking.
+
+    Parameters
+    ----------
+    families : list of Family
+        Where to search; `simulations.families.FAMILIES` holds those that are shipped.
+    budget : int
+        Problems to judge by their predictors, shared evenly among the families.
+    seed : int
+        Decides which problems are drawn, whatever the executor.
+    model : Model, optional
+        The net, of depth 2 where a family does not say otherwise.
+    executor : Executor, optional
+        Where to compute; in this process by default.
+    progress : callable
+        Called with the name of the stage and the fraction done.
+
+    Returns
+    -------
+    Findings
+        Also after Ctrl-C, with what was found until then.
+    """
+    if budget < len(families):
+        raise ValueError(
+            f"budget is {budget}, expected at least one problem for each of the {len(families)} "
+            "families: raise it, or name fewer families"
+        )
+    model = model or Model()
+    trials: list[Trial] = []
+    settled: list[Case | str | None] = []
+    interrupted = False
+    try:
+        drawn = list(_drawn(families, budget, seed))
+        for trial in each(executor, judge, [(*item, model) for item in drawn]):
+            trials.append(trial)
+            progress("predicting", len(trials) / len(drawn))
+        ranked = [_ranked(trials, family) for family in families]
+        tasks = [(best[:_ATTEMPTS], model) for best in ranked if best]
+        for case in each(executor, settle, tasks):
+            settled.append(case)
+            progress("shrinking and simulating", len(settled) / len(tasks))
+    except KeyboardInterrupt:
+        interrupted = True
+    cases = [case for case in settled if isinstance(case, Case)]
+    return Findings(
+        tuple(sorted(cases, key=_by_drop)),
+        len(trials),
+        _kinds(trials),
+        Counter(trial.error for trial in trials if trial.error),
+        tuple(name for name in settled if isinstance(name, str)),
+        interrupted,
+    )
+
+
+def judge(family: Family, settings: Settings, model: Model) -> Trial:
+    """Compute the predictors of one problem."""
+    try:
+        problem = family.problem(settings)
+        return Trial(family, settings, predict_change(problem, _of_depth(model, settings)))
+    except NotConverged:
+        return Trial(family, settings, None, "a predictor did not converge")
+    except ValueError as error:
+        return Trial(family, settings, None, str(error).split(",")[0].split(":")[0])
+
+
+def settle(trials: list[Trial], model: Model) -> Case | str:
+    """Confirm the first of these trials that a simulation bears out, shrunk where that holds too.
+
+    Returns the family's name where none is borne out.
+    """
+    for trial in trials:
+        assert trial.change is not None
+        if confirm(trial, trial, model) is None:
+            continue
+        small = shrink(trial, model)
+        for candidate in (small, trial):
+            if case := confirm(candidate, trial, model):
+                return case
+    return trials[0].family.name
+
+
+def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
+    """Simulate; None unless the training set is fitted early and the test results then fall."""
+    assert trial.change is not None
+    model = _of_depth(model, trial.settings)
+    try:
+        course = simulate_course(trial.family.problem(trial.settings), model)
+    except (FlowStopped, CompletionStopped):
+        return None
+    if not (course.fitted and course.change.kind is Kind.MISGROKKING and course.change.low > 0):
+        return None
+    return Case(trial.family, trial.settings, found, model, trial.change, course)
+
+
+def shrink(trial: Trial, model: Model) -> Trial:
+    """Simplify one setting after the other while half of the drop remains with confidence."""
+    assert trial.change is not None
+    least, best, effort, before = trial.change.drop / 2, trial, 0, None
+    while best is not before and effort < _EFFORT:
+        before = best
+        for key, item in trial.family.ranges.items():
+            for value in item.simpler(best.settings[key]):
+                effort += 1
+                simpler = judge(trial.family, {**best.settings, key: value}, model)
+                if misgroks(simpler, least):
+                    best = simpler
+                    break
+    return best
+
+
+def misgroks(trial: Trial, least: float = 0.0) -> bool:
+    """Whether the early predictor is no worse than the zero one, and the drop surely `least`."""
+    change = trial.change
+    return (
+        change is not None
+        and change.kind is Kind.MISGROKKING
+        and change.early >= change.chance - _ROUNDING
+        and change.low >= least
+    )
+
+
+def _drawn(families: list[Family], budget: int, seed: int) -> Iterator[tuple[Family, Settings]]:
+    """Draw settings; those of a family do not depend on which others are searched."""
+    for i in range(budget):
+        family = families[i % len(families)]
+        key = (*family.name.encode(), i // len(families))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        yield family, family.draw(rng)
+
+
+def each(
+    executor: Executor | None, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[Result]:
+    """Yield the results of ``function(*task)``, in order here, as they come from an executor."""
+    if executor is None:
+        yield from (function(*task) for task in tasks)
+        return
+    futures = [executor.submit(function, *task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _ranked(trials: list[Trial], family: Family) -> list[Trial]:
+    """Return the family's misgrokking trials, the largest certain drop first."""
+    kept = [trial for trial in trials if trial.family.name == family.name and misgroks(trial)]
+    return sorted(kept, key=lambda trial: (-_low(trial), str(trial.settings)))
+
+
+def _by_drop(case: Case) -> tuple[float, str]:
+    return -case.course.change.drop, case.family.name
+
+
+def _low(trial: Trial) -> float:
+    return trial.change.low if trial.change else -np.inf
+
+
+def _kinds(trials: list[Trial]) -> dict[str, Counter[Kind]]:
+    found: dict[str, Counter[Kind]] = {}
+    for trial in trials:
+        if trial.change is not None:
+            found.setdefault(trial.family.name, Counter())[trial.change.kind] += 1
+    return found
+
+
+def _of_depth(model: Model, settings: Settings) -> Model:
+    return replace(model, depth=int(settings.get("depth", model.depth)))

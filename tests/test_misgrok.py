@@ -1,0 +1,392 @@
+"""The misgrokking finder: families, search, shrinking, data files and their commands."""
+
+import json
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grokflow.cli import main
+from proofs_check.agreement import agreement
+from simulations.course import Model, predict_change
+from simulations.data_families import data_family, save_instance
+from simulations.data_files import Table
+from simulations.families import FAMILIES, select
+from simulations.misgrok import Trial, find_misgrokking, judge, misgroks
+from simulations.phase_map import Drops, PhaseMap, phase_map, plane_of
+from simulations.ranges import Choice, Largest, Real, Seed, Whole
+from theory.change import change_of, quality
+from theory.intervals import clopper_pearson
+from theory.l1 import L1Penalised
+from theory.losses import LOSSES
+from theory.metrics import Kind, Scores, kind_of
+from theory.problems import StoredTestSet, Task, make_problem
+from theory.ties import spread_over_equal_columns
+
+SEARCHED = ("gap", "words", "linear", "completion")
+
+
+@pytest.fixture(scope="module")
+def findings():
+    return find_misgrokking(select(list(SEARCHED)), budget=24, seed=0)
+
+
+# Changes
+
+
+@given(
+    st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31)
+)
+def test_the_interval_of_a_drop_holds_the_measured_one(size, early, late, shared, seed):
+    """Whatever the errors of the two predictors have in common."""
+    rng = np.random.default_rng(seed)
+    u, v = rng.random((2, size))
+    v = np.where(rng.random(size) < shared, u, v)
+    accuracy = np.array([(u < early).mean(), (v < late).mean()])
+    spread = np.sqrt(accuracy * (1 - accuracy) / size)
+    scores = Scores(accuracy, 1 - accuracy, None, size, spread, 0.5)
+    change = change_of(scores)
+    assert change.low <= accuracy[0] - accuracy[1] <= change.high
+    assert change.kind is kind_of(scores)
+    # Both intervals at 97.5 % hold with 95 % together.
+    ends = [clopper_pearson(round(a * size), size, 0.975) for a in accuracy]
+    assert change.low == ends[0].low - ends[1].high
+    if change.low > 0:
+        assert ends[0].low > ends[1].high
+
+
+def test_the_interval_covers_the_true_drop_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    truth, size, draws, misses = np.array([0.9, 0.6]), 200, 400, 0
+    for _ in range(draws):
+        accuracy = rng.binomial(size, truth) / size
+        spread = np.sqrt(accuracy * (1 - accuracy) / size)
+        change = change_of(Scores(accuracy, 1 - accuracy, None, size, spread, 0.5))
+        misses += not change.low <= 0.3 <= change.high
+    assert clopper_pearson(misses, draws).low <= 0.05
+
+
+def test_regression_is_judged_against_the_zero_predictor():
+    error, spread = np.array([1.0, 3.0]), np.array([0.1, 0.2])
+    change = change_of(Scores(None, error, None, 50, spread, 2.0))
+    assert (change.early, change.late, change.chance) == (0.5, -0.5, 0.0)
+    assert change.low < change.drop == 1.0 < change.high
+    assert change.error == pytest.approx(np.hypot(0.1, 0.2) / 2)
+    with pytest.raises(ValueError, match="all zero"):
+        quality(Scores(None, error, None, 50, spread, 0.0))
+
+
+def test_equal_columns_share_their_weight():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 4))
+    doubled = np.column_stack([x, -x[:, 0], x[:, 2]])
+    y = np.array([1, -1, 1, -1, 1, -1])
+    problem = make_problem(
+        "ties", Task.CLASSIFICATION, doubled, y, StoredTestSet(doubled, y.astype(float))
+    )
+    w = L1Penalised(LOSSES["logistic"], 1e-2).predict(problem).w
+    alike = spread_over_equal_columns(problem, w)
+    assert np.allclose(problem.inputs.combine(alike), problem.inputs.combine(w), atol=1e-12)
+    assert np.isclose(np.abs(alike).sum(), np.abs(w).sum())
+    assert alike[4] == -alike[0] and alike[5] == alike[2]
+
+
+# Families
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_settings_decide_the_problem(name):
+    family = FAMILIES[name]
+    for i in range(20):
+        settings = family.draw(np.random.default_rng([i, 1]))
+        assert set(settings) == set(family.ranges)
+        try:
+            first, second = family.build(settings), family.build(dict(settings))
+        except ValueError as error:
+            assert "expected" in str(error) or "change" in str(error)
+            continue
+        if isinstance(first, Table):
+            assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+            assert first.x.shape[0] == settings["n"] and len(first.y_test) == settings["n_test"]
+        else:
+            assert np.array_equal(first.values, second.values)
+        return
+    pytest.fail("no settings of twenty give data")
+
+
+def test_fewer_samples_are_the_first_of_more():
+    settings = {"n": 40, "d": 30, "share": 0.3, "n_test": 500, "seed": 5}
+    more, fewer = (FAMILIES["majority"].build({**settings, "n": n}) for n in (40, 11))
+    assert np.array_equal(more.x[:11], fewer.x) and np.array_equal(more.x_test, fewer.x_test)
+
+
+def test_label_noise_and_flips_spare_the_test_set():
+    settings = {"n": 40, "d": 30, "share": 0.05, "n_test": 500, "seed": 5}
+    clean = FAMILIES["majority"].build(settings)
+    flipped = FAMILIES["flipped"].build({**settings, "flips": 0.25})
+    assert (clean.y != flipped.y).sum() == 10 and np.array_equal(clean.y_test, flipped.y_test)
+    exact = FAMILIES["linear"].build(settings)
+    noisy = FAMILIES["noisy"].build({**settings, "label_noise": 0.5})
+    assert 0.3 < np.std(noisy.y - exact.y) < 0.7 and np.array_equal(exact.y_test, noisy.y_test)
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["whole", "largest", "real", "choice", "seed"]))
+def test_simpler_values_are_in_range_and_shrinking_ends(seed, which):
+    item = {
+        "whole": Whole(3, 500),
+        "largest": Largest(10, 300),
+        "real": Real(0.01, 3.0, logarithmic=True),
+        "choice": Choice((2, 3, 5)),
+        "seed": Seed(),
+    }[which]
+    rng = np.random.default_rng(seed)
+    value, steps = item.draw(rng), 0
+    while simpler := item.simpler(value):
+        assert value not in simpler
+        if which in ("whole", "largest", "real"):
+            assert all(item.low <= x <= item.high for x in simpler)
+        value, steps = simpler[int(rng.integers(len(simpler)))], steps + 1
+        assert steps <= 500
+    assert value in {"whole": (3,), "largest": (10,), "choice": (2,), "seed": (0,)}.get(
+        which, (0.01,)
+    )
+
+
+# Search
+
+
+def test_the_search_finds_misgrokking_and_shrinks_it(findings):
+    assert findings.tried == 24 and not findings.interrupted
+    assert len(findings.cases) >= 3
+    assert sum(sum(kinds.values()) for kinds in findings.kinds.values()) == 24 - sum(
+        findings.skipped.values()
+    )
+    for case in findings.cases:
+        change = case.course.change
+        assert change.kind is Kind.MISGROKKING and change.low > 0 and case.course.fitted
+        assert case.predicted.low >= case.found.change.drop / 2 > 0
+        assert case.predicted.early >= case.predicted.chance - 1e-9
+        sizes = [key for key in ("n", "d", "n_test") if key in case.settings]
+        assert all(case.settings[key] <= case.found.settings[key] for key in sizes)
+    drops = [case.course.change.drop for case in findings.cases]
+    assert drops == sorted(drops, reverse=True)
+    small, large = findings.cases[-1].settings, findings.cases[-1].found.settings
+    assert small != large
+
+
+def test_a_case_is_the_prediction_of_its_settings(findings):
+    case = findings.cases[0]
+    assert predict_change(case.family.problem(case.settings), case.model) == case.predicted
+
+
+def test_the_command_of_every_case_reproduces_it(findings, tmp_path, capsys):
+    for case in findings.cases:
+        command = shlex.split(case.save(tmp_path))
+        out = tmp_path / "out.json"
+        assert command[0] == "grokflow"
+        assert main([*command[1:], "--json", str(out)]) == 0
+        record = json.loads(out.read_text())
+        times = np.array(record["lambda_t"])
+        early = int(np.argmin(np.abs(times - case.model.early)))
+        change = case.course.change
+        if "test_accuracy" in record:
+            test = np.array(record["test_accuracy"])
+            assert record["train_accuracy"][early] == 1
+        else:
+            problem = case.family.problem(case.settings)
+            targets = getattr(problem.test, "labels", None)
+            targets = problem.test.values if targets is None else targets
+            test = 1 - np.array(record["test_error"]) / np.mean(targets**2)
+        # Early the curve is flat, and both runs are exact to 1e-4 of the weights.
+        assert abs(test[early] - change.early) <= 0.01
+        assert abs(test[-1] - change.late) <= 0.01
+        assert test[early] - test[-1] >= change.low > 0
+    capsys.readouterr()
+
+
+def test_an_executor_changes_nothing():
+    families, options = select(["linear"]), {"budget": 6, "seed": 1}
+    alone = find_misgrokking(families, **options)
+    with ThreadPoolExecutor(2) as pool:
+        together = find_misgrokking(families, **options, executor=pool)
+    assert alone.tried == together.tried == 6 and alone.kinds == together.kinds
+    assert [case.settings for case in alone.cases] == [case.settings for case in together.cases]
+
+
+def test_other_families_do_not_change_what_is_drawn():
+    alone = find_misgrokking(select(["gap"]), budget=2, seed=3)
+    among = find_misgrokking(select(["gap", "noisy"]), budget=4, seed=3)
+    assert alone.kinds["gap"] == among.kinds["gap"]
+
+
+def test_an_early_predictor_worse_than_none_is_no_misgrokking():
+    trial = judge(
+        FAMILIES["noisy"],
+        {"n": 6, "d": 8, "share": 0.1, "label_noise": 2.0, "n_test": 500, "seed": 0},
+        Model(),
+    )
+    worse = replace(trial.change, early=-0.5, late=-3.0, kind=Kind.MISGROKKING, low=1.0, high=4.0)
+    assert not misgroks(Trial(trial.family, trial.settings, worse))
+    assert misgroks(Trial(trial.family, trial.settings, replace(worse, early=0.5)))
+
+
+def test_depth_can_turn_grokking_into_misgrokking():
+    family = FAMILIES["deep"]
+    settings = {"n": 24, "d": 48, "share": 1.0, "depth": 3, "n_test": 2000, "seed": 1}
+    deep = judge(family, settings, Model())
+    shallow = judge(FAMILIES["majority"], {**settings, "depth": 2}, Model())
+    assert deep.change.late < shallow.change.late
+
+
+# The user's data
+
+
+def test_subsamples_of_a_file_are_searched(tmp_path):
+    path = tmp_path / "own.npz"
+    settings = {"n": 40, "d": 60, "rate": 0.3, "lift": 0.5, "n_test": 600, "seed": 2}
+    save_instance(path, FAMILIES["words"].build(settings))
+    family = data_family(path)
+    assert set(family.ranges) == {"n", "d", "depth", "seed"}
+    found = find_misgrokking([family], budget=8)
+    (case,) = found.cases
+    assert case.settings["n"] < 40 and case.course.change.low > 0
+    again = data_family(tmp_path / "own.npz").build(case.settings)
+    assert again.x.shape == (case.settings["n"], case.settings["d"])
+
+
+def test_entries_of_a_file_are_subsampled(tmp_path):
+    path = tmp_path / "entries.npz"
+    settings = {
+        "d": 8, "rank": 8, "fraction": 0.6, "minus": 0.5, "mask": "random", "seed": 0
+    }  # fmt: skip
+    whole = FAMILIES["completion"].build(settings)
+    save_instance(path, whole)
+    family = data_family(path)
+    part = family.build({"n": 10, "seed": 1})
+    assert len(part.values) == 10 and np.isin(part.values, whole.values).all()
+    assert np.array_equal(part.test.values, whole.test.values)
+    full = family.build({"n": len(whole.values), "seed": 3})
+    assert predict_change(full, Model()) == predict_change(whole, Model())
+
+
+# Phase map
+
+
+def test_the_map_holds_predictions_and_simulations_of_the_same_problems():
+    plane = plane_of("share", grid=3, d=24)
+    phases = phase_map(plane, seeds=2, seed=1)
+    assert phases.predicted.mean.shape == phases.simulated.mean.shape == (3, 3)
+    family = FAMILIES[plane.family]
+    changes = [
+        predict_change(
+            family.problem(plane.settings(plane.ratios[0], plane.values[2], seed)), Model()
+        )
+        for seed in (2, 3)
+    ]
+    assert phases.predicted.mean[2, 0] == np.mean([change.drop for change in changes])
+    assert phases.predicted.error[2, 0] == pytest.approx(
+        np.hypot(*[change.error for change in changes]) / 2
+    )
+    shared = agreement(phases)
+    assert shared.cells == 9 and shared.low <= shared.rate <= shared.high
+    # One input votes: it groks; all of them do: it misgroks.
+    assert phases.simulated.kinds[0, 1] is Kind.GROKKING
+    assert phases.simulated.kinds[2, 0] is Kind.MISGROKKING
+
+
+def test_agreement_counts_cells():
+    plane = plane_of("gamma", grid=2)
+    error = np.full((2, 2), 0.01)
+    said = Drops(np.array([[0.1, -0.1], [0.0, np.nan]]), error)
+    done = Drops(np.array([[0.1, 0.1], [0.04, 0.1]]), error)
+    shared = agreement(PhaseMap(plane, Model(), 1, said, done))
+    assert (shared.cells, shared.rate, shared.opposed) == (3, 1 / 3, 1)
+    empty = Drops(np.full((2, 2), np.nan), error)
+    with pytest.raises(ValueError, match="no cell"):
+        agreement(PhaseMap(plane, Model(), 1, empty, empty))
+
+
+# Interruption and refusals
+
+
+def interrupt_at(stage, when):
+    seen = []
+
+    def progress(name, fraction):
+        seen.append(name)
+        if name == stage and seen.count(stage) == when:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interrupted_search_keeps_what_was_found():
+    families = select(["linear", "gap"])
+    found = find_misgrokking(
+        families, budget=12, progress=interrupt_at("shrinking and simulating", 1)
+    )
+    assert found.interrupted and found.tried == 12 and len(found.cases) == 1
+    early = find_misgrokking(families, budget=8, progress=interrupt_at("predicting", 3))
+    assert early.interrupted and early.tried == 3 and not early.cases
+
+
+def test_an_interrupted_map_keeps_its_cells():
+    plane = plane_of("gamma", grid=2, d=16)
+    phases = phase_map(plane, seeds=1, progress=interrupt_at("phase map", 3))
+    assert phases.interrupted and np.isfinite(phases.simulated.mean).sum() == 3
+    assert agreement(phases).cells == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--family", "gab"], "family is 'gab', expected one of gap"),
+        (["--family", "gap", "gap"], "named twice"),
+        (["--family", "gap", "words", "--budget", "1"], "budget is 1"),
+        (["--family", "missing.npz"], "missing.npz"),
+        (["--family", "gap", "--alpha", "0.5"], "expected above 1"),
+        (["--family", "gap", "--depth", "9"], "depth is 9"),
+        (["--family", "gap", "--plot", "x.txt"], "has suffix '.txt'"),
+        (["--family", "gap", "--json", "x.csv"], "has suffix '.csv'"),
+        (["--family", "gap", "--out", "a-file"], "a-file"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("")
+    assert main(["misgrok", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+# The command
+
+
+def test_the_command_writes_the_documented_keys(tmp_path, capsys):
+    out, picture = tmp_path / "out.json", tmp_path / "gallery.png"
+    options = ["--family", "linear", "words", "--budget", "8", "--out", str(tmp_path / "cases")]
+    code = main(["misgrok", *options, "--json", str(out), "--plot", str(picture)])
+    said = capsys.readouterr().out
+    assert code == 0 and "families misgrok" in said and picture.stat().st_size > 10_000
+    record = json.loads(out.read_text())
+    for case in record["cases"]:
+        assert {"family", "settings", "early", "late", "predicted", "simulated", "command"} <= set(
+            case
+        )
+        assert case["command"] in said and case["simulated"]["kind"] == "misgrokking"
+        assert (tmp_path / "cases" / f"{case['family']}.npz").exists()
+        assert case["early"] == case["predicted"]["early"] > case["late"]
+
+
+def test_the_map_command_writes_both_maps(tmp_path, capsys):
+    out, picture = tmp_path / "map.json", tmp_path / "map.png"
+    options = ["--map", "gamma", "--grid", "2", "--seeds", "1", "--json", str(out)]
+    assert main(["misgrok", *options, "--plot", str(picture)]) == 0
+    assert "kinds agree in" in capsys.readouterr().out
+    record = json.loads(out.read_text())
+    assert np.shape(record["predicted"]["drop"]) == np.shape(record["simulated"]["kind"]) == (2, 2)
+    assert record["agreement"]["cells"] == 4 and picture.stat().st_size > 10_000
