@@ -8,11 +8,11 @@ cores. The loops gather nothing (one-hot products) or let automatic differentiat
 from __future__ import annotations
 
 import os
-from time import perf_counter
 
 import numpy as np
 import torch
 
+from benchmarks.child import Child
 from simulations.corrupted_data import CorruptedTask
 from simulations.modular_run import ModularRun
 from simulations.modular_training import ModularCell, ModularTraining
@@ -51,42 +51,47 @@ def products(data):
     return lambda: (h @ w.T, e.T @ h, e @ w)
 
 
-def main(limit=60.0):
-    """Run in this process; nothing here can take `limit` seconds without being broken."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    data = CorruptedTask(p=P, corruption=XI).draw()
-    cell = ModularCell(data=data, weight_decay=DECAY)
-    run = ModularRun(ModularTraining(width=WIDTH, every=10**9), [cell], frozenset())
-    candidates = {
-        "three products": products(data),
+def prepare():
+    """Return a function that takes a step in the way that it is told."""
+    cell = ModularCell(data=CorruptedTask(p=P, corruption=XI).draw(), weight_decay=DECAY)
+    run = ModularRun(ModularTraining(width=WIDTH), [cell], frozenset())
+    steps = {
+        "three products": products(cell.data),
         "grokflow": run.advance,
-        "one-hot products": loop(data, one_hot=True),
-        "indexed rows": loop(data, one_hot=False),
+        "one-hot products": loop(cell.data, one_hot=True),
+        "indexed rows": loop(cell.data, one_hot=False),
     }
-    times = {name: [] for name in candidates}
-    for _ in range(ROUNDS):
-        for name, step in candidates.items():
-            started = perf_counter()
-            step()
-            times[name].append(perf_counter() - started)
-    ours = np.median(times["grokflow"])
-    for name, values in times.items():
-        median = np.median(values)
-        print(
-            f"  {name:18s} {1e3 * median:7.1f} ms a step, {median / ours:5.2f} of ours", flush=True
-        )
-    _inversion(cell)
+
+    def solve(name):
+        if name == "inversion":
+            found = ModularTraining(width=WIDTH, steps=300).run(cell)
+            return int(found.steps[-1]), float(found.train[-1]), float(found.test[-1])
+        steps[name]()
+
+    return solve
 
 
-def _inversion(cell):
-    """Time the complete inversion, records included."""
-    started = perf_counter()
-    found = ModularTraining(width=WIDTH, steps=300).run(cell)
-    seconds = perf_counter() - started
+def main(limit=60.0):
+    threads = len(os.sched_getaffinity(0))
+    names = ("three products", "grokflow", "one-hot products", "indexed rows")
+    with Child(prepare, limit=limit, threads=threads) as child:
+        rounds = [[child.run(name) for name in names] for _ in range(ROUNDS)]
+        columns = dict(zip(names, zip(*rounds, strict=True), strict=True))
+        clock = {name: np.median([run.seconds for run in runs]) for name, runs in columns.items()}
+        cpu = {name: np.median([run.cpu for run in runs]) for name, runs in columns.items()}
+        print(f"p = {P}, N = {WIDTH}, half of the pairs, {threads} threads")
+        for name in names:
+            print(
+                f"  {name:18s} {1e3 * clock[name]:7.1f} ms a step, "
+                f"{clock[name] / clock['grokflow']:5.2f} of ours "
+                f"(of the processor {1e3 * cpu[name]:.1f} ms)",
+                flush=True,
+            )
+        (steps, train, test), seconds, cpu_seconds, peak = child.run("inversion")
     print(
-        f"  complete inversion: {found.steps[-1]} steps, train {found.train[-1]:.4f}, expected "
-        f"{1 - XI + XI / P:.4f}, test {found.test[-1]:.4f}, {seconds:.1f} s",
-        flush=True,
+        f"  complete inversion: {steps} steps, train {train:.4f} (expected "
+        f"{1 - XI + XI / P:.4f}), test {test:.4f}, {seconds:.1f} s, of the processor "
+        f"{cpu_seconds:.1f} s; peak {peak / 2**30:.2f} GiB"
     )
 
 

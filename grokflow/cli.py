@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | misgrok | verify``.
+"""Command line: ``grokflow predict | simulate | misgrok | modular | verify``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import misgrok_parser
+from grokflow import misgrok_parser, modular_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
@@ -53,6 +53,7 @@ examples:
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
   grokflow misgrok --family words gap                      problems that a net unlearns
+  grokflow modular train --corruption 0.35 --weight-decay 15 --steps 300
   grokflow verify --report report                          check every claim
 """
 
@@ -104,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
     misgrok_parser.add_parser(commands)
+    modular_parser.add_parser(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"

@@ -159,7 +159,7 @@ class ModularRun:
         """Return what was recorded of one cell."""
         columns = torch.stack(self.rows)[:, cell].numpy().T.copy()
         names = [*Scores._fields, *(f"{name}_loss" for name in Scores._fields), "norm"]
-        settings = self.method.settings(self.cells[cell : cell + 1]) | {"steps": self.step}
+        settings = self.method.settings() | {"steps": self.step} | self.cells[cell].settings()
         return ModularTrajectory(
             steps=np.array(self.steps),
             **dict(zip(names, columns, strict=True)),

@@ -137,6 +137,7 @@ class ModularTraining:
             raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
         if self.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype is {self.dtype}, expected float32 or float64: choose one")
+        _check_device(self.device)
 
     def run(
         self,
@@ -185,7 +186,8 @@ class ModularTraining:
 
         _check_alike(cells)
         run = ModularRun(self, cells, frozenset(snapshots))
-        keeper = _Keeper(checkpoint, self.settings(cells), run)
+        settings = self.settings() | {"cells": [cell.settings() for cell in cells]}
+        keeper = _Keeper(checkpoint, settings, run)
         keeper.resume(self.steps)
         try:
             while run.step < self.steps:
@@ -196,11 +198,10 @@ class ModularTraining:
             keeper.write()
         return [run.trajectory(index) for index in range(len(cells))]
 
-    def settings(self, cells: Sequence[ModularCell]) -> dict[str, object]:
+    def settings(self) -> dict[str, object]:
         """Return what decides the course of a run, as JSON holds it; not the number of steps."""
         shared = {field.name: getattr(self, field.name) for field in fields(self)}
-        plain = {name: _plain(value) for name, value in shared.items() if name != "steps"}
-        return plain | {"cells": [cell.settings() for cell in cells]}
+        return {name: _plain(value) for name, value in shared.items() if name != "steps"}
 
 
 class _Keeper:
@@ -255,6 +256,15 @@ def _check_alike(cells: Sequence[ModularCell]) -> None:
             f"cells with (p, pairs, training pairs) {sizes} found, expected one size: split them "
             "with groups"
         )
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ValueError(
+            f"device is {device!r}, expected one that torch finds here: use cpu"
+        ) from None
 
 
 def _plain(value: object) -> object:

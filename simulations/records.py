@@ -19,6 +19,7 @@ from theory.metrics import Scores
 if TYPE_CHECKING:
     import xarray
 
+    from simulations.modular_trajectory import ModularTrajectory
     from simulations.net_trajectory import NetTrajectory
 
 
@@ -64,6 +65,25 @@ def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xa
     return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
 
 
+def modular_dataset(
+    trajectory: ModularTrajectory, ipr: np.ndarray, settings: Mapping[str, object]
+) -> xarray.Dataset:
+    """Return the curves and the weights of a net on corrupted labels, labelled."""
+    import xarray
+
+    variables: dict[str, Any] = {
+        name: ("step", values) for name, values in trajectory.curves().items()
+    }
+    net = trajectory.weights
+    variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
+    variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
+    attributes = {
+        "settings": json.dumps(settings),
+        "versions": json.dumps(dict(trajectory.versions)),
+    }
+    return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)
+
+
 def write(path: Path, dataset: xarray.Dataset) -> None:
     """Write a data set as ``.npz``, ``.csv`` (curves only) or ``.nc``, by the file's suffix."""
     writers: dict[str, Callable[[Path], object]] = {
@@ -82,7 +102,8 @@ def _write_npz(path: Path, dataset: xarray.Dataset) -> None:
 
 def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
     """Return what has one number a time."""
-    return dataset[[name for name, item in dataset.items() if item.ndim == 1]]
+    coords = [(name,) for name in dataset.coords]
+    return dataset[[name for name, item in dataset.items() if item.dims in coords]]
 
 
 def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) -> None:

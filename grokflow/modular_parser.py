@@ -1,0 +1,115 @@
+"""The arguments of ``grokflow modular``, without what they need to run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from grokflow.arguments import count, number, seed, share
+
+_HELP = """\
+A net f(m, n) = W φ(U e_m + V e_n) learns the residue of an operation mod p from a fraction of all
+pairs, of which a share --corruption has random labels (Doshi et al. 2024).
+
+operations:
+  addition subtraction multiplication division
+  sum-of-squares sum-of-cubes      m² + n², m³ + n³
+  first-plus-square                m + n²
+  square-of-sum cube-of-sum        (m + n)², (m + n)³
+  product-of-squares               m² n²
+"""
+
+
+def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
+    """Add the command and its actions."""
+    command = commands.add_parser(
+        "modular",
+        help="memorising and generalising neurons on modular arithmetic with wrong labels",
+        description="Memorising and generalising neurons on modular arithmetic.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    train = add_action(actions, "train", "train a net and record both stages")
+    train.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
+
+
+def add_action(  # type: ignore[no-untyped-def]
+    actions, name: str, help_text: str
+) -> argparse.ArgumentParser:
+    """Add an action that takes data, a net and its training."""
+    action: argparse.ArgumentParser = actions.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_data(action.add_argument_group("data"))
+    _add_net(action.add_argument_group("net"))
+    _add_training(action.add_argument_group("training"))
+    action.add_argument(
+        "--ipr",
+        choices=("one-sided", "full"),
+        default="one-sided",
+        help="Fourier transform of which the inverse participation ratio is (default one-sided)",
+    )
+    action.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    action.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    return action
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--p", type=int, default=97, metavar="P", help="modulus (default 97)")
+    group.add_argument(
+        "--operation", default="addition", metavar="NAME", help="see below (default addition)"
+    )
+    group.add_argument(
+        "--fraction", type=float, default=0.5, metavar="F", help="share of pairs (default 0.5)"
+    )
+    group.add_argument(
+        "--corruption", type=float, default=0.0, metavar="XI", help="share of wrong labels ξ"
+    )
+    group.add_argument(
+        "--without-truth", action="store_true", help="wrong labels are never the true ones"
+    )
+    group.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
+
+
+def _add_net(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--width", type=int, default=500, metavar="N", help="neurons (default 500)")
+    group.add_argument(
+        "--activation",
+        choices=("quadratic", "relu", "cubic", "quartic"),
+        default="quadratic",
+        help="φ (default quadratic)",
+    )
+    group.add_argument("--norm", choices=("batch", "layer"), help="normalisation after φ")
+    group.add_argument(
+        "--start",
+        choices=("doshi", "gromov"),
+        default="doshi",
+        help="scale of weights and outputs (default doshi)",
+    )
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--weight-decay", type=share, default=0.0, metavar="WD", help="decoupled: θ ← (1 - lr·WD) θ"
+    )
+    group.add_argument(
+        "--dropout", type=float, default=0.0, metavar="P", help="probability, before φ"
+    )
+    group.add_argument("--optimizer", choices=("adamw", "gd"), default="adamw")
+    group.add_argument("--lr", type=number, default=0.01, metavar="H", help="step (default 0.01)")
+    group.add_argument("--steps", type=count, default=2000, metavar="N", help="default 2000")
+    group.add_argument("--batch", type=count, metavar="B", help="pairs a step (default: all)")
+    group.add_argument("--loss", choices=("square", "cross-entropy"), default="square")
+    group.add_argument(
+        "--every", type=count, default=10, metavar="N", help="steps between records (default 10)"
+    )
+    group.add_argument("--double", action="store_true", help="float64 (default float32)")
+    group.add_argument("--device", default="cpu", help="where torch computes (default cpu)")
+    group.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="keep the state here, and go on from it"
+    )
