@@ -6,7 +6,8 @@ predictor comes from a kernel of inner products, the function from the flow. For
 depth 2, 3 and 4 the kernel has a closed form; a symmetrised two-layer quadratic net (L = 3) has its
 own by differentiation. In both, the even terms beyond the linear one cancel between the two halves,
 which leaves a relative error ``(α e^{-λt})^{-2L} = α^{-L}``; the data are fitted to
-``λ (α e^{-λt})^{-2(L-1)}``, which is α^{-L} too. Corrections: its first three powers, two of them for the quadratic net.
+``λ (α e^{-λt})^{-2(L-1)}``, which is α^{-L} too. Corrections: its first three powers,
+two of them for the quadratic net.
 """
 
 from __future__ import annotations
