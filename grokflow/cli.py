@@ -32,8 +32,8 @@ PROBLEM is a preset or a data file.
                      --set p= fraction= width= scale= zero_last= loss= activation= seed=
   xor                Gaussian clusters at ±μ1, ±μ2, labels flipped with probability noise
                      --set n= d= mu= noise= width= scale= n_test= seed=
-  digits             scikit-learn's 1 797 images --set fraction= width= depth= scale= loss=
-                     activation= seed=
+  digits             scikit-learn's 1 797 images --set model= (mlp, cnn) fraction= width= depth=
+                     scale= loss= activation= seed=
   polynomial         ½ <β, x>² by a quadratic net
                      --set n= d= width= alpha= epsilon= n_test= seed=
   teacher-student    a linear student of a linear teacher --set n= d= outputs= n_test= seed=

@@ -78,7 +78,7 @@ def _diagonal_row(trajectory: Trajectory, i: int, wanted: frozenset[Measure]) ->
     if not wanted & {Measure.KKT, Measure.KKT_BOUND, Measure.DRIFT}:
         return row
     s = float(trajectory.lambda_t[i])
-    state = DiagonalState.of(flow.problem, flow.scale, s, w, trajectory.states[i])
+    state = DiagonalState.of(flow.problem, flow.scale, s, w)
     if Measure.KKT in wanted:
         kkt = state.kkt(q)
         row |= {"kkt_residual": kkt.residual, "kkt_slackness": kkt.slackness}

@@ -63,7 +63,7 @@ def test_closed_forms_of_diagonal_nets_are_those_of_the_module(loss, depth):
     net, problem = NetMap.of(DiagonalNet(D, depth)), net_problem(exact, loss)
     for i in (0, 1, 3, 7):
         s, w = float(found.lambda_t[i]), found.weights[:, i]
-        state = DiagonalState.of(exact, found.flow.scale, s, w, found.states[i])
+        state = DiagonalState.of(exact, found.flow.scale, s, w)
         theta = tensor(np.exp(np.concatenate([state.log_u, state.log_v])))
         scale = float(np.exp(state.log_scale))
         # At rest, u and v at zero weight count as equal.

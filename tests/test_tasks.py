@@ -130,6 +130,27 @@ def test_digits_are_images_of_every_class():
     assert len(task.net.weights) == 3
 
 
+@pytest.mark.parametrize("optimizer", ["flow", "adamw"])
+def test_a_small_convolutional_net_learns_the_digits(capsys, tmp_path, optimizer):
+    task = digits(model="cnn", width=6, scale=2.0)
+    assert task.problem.x.shape[1:] == (1, 8, 8) and task.problem.settings["depth"] == 3
+    plain = digits(model="cnn", width=6, scale=1.0)
+    for a, b in zip(task.net.parameters(), plain.net.parameters(), strict=True):
+        assert torch.equal(a, 2 * b)
+    path = tmp_path / "out.json"
+    options = {
+        "flow": ["--until", 0.3, "--alpha", 2, "--lam", 1e-2],
+        "adamw": ["--steps", 600, "--alpha", 1],
+    }[optimizer]
+    small = ["digits", "--set", "model=cnn", "width=3", "fraction=0.015", "--points", 4]
+    code, _, err = run(capsys, *small, "--optimizer", optimizer, *options, "--json", path)
+    assert (code, err) == (0, "")
+    record = json.loads(path.read_text())
+    assert record["model"].endswith("SmallCNN")
+    # Chance is a tenth.
+    assert record["train_accuracy"][-1] > 0.9 and record["test_accuracy"][-1] > 0.2
+
+
 def test_polynomials_are_squares_and_the_committee_starts_at_zero():
     task = polynomial(n=4000, d=5, width=7, alpha=3.0, epsilon=0.5)
     problem = task.problem
@@ -222,6 +243,8 @@ def test_adamw_groks_in_hundreds_of_steps():
         (partial(modular_addition, seed=-1), "seed is -1"),
         (partial(digits, depth=1), "depth is 1"),
         (partial(digits, fraction=1.0), "fraction is 1"),
+        (partial(digits, model="cnn", depth=3), "cnn without a depth"),
+        (partial(digits, model="vit"), "expected mlp, or cnn"),
         (partial(xor_clusters, noise=0.6), "noise is 0.6"),
         (partial(xor_clusters, d=1), "d is 1"),
         (partial(xor_clusters, mu=float("nan")), "mu is nan"),

@@ -119,11 +119,6 @@ class DeepHypentropy:
         growth = np.exp(2 * self.log_beta / self.depth - c / 2 * narrowing)
         return float((2 * growth * np.cosh(c * angle)).sum())
 
-    def contraction(self, xi: np.ndarray) -> np.ndarray:
-        """Return ``log(min(u, v) / α(s)) = -log(1 + |x|) / (L - 2)``."""
-        x = np.minimum(np.abs(self.unit * xi), _EDGE)
-        return np.asarray(-np.log1p(x) / (self.depth - 2))
-
     @cached_property
     def unit(self) -> float:
         """``x_ω``: the invariant coordinates are ``ξ = x_ω p``."""

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from theory.diagonal_parameters import parameters
 from theory.diagonal_scale import DiagonalScale
 from theory.problems import Problem
 from theory.quantities import Stationarity, best_multipliers, slackness
@@ -40,19 +41,11 @@ class DiagonalState:
     log_scale: float
 
     @classmethod
-    def of(
-        cls, problem: Problem, scale: DiagonalScale, s: float, w: np.ndarray, state: np.ndarray
-    ) -> DiagonalState:
-        """Split weights, shape (d,), into u and v; `state` is that of the reduced flow.
-
-        Where the weights have come to rest at zero, both are taken as the smaller one.
-        """
-        depth, log_scale = scale.depth, scale.log_scale(s)
-        smaller = log_scale + scale.potential(s).contraction(problem.inputs.correlate(state))
-        with np.errstate(divide="ignore"):
-            larger = np.logaddexp(np.log(np.abs(w)), depth * smaller) / depth
-        u, v = np.where(w > 0, [larger, smaller], [smaller, larger])
-        return cls(problem, depth, u, v, log_scale)
+    def of(cls, problem: Problem, scale: DiagonalScale, s: float, w: np.ndarray) -> DiagonalState:
+        """Return the net that has the weights w, shape (d,), at slow time s."""
+        log_scale = scale.log_scale(s)
+        u, v = np.log(parameters(w, scale.depth, log_scale))
+        return cls(problem, scale.depth, u, v, log_scale)
 
     def kkt(self, q: np.ndarray) -> Stationarity:
         """Return the KKT residual of (R1) or (R2) over all of u and v.

@@ -66,10 +66,6 @@ class Hypentropy:
         twice_beta = self.omega / np.sinh(min(self.kappa, _LARGE_KAPPA))
         return float(np.hypot(self.weights(xi), twice_beta).sum())
 
-    def contraction(self, xi: np.ndarray) -> np.ndarray:
-        """Return ``log(min(u, v) / α(s)) = -|κξ| / 2``."""
-        return np.asarray(-np.abs(self.kappa * xi) / 2)
-
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return ``ω sinh(κξ) / sinh κ``."""
         k = self.kappa

@@ -47,11 +47,11 @@ class NetMap:
 
     def call(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return f(θ; x), shape (m, C), differentiable."""
-        value: Tensor = functional_call(self.module, self.parameters(theta), (x,))
+        value: Tensor = functional_call(self.module, self.parts(theta), (x,))
         return value.reshape(len(x), -1)
 
-    def parameters(self, theta: Tensor) -> dict[str, Tensor]:
-        """Return the pieces of θ as the module names and shapes them."""
+    def parts(self, theta: Tensor) -> dict[str, Tensor]:
+        """Return θ parameter by parameter, as views."""
         pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
         return {
             name: piece.view(p.shape)
@@ -63,7 +63,7 @@ class NetMap:
         module = copy.deepcopy(self.module)
         named = dict(module.named_parameters())
         with torch.no_grad():
-            for name, value in self.parameters(theta).items():
+            for name, value in self.parts(theta).items():
                 named[name].copy_(value)
         return module
 

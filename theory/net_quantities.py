@@ -131,7 +131,7 @@ def parameter_ranks(net: NetMap, theta: Tensor) -> dict[str, float]:
 
     Convolution kernels count as matrices of one row an output channel.
     """
-    tensors = net.parameters(theta)
+    tensors = net.parts(theta)
     return {
         name: effective_rank(value.reshape(len(value), -1))
         for name, value in tensors.items()
