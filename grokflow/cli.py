@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | misgrok | modular | verify``.
+"""Command line: ``grokflow predict | simulate | scan | misgrok | modular | verify``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import misgrok_parser, modular_parser
+from grokflow import misgrok_parser, modular_parser, scan_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
@@ -55,6 +55,7 @@ examples:
   grokflow misgrok --family words gap                      problems that a net unlearns
   grokflow simulate modular-addition --optimizer flow --set p=23 --measure drift
   grokflow modular train --corruption 0.35 --weight-decay 15 --steps 300
+  grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow verify --report report                          check every claim
 """
 
@@ -112,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
+    scan_parser.add_parser(commands)
     misgrok_parser.add_parser(commands)
     modular_parser.add_parser(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
