@@ -8,9 +8,11 @@ from proofs_check import (
     cor_3_7,
     cor_3_7_global,
     cor_3_11,
+    corrupted_labels,
     f_1_to_3,
     figure_1,
     levi,
+    modular_solution,
     net_shift,
     path_flow,
     path_limits,
@@ -52,6 +54,9 @@ CLAIMS: dict[str, Claim] = {
         completion_path_flow.CLAIM,
         thm_b_1.CLAIM,
         levi.CLAIM,
+        modular_solution.SQUARE,
+        modular_solution.ERRORS,
+        *corrupted_labels.CLAIMS,
     )
 }
 

@@ -9,8 +9,8 @@ which order, and how often it was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
@@ -19,7 +19,8 @@ from simulations.completion_flow import CompletionFlow
 from simulations.flow import DiagonalFlow, check_loss
 from simulations.scan_axes import axis, rounded
 from simulations.scan_cells import Cell, Value, data_keys, full_data, make_problem_of
-from simulations.scan_measure import Outcome, measure
+from simulations.scan_executors import compute
+from simulations.scan_measure import measure
 from simulations.scan_store import Store
 from simulations.scan_table import ScanTable
 from theory.completion import CompletionProblem
@@ -143,7 +144,7 @@ class Scan:
             known = {key: found for key, found in known.items() if key not in set(failed)}
         done, errors = len(known), sum(bool(found.error) for found in known.values())
         progress(Progress(done, len(cells), errors))
-        for task, outcomes in _compute(_tasks(self._missing(cells, known)), executor):
+        for task, outcomes in compute(_tasks(self._missing(cells, known)), measure, executor):
             store.add(task, outcomes)
             done += len(task)
             errors += sum(bool(found.error) for found in outcomes)
@@ -262,19 +263,3 @@ def _tasks(cells: list[Cell]) -> list[list[Cell]]:
         size = _DIRECT_TASK if members[0].method == "direct" else len(members)
         tasks += [members[i : i + size] for i in range(0, len(members), size)]
     return tasks
-
-
-def _compute(
-    tasks: list[list[Cell]], executor: Executor | None
-) -> Iterator[tuple[list[Cell], list[Outcome]]]:
-    """Yield every task with its outcomes, as soon as they are known."""
-    if executor is None:
-        yield from ((task, measure(task)) for task in tasks)
-        return
-    pending = {executor.submit(measure, task): task for task in tasks}
-    try:
-        for future in as_completed(pending):
-            yield pending.pop(future), future.result()
-    finally:
-        for future in pending:
-            future.cancel()

@@ -8,10 +8,14 @@ local processes that die end the scan, whose store holds what was finished.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import TypeVar
+
+Cell = TypeVar("Cell")
+Outcome = TypeVar("Outcome")
 
 # One thread of BLAS for each process: set before numpy is imported there.
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -78,3 +82,21 @@ def dask(address: str) -> Iterator[Executor]:
     with client:
         executor: Executor = client.get_executor()
         yield executor
+
+
+def compute(
+    tasks: Sequence[list[Cell]],
+    measure: Callable[[Sequence[Cell]], list[Outcome]],
+    executor: Executor | None,
+) -> Iterator[tuple[list[Cell], list[Outcome]]]:
+    """Yield every task with its outcomes, as soon as they are known; None is this process."""
+    if executor is None:
+        yield from ((task, measure(task)) for task in tasks)
+        return
+    pending = {executor.submit(measure, task): task for task in tasks}
+    try:
+        for future in as_completed(pending):
+            yield pending.pop(future), future.result()
+    finally:
+        for future in pending:
+            future.cancel()

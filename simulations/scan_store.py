@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from simulations.scan_cells import Cell, code_version
+from simulations.scan_cells import code_version
 from simulations.scan_measure import Outcome
 
 # "grok": the mark of this application in the header of an SQLite file.
@@ -25,6 +25,17 @@ _VERSION = 1
 _MAGIC = b"SQLite format 3\0"
 _TYPES = {float: "REAL", str: "TEXT NOT NULL", int: "INTEGER NOT NULL", bool: "INTEGER NOT NULL"}
 _BATCH = 500
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """A cell, as a store files it."""
+
+    def key(self) -> str:
+        """Return its name: a hash of settings and code."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Return what JSON holds of it."""
 
 
 class Store:
@@ -36,6 +47,10 @@ class Store:
         The file; created when there is none.
     resume : bool
         Whether a file that holds results may be added to.
+    row : type
+        The named tuple of an outcome, with a default for every field: float, str, int or bool.
+    table : str
+        Its table in the file; scans of other kinds have tables of their own.
 
     Raises
     ------
@@ -46,8 +61,15 @@ class Store:
         When it cannot be written.
     """
 
-    def __init__(self, path: str | Path = ":memory:", *, resume: bool = False) -> None:
-        self.path = str(path)
+    def __init__(
+        self,
+        path: str | Path = ":memory:",
+        *,
+        resume: bool = False,
+        row: type[Any] = Outcome,
+        table: str = "cells",
+    ) -> None:
+        self.path, self.row, self.table = str(path), row, table
         _refuse_foreign(self.path)
         with self._explained():
             self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)
@@ -87,12 +109,12 @@ class Store:
         run("BEGIN IMMEDIATE")
         run(f"PRAGMA application_id = {_APPLICATION}")
         run(f"PRAGMA user_version = {_VERSION}")
-        run(f"CREATE TABLE IF NOT EXISTS cells ({_layout()})")
+        run(f"CREATE TABLE IF NOT EXISTS {self.table} ({_layout(self.row)})")
         run("COMMIT")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
 
-    def add(self, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> None:
+    def add(self, cells: Sequence[Filed], outcomes: Sequence[Any]) -> None:
         """Write the rows of a task, all of them or none."""
         rows = [
             (cell.key(), json.dumps(cell.settings(), sort_keys=True), code_version(), *outcome)
@@ -100,31 +122,31 @@ class Store:
         ]
         marks = ", ".join("?" * len(rows[0]))
         with self._explained(), self._transaction():
-            self._connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)
+            self._connection.executemany(f"INSERT INTO {self.table} VALUES ({marks})", rows)
 
-    def outcomes(self, keys: Iterable[str]) -> dict[str, Outcome]:
+    def outcomes(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return what is known of the cells with these keys."""
-        wanted, found = list(keys), dict[str, Outcome]()
-        columns = ", ".join(Outcome._fields)
+        wanted, found = list(keys), dict[str, Any]()
+        columns = ", ".join(self.row._fields)
         for i in range(0, len(wanted), _BATCH):
             part = wanted[i : i + _BATCH]
             marks = ", ".join("?" * len(part))
-            query = f"SELECT key, {columns} FROM cells WHERE key IN ({marks})"
+            query = f"SELECT key, {columns} FROM {self.table} WHERE key IN ({marks})"
             with self._explained():
                 rows = self._connection.execute(query, part).fetchall()
-            found |= {key: _outcome(values) for key, *values in rows}
+            found |= {key: _outcome(self.row, values) for key, *values in rows}
         return found
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove rows, so that their cells are computed again."""
         with self._explained(), self._transaction():
             self._connection.executemany(
-                "DELETE FROM cells WHERE key = ?", ((key,) for key in keys)
+                f"DELETE FROM {self.table} WHERE key = ?", ((key,) for key in keys)
             )
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return int(self._connection.execute("SELECT count(*) FROM cells").fetchone()[0])
+        return int(self._connection.execute(f"SELECT count(*) FROM {self.table}").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
@@ -168,20 +190,18 @@ class Store:
             raise OSError(_explain(self.path, str(error))) from error
 
 
-def _layout() -> str:
+def _layout(row: type[Any]) -> str:
     """Return the columns of the table: key, settings, code, then the fields of an outcome."""
-    defaults = Outcome()._asdict()
+    defaults = row()._asdict()
     columns = [f"{name} {_TYPES[type(value)]}" for name, value in defaults.items()]
     return ", ".join(["key TEXT PRIMARY KEY", "settings TEXT", "code TEXT", *columns])
 
 
-def _outcome(values: Sequence[Any]) -> Outcome:
+def _outcome(row: type[Any], values: Sequence[Any]) -> Any:
     """Return a row as it was written: SQLite keeps NaN as NULL and truth as 0 and 1."""
-    defaults: tuple[Any, ...] = Outcome()
+    defaults: tuple[Any, ...] = row()
     pairs = zip(values, defaults, strict=True)
-    return Outcome(
-        *(default if value is None else type(default)(value) for value, default in pairs)
-    )
+    return row(*(default if value is None else type(default)(value) for value, default in pairs))
 
 
 def _refuse_foreign(path: str) -> None:

@@ -166,15 +166,33 @@ def test_secondary_peaks_are_found():
 
 def test_the_mixture_recovers_two_groups_and_their_threshold():
     rng = np.random.default_rng(0)
-    groups = np.exp(rng.normal(-3, 0.3, 700)), np.exp(rng.normal(-0.5, 0.2, 300))
+    groups = np.exp(rng.normal(-3, 0.3, 700)), np.exp(rng.normal(-0.5, 0.3, 300))
     fit = fit_mixtures(np.concatenate(groups)[None])
-    # Four standard errors of a mean and of a share.
+    # Four standard errors of a mean, of a share and of a spread.
     assert fit.means[0] == pytest.approx([-3, -0.5], abs=4 * 0.3 / np.sqrt(300))
-    assert fit.weights[0, 0] == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / 1000))
+    assert fit.upper[0] == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 1000))
+    assert fit.spread[0] == pytest.approx(0.3, abs=4 * 0.3 / np.sqrt(2000))
     assert fit.preference[0] > 0
-    threshold = np.log(fit.thresholds[0])
-    densities = fit.weights[0] * norm.pdf(threshold, fit.means[0], fit.spreads[0])
-    assert densities[0] == pytest.approx(densities[1], rel=1e-9)
+    densities = norm.pdf(np.log(fit.thresholds[0]), fit.means[0], fit.spread[0])
+    shares = 1 - fit.upper[0], fit.upper[0]
+    assert shares[0] * densities[0] == pytest.approx(shares[1] * densities[1], rel=1e-9)
+
+
+def test_the_mixture_is_a_stationary_point_of_the_likelihood():
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(-2, 0.5, 60), rng.normal(-0.5, 0.5, 90)])
+    fit = fit_mixtures(np.exp(x)[None])
+
+    def likelihood(upper, low, high, spread):
+        first = (1 - upper) * norm.pdf(x, low, spread)
+        return np.log(first + upper * norm.pdf(x, high, spread)).sum()
+
+    found = np.array([fit.upper[0], *fit.means[0], fit.spread[0]])
+    assert likelihood(*found) == pytest.approx(fit.log_likelihood[0], rel=1e-12)
+    for direction in np.eye(4) * 0.02:
+        # The fit stops where a pass gains less than 1e-7 a value.
+        for sign in (-1, 1):
+            assert likelihood(*(found + sign * direction)) <= fit.log_likelihood[0] + 1e-4
 
 
 def test_one_group_is_not_split_by_preference():

@@ -1,0 +1,280 @@
+"""Two-layer nets on modular addition with corrupted labels: what they learn, and with what.
+
+How it is measured: five nets, each with data and start of its own, for every regime of
+`proofs_check.corrupted_runs`: small nets at p = 47 and 37, with ``--thorough`` those of the paper
+at p = 97. A finding is a statement about means over seeds, with the levels that the paper gives for
+its phases where it gives any.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
+from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs
+from proofs_check.laboratory import Laboratory
+from proofs_check.seeds import AtLeast, all_at_least
+from simulations.neuron_statistics import rank_correlation
+from theory.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
+from theory.pruning import PruningCurve, prune
+
+_HYPOTHESES = (
+    "addition mod p, f(m, n) = W (U e_m + V e_n)², squares averaged over pairs and classes",
+    "AdamW, betas (0.9, 0.98), start N(0, (16N)^{-2/3})",
+    "p = 47, N = 200, 75 % of the pairs, ξ = 0.3 (thorough: p = 97, N = 500, 50 %, ξ = 0.35)",
+)
+_SOURCE = "Doshi, Das, He and Gromov 2024"
+# Random orders a seed.
+_ORDERS = 8
+
+
+def check_coexistence(laboratory: Laboratory, regime: str = "plain") -> Evidence:
+    """Test pairs and corrupted pairs are both answered as accurately as the phase asks."""
+    ends = [run.trajectory for run in corrupted_runs(laboratory, regime)]
+    return all_at_least(
+        AtLeast([end.test[-1] for end in ends], ACCURATE),
+        AtLeast([end.corrupted[-1] for end in ends], ACCURATE),
+    )
+
+
+def check_pruning(laboratory: Laboratory, order: str = "ascending") -> Evidence:
+    """Remove the neurons below the threshold, or as many others, and compare the accuracies.
+
+    Corrupted pairs lose at least half of their accuracy, test pairs gain, and other pairs do not
+    lose one in a hundred; as many neurons at random cost test accuracy instead.
+    """
+    forgotten, gained, kept, at_random = [], [], [], []
+    for seed, run in enumerate(corrupted_runs(laboratory, "plain")):
+        rng = np.random.default_rng((laboratory.seed, seed))
+        chosen = _orders(run, rng)[order]
+        curve = _curve(run, chosen)
+        forgotten.append(1 - curve.corrupted[1] / curve.corrupted[0])
+        gained.append(curve.test[1] - curve.test[0])
+        kept.append(curve.uncorrupted[1])
+        others = [_curve(run, rng.permutation(len(chosen))).test[1] for _ in range(_ORDERS)]
+        at_random.append(curve.test[0] - float(np.mean(others)))
+    return all_at_least(
+        AtLeast(forgotten, 0.5), AtLeast(gained, 0.0), AtLeast(kept, 0.99), AtLeast(at_random, 0.0)
+    )
+
+
+def _orders(run: CorruptedRun, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    ascending = run.ipr.ascending()
+    return {
+        "ascending": ascending,
+        "descending": ascending[::-1],
+        "shuffled": rng.permutation(ascending),
+    }
+
+
+def _curve(run: CorruptedRun, order: np.ndarray) -> PruningCurve:
+    """Return accuracies before and after the removal of as many neurons as are memorising."""
+    counts = np.array([0, run.split.memorising + run.ipr.collapsed])
+    return prune(run.trajectory.weights, run.data, order, counts)
+
+
+def check_inversion(
+    laboratory: Laboratory, names: tuple[str, ...] = ("decay", "dropout", "batch norm")
+) -> Evidence:
+    """Uncorrupted pairs are right, and training accuracy is that of Full Inversion."""
+    parts = []
+    for name in names:
+        runs = corrupted_runs(laboratory, name)
+        ends = [run.trajectory for run in runs]
+        level = 1 + INVERSION_MARGIN - runs[0].regime.corruption
+        parts += [
+            AtLeast([end.uncorrupted[-1] for end in ends], 0.999),
+            AtLeast([level - end.train[-1] for end in ends], 0.0),
+        ]
+    return all_at_least(*parts)
+
+
+def check_ignored(laboratory: Laboratory, regime: str = "decay") -> Evidence:
+    """Compare the mean training accuracy with ``(1 - ξ) + ξ/p``."""
+    runs = corrupted_runs(laboratory, regime)
+    settings = runs[0].regime
+    share, chance = settings.corruption, 1 / settings.p
+    found = float(np.mean([run.trajectory.train[-1] for run in runs]))
+    pairs = sum(len(run.data.train) for run in runs)
+    return Evidence(
+        abs(found - inverted_accuracy(share, settings.p)),
+        3 * (share * chance * (1 - chance) / pairs) ** 0.5,
+        "three standard deviations of the share of corrupted labels that are true by chance, over "
+        "all training pairs of all seeds",
+        resolution=INVERSION_MARGIN,
+    )
+
+
+def check_neurons(
+    laboratory: Laboratory,
+    cleaned: tuple[str, ...] = ("decay", "dropout"),
+    kept: tuple[str, str] = ("small batches", "batch norm"),
+) -> Evidence:
+    """Compare the shares of neurons below the threshold of nets without a regulariser.
+
+    Weight decay and dropout leave at most a fifth of them; BatchNorm leaves at least half of what
+    there is without it, and gives them at most three quarters of the periodic neurons' factor γ.
+    """
+    plain = _memorising(corrupted_runs(laboratory, "plain"))
+    parts = []
+    for name in cleaned:
+        left = _memorising(corrupted_runs(laboratory, name), plain.thresholds)
+        parts.append(AtLeast(1 - left.shares / plain.shares, 0.8))
+    before, after = (corrupted_runs(laboratory, name) for name in kept)
+    without = _memorising(before)
+    left = _memorising(after, without.thresholds)
+    parts.append(AtLeast(left.shares / without.shares, 0.5))
+    parts.append(AtLeast([0.75 - _damping(run) for run in after], 0.0))
+    return all_at_least(*parts)
+
+
+class _Shares(NamedTuple):
+    """Shares of memorising neurons, and the thresholds below which they lie, a number a seed."""
+
+    shares: np.ndarray
+    thresholds: np.ndarray
+
+
+def _memorising(runs: list[CorruptedRun], thresholds: np.ndarray | None = None) -> _Shares:
+    """Count below the given thresholds, or below those of the nets themselves."""
+    if thresholds is None:
+        thresholds = np.array([run.split.threshold.value for run in runs])
+    pairs = zip(runs, thresholds, strict=True)
+    return _Shares(np.array([run.below(float(level)) for run, level in pairs]), thresholds)
+
+
+def _damping(run: CorruptedRun) -> float:
+    """Return the mean ``|γ|`` of memorising neurons over that of periodic ones."""
+    low = run.ipr.values < run.split.threshold.value
+    factors = np.abs(_gamma(run))
+    return float(factors[low].mean() / factors[~low].mean())
+
+
+def _gamma(run: CorruptedRun) -> np.ndarray:
+    """Return the factors of the normalisation, one for every neuron where there is none."""
+    weights = run.trajectory.weights
+    if weights.normalisation is None:
+        return np.ones(weights.width)
+    return weights.normalisation.gamma
+
+
+def check_gamma(laboratory: Laboratory, *, shuffled: bool = False, level: float = 0.5) -> Evidence:
+    """Correlate the factors of BatchNorm with the ratios of the neurons."""
+    found = []
+    for seed, run in enumerate(corrupted_runs(laboratory, "batch norm")):
+        rng = np.random.default_rng((laboratory.seed, seed, 1))
+        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
+        found.append(rank_correlation(np.abs(_gamma(run)), values, rng).value)
+    return all_at_least(AtLeast(found, level))
+
+
+def check_stages(
+    laboratory: Laboratory, regime: str = "decay", *, reversed_: bool = False
+) -> Evidence:
+    """Corrupted labels are learned, then unlearned, after the rule is learned.
+
+    At least three quarters of them are answered at some time, at most a tenth of that at the end;
+    test accuracy rises first, and both go on together for a while.
+    """
+    peaks, left, delays, overlaps = [], [], [], []
+    for run in corrupted_runs(laboratory, regime):
+        found = run.trajectory
+        peaks.append(float(np.max(found.corrupted)))
+        left.append(1 - found.corrupted[-1] / peaks[-1])
+        delay = found.unlearning().lambda_t - found.grokking().lambda_t
+        delays.append(-delay if reversed_ else delay)
+        overlaps.append(found.overlap())
+    return all_at_least(
+        AtLeast(peaks, 0.75), AtLeast(left, 0.9), AtLeast(delays, 0.0), AtLeast(overlaps, 0.0)
+    )
+
+
+def _claim(
+    label: str,
+    statement: str,
+    kind: StatementKind,
+    check: Check,
+    *broken: Broken,
+    more: tuple[str, ...] = (),
+) -> Claim:
+    return Claim(
+        label, statement, (*_HYPOTHESES, *more), _SOURCE, kind, Verdict.SUPPORTED, check, broken
+    )
+
+
+_DECAY = "weight decay 12 (thorough: 15)"
+_DROPOUT = "dropout 0.6 before the square"
+_BATCH_NORM = (
+    "BatchNorm: p = 37, N = 100, 90 % of the pairs (thorough: p = 97, N = 500, 65 %), ξ = 0.2, "
+    "batches of 64, learning rate 0.005"
+)
+
+COEXISTENCE = _claim(
+    "corrupted-coexistence",
+    "without a regulariser a net memorises corrupted labels and generalises at once: both "
+    "accuracies are at least 0.9",
+    StatementKind.INEQUALITY,
+    check_coexistence,
+    Broken("random labels only, ξ = 1", partial(check_coexistence, regime="random labels")),
+    Broken("30 % (20 %) of the pairs", partial(check_coexistence, regime="few pairs")),
+)
+PRUNING = _claim(
+    "corrupted-pruning",
+    "removing the neurons of low IPR halves the accuracy on corrupted pairs at least, and raises "
+    "that on test pairs; removing as many at random lowers it",
+    StatementKind.INEQUALITY,
+    check_pruning,
+    Broken("IPR shuffled among the neurons", partial(check_pruning, order="shuffled")),
+    Broken("high IPR first", partial(check_pruning, order="descending")),
+)
+INVERSION = _claim(
+    "corrupted-inversion",
+    "with weight decay, dropout or BatchNorm a net is right on 99.9 % of the uncorrupted pairs, "
+    "and so little on the corrupted ones that training accuracy is below 1.05 - ξ",
+    StatementKind.INEQUALITY,
+    check_inversion,
+    Broken("no regulariser", partial(check_inversion, names=("plain",))),
+    more=(_DECAY, _DROPOUT, _BATCH_NORM),
+)
+IGNORED = _claim(
+    "corrupted-ignored",
+    "with weight decay training accuracy ends at (1 - ξ) + ξ/p: nothing of the corrupted labels is "
+    "left",
+    StatementKind.EQUALITY,
+    check_ignored,
+    Broken("dropout instead", partial(check_ignored, regime="dropout")),
+    Broken("no regulariser", partial(check_ignored, regime="plain")),
+    more=(_DECAY,),
+)
+NEURONS = _claim(
+    "corrupted-neurons",
+    "weight decay and dropout leave at most a fifth of the memorising neurons; BatchNorm leaves "
+    "half of them at least, with a factor γ of at most three quarters of that of the others",
+    StatementKind.INEQUALITY,
+    check_neurons,
+    Broken("no regulariser", partial(check_neurons, cleaned=("plain",))),
+    Broken("γ without BatchNorm", partial(check_neurons, kept=("small batches",) * 2)),
+    more=(_DECAY, _DROPOUT, _BATCH_NORM),
+)
+GAMMA = _claim(
+    "corrupted-gamma",
+    "Spearman's correlation of BatchNorm's factor |γ| with the IPR of its neuron is at least 0.5",
+    StatementKind.INEQUALITY,
+    check_gamma,
+    Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
+    more=(_BATCH_NORM,),
+)
+STAGES = _claim(
+    "corrupted-stages",
+    "with weight decay corrupted labels are memorised, then the rule is learned, then they are "
+    "unlearned; the last two overlap",
+    StatementKind.INEQUALITY,
+    check_stages,
+    Broken("no regulariser", partial(check_stages, regime="plain")),
+    Broken("unlearning first", partial(check_stages, reversed_=True)),
+    more=(_DECAY,),
+)
+CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, NEURONS, GAMMA, STAGES)
