@@ -14,6 +14,7 @@ SUITES = (
     "predictors",
     "nuclear",
     "modular",
+    "pruning",
 )
 
 

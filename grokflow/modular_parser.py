@@ -32,6 +32,15 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     train = add_action(actions, "train", "train a net and record both stages")
     train.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
+    prune = add_action(actions, "prune", "remove neurons of low or high IPR, or at random")
+    prune.add_argument(
+        "--draws", type=count, default=50, metavar="N", help="random orders (default 50)"
+    )
+    prune.add_argument(
+        "--points", type=count, default=20, metavar="N", help="steps of random orders (default 20)"
+    )
+    add_action(actions, "analyse", "which neurons memorise, frequencies and phases, γ and IPR")
+    _add_phases(actions)
 
 
 def add_action(  # type: ignore[no-untyped-def]
@@ -47,16 +56,62 @@ def add_action(  # type: ignore[no-untyped-def]
     )
     _add_data(action.add_argument_group("data"))
     _add_net(action.add_argument_group("net"))
-    _add_training(action.add_argument_group("training"))
+    training = action.add_argument_group("training")
+    _add_regularisers(training)
+    _add_training(training)
+    training.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="keep the state here, and go on from it"
+    )
     action.add_argument(
         "--ipr",
         choices=("one-sided", "full"),
         default="one-sided",
         help="Fourier transform of which the inverse participation ratio is (default one-sided)",
     )
+    _add_files(action)
+    return action
+
+
+def _add_phases(actions) -> None:  # type: ignore[no-untyped-def]
+    """Add the action that takes several values of what others take one of."""
+    name, help_text = "phases", "which of six phases training ends in, over fraction and ξ"
+    action = actions.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}. Values are listed: 0,5,15.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    grid = action.add_argument_group("grid")
+    grid.add_argument("--p", default="31", metavar="LIST", help="moduli (default 31)")
+    grid.add_argument(
+        "--fraction",
+        default="0.3,0.4,0.5,0.6,0.7,0.8,0.9",
+        metavar="LIST",
+        help="shares of pairs (default 0.3 to 0.9)",
+    )
+    grid.add_argument(
+        "--corruption",
+        default="0,0.1,0.2,0.3,0.4,0.5,0.6",
+        metavar="LIST",
+        help="shares of wrong labels ξ (default 0 to 0.6)",
+    )
+    grid.add_argument("--weight-decay", default="0,5,10", metavar="LIST", help="default 0,5,10")
+    grid.add_argument("--dropout", default="0", metavar="LIST", help="default 0")
+    grid.add_argument("--seeds", type=count, default=3, metavar="N", help="a cell (default 3)")
+    grid.add_argument("--operation", default="addition", metavar="NAME", help="see below")
+    _add_net(action.add_argument_group("net"))
+    _add_training(action.add_argument_group("training"))
+    action.set_defaults(width=128, steps=400)
+    action.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells here")
+    action.add_argument("--resume", action="store_true", help="go on with what the store holds")
+    action.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1)")
+    _add_files(action)
+
+
+def _add_files(action: argparse.ArgumentParser) -> None:
     action.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     action.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
-    return action
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -77,7 +132,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_net(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--width", type=int, default=500, metavar="N", help="neurons (default 500)")
+    group.add_argument(
+        "--width", type=int, default=500, metavar="N", help="neurons (default %(default)s)"
+    )
     group.add_argument(
         "--activation",
         choices=("quadratic", "relu", "cubic", "quartic"),
@@ -93,16 +150,19 @@ def _add_net(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_training(group: argparse._ArgumentGroup) -> None:
+def _add_regularisers(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weight-decay", type=share, default=0.0, metavar="WD", help="decoupled: θ ← (1 - lr·WD) θ"
     )
     group.add_argument(
         "--dropout", type=float, default=0.0, metavar="P", help="probability, before φ"
     )
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--optimizer", choices=("adamw", "gd"), default="adamw")
     group.add_argument("--lr", type=number, default=0.01, metavar="H", help="step (default 0.01)")
-    group.add_argument("--steps", type=count, default=2000, metavar="N", help="default 2000")
+    group.add_argument("--steps", type=count, default=2000, metavar="N", help="default %(default)s")
     group.add_argument("--batch", type=count, metavar="B", help="pairs a step (default: all)")
     group.add_argument("--loss", choices=("square", "cross-entropy"), default="square")
     group.add_argument(
@@ -110,6 +170,3 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--double", action="store_true", help="float64 (default float32)")
     group.add_argument("--device", default="cpu", help="where torch computes (default cpu)")
-    group.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="keep the state here, and go on from it"
-    )

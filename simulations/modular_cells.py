@@ -102,6 +102,8 @@ class ModularCells:
         What the nets share.
     starts : sequence of Generator
         One a net; draws its weights.
+    scales : sequence of float
+        Factor on the weights that a net starts with.
     dtype, device : torch.dtype, str
         Where torch computes, and in what precision.
     """
@@ -110,6 +112,7 @@ class ModularCells:
         self,
         shape: Architecture,
         starts: Sequence[np.random.Generator],
+        scales: Sequence[float],
         dtype: torch.dtype,
         device: str,
     ) -> None:
@@ -120,8 +123,8 @@ class ModularCells:
         self.flat = torch.zeros(total, dtype=dtype, device=device)
         self.gradient = torch.zeros_like(self.flat)
         self.parts, self.slopes = _views(self.flat, sizes), _views(self.gradient, sizes)
-        for cell, rng in enumerate(starts):
-            draw = shape.deviation * rng.standard_normal((3 * p, n))
+        for cell, (rng, scale) in enumerate(zip(starts, scales, strict=True)):
+            draw = scale * shape.deviation * rng.standard_normal((3 * p, n))
             self.parts[0][cell] = torch.from_numpy(draw[: 2 * p])
             self.parts[1][cell] = torch.from_numpy(draw[2 * p :])
         if shape.normalisation:

@@ -45,7 +45,8 @@ class ModularRun:
         self.method, self.cells, self.wanted = method, cells, snapshots
         shape = _architecture(method, cells[0].data.p)
         starts = [_stream(cell, _START) for cell in cells]
-        self.nets = ModularCells(shape, starts, method.dtype, method.device)
+        scales = [cell.scale for cell in cells]
+        self.nets = ModularCells(shape, starts, scales, method.dtype, method.device)
         self.optimizer = _optimizer(method, self.nets)
         self.decay = self._column([1 - method.lr * cell.weight_decay for cell in cells])
         # Sorted, because rows that lie together are added up faster.

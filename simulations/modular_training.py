@@ -50,6 +50,8 @@ class ModularCell:
     weight_decay, dropout : float
         Strength of the regularisers; dropout is the probability that the input of a neuron is 0
         in a step, the others grow by ``1 / (1 - dropout)``.
+    scale : float
+        Factor on the weights at the start.
     seed : int
         Seed of the start, of batches and of dropout, which have streams of their own.
     """
@@ -57,6 +59,7 @@ class ModularCell:
     data: CorruptedData
     weight_decay: float = 0.0
     dropout: float = 0.0
+    scale: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,6 +71,10 @@ class ModularCell:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1: lower it")
+        if not 0 < self.scale < np.inf:
+            raise ValueError(
+                f"scale is {self.scale}, expected a finite number above 0: choose another"
+            )
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
 
@@ -78,7 +85,7 @@ class ModularCell:
 
     def settings(self) -> dict[str, object]:
         """Return what reproduces the cell, as JSON holds it."""
-        own = {name: getattr(self, name) for name in ("weight_decay", "dropout", "seed")}
+        own = {name: getattr(self, name) for name in ("weight_decay", "dropout", "scale", "seed")}
         return own | {"data": dict(self.data.settings)}
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class PhaseCell:
     def settings(self) -> dict[str, object]:
         """Return everything that decides the result but the code."""
         own = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return own | {"training": self.training.settings([]) | {"steps": self.training.steps}}
+        return own | {"training": self.training.settings() | {"steps": self.training.steps}}
 
     def key(self) -> str:
         """Return the name under which the store files the cell."""
@@ -132,9 +132,10 @@ class PhaseDiagram:
             raise ValueError(f"seeds is {self.seeds}, expected at least 1: ask for more")
         for cell in self._corners():
             cell.modular()
+            operation(self.operation).basis(cell.p)
 
     @cached_property
-    def axes(self) -> dict[str, tuple[float, ...]]:
+    def axes(self) -> dict[str, tuple[float | int, ...]]:
         """The values of every setting, in the order of the dimensions of a table."""
         names = ("p", "weight_decay", "dropout", "fraction", "corruption")
         found = {name: tuple(getattr(self, name)) for name in names}
@@ -145,34 +146,20 @@ class PhaseDiagram:
 
     def cells(self) -> list[PhaseCell]:
         """Return all cells, the last axis fastest."""
-        return [self._cell(*point) for point in product(*self.axes.values())]
+        names = tuple(self.axes)
+        return [
+            self._cell(dict(zip(names, point, strict=True)))
+            for point in product(*self.axes.values())
+        ]
 
     def _corners(self) -> Iterator[PhaseCell]:
         """Yield the cells in which a setting is refused if it is in any."""
+        first = {name: values[0] for name, values in self.axes.items()}
         for name, values in self.axes.items():
-            for value in values:
-                point = {key: found[0] for key, found in self.axes.items()} | {name: value}
-                yield self._cell(*point.values())
+            yield from (self._cell(first | {name: value}) for value in values)
 
-    def _cell(
-        self,
-        p: float,
-        decay: float,
-        dropout: float,
-        fraction: float,
-        corruption: float,
-        seed: float,
-    ) -> PhaseCell:
-        return PhaseCell(
-            p=int(p),
-            operation=self.operation,
-            fraction=fraction,
-            corruption=corruption,
-            weight_decay=decay,
-            dropout=dropout,
-            seed=int(seed),
-            training=self.training,
-        )
+    def _cell(self, point: dict[str, Any]) -> PhaseCell:
+        return PhaseCell(operation=self.operation, training=self.training, **point)
 
     def run(
         self,
@@ -262,7 +249,7 @@ class PhaseTable:
         In the order of `PhaseDiagram.cells`.
     """
 
-    axes: dict[str, tuple[float, ...]]
+    axes: dict[str, tuple[float | int, ...]]
     outcomes: list[PhaseOutcome] = field(repr=False)
 
     def values(self, name: str) -> np.ndarray:

@@ -80,7 +80,7 @@ def read(arguments: argparse.Namespace) -> ModularRequest:
         with_truth=not arguments.without_truth,
         seed=arguments.seed,
     )
-    method = _method(arguments)
+    method = method_of(arguments)
     task.operation.basis(task.p)  # refused before the work, not after it
     cell = ModularCell(
         data=task.draw(),
@@ -92,7 +92,8 @@ def read(arguments: argparse.Namespace) -> ModularRequest:
     return ModularRequest(task, cell, method, IprConvention(arguments.ipr), checkpoint)
 
 
-def _method(arguments: argparse.Namespace) -> ModularTraining:
+def method_of(arguments: argparse.Namespace) -> ModularTraining:
+    """Return net and method; ValueError for settings that mean nothing."""
     return ModularTraining(
         width=arguments.width,
         steps=arguments.steps,

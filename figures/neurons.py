@@ -1,0 +1,90 @@
+"""Histograms of inverse participation ratios, and BatchNorm's factor against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.style import EARLY, PREDICTED, TEST, TRAIN, canvas, styled
+from theory.ipr import IprConvention, neuron_ipr
+from theory.mixture import fit_mixtures
+from theory.modular_operations import Operation
+from theory.modular_weights import ModularWeights
+
+_BINS = np.linspace(0, 1, 41)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """What a panel shows of one net.
+
+    Parameters
+    ----------
+    title : str
+        Text.
+    ipr : ndarray
+        One-sided ratios of the neurons that have one.
+    threshold : float
+        Where memorising and periodic neurons part.
+    floor : float
+        The ratio of a flat spectrum.
+    gamma : ndarray or None
+        ``|γ|`` of the same neurons.
+    """
+
+    title: str
+    ipr: np.ndarray
+    threshold: float
+    floor: float
+    gamma: np.ndarray | None
+
+
+def data(weights: ModularWeights, operation: Operation, title: str) -> Neurons:
+    """Collect the ratios of a net."""
+    basis = operation.basis(weights.p)
+    found = neuron_ipr(weights, basis, IprConvention.ONE_SIDED)
+    values, norm = found.values[found.alive], weights.normalisation
+    threshold = float(fit_mixtures(values[None]).thresholds[0])
+    gamma = None if norm is None else np.abs(norm.gamma[found.alive])
+    return Neurons(title, values, threshold, 1 / (len(basis.first) // 2 + 1), gamma)
+
+
+def draw(*nets: Neurons) -> Figure:
+    """Draw a histogram for every net, and below it γ where there is one."""
+    rows = 2 if any(net.gamma is not None for net in nets) else 1
+    with styled():
+        figure = canvas(width=max(4.8, 3.2 * len(nets)), height=2.8 * rows)
+        panels = figure.subplots(rows, len(nets), squeeze=False, sharex=True)
+        for net, column in zip(nets, panels.T, strict=True):
+            _draw_histogram(column[0], net)
+            if rows == 2:
+                _draw_gamma(column[1], net)
+            column[-1].set_xlabel("IPR of the neuron")
+        panels[0, 0].set_ylabel("neurons")
+        handles = panels[0, 0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", fontsize=8.5, ncols=3)
+    return figure
+
+
+def _draw_histogram(axes: Axes, net: Neurons) -> None:
+    low = net.ipr < net.threshold
+    for chosen, colour, name in ((low, PREDICTED, "memorising"), (~low, TEST, "periodic")):
+        axes.hist(net.ipr[chosen], bins=_BINS.tolist(), color=colour, alpha=0.8, label=name)
+    axes.axvline(net.threshold, color=EARLY, lw=1.3, ls="--", label="threshold of the mixture")
+    axes.axvline(net.floor, color=TRAIN, lw=1.0, ls=":")
+    axes.set_title(net.title, fontsize=9, loc="left", wrap=True)
+    axes.set_xlim(0, 1)
+
+
+def _draw_gamma(axes: Axes, net: Neurons) -> None:
+    if net.gamma is None:
+        axes.set_axis_off()
+        return
+    low = net.ipr < net.threshold
+    for chosen, colour in ((low, PREDICTED), (~low, TEST)):
+        axes.plot(net.ipr[chosen], net.gamma[chosen], "o", color=colour, ms=2.5, alpha=0.7)
+    axes.set_ylabel("|γ|")
+    axes.set_ylim(bottom=0)
