@@ -366,7 +366,17 @@ def test_bad_usage_is_one_line(arguments, message, tmp_path, monkeypatch, capsys
 
 def test_the_command_writes_the_documented_keys(tmp_path, capsys):
     out, picture = tmp_path / "out.json", tmp_path / "gallery.png"
-    options = ["--family", "linear", "words", "--budget", "4", "--effort", "5", "--out", str(tmp_path / "cases")]
+    options = [
+        "--family",
+        "linear",
+        "words",
+        "--budget",
+        "4",
+        "--effort",
+        "5",
+        "--out",
+        str(tmp_path / "cases"),
+    ]
     code = main(["misgrok", *options, "--json", str(out), "--plot", str(picture)])
     said = capsys.readouterr().out
     assert code == 0 and "families misgrok" in said and picture.stat().st_size > 10_000
