@@ -60,13 +60,14 @@ def _log_growth(w: np.ndarray, depth: int, log_scale: float) -> np.ndarray:
 def _log_cosh(t: np.ndarray) -> np.ndarray:
     """Return ``log cosh t`` to full relative accuracy, without overflow."""
     small = np.log1p(2 * np.sinh(np.clip(t, -1, 1) / 2) ** 2)
-    return np.where(np.abs(t) < 1, small, np.abs(t) + np.log1p(np.exp(-2 * np.abs(t))) - np.log(2))
+    large = np.abs(t) + np.log1p(np.exp(-2 * np.abs(t))) - np.log(2)
+    return np.asarray(np.where(np.abs(t) < 1, small, large))
 
 
 def _log_arcsinh(log_x: np.ndarray) -> np.ndarray:
     """Return ``arcsinh(e^log_x)`` without overflow."""
     small = np.arcsinh(np.exp(np.minimum(log_x, 20.0)))
-    return np.where(log_x > 20, log_x + np.log(2), small)
+    return np.asarray(np.where(log_x > 20, log_x + np.log(2), small))
 
 
 def _angle(log_ratio: np.ndarray, p: float) -> np.ndarray:
