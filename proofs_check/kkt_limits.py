@@ -93,7 +93,7 @@ def _net_residual(
     jacobian, y = net.jacobian(at, problem.x).numpy(), problem.y.flatten().numpy()
     if loss == "square":
         return interpolation_residual(theta, outputs, jacobian, y)
-    return margin_residual(theta, y * outputs, y[:, None] * jacobian, DEGREE)
+    return margin_residual(theta, y * outputs, y[:, None] * jacobian, float(DEGREE))
 
 
 def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:

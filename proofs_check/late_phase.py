@@ -99,5 +99,5 @@ def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> f
     jacobian = depth * np.hstack([x * u ** (depth - 1), -x * v ** (depth - 1)])
     theta, outputs = np.append(u, v), x @ w
     if problem.is_classification:
-        return margin_residual(theta, outputs, jacobian, depth)
+        return margin_residual(theta, outputs, jacobian, float(depth))
     return interpolation_residual(theta, outputs, jacobian, problem.targets)
