@@ -5,9 +5,9 @@ The paper prints the exponent 1/L for ``‖θ‖²``; margins of order log 1/λ 
 D.8, regression: ``‖θ‖ = O(1)`` from ``(1/λ) log α`` to T_c^+.
 
 How it is measured: the largest and the smallest ``‖θ‖`` over records from
-``(1/λ)(log α - (1/L) log log A)`` (C.11, λ = α^-4, nine α up to 1e20) or ``(1/λ) log α`` (D.8,
-λ = 1/α, nine α up to 1e6) to T_c^+, c = 1, at L = 2, 3, 4. The local slope of the logarithm
-of both in log log 1/λ is extrapolated to 1/L for C.11; for D.8 that of the largest must not exceed
+``(1/λ)(log α - (1/L) log log A)`` (C.11) or ``(1/λ) log α`` (D.8)
+to T_c^+, c = 4, at L = 2, 3, 4 (`proofs_check.late_phase`). The local slope of the logarithm of
+both in log log 1/λ is extrapolated to 1/L for C.11; for D.8 that of the largest must not exceed
 zero. Corrections: those of the margin, in log log 1/λ / log 1/λ and so on, for C.11; powers of λ
 for D.8.
 """
@@ -103,7 +103,7 @@ _NETS = "diagonal nets of depth 2, 3 and 4 from u = v = α"
 TAILED = Claim(
     label="lem-c.11",
     statement="from the end of the kernel regime on ‖θ‖ = Θ((log 1/λ)^{1/L})",
-    hypotheses=(_NETS, "exponential loss, separable data, λ = α^-4", "until T_c^+, c = 1"),
+    hypotheses=(_NETS, "exponential loss, separable data, λ a power of 1/α", "until T_c^+, c = 4"),
     source="Lyu et al. 2024, Lemma C.11 with the exponent of its proof",
     kind=StatementKind.INEQUALITY,
     expected=Verdict.SUPPORTED,
@@ -128,7 +128,7 @@ TAILED_PRINTED = Claim(
 SQUARE = Claim(
     label="lem-d.8",
     statement="in regression ‖θ(t)‖ = O(1) from (1/λ) log α to T_c^+, uniformly in α",
-    hypotheses=(_NETS, "square loss, independent features, λ = 1/α", "c = 1"),
+    hypotheses=(_NETS, "square loss, independent features, λ a power of 1/α", "c = 4"),
     source="Lyu et al. 2024, Lemma D.8",
     kind=StatementKind.INEQUALITY,
     expected=Verdict.SUPPORTED,

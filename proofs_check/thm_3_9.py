@@ -6,8 +6,8 @@ predictor comes from a kernel of inner products, the function from the flow. For
 depth 2, 3 and 4 the kernel has a closed form; a symmetrised two-layer quadratic net (L = 3) has its
 own by differentiation. In both, the even terms beyond the linear one cancel between the two halves,
 which leaves a relative error ``(α e^{-λt})^{-2L} = α^{-L}``; the data are fitted to
-``λ (α e^{-λt})^{-2(L-1)}``, which is α^{-L} too. Corrections: its first three powers,
-two of them for the quadratic net.
+``λ (α e^{-λt})^{-2(L-1)}``, which is α^{-L} too. Corrections: its first three powers, two of them
+for the quadratic net.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:
     """Extrapolate the distances of the net from the kernel predictor of the net number `draw`."""
     module, problem = quadratic_forms(laboratory)
     x, tested = problem.x.numpy(), problem.x_test[:50]
-    tangent = module_tangent(quadratic_forms(laboratory, draw).module, x)
+    tangent = module_tangent(quadratic_forms(laboratory, draw=draw).module, x)
     expected = MinKernelNorm().predict(tangent, x, problem.y[:, 0].numpy()).outputs(tested.numpy())
     net = NetMap.of(module)
     outputs = []

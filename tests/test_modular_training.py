@@ -312,7 +312,10 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
         (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
         (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
-        (lambda: ModularCell(data=DATA, scale=0.0), "scale is 0.0, expected a finite number above 0"),
+        (
+            lambda: ModularCell(data=DATA, scale=0.0),
+            "scale is 0.0, expected a finite number above 0",
+        ),
         (lambda: ModularCell(data=DATA, weight_decay=-1.0), "weight_decay is -1.0"),
         (
             lambda: ModularWeights(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((5, 0))),
