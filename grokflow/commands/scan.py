@@ -31,6 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
         check_suffix(path, allowed)
     if (arguments.resume or arguments.retry) and not arguments.out:
         raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise ValueError(f"jobs is {arguments.jobs}, expected at least 1: try --jobs 1")
+    if arguments.refine is not None and not arguments.refine > 0:
+        raise ValueError(f"refine is {arguments.refine}, expected above 0: try --refine 0.05")
     scan = _read(arguments)
     with Store(arguments.out or ":memory:", resume=arguments.resume) as store:
         scan, table = _compute(arguments, scan, store)
