@@ -69,9 +69,9 @@ def _read(arguments: argparse.Namespace) -> Scan:
     for name in ("alpha", "lam", "depth", "loss"):
         if given := getattr(arguments, name):
             settings[name] = given
-    settings = {"alpha": _ALPHA} | settings
-    if "p" not in settings:
-        settings = {"lam": _LAM} | settings
+    # α and λ are the first dimensions of the table, whoever names them first.
+    scales = {"alpha": _ALPHA} if "p" in settings else {"alpha": _ALPHA, "lam": _LAM}
+    settings = scales | settings
     if "seed" in settings:
         raise ValueError(f"seed is {settings['seed']}, expected --seeds N: the seeds are 0 to N-1")
     return Scan.over(arguments.problem, seeds=arguments.seeds, direct=arguments.direct, **settings)
