@@ -31,6 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
         check_suffix(path, allowed)
     if (arguments.resume or arguments.retry) and not arguments.out:
         raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise ValueError(f"jobs is {arguments.jobs}, expected at least 1: try --jobs 1")
+    if arguments.refine is not None and not arguments.refine > 0:
+        raise ValueError(f"refine is {arguments.refine}, expected above 0: try --refine 0.05")
     scan = _read(arguments)
     with Store(arguments.out or ":memory:", resume=arguments.resume) as store:
         scan, table = _compute(arguments, scan, store)
@@ -65,9 +69,9 @@ def _read(arguments: argparse.Namespace) -> Scan:
     for name in ("alpha", "lam", "depth", "loss"):
         if given := getattr(arguments, name):
             settings[name] = given
-    settings = {"alpha": _ALPHA} | settings
-    if "p" not in settings:
-        settings = {"lam": _LAM} | settings
+    # α and λ are the first dimensions of the table, whoever names them first.
+    scales = {"alpha": _ALPHA} if "p" in settings else {"alpha": _ALPHA, "lam": _LAM}
+    settings = scales | settings
     if "seed" in settings:
         raise ValueError(f"seed is {settings['seed']}, expected --seeds N: the seeds are 0 to N-1")
     return Scan.over(arguments.problem, seeds=arguments.seeds, direct=arguments.direct, **settings)
