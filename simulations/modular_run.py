@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.modular_cells import Architecture, ModularCells, Pairs
+from simulations.modular_cells import Architecture, ModularCells
+from simulations.modular_pairs import Pairs
 from simulations.modular_training import (
     ModularCell,
     ModularOptimizer,
@@ -54,6 +55,7 @@ class ModularRun:
         self.pairs = self._pairs(self.train)
         self.everything = self._pairs([np.arange(len(cell.data.first)) for cell in cells])
         self.step, self.seconds = 0, 0.0
+        self.epoch, self.orders = -1, list[np.ndarray]()
         self.steps: list[int] = []
         self.rows: list[Tensor] = []
         self.snapshots: dict[int, dict[str, Tensor]] = {}
@@ -86,7 +88,8 @@ class ModularRun:
         if size is None or size >= n:
             return self.pairs
         epoch, place = divmod(self.step, -(-n // size))
-        if place == 0 or not hasattr(self, "orders"):
+        if epoch != self.epoch:
+            self.epoch = epoch
             self.orders = [_stream(cell, _BATCHES, epoch).permutation(n) for cell in self.cells]
         part = slice(place * size, (place + 1) * size)
         rows = [train[order[part]] for train, order in zip(self.train, self.orders, strict=True)]

@@ -11,7 +11,8 @@ import torch
 
 from simulations.checkpoint import Checkpoint
 from simulations.corrupted_data import CorruptedTask
-from simulations.modular_cells import Architecture, ModularCells, ModularLoss, Pairs
+from simulations.modular_cells import Architecture, ModularCells, ModularLoss
+from simulations.modular_pairs import Pairs
 from simulations.modular_run import TrainingDiverged, dropout_factors
 from simulations.modular_training import (
     ModularCell,
@@ -20,6 +21,7 @@ from simulations.modular_training import (
     ModularTraining,
     groups,
 )
+from simulations.modular_trajectory import ModularTrajectory
 from theory.modular_operations import OPERATIONS, operation
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
@@ -267,6 +269,9 @@ def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, nor
         assert np.array_equal(other.test_loss[shared], one.test_loss)
     with pytest.raises(ValueError, match="run with lr"):
         replace(method, lr=0.02).run_cells(cells, checkpoint=checkpoint)
+    other = [replace(cell, data=CorruptedTask(p=7, seed=9).draw()) for cell in cells]
+    with pytest.raises(ValueError, match="run with cells"):
+        method.run_cells(other, checkpoint=checkpoint)
     with pytest.raises(ValueError, match="ask for more steps"):
         replace(method, steps=5).run_cells(cells, checkpoint=checkpoint)
 
@@ -284,6 +289,42 @@ def test_an_interrupted_run_keeps_its_last_record(tmp_path):
         method.run(ModularCell(data=data), checkpoint=checkpoint, progress=interrupt)
     resumed = method.run(ModularCell(data=data), checkpoint=checkpoint)
     assert np.array_equal(resumed.weights.u, method.run(ModularCell(data=data)).weights.u)
+
+
+def _trajectory(steps, test, corrupted):
+    """Return a trajectory of p = 10 with given curves."""
+    p, flat = 10, np.zeros(len(steps))
+    weights = ModularWeights(np.ones((3, p)), np.ones((3, p)), np.ones((p, 3)))
+    rest = dict.fromkeys(
+        ("train", "uncorrupted", "train_loss", "test_loss", "corrupted_loss", "uncorrupted_loss"),
+        flat,
+    )
+    return ModularTrajectory(
+        steps=steps, test=test, corrupted=corrupted, norm=flat, weights=weights, **rest
+    )
+
+
+def test_both_stages_are_read_off_their_curves():
+    steps = np.arange(0, 401, 10)
+    test = np.interp(steps, [100, 200], [0.1, 1.0])
+    corrupted = np.interp(steps, [0, 50, 150, 350], [0.1, 0.9, 0.9, 0.1])
+    found = _trajectory(steps, test, corrupted)
+    grokking, unlearning = found.grokking(), found.unlearning()
+    assert abs(grokking.lambda_t - 150) < 1e-9 and abs(grokking.width - 50) < 1e-9
+    assert abs(unlearning.lambda_t - 250) < 1e-9 and abs(unlearning.width - 100) < 1e-9
+    first, second = found.stages(level=0.1)
+    assert np.allclose([*first, *second], [110, 190, 170, 330])
+    assert abs(found.overlap(level=0.1) - 20) < 1e-9
+
+
+def test_a_stage_that_does_not_take_place_has_no_time():
+    steps = np.arange(0, 401, 10)
+    flat = np.full(len(steps), 0.1)
+    found = _trajectory(steps, flat, np.full(len(steps), np.nan))
+    times = (*found.grokking(), *found.unlearning(), found.overlap())
+    assert np.isnan(times).all()
+    grokked = _trajectory(steps, np.interp(steps, [100, 200], [0.1, 1.0]), flat)
+    assert np.isfinite(grokked.grokking()).all() and np.isnan(grokked.overlap())
 
 
 def test_small_nets_memorise_and_big_decay_forgets():
@@ -312,7 +353,10 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
         (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
         (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
-        (lambda: ModularCell(data=DATA, scale=0.0), "scale is 0.0, expected a finite number above 0"),
+        (
+            lambda: ModularCell(data=DATA, scale=0.0),
+            "scale is 0.0, expected a finite number above 0",
+        ),
         (lambda: ModularCell(data=DATA, weight_decay=-1.0), "weight_decay is -1.0"),
         (
             lambda: ModularWeights(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((5, 0))),
