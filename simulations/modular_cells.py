@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from simulations.modular_dropout import Dropout
 from simulations.modular_pairs import Block, Pairs
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
@@ -86,21 +87,23 @@ class ModularCells:
         self.mean = torch.zeros(b, n, dtype=dtype, device=device)
         self.variance = torch.ones_like(self.mean)
 
-    def differentiate(self, pairs: Pairs, keep: Tensor | None = None) -> None:
+    def differentiate(self, pairs: Pairs, dropout: Dropout | None = None) -> None:
         """Fill the gradient of the mean loss on `pairs`.
 
-        `keep` of shape (B, m, N) multiplies what enters φ: dropout. BatchNorm uses the batch, and
-        moves its running statistics.
+        BatchNorm uses the batch, and moves its running statistics.
         """
         self.gradient.zero_()
         whole = self.shape.normalisation is NormKind.BATCH
         for block in pairs.blocks(self.block, whole=whole):
-            factors = None if keep is None else keep[block.cells, block.pairs]
-            self._add_slopes(block, factors, pairs.count)
+            keep = None if dropout is None else dropout.factors(block)
+            self._add_slopes(block, keep, pairs.count)
         self.slopes[0].mul_(self.shape.activation.degree)
 
     def _add_slopes(self, block: Block, keep: Tensor | None, count: int) -> None:
-        """Add what a block contributes to the gradient of the mean over `count` pairs."""
+        """Add what a block contributes to the gradient of the mean over `count` pairs.
+
+        `keep` of shape (b, m, N) multiplies what enters φ.
+        """
         n, w, slope = self.shape.width, self.parts[1][block.cells], self.slopes[1][block.cells]
         x = self._inputs(block)
         if keep is not None:

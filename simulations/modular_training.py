@@ -188,6 +188,11 @@ class ModularTraining:
         from simulations.modular_run import ModularRun
 
         _check_alike(cells)
+        if outside := [step for step in snapshots if not 0 <= step <= self.steps]:
+            raise ValueError(
+                f"snapshots after steps {outside} found, expected 0 to {self.steps}: drop them, or "
+                "ask for more steps"
+            )
         run = ModularRun(self, cells, frozenset(snapshots))
         keeper = Keeper(checkpoint, self.settings() | _identity(cells), run)
         keeper.resume(self.steps)

@@ -12,8 +12,9 @@ import torch
 from simulations.checkpoint import Checkpoint
 from simulations.corrupted_data import CorruptedTask
 from simulations.modular_cells import Architecture, ModularCells, ModularLoss
+from simulations.modular_dropout import Dropout
 from simulations.modular_pairs import Pairs
-from simulations.modular_run import TrainingDiverged, dropout_factors
+from simulations.modular_run import TrainingDiverged
 from simulations.modular_training import (
     ModularCell,
     ModularOptimizer,
@@ -132,14 +133,15 @@ def test_the_gradient_is_that_of_automatic_differentiation(
     cells = _cells(shape)
     draw = torch.from_numpy(RNG.integers(0, 7, size=(3, 2, 20)))
     pairs = Pairs.of(*draw, 7)
-    keep = torch.from_numpy(1.5 * (RNG.random((2, 20, 12)) < 0.7)) if dropout else None
+    seeds = np.random.SeedSequence(5).spawn(2)
+    draws = [Dropout([0.3, 0.0], seeds, 12, torch.float64, "cpu") for _ in range(2)]
+    whole = draws[0].factors(pairs.blocks(1000)[0])
+    assert set(np.unique(whole[0])) == {0.0, 1 / (1 - 0.3)} and set(np.unique(whole[1])) == {1.0}
     cells.block = 8  # blocks of parts of cells
-    cells.differentiate(pairs, keep)
+    cells.differentiate(pairs, draws[1] if dropout else None)
     parts = [part.clone().requires_grad_() for part in cells.parts]
     ones = torch.ones(2, 20, 12, dtype=torch.float64)
-    slopes = torch.autograd.grad(
-        _reference(shape, parts, pairs, ones if keep is None else keep), parts
-    )
+    slopes = torch.autograd.grad(_reference(shape, parts, pairs, whole if dropout else ones), parts)
     for found, expected in zip(cells.slopes, slopes, strict=True):
         size = float(expected.abs().max())
         # Sums of at most 20 · 12 terms, divided by deviations of at least sqrt(1e-5) ≈ 3e-3.
@@ -205,8 +207,8 @@ def test_plain_descent_in_gromovs_parametrisation():
         start=ModularStart.GROMOV,
         dtype=torch.float64,
     )
-    result = method.run(ModularCell(data=data), snapshots=[1])
-    start = replace(method, lr=1e-300).run(ModularCell(data=data)).weights
+    result = method.run(ModularCell(data=data), snapshots=[0, 1])
+    start = result.snapshots[0]
     assert start.prefactor == 1 / (2 * 7 * 9)
     assert 0.8 < np.std(np.r_[start.u.ravel(), start.v.ravel(), start.w.ravel()]) < 1.2
     rows = data.train
@@ -242,12 +244,11 @@ def test_groups_are_of_equal_sizes():
 
 
 def test_dropout_before_the_square_scales_training_outputs():
-    data = CorruptedTask(p=7).draw()
-    method = ModularTraining(width=4000, steps=1, dtype=torch.float64)
-    keep = dropout_factors(ModularCell(data=data, dropout=0.3), 0, (24, 4000), method).numpy()
+    pairs = Pairs.of(*torch.zeros(3, 1, 24, dtype=torch.int64), 7)
+    dropout = Dropout([0.3], [np.random.SeedSequence(0)], 4000, torch.float64, "cpu")
+    keep = dropout.factors(pairs.blocks(100)[0]).numpy()
     assert abs(keep.mean() - 1) < 6 * np.sqrt(0.3 / 0.7 / keep.size)
-    square = (keep**2).mean()
-    assert abs(square - 1 / 0.7) < 6 * np.sqrt(0.3 / 0.7**3 / keep.size)
+    assert abs((keep**2).mean() - 1 / 0.7) < 6 * np.sqrt(0.3 / 0.7**3 / keep.size)
 
 
 @pytest.mark.parametrize("normalisation", [None, NormKind.BATCH])
@@ -257,7 +258,7 @@ def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, nor
     method = ModularTraining(width=6, steps=33, batch=10, every=5, normalisation=normalisation)
     whole = method.run_cells(cells, snapshots=[7, 20])
     checkpoint = Checkpoint(tmp_path / "run.pt")
-    for steps in (8, 21, 33):
+    for steps in (21, 27, 33):
         parts = replace(method, steps=steps).run_cells(
             cells, snapshots=[7, 20], checkpoint=checkpoint
         )
@@ -351,6 +352,10 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: CorruptedTask(p=7, fraction=0.0).draw(), "leaves 0 to train on"),
         (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
+        (
+            lambda: ModularTraining(steps=5).run(ModularCell(data=DATA), snapshots=[6]),
+            r"snapshots after steps \[6\] found, expected 0 to 5",
+        ),
         (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
         (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
         (
