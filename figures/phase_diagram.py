@@ -76,13 +76,13 @@ def draw(diagrams: list[Diagram], columns: int = 4) -> Figure:
 
 
 def _draw_panel(axes: Axes, diagram: Diagram) -> None:
-    x, y = _edges(diagram.fraction), _edges(diagram.corruption)
+    x, y = _edges(diagram.fraction).tolist(), _edges(diagram.corruption).tolist()
     for i, j in np.ndindex(diagram.phases.shape):
-        found = diagram.phases[i, j]
+        found: Phase | None = diagram.phases[i, j]  # type: ignore[assignment]
         if found is not None:
-            size = (x[i + 1] - x[i], y[j + 1] - y[j])
+            corner, size = (x[i], y[j]), (x[i + 1] - x[i], y[j + 1] - y[j])
             alpha = 0.25 + 0.75 * float(diagram.agreement[i, j])
-            axes.add_patch(Rectangle((x[i], y[j]), *size, color=_COLOURS[found], alpha=alpha, lw=0))
+            axes.add_patch(Rectangle(corner, *size, color=_COLOURS[found], alpha=alpha, lw=0))
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     axes.grid(visible=False)

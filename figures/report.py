@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from figures import collapse, completion, curves
+from figures import collapse, completion, corrupted, curves, modular_curves, neurons, pruning
 from figures.style import save, to_svg
 from proofs_check.laboratory import CompletionExperiment, Experiment, Laboratory
 from proofs_check.verify import Outcome, as_records
@@ -55,6 +55,35 @@ def panels(laboratory: Laboratory) -> list[Panel]:
             collapse.draw(shared),
         ),
         Panel("figure-3", "Matrix completion", _completion_caption(third), completion.draw(filled)),
+        *_corrupted_panels(laboratory),
+    ]
+
+
+def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:
+    """Draw both stages, pruning and neurons of nets that learn with wrong labels."""
+    shown = corrupted.data(laboratory)
+    return [
+        Panel(
+            "corrupted-stages",
+            "Wrong labels: two stages",
+            "With weight decay a net first memorises every label, then learns the rule, and then "
+            "unlearns the wrong labels: training accuracy falls to that of the true answers.",
+            modular_curves.draw(shown.stages),
+        ),
+        Panel(
+            "corrupted-pruning",
+            "Wrong labels: pruning",
+            "Without a regulariser, neurons of low inverse participation ratio hold the wrong "
+            "labels, and the others the rule. Removing as many at random costs both.",
+            pruning.draw(shown.pruning),
+        ),
+        Panel(
+            "corrupted-neurons",
+            "Wrong labels: neurons",
+            "Weight decay and dropout leave almost no memorising neurons. BatchNorm leaves them, "
+            "and gives them small factors γ.",
+            neurons.draw(*shown.neurons),
+        ),
     ]
 
 

@@ -211,9 +211,13 @@ def measure_phases(cells: Sequence[PhaseCell]) -> list[PhaseOutcome]:
     outcomes = []
     for cell, run in zip(cells, found, strict=True):
         ipr = neuron_ipr(run.weights, operation(cell.operation).basis(cell.p))
-        ends = [float(getattr(run, name)[-1]) for name in PhaseOutcome._fields[:5]]
         outcomes.append(
-            PhaseOutcome(*ends)._replace(
+            PhaseOutcome(
+                train=float(run.train[-1]),
+                test=float(run.test[-1]),
+                corrupted=float(run.corrupted[-1]),
+                uncorrupted=float(run.uncorrupted[-1]),
+                norm=float(run.norm[-1]),
                 best_test=float(run.test.max()),
                 grokking=run.grokking().lambda_t,
                 unlearning=run.unlearning().lambda_t,
