@@ -11,6 +11,7 @@ from proofs_check import (
     f_1_to_3,
     figure_1,
     levi,
+    misgrokking,
     net_shift,
     path_flow,
     path_limits,
@@ -52,6 +53,8 @@ CLAIMS: dict[str, Claim] = {
         completion_path_flow.CLAIM,
         thm_b_1.CLAIM,
         levi.CLAIM,
+        misgrokking.KINDS,
+        misgrokking.FAMILIES,
     )
 }
 

@@ -7,6 +7,7 @@ half of the drop remains with confidence, and confirmed by simulating the flow.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
@@ -19,7 +20,7 @@ import numpy as np
 from simulations.completion_flow import CompletionStopped
 from simulations.course import Course, Model, predict_change, simulate_course
 from simulations.data_families import save_instance
-from simulations.families import Family, Settings
+from simulations.families import FAMILIES, Family, Settings, select
 from simulations.flow import FlowStopped
 from theory.change import Change
 from theory.metrics import Kind
@@ -111,7 +112,7 @@ class Findings:
 
 
 def find_misgrokking(
-    families: list[Family],
+    families: Sequence[Family | str] | None = None,
     *,
     budget: int = 400,
     effort: int = 100,
@@ -124,8 +125,9 @@ def find_misgrokking(
 
     Parameters
     ----------
-    families : list of Family
-        Where to search; `simulations.families.FAMILIES` holds those that are shipped.
+    families : sequence of Family or str, optional
+        Where to search: names of `simulations.families.FAMILIES`, all of them by default, or
+        families of your own, such as `simulations.data_families.data_family` makes of a file.
     budget : int
         Problems to judge by their predictors, shared evenly among the families.
     effort : int
@@ -144,9 +146,10 @@ def find_misgrokking(
     Findings
         Also after Ctrl-C, with what was found until then.
     """
-    if budget < len(families):
+    wanted = families_of(families)
+    if budget < len(wanted):
         raise ValueError(
-            f"budget is {budget}, expected at least one problem for each of the {len(families)} "
+            f"budget is {budget}, expected at least one problem for each of the {len(wanted)} "
             "families: raise it, or name fewer families"
         )
     model = model or Model()
@@ -154,11 +157,11 @@ def find_misgrokking(
     settled: list[Case | str | None] = []
     interrupted = False
     try:
-        drawn = list(_drawn(families, budget, seed))
+        drawn = list(_drawn(wanted, budget, seed))
         for trial in each(executor, judge, [(*item, model) for item in drawn]):
             trials.append(trial)
             progress("predicting", len(trials) / len(drawn))
-        ranked = [_ranked(trials, family) for family in families]
+        ranked = [_ranked(trials, family) for family in wanted]
         tasks = [(best[:_ATTEMPTS], model, effort) for best in ranked if best]
         for case in each(executor, settle, tasks):
             settled.append(case)
@@ -176,6 +179,17 @@ def find_misgrokking(
     )
 
 
+def families_of(wanted: Sequence[Family | str] | None) -> list[Family]:
+    """Return families by name or as they are; ValueError where two have one name."""
+    if wanted is None:
+        return list(FAMILIES.values())
+    found = [item if isinstance(item, Family) else select([item])[0] for item in wanted]
+    names = [item.name for item in found]
+    if again := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"family {again[0]} is named twice: drop one, or rename the file")
+    return found
+
+
 def judge(family: Family, settings: Settings, model: Model) -> Trial:
     """Compute the predictors of one problem."""
     try:
@@ -184,7 +198,12 @@ def judge(family: Family, settings: Settings, model: Model) -> Trial:
     except NotConverged:
         return Trial(family, settings, None, "a predictor did not converge")
     except ValueError as error:
-        return Trial(family, settings, None, str(error).split(",")[0].split(":")[0])
+        return Trial(family, settings, None, _reason(error))
+
+
+def _reason(error: ValueError) -> str:
+    """Return the first part of a message without its numbers, so that equal reasons are equal."""
+    return re.sub(r" \(.*|\d+", "", re.split(r"[,:]| but ", str(error))[0]).replace("  ", " ")
 
 
 def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:
