@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.style import EARLY, LATE, TEST, TRAIN, canvas, styled
-from simulations.misgrok import Case, Findings
+from simulations.misgrok import Findings
+from simulations.misgrok_cases import Case
 from theory.completion import CompletionProblem
 
 _COLUMNS = 4

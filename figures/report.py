@@ -134,10 +134,10 @@ def write_page(
 
 
 def typeset(text: str) -> Markup:
-    """Turn ``x^{y}``, ``x^y`` and ``x_y`` of the claims into superscripts and subscripts."""
+    """Turn ``x^{y}``, ``x^(y)``, ``x^y`` and ``x_y`` of the claims into raised and lowered text."""
     safe = str(escape(text)).replace("^-", "^−")
-    raised = re.sub(r"\^(?:\{([^}]*)\}|([\w−+]))", r"<sup>\1\2</sup>", safe)
-    return Markup(re.sub(r"_(\w)", r"<sub>\1</sub>", raised))
+    raised = re.sub(r"\^(?:\{([^}]*)\}|\(([^)]*)\)|(−?\w+|[−+]))", r"<sup>\1\2\3</sup>", safe)
+    return Markup(re.sub(r"_([\w*])", r"<sub>\1</sub>", raised))
 
 
 def number(value: float) -> str:

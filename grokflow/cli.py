@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | misgrok | verify``.
+"""Command line: ``grokflow predict | simulate | scan | misgrok | verify``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -11,11 +11,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import misgrok_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
 from grokflow.arguments import share as _share
+from grokflow.commands.misgrok_options import add_parser as add_misgrok
+from grokflow.commands.scan_options import add_parser as add_scan
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -52,6 +53,7 @@ examples:
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
+  grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow misgrok --family words gap                      problems that a net unlearns
   grokflow verify --report report                          check every claim
 """
@@ -103,7 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
-    misgrok_parser.add_parser(commands)
+    add_scan(commands)
+    add_misgrok(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"

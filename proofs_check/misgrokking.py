@@ -24,7 +24,7 @@ from simulations.course import Model, simulate_course
 from simulations.families import FAMILIES as SHIPPED
 from simulations.families import Settings
 from simulations.flow import FlowStopped
-from simulations.misgrok import Trial, judge
+from simulations.misgrok_cases import Trial, judge
 from theory.change import Change
 from theory.l2 import L2Penalised, MaxL2Margin, MinL2Norm
 from theory.metrics import Kind, score

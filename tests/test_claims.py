@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from figures import collapse, completion, curves
-from figures.report import panels, write_page
+from figures.report import panels, typeset, write_page
 from proofs_check.claim import Evidence, Verdict
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
@@ -139,3 +139,17 @@ def test_extrapolation_holds_a_limit_with_unmodelled_terms(limit, a, b, c):
 def test_extrapolation_needs_enough_points():
     with pytest.raises(ValueError, match="expected at least 6"):
         extrapolate(np.ones(5), np.ones((5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("plain", "set_up"),
+    [
+        ("order η^-2", "order η<sup>−2</sup>"),
+        ("at T_c^-, before", "at T<sub>c</sub><sup>−</sup>, before"),
+        ("α^{2(L-1)c}/λ", "α<sup>2(L-1)c</sup>/λ"),
+        ("α e^(-λt)", "α e<sup>-λt</sup>"),
+        ("λ‖X*‖_*/2 < 1", "λ‖X*‖<sub>*</sub>/2 &lt; 1"),
+    ],
+)
+def test_formulas_of_the_claims_are_typeset(plain, set_up):
+    assert typeset(plain) == set_up

@@ -16,7 +16,8 @@ from simulations.course import Model, predict_change
 from simulations.data_families import data_family, save_instance
 from simulations.data_files import Table
 from simulations.families import FAMILIES, select
-from simulations.misgrok import Trial, find_misgrokking, judge, misgroks
+from simulations.misgrok import find_misgrokking
+from simulations.misgrok_cases import Trial, judge, misgroks
 from simulations.phase_map import Drops, PhaseMap, phase_map, plane_of
 from simulations.ranges import Choice, Largest, Real, Seed, Whole
 from theory.change import change_of, quality

@@ -1,12 +1,16 @@
-"""What every simulation is asked for: output times, and files that can be written."""
+"""What simulations are asked for: output times, files that can be written, and processes."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from simulations.records import check_suffix
+from simulations.scan_executors import dask, local
 
 _SUFFIXES = {
     "json": (".json",),
@@ -37,3 +41,10 @@ def output_times(alpha: float, predicted: float, arguments: argparse.Namespace) 
     first = until / (points - early)
     head = np.geomspace(1e-7 * first, first, early, endpoint=False)
     return np.concatenate([head, np.linspace(first, until, points - early)])
+
+
+@contextmanager
+def workers(arguments: argparse.Namespace) -> Iterator[Any]:
+    """Yield the executor that ``--jobs`` or ``--dask`` asks for; None for this process."""
+    with dask(arguments.dask) if arguments.dask else local(arguments.jobs) as executor:
+        yield executor
