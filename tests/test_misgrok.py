@@ -393,7 +393,7 @@ def test_the_command_writes_the_documented_keys(tmp_path, capsys):
 
 def test_the_map_command_writes_both_maps(tmp_path, capsys):
     out, picture = tmp_path / "map.json", tmp_path / "map.png"
-    options = ["--map", "gamma", "--grid", "2", "--seeds", "1", "--json", str(out)]
+    options = ["--map", "gamma", "--grid", "2", "--seeds", "1", "--jobs", "2", "--json", str(out)]
     assert main(["misgrok", *options, "--plot", str(picture)]) == 0
     assert "kinds agree in" in capsys.readouterr().out
     record = json.loads(out.read_text())
