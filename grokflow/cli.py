@@ -11,11 +11,13 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import misgrok_parser, modular_parser, scan_parser
+from grokflow import modular_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
 from grokflow.arguments import share as _share
+from grokflow.commands.misgrok_options import add_parser as add_misgrok
+from grokflow.commands.scan_options import add_parser as add_scan
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -113,8 +115,8 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
-    scan_parser.add_parser(commands)
-    misgrok_parser.add_parser(commands)
+    add_scan(commands)
+    add_misgrok(commands)
     modular_parser.add_parser(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(

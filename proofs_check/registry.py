@@ -18,6 +18,7 @@ from proofs_check import (
     lemma_c_5,
     lemma_d_2,
     levi,
+    misgrokking,
     modular_solution,
     net_shift,
     path_flow,
@@ -80,6 +81,8 @@ CLAIMS: dict[str, Claim] = {
         modular_solution.ERRORS,
         *corrupted_labels.CLAIMS,
         adamw_clock.CLAIM,
+        misgrokking.KINDS,
+        misgrokking.FAMILIES,
     )
 }
 

@@ -16,7 +16,8 @@ from simulations.course import Model, predict_change
 from simulations.data_families import data_family, save_instance
 from simulations.data_files import Table
 from simulations.families import FAMILIES, select
-from simulations.misgrok import Trial, find_misgrokking, judge, misgroks
+from simulations.misgrok import find_misgrokking
+from simulations.misgrok_cases import Trial, judge, misgroks
 from simulations.phase_map import Drops, PhaseMap, phase_map, plane_of
 from simulations.ranges import Choice, Largest, Real, Seed, Whole
 from theory.change import change_of, quality
@@ -392,7 +393,7 @@ def test_the_command_writes_the_documented_keys(tmp_path, capsys):
 
 def test_the_map_command_writes_both_maps(tmp_path, capsys):
     out, picture = tmp_path / "map.json", tmp_path / "map.png"
-    options = ["--map", "gamma", "--grid", "2", "--seeds", "1", "--json", str(out)]
+    options = ["--map", "gamma", "--grid", "2", "--seeds", "1", "--jobs", "2", "--json", str(out)]
     assert main(["misgrok", *options, "--plot", str(picture)]) == 0
     assert "kinds agree in" in capsys.readouterr().out
     record = json.loads(out.read_text())

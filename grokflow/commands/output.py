@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from simulations.records import check_suffix
+from simulations.scan_executors import dask, local
 
 _SUFFIXES = {
     "json": (".json",),
@@ -59,3 +62,10 @@ def heads(curves: Mapping[str, np.ndarray]) -> str:
 def cells(curves: Mapping[str, np.ndarray], i: int) -> str:
     """Return the i-th row under `heads`."""
     return "".join(f" {curves[name][i]:10.3g}" for name in _HEADS if name in curves)
+
+
+@contextmanager
+def workers(arguments: argparse.Namespace) -> Iterator[Any]:
+    """Yield the executor that ``--jobs`` or ``--dask`` asks for; None for this process."""
+    with dask(arguments.dask) if arguments.dask else local(arguments.jobs) as executor:
+        yield executor

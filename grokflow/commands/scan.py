@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from grokflow.commands.output import workers
 from grokflow.progress import bar
 from simulations.law_fit import Interval, LawFit, fit_laws
 from simulations.records import check_suffix, write_json, write_whole
 from simulations.scan import Progress, Scan
-from simulations.scan_executors import dask, local
 from simulations.scan_refine import refined
 from simulations.scan_store import Store
 from simulations.scan_table import SUFFIXES, ScanTable
@@ -79,7 +78,7 @@ def _read(arguments: argparse.Namespace) -> Scan:
 
 def _compute(arguments: argparse.Namespace, scan: Scan, store: Store) -> tuple[Scan, ScanTable]:
     """Run the scan, and its refinements, under a progress bar."""
-    with _workers(arguments) as executor, bar() as show:
+    with workers(arguments) as executor, bar() as show:
         work: Callable[[Scan], ScanTable] = lambda asked: asked.run(  # noqa: E731
             store, executor=executor, retry=arguments.retry, progress=partial(_show, show)
         )
@@ -90,12 +89,6 @@ def _compute(arguments: argparse.Namespace, scan: Scan, store: Store) -> tuple[S
                 break
             scan, table = finer, work(finer)
     return scan, table
-
-
-@contextmanager
-def _workers(arguments: argparse.Namespace) -> Iterator[Any]:
-    with dask(arguments.dask) if arguments.dask else local(arguments.jobs) as executor:
-        yield executor
 
 
 def _show(show: Callable[[str, float], None], state: Progress) -> None:
