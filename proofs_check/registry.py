@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proofs_check import (
+    adamw_clock,
     completion_path_flow,
     cor_3_6,
     cor_3_7,
@@ -57,6 +58,7 @@ CLAIMS: dict[str, Claim] = {
         modular_solution.SQUARE,
         modular_solution.ERRORS,
         *corrupted_labels.CLAIMS,
+        adamw_clock.CLAIM,
     )
 }
 

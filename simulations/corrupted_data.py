@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -37,6 +38,13 @@ class CorruptedData:
     corrupted: np.ndarray
     uncorrupted: np.ndarray
     settings: dict[str, object] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Return a digest of pairs, labels and split."""
+        digest = hashlib.sha256()
+        for part in (self.first, self.second, self.labels, self.truth, self.train, self.test):
+            digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

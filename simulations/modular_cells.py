@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from simulations.modular_dropout import Dropout
+from simulations.modular_pairs import Block, Pairs
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
 EPSILON = 1e-5
@@ -47,52 +48,6 @@ class Architecture:
     deviation: float
 
 
-class Block(NamedTuple):
-    """Some pairs of some cells: rows into the stacked Uᵀ, Vᵀ of all cells, and labels."""
-
-    cells: slice
-    pairs: slice
-    rows: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of every cell, of shape (B, m, 2) as flat rows, and their labels of shape (B, m)."""
-
-    rows: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(cls, first: Tensor, second: Tensor, labels: Tensor, p: int) -> Pairs:
-        """Take residues and labels of shape (B, m)."""
-        offset = 2 * p * torch.arange(len(first), device=first.device)[:, None]
-        return cls(torch.stack([first + offset, second + offset + p], dim=2), labels)
-
-    @property
-    def count(self) -> int:
-        """The number m of pairs of a cell."""
-        return int(self.labels.shape[1])
-
-    def blocks(self, size: int, *, whole: bool = False) -> list[Block]:
-        """Cut into blocks of about `size` pairs: of a part of one cell, or of several cells.
-
-        With `whole`, cells are not cut.
-        """
-        length = self.count if whole else min(size, self.count)
-        together = max(1, size // self.count)
-        return [
-            self._block(slice(i, i + together), slice(k, k + length))
-            for i in range(0, len(self.labels), together)
-            for k in range(0, self.count, length)
-        ]
-
-    def _block(self, cells: slice, pairs: slice) -> Block:
-        return Block(
-            cells, pairs, self.rows[cells, pairs].reshape(-1, 2), self.labels[cells, pairs]
-        )
-
-
 class ModularCells:
     """Parameters of B nets in one flat buffer, with their gradient in another.
 
@@ -102,6 +57,8 @@ class ModularCells:
         What the nets share.
     starts : sequence of Generator
         One a net; draws its weights.
+    scales : sequence of float
+        Factor on the weights that a net starts with.
     dtype, device : torch.dtype, str
         Where torch computes, and in what precision.
     """
@@ -110,6 +67,7 @@ class ModularCells:
         self,
         shape: Architecture,
         starts: Sequence[np.random.Generator],
+        scales: Sequence[float],
         dtype: torch.dtype,
         device: str,
     ) -> None:
@@ -120,8 +78,8 @@ class ModularCells:
         self.flat = torch.zeros(total, dtype=dtype, device=device)
         self.gradient = torch.zeros_like(self.flat)
         self.parts, self.slopes = _views(self.flat, sizes), _views(self.gradient, sizes)
-        for cell, rng in enumerate(starts):
-            draw = shape.deviation * rng.standard_normal((3 * p, n))
+        for cell, (rng, scale) in enumerate(zip(starts, scales, strict=True)):
+            draw = scale * shape.deviation * rng.standard_normal((3 * p, n))
             self.parts[0][cell] = torch.from_numpy(draw[: 2 * p])
             self.parts[1][cell] = torch.from_numpy(draw[2 * p :])
         if shape.normalisation:
@@ -129,21 +87,23 @@ class ModularCells:
         self.mean = torch.zeros(b, n, dtype=dtype, device=device)
         self.variance = torch.ones_like(self.mean)
 
-    def differentiate(self, pairs: Pairs, keep: Tensor | None = None) -> None:
+    def differentiate(self, pairs: Pairs, dropout: Dropout | None = None) -> None:
         """Fill the gradient of the mean loss on `pairs`.
 
-        `keep` of shape (B, m, N) multiplies what enters φ: dropout. BatchNorm uses the batch, and
-        moves its running statistics.
+        BatchNorm uses the batch, and moves its running statistics.
         """
         self.gradient.zero_()
         whole = self.shape.normalisation is NormKind.BATCH
         for block in pairs.blocks(self.block, whole=whole):
-            factors = None if keep is None else keep[block.cells, block.pairs]
-            self._add_slopes(block, factors, pairs.count)
+            keep = None if dropout is None else dropout.factors(block)
+            self._add_slopes(block, keep, pairs.count)
         self.slopes[0].mul_(self.shape.activation.degree)
 
     def _add_slopes(self, block: Block, keep: Tensor | None, count: int) -> None:
-        """Add what a block contributes to the gradient of the mean over `count` pairs."""
+        """Add what a block contributes to the gradient of the mean over `count` pairs.
+
+        `keep` of shape (b, m, N) multiplies what enters φ.
+        """
         n, w, slope = self.shape.width, self.parts[1][block.cells], self.slopes[1][block.cells]
         x = self._inputs(block)
         if keep is not None:

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.modular_cells import Architecture, ModularCells, Pairs
+from simulations.modular_cells import Architecture, ModularCells
+from simulations.modular_dropout import Dropout
+from simulations.modular_pairs import Pairs
 from simulations.modular_training import (
     ModularCell,
     ModularOptimizer,
@@ -45,7 +47,8 @@ class ModularRun:
         self.method, self.cells, self.wanted = method, cells, snapshots
         shape = _architecture(method, cells[0].data.p)
         starts = [_stream(cell, _START) for cell in cells]
-        self.nets = ModularCells(shape, starts, method.dtype, method.device)
+        scales = [cell.scale for cell in cells]
+        self.nets = ModularCells(shape, starts, scales, method.dtype, method.device)
         self.optimizer = _optimizer(method, self.nets)
         self.decay = self._column([1 - method.lr * cell.weight_decay for cell in cells])
         # Sorted, because rows that lie together are added up faster.
@@ -53,9 +56,11 @@ class ModularRun:
         self.pairs = self._pairs(self.train)
         self.everything = self._pairs([np.arange(len(cell.data.first)) for cell in cells])
         self.step, self.seconds = 0, 0.0
+        self.epoch, self.orders = -1, list[np.ndarray]()
         self.steps: list[int] = []
         self.rows: list[Tensor] = []
         self.snapshots: dict[int, dict[str, Tensor]] = {}
+        self._snap()
         self._record()
 
     def follow(self) -> None:
@@ -71,8 +76,7 @@ class ModularRun:
 
     def advance(self) -> None:
         """Take one step."""
-        pairs = self._batch()
-        self.nets.differentiate(pairs, self._keep(pairs.count))
+        self.nets.differentiate(self._batch(), self._dropout())
         for part in self.nets.parts:
             part.mul_(self.decay.view(-1, *(1,) * (part.ndim - 1)))
         self.optimizer.step()
@@ -85,19 +89,21 @@ class ModularRun:
         if size is None or size >= n:
             return self.pairs
         epoch, place = divmod(self.step, -(-n // size))
-        if place == 0 or not hasattr(self, "orders"):
+        if epoch != self.epoch:
+            self.epoch = epoch
             self.orders = [_stream(cell, _BATCHES, epoch).permutation(n) for cell in self.cells]
         part = slice(place * size, (place + 1) * size)
         rows = [train[order[part]] for train, order in zip(self.train, self.orders, strict=True)]
         return self._pairs(rows)
 
-    def _keep(self, m: int) -> Tensor | None:
-        """Return the factors of dropout in this step, shape (B, m, N), or None without any."""
-        if not any(cell.dropout for cell in self.cells):
+    def _dropout(self) -> Dropout | None:
+        """Return the factors of this step, or None without any."""
+        rates = [cell.dropout for cell in self.cells]
+        if not any(rates):
             return None
-        shape = (m, self.method.width)
-        keep = [dropout_factors(cell, self.step, shape, self.method) for cell in self.cells]
-        return torch.stack(keep)
+        seeds = [_seed(cell, _DROPOUT, self.step) for cell in self.cells]
+        method = self.method
+        return Dropout(rates, seeds, method.width, method.dtype, method.device)
 
     def _pairs(self, rows: Sequence[np.ndarray]) -> Pairs:
         """Return pairs by their numbers, with the labels that are trained on."""
@@ -203,21 +209,12 @@ def _optimizer(method: ModularTraining, nets: ModularCells) -> torch.optim.Optim
     )
 
 
+def _seed(cell: ModularCell, *key: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(cell.seed, spawn_key=key)
+
+
 def _stream(cell: ModularCell, *key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(cell.seed, spawn_key=key))
-
-
-def dropout_factors(
-    cell: ModularCell, step: int, shape: tuple[int, int], method: ModularTraining
-) -> Tensor:
-    """Return factors on inputs: 0 with the probability of dropout, else what keeps the mean."""
-    rng = _stream(cell, _DROPOUT, step)
-    if method.device == "cpu":
-        draw = torch.from_numpy(rng.random(shape, dtype=np.float32))
-    else:
-        generator = torch.Generator(method.device).manual_seed(int(rng.integers(2**62)))
-        draw = torch.rand(shape, generator=generator, device=method.device)
-    return (draw >= cell.dropout).to(method.dtype).mul_(1 / (1 - cell.dropout))
+    return np.random.default_rng(_seed(cell, *key))
 
 
 def _scores(cell: ModularCell, values: np.ndarray) -> Scores:

@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from simulations.checkpoint import Checkpoint
 from simulations.corrupted_data import CorruptedData
+from simulations.keeper import Keeper
 from simulations.modular_cells import ModularLoss
 from simulations.modular_trajectory import ModularTrajectory
 from theory.modular_weights import ModularActivation, NormKind
-
-if TYPE_CHECKING:
-    from simulations.modular_run import ModularRun
 
 
 class ModularOptimizer(Enum):
@@ -50,6 +46,8 @@ class ModularCell:
     weight_decay, dropout : float
         Strength of the regularisers; dropout is the probability that the input of a neuron is 0
         in a step, the others grow by ``1 / (1 - dropout)``.
+    scale : float
+        Factor on the weights at the start.
     seed : int
         Seed of the start, of batches and of dropout, which have streams of their own.
     """
@@ -57,6 +55,7 @@ class ModularCell:
     data: CorruptedData
     weight_decay: float = 0.0
     dropout: float = 0.0
+    scale: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,6 +67,10 @@ class ModularCell:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1: lower it")
+        if not 0 < self.scale < np.inf:
+            raise ValueError(
+                f"scale is {self.scale}, expected a finite number above 0: choose another"
+            )
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
 
@@ -78,7 +81,7 @@ class ModularCell:
 
     def settings(self) -> dict[str, object]:
         """Return what reproduces the cell, as JSON holds it."""
-        own = {name: getattr(self, name) for name in ("weight_decay", "dropout", "seed")}
+        own = {name: getattr(self, name) for name in ("weight_decay", "dropout", "scale", "seed")}
         return own | {"data": dict(self.data.settings)}
 
 
@@ -185,9 +188,13 @@ class ModularTraining:
         from simulations.modular_run import ModularRun
 
         _check_alike(cells)
+        if outside := [step for step in snapshots if not 0 <= step <= self.steps]:
+            raise ValueError(
+                f"snapshots after steps {outside} found, expected 0 to {self.steps}: drop them, or "
+                "ask for more steps"
+            )
         run = ModularRun(self, cells, frozenset(snapshots))
-        settings = self.settings() | {"cells": [cell.settings() for cell in cells]}
-        keeper = _Keeper(checkpoint, settings, run)
+        keeper = Keeper(checkpoint, self.settings() | _identity(cells), run)
         keeper.resume(self.steps)
         try:
             while run.step < self.steps:
@@ -204,49 +211,17 @@ class ModularTraining:
         return {name: _plain(value) for name, value in shared.items() if name != "steps"}
 
 
-class _Keeper:
-    """The last good state of a run, in memory and, every so often, in the checkpoint."""
-
-    def __init__(
-        self, checkpoint: Checkpoint | None, settings: dict[str, object], run: ModularRun
-    ) -> None:
-        self.checkpoint, self.settings, self.run = checkpoint, settings, run
-        self.state: dict[str, Any] = {}
-        self.written = perf_counter()
-
-    def resume(self, steps: int) -> None:
-        """Go on from the checkpoint, if there is one."""
-        if self.checkpoint is None:
-            return
-        if (saved := self.checkpoint.load(self.settings)) is not None:
-            if saved["step"] > steps:
-                raise ValueError(
-                    f"{self.checkpoint.path} is at step {saved['step']}, expected at most "
-                    f"{steps}: ask for more steps, or choose another file"
-                )
-            self.run.restore(saved)
-        self.state = self.run.state()
-
-    def keep(self) -> None:
-        """Keep the present state; write it when the last one written is old enough."""
-        if self.checkpoint is not None:
-            self.state = self.run.state()
-            if perf_counter() - self.written >= self.checkpoint.seconds:
-                self.write()
-
-    def write(self) -> None:
-        """Write the state that was kept."""
-        if self.checkpoint is not None:
-            self.checkpoint.save(self.settings, self.state)
-            self.written = perf_counter()
-
-
 def groups(cells: Sequence[ModularCell]) -> list[list[int]]:
     """Return which cells can be one tensor program: indices of cells of equal sizes."""
     found: dict[tuple[int, ...], list[int]] = {}
     for index, cell in enumerate(cells):
         found.setdefault(cell.sizes, []).append(index)
     return list(found.values())
+
+
+def _identity(cells: Sequence[ModularCell]) -> dict[str, object]:
+    """Return what a checkpoint knows cells by."""
+    return {"cells": [cell.settings() | {"pairs": cell.data.digest()} for cell in cells]}
 
 
 def _check_alike(cells: Sequence[ModularCell]) -> None:

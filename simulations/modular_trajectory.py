@@ -95,9 +95,9 @@ class ModularTrajectory:
         )
 
     def overlap(self, level: float = 0.01) -> float:
-        """Return for how many steps both stages go on; below 0 when there is a gap, or NaN."""
-        grokking, unlearning = self.stages(level)
-        return min(grokking.end, unlearning.end) - max(grokking.start, unlearning.start)
+        """Return for how many steps both stages go on; below 0 for a gap, NaN without both."""
+        (start, end), (other_start, other_end) = self.stages(level)
+        return float(np.minimum(end, other_end) - np.maximum(start, other_start))
 
     def _test_levels(self) -> tuple[float, float]:
         return 1 / self.weights.p, 1.0

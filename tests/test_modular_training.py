@@ -11,8 +11,10 @@ import torch
 
 from simulations.checkpoint import Checkpoint
 from simulations.corrupted_data import CorruptedTask
-from simulations.modular_cells import Architecture, ModularCells, ModularLoss, Pairs
-from simulations.modular_run import TrainingDiverged, dropout_factors
+from simulations.modular_cells import Architecture, ModularCells, ModularLoss
+from simulations.modular_dropout import Dropout
+from simulations.modular_pairs import Pairs
+from simulations.modular_run import TrainingDiverged
 from simulations.modular_training import (
     ModularCell,
     ModularOptimizer,
@@ -20,6 +22,7 @@ from simulations.modular_training import (
     ModularTraining,
     groups,
 )
+from simulations.modular_trajectory import ModularTrajectory
 from theory.modular_operations import OPERATIONS, operation
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
@@ -80,7 +83,7 @@ def test_the_split_does_not_depend_on_the_corruption():
 
 def _cells(shape, count=2):
     rngs = [np.random.default_rng([4, i]) for i in range(count)]
-    cells = ModularCells(shape, rngs, torch.float64, "cpu")
+    cells = ModularCells(shape, rngs, [1.0] * count, torch.float64, "cpu")
     for part in cells.parts[2:]:  # not the start: every slope must matter
         part += torch.from_numpy(0.3 * RNG.standard_normal(tuple(part.shape)))
     return cells
@@ -130,14 +133,15 @@ def test_the_gradient_is_that_of_automatic_differentiation(
     cells = _cells(shape)
     draw = torch.from_numpy(RNG.integers(0, 7, size=(3, 2, 20)))
     pairs = Pairs.of(*draw, 7)
-    keep = torch.from_numpy(1.5 * (RNG.random((2, 20, 12)) < 0.7)) if dropout else None
+    seeds = np.random.SeedSequence(5).spawn(2)
+    draws = [Dropout([0.3, 0.0], seeds, 12, torch.float64, "cpu") for _ in range(2)]
+    whole = draws[0].factors(pairs.blocks(1000)[0])
+    assert set(np.unique(whole[0])) == {0.0, 1 / (1 - 0.3)} and set(np.unique(whole[1])) == {1.0}
     cells.block = 8  # blocks of parts of cells
-    cells.differentiate(pairs, keep)
+    cells.differentiate(pairs, draws[1] if dropout else None)
     parts = [part.clone().requires_grad_() for part in cells.parts]
     ones = torch.ones(2, 20, 12, dtype=torch.float64)
-    slopes = torch.autograd.grad(
-        _reference(shape, parts, pairs, ones if keep is None else keep), parts
-    )
+    slopes = torch.autograd.grad(_reference(shape, parts, pairs, whole if dropout else ones), parts)
     for found, expected in zip(cells.slopes, slopes, strict=True):
         size = float(expected.abs().max())
         # Sums of at most 20 · 12 terms, divided by deviations of at least sqrt(1e-5) ≈ 3e-3.
@@ -203,8 +207,8 @@ def test_plain_descent_in_gromovs_parametrisation():
         start=ModularStart.GROMOV,
         dtype=torch.float64,
     )
-    result = method.run(ModularCell(data=data), snapshots=[1])
-    start = replace(method, lr=1e-300).run(ModularCell(data=data)).weights
+    result = method.run(ModularCell(data=data), snapshots=[0, 1])
+    start = result.snapshots[0]
     assert start.prefactor == 1 / (2 * 7 * 9)
     assert 0.8 < np.std(np.r_[start.u.ravel(), start.v.ravel(), start.w.ravel()]) < 1.2
     rows = data.train
@@ -240,12 +244,11 @@ def test_groups_are_of_equal_sizes():
 
 
 def test_dropout_before_the_square_scales_training_outputs():
-    data = CorruptedTask(p=7).draw()
-    method = ModularTraining(width=4000, steps=1, dtype=torch.float64)
-    keep = dropout_factors(ModularCell(data=data, dropout=0.3), 0, (24, 4000), method).numpy()
+    pairs = Pairs.of(*torch.zeros(3, 1, 24, dtype=torch.int64), 7)
+    dropout = Dropout([0.3], [np.random.SeedSequence(0)], 4000, torch.float64, "cpu")
+    keep = dropout.factors(pairs.blocks(100)[0]).numpy()
     assert abs(keep.mean() - 1) < 6 * np.sqrt(0.3 / 0.7 / keep.size)
-    square = (keep**2).mean()
-    assert abs(square - 1 / 0.7) < 6 * np.sqrt(0.3 / 0.7**3 / keep.size)
+    assert abs((keep**2).mean() - 1 / 0.7) < 6 * np.sqrt(0.3 / 0.7**3 / keep.size)
 
 
 @pytest.mark.parametrize("normalisation", [None, NormKind.BATCH])
@@ -255,7 +258,7 @@ def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, nor
     method = ModularTraining(width=6, steps=33, batch=10, every=5, normalisation=normalisation)
     whole = method.run_cells(cells, snapshots=[7, 20])
     checkpoint = Checkpoint(tmp_path / "run.pt")
-    for steps in (8, 21, 33):
+    for steps in (21, 27, 33):
         parts = replace(method, steps=steps).run_cells(
             cells, snapshots=[7, 20], checkpoint=checkpoint
         )
@@ -267,6 +270,9 @@ def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, nor
         assert np.array_equal(other.test_loss[shared], one.test_loss)
     with pytest.raises(ValueError, match="run with lr"):
         replace(method, lr=0.02).run_cells(cells, checkpoint=checkpoint)
+    other = [replace(cell, data=CorruptedTask(p=7, seed=9).draw()) for cell in cells]
+    with pytest.raises(ValueError, match="run with cells"):
+        method.run_cells(other, checkpoint=checkpoint)
     with pytest.raises(ValueError, match="ask for more steps"):
         replace(method, steps=5).run_cells(cells, checkpoint=checkpoint)
 
@@ -284,6 +290,42 @@ def test_an_interrupted_run_keeps_its_last_record(tmp_path):
         method.run(ModularCell(data=data), checkpoint=checkpoint, progress=interrupt)
     resumed = method.run(ModularCell(data=data), checkpoint=checkpoint)
     assert np.array_equal(resumed.weights.u, method.run(ModularCell(data=data)).weights.u)
+
+
+def _trajectory(steps, test, corrupted):
+    """Return a trajectory of p = 10 with given curves."""
+    p, flat = 10, np.zeros(len(steps))
+    weights = ModularWeights(np.ones((3, p)), np.ones((3, p)), np.ones((p, 3)))
+    rest = dict.fromkeys(
+        ("train", "uncorrupted", "train_loss", "test_loss", "corrupted_loss", "uncorrupted_loss"),
+        flat,
+    )
+    return ModularTrajectory(
+        steps=steps, test=test, corrupted=corrupted, norm=flat, weights=weights, **rest
+    )
+
+
+def test_both_stages_are_read_off_their_curves():
+    steps = np.arange(0, 401, 10)
+    test = np.interp(steps, [100, 200], [0.1, 1.0])
+    corrupted = np.interp(steps, [0, 50, 150, 350], [0.1, 0.9, 0.9, 0.1])
+    found = _trajectory(steps, test, corrupted)
+    grokking, unlearning = found.grokking(), found.unlearning()
+    assert abs(grokking.lambda_t - 150) < 1e-9 and abs(grokking.width - 50) < 1e-9
+    assert abs(unlearning.lambda_t - 250) < 1e-9 and abs(unlearning.width - 100) < 1e-9
+    first, second = found.stages(level=0.1)
+    assert np.allclose([*first, *second], [110, 190, 170, 330])
+    assert abs(found.overlap(level=0.1) - 20) < 1e-9
+
+
+def test_a_stage_that_does_not_take_place_has_no_time():
+    steps = np.arange(0, 401, 10)
+    flat = np.full(len(steps), 0.1)
+    found = _trajectory(steps, flat, np.full(len(steps), np.nan))
+    times = (*found.grokking(), *found.unlearning(), found.overlap())
+    assert np.isnan(times).all()
+    grokked = _trajectory(steps, np.interp(steps, [100, 200], [0.1, 1.0]), flat)
+    assert np.isfinite(grokked.grokking()).all() and np.isnan(grokked.overlap())
 
 
 def test_small_nets_memorise_and_big_decay_forgets():
@@ -310,8 +352,16 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: CorruptedTask(p=7, fraction=0.0).draw(), "leaves 0 to train on"),
         (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
+        (
+            lambda: ModularTraining(steps=5).run(ModularCell(data=DATA), snapshots=[6]),
+            r"snapshots after steps \[6\] found, expected 0 to 5",
+        ),
         (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
         (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
+        (
+            lambda: ModularCell(data=DATA, scale=0.0),
+            "scale is 0.0, expected a finite number above 0",
+        ),
         (lambda: ModularCell(data=DATA, weight_decay=-1.0), "weight_decay is -1.0"),
         (
             lambda: ModularWeights(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((5, 0))),
