@@ -4,7 +4,14 @@ import resource
 import sys
 from importlib import import_module
 
-SUITES = ("flow_at_paper_size", "cost_of_scale", "predictors", "nuclear", "completion_flow")
+SUITES = (
+    "flow_at_paper_size",
+    "cost_of_scale",
+    "predictors",
+    "nuclear",
+    "completion_flow",
+    "net_flow",
+)
 
 
 def main(wanted):

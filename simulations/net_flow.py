@@ -25,6 +25,7 @@ from torch import nn
 
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
 from simulations.net_flow_trajectory import NetFlowTrajectory, NetWork, Recorder, on_device
+from simulations.net_memory import NetMemory
 from simulations.net_walk import Rules, WMethodWalk
 from theory.flat_module import FlatModule
 from theory.homogeneity import degree_of_homogeneity
@@ -41,7 +42,7 @@ class NetSolver(Enum):
 
     AUTO = "the Gram matrix where it is small enough, else iterative"
     GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
-    ITERATIVE = "W-method, conjugate gradients with a kernel as preconditioner"
+    ITERATIVE = "W-method, conjugate gradients with blocks of the Gram matrix"
     MULTISTEP = "CVODE, BDF with GMRES"
 
 
@@ -75,7 +76,8 @@ class NetFlow:
     solver : NetSolver
         What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
     memory : int
-        Bytes for the Jacobian and its Gram matrix, ``16 mC (P + mC)``.
+        Bytes that the solver may take on top of the module and its samples: activations, vectors,
+        and the Gram matrix (``16 (mC)²``) or blocks of it (``16 m²`` each, up to C of them).
     dense_rows : int
         Largest number mC of outputs for which AUTO takes the Gram matrix.
     thin : int
@@ -90,7 +92,7 @@ class NetFlow:
     rtol: float = 1e-3
     solver: NetSolver = NetSolver.AUTO
     memory: int = 2**31
-    dense_rows: int = 1000
+    dense_rows: int = 3000
     thin: int = 1
     max_steps: int = 20_000
     device: str = "cpu"
@@ -137,12 +139,13 @@ class NetFlow:
         ------
         ValueError
             For a module that is not homogeneous, random or without parameters; for a scale at
-            which outputs are lost in rounding; for times that do not increase.
+            which outputs are lost in rounding; for times that do not increase; for too little
+            memory.
         NetFlowStopped
             When gradients are NaN, or the step size is driven to nothing, or `max_steps` do not
-            suffice; the exception carries what was reached.
+            suffice.
         NetFlowInterrupted
-            On Ctrl-C, with what was reached.
+            On Ctrl-C. Both carry what was reached, the last state after all records.
         """
         times = _checked_times(lambda_t)
         problem = on_device(problem, self.device)
@@ -158,9 +161,9 @@ class NetFlow:
                 recorder.add(end, walk.theta)
         except WalkFailed as error:
             failure = str(error)
-            if walk.steps:
-                recorder.add(walk.s, walk.theta)
+            recorder.keep(walk.s, walk.theta)
         except KeyboardInterrupt:
+            recorder.keep(walk.s, walk.theta)
             done = recorder.trajectory(_spent(walk, perf_counter() - started))
             raise NetFlowInterrupted(done) from None
         trajectory = recorder.trajectory(_spent(walk, perf_counter() - started))
@@ -173,25 +176,31 @@ class NetFlow:
     def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
         start = alpha * net.theta
-        rows = net.outputs(start, problem.x).numel()
-        needed = 16 * rows * (len(start) + rows)
-        solver = self.solver
+        need = NetMemory.of(net, start, problem.x)
+        self._check_memory(need.products, "the activations of all inputs", "inputs or widths")
+        solver, whole = self.solver, need.products + need.layers + need.gram
         if solver is NetSolver.AUTO:
-            small = rows <= self.dense_rows and needed <= self.memory
+            rows = net.outputs(start, problem.x).numel()
+            small = rows <= self.dense_rows and whole <= self.memory
             solver = NetSolver.GRAM if small else NetSolver.ITERATIVE
         if solver is NetSolver.MULTISTEP:
             return CvodeWalk(
                 net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps
             )
         dense = solver is NetSolver.GRAM
-        if dense and needed > self.memory:
-            raise ValueError(
-                f"memory is {self.memory} bytes, expected {needed} for the gradients of {rows} "
-                "outputs and their Gram matrix: raise it, or take another solver"
-            )
+        if dense:
+            self._check_memory(whole, "the Gram matrix of all outputs", "outputs")
+        blocks = max(0, self.memory - need.products - need.layers) // need.block
         size = _output_scale(problem)
-        rules = Rules(self.lam, self.rtol, size, dense, self.memory, self.max_steps)
+        rules = Rules(self.lam, self.rtol, size, dense, blocks, self.max_steps)
         return WMethodWalk(rules, net, problem, start)
+
+    def _check_memory(self, needed: int, what: str, fewer: str) -> None:
+        if needed > self.memory:
+            raise ValueError(
+                f"memory is {self.memory} bytes, expected {needed} for {what}: raise it, take "
+                f"another solver, or fewer {fewer}"
+            )
 
     def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""

@@ -18,8 +18,8 @@ from theory.transition import Transition, crossing
 class NetWork(NamedTuple):
     """What a run spent.
 
-    Gradients are those of the training loss; a Jacobian is the gradients of all outputs, a product
-    a pair ``Jᵀw``, ``Jv`` of conjugate gradients.
+    Gradients are those of the training loss; a Jacobian is the gradients of all outputs (C backward
+    passes where parameters act as matrices), a product a pair ``Jᵀw``, ``Jv``.
     """
 
     name: str
@@ -125,6 +125,11 @@ class Recorder:
                 margin,
             )
         )
+
+    def keep(self, lambda_t: float, theta: Tensor) -> None:
+        """Record a state that was reached after the last record, if it was."""
+        if lambda_t > (self.records[-1].lambda_t if self.records else 0.0):
+            self.add(lambda_t, theta)
 
     def trajectory(self, work: NetWork) -> NetFlowTrajectory:
         """Return what was collected."""
