@@ -26,6 +26,7 @@ from torch import nn
 
 from simulations.measures import Measure
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
+from simulations.net_memory import NetMemory
 from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
 from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
@@ -44,7 +45,7 @@ class NetSolver(Enum):
 
     AUTO = "the Gram matrix where it is small enough, else iterative"
     GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
-    ITERATIVE = "W-method, conjugate gradients with a kernel as preconditioner"
+    ITERATIVE = "W-method, conjugate gradients with blocks of the Gram matrix"
     MULTISTEP = "CVODE, BDF with GMRES"
 
 
@@ -78,7 +79,8 @@ class NetFlow:
     solver : NetSolver
         What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
     memory : int
-        Bytes for the Jacobian and its Gram matrix, ``16 mC (P + mC)``.
+        Bytes that the solver may take on top of the module and its samples: activations, vectors,
+        and the Gram matrix (``16 (mC)²``) or blocks of it (``16 m²`` each, up to C of them).
     dense_rows : int
         Largest number mC of outputs for which AUTO takes the Gram matrix.
     thin : int
@@ -93,7 +95,7 @@ class NetFlow:
     rtol: float = 1e-3
     solver: NetSolver = NetSolver.AUTO
     memory: int = 2**31
-    dense_rows: int = 1000
+    dense_rows: int = 3000
     thin: int = 1
     max_steps: int = 20_000
     device: str = "cpu"
@@ -136,12 +138,13 @@ class NetFlow:
         ------
         ValueError
             For a module that is not homogeneous, random or without parameters; for a scale at
-            which outputs are lost in rounding; for times that do not increase.
+            which outputs are lost in rounding; for times that do not increase; for too little
+            memory.
         NetFlowStopped
             When gradients are NaN, or the step size is driven to nothing, or `max_steps` do not
-            suffice; the exception carries what was reached.
+            suffice.
         NetFlowInterrupted
-            On Ctrl-C, with what was reached.
+            On Ctrl-C. Both carry what was reached, the last state after all records.
         """
         times = checked_times(lambda_t)
         problem = on_device(problem, self.device)
@@ -164,17 +167,20 @@ class NetFlow:
                 f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", run.trajectory()
             ) from error
         except KeyboardInterrupt:
+            with suppress(NotFinite):
+                run.record()
             raise NetFlowInterrupted(run.trajectory()) from None
         return run.trajectory()
 
     def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
         start = alpha * net.theta
-        rows = net.outputs(start, problem.x).numel()
-        needed = 16 * rows * (len(start) + rows)
-        solver = self.solver
+        need = NetMemory.of(net, start, problem.x)
+        check_memory(self.memory, need.products, "the activations of all inputs (or take fewer)")
+        solver, whole = self.solver, need.products + need.layers + need.gram
         if solver is NetSolver.AUTO:
-            small = rows <= self.dense_rows and needed <= self.memory
+            rows = net.outputs(start, problem.x).numel()
+            small = rows <= self.dense_rows and whole <= self.memory
             solver = NetSolver.GRAM if small else NetSolver.ITERATIVE
         if solver is NetSolver.MULTISTEP:
             return CvodeWalk(
@@ -182,10 +188,10 @@ class NetFlow:
             )
         dense = solver is NetSolver.GRAM
         if dense:
-            what = f"the gradients of {rows} outputs and their Gram matrix (or another solver)"
-            check_memory(self.memory, needed, what)
+            check_memory(self.memory, whole, "the Gram matrix of all outputs (or another solver)")
+        blocks = max(0, self.memory - need.products - need.layers) // need.block
         size = _output_scale(problem)
-        rules = Rules(self.lam, self.rtol, size, dense, self.memory, self.max_steps)
+        rules = Rules(self.lam, self.rtol, size, dense, blocks, self.max_steps)
         return WMethodWalk(rules, net, problem, start)
 
     def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -58,11 +59,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs, shape (m, C)."""
-        h: Tensor = x @ self.weights[0].T
-        if self.bias is not None:
-            h = h + self.bias
+        h = functional.linear(x, self.weights[0], self.bias)
         for weight in list(self.weights)[1:]:
-            h = self.activation(h) @ weight.T
+            h = functional.linear(self.activation(h), weight)
         return h
 
 
