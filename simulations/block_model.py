@@ -96,7 +96,8 @@ def _basis(probe: FactoredJacobian, root: CurvatureRoot, m: int) -> Tensor:
 
     held = probe.outputs(first)
     rows = [torch.stack([probe.same_sample(p, q).sum() for q in held]) for p in held]
-    return torch.linalg.eigh(torch.stack(rows)).eigenvectors
+    vectors: Tensor = torch.linalg.eigh(torch.stack(rows)).eigenvectors
+    return vectors
 
 
 def _solve(factors: Tensor, basis: Tensor, groups: list[int], v: Tensor) -> Tensor:
