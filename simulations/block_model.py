@@ -95,9 +95,9 @@ def _basis(probe: FactoredJacobian, root: CurvatureRoot, m: int) -> Tensor:
         return root.times(v[:1].expand(m, c))[:few]
 
     held = probe.outputs(first)
-    entries = [[probe.same_sample(p, q).sum() for q in held] for p in held]
-    covariance = torch.tensor(entries, dtype=probe.f.dtype)
-    return torch.linalg.eigh(covariance).eigenvectors.to(probe.f)
+    rows = [torch.stack([probe.same_sample(p, q).sum() for q in held]) for p in held]
+    vectors: Tensor = torch.linalg.eigh(torch.stack(rows)).eigenvectors
+    return vectors
 
 
 def _solve(factors: Tensor, basis: Tensor, groups: list[int], v: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ class WMethodWalk:
         """Try a step; where its systems cannot be solved, its error is infinite."""
         try:
             return self._attempt(at, slope, linear, h)
-        except (NotSolved, torch.linalg.LinAlgError) as error:
+        except (NotSolved, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
             # A shorter step has a better conditioned system.
             self.obstacle = f" ({str(error).splitlines()[0]})"
             assert self.multipliers is not None
