@@ -53,18 +53,17 @@ def data(weights: ModularWeights, operation: Operation, title: str) -> Neurons:
 
 
 def draw(*nets: Neurons) -> Figure:
-    """Draw a histogram for every net, and below it γ where there is one."""
-    rows = 2 if any(net.gamma is not None for net in nets) else 1
+    """Draw a histogram for every net, and γ beside it where there is one."""
+    columns = len(nets) + sum(net.gamma is not None for net in nets)
     with styled():
-        figure = canvas(width=max(4.8, 3.2 * len(nets)), height=2.8 * rows)
-        panels = figure.subplots(rows, len(nets), squeeze=False, sharex=True)
-        for net, column in zip(nets, panels.T, strict=True):
-            _draw_histogram(column[0], net)
-            if rows == 2:
-                _draw_gamma(column[1], net)
-            column[-1].set_xlabel("IPR of the neuron")
-        panels[0, 0].set_ylabel("neurons")
-        handles = panels[0, 0].get_legend_handles_labels()
+        figure = canvas(width=max(4.8, 3.0 * columns), height=3.2)
+        panels = iter(figure.subplots(1, columns, squeeze=False)[0])
+        for net in nets:
+            _draw_histogram(next(panels), net)
+            if net.gamma is not None:
+                _draw_gamma(next(panels), net, net.gamma)
+        figure.axes[0].set_ylabel("neurons")
+        handles = figure.axes[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", fontsize=8.5, ncols=3)
     return figure
 
@@ -76,15 +75,16 @@ def _draw_histogram(axes: Axes, net: Neurons) -> None:
     axes.axvline(net.threshold, color=EARLY, lw=1.3, ls="--", label="threshold of the mixture")
     axes.axvline(net.floor, color=TRAIN, lw=1.0, ls=":")
     axes.set_title(net.title, fontsize=9, loc="left", wrap=True)
+    axes.set_xlabel("IPR of the neuron")
+    axes.set_axisbelow(True)
     axes.set_xlim(0, 1)
 
 
-def _draw_gamma(axes: Axes, net: Neurons) -> None:
-    if net.gamma is None:
-        axes.set_axis_off()
-        return
+def _draw_gamma(axes: Axes, net: Neurons, gamma: np.ndarray) -> None:
     low = net.ipr < net.threshold
     for chosen, colour in ((low, PREDICTED), (~low, TEST)):
-        axes.plot(net.ipr[chosen], net.gamma[chosen], "o", color=colour, ms=2.5, alpha=0.7)
-    axes.set_ylabel("|γ|")
+        axes.plot(net.ipr[chosen], gamma[chosen], "o", color=colour, ms=2.5, alpha=0.7)
+    axes.set_title(f"{net.title}: factor |γ|", fontsize=9, loc="left")
+    axes.set_xlabel("IPR of the neuron")
+    axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

@@ -12,6 +12,9 @@ from theory.mixture import fit_mixtures
 from theory.modular_weights import ModularWeights
 from theory.pruning import LabelledPairs, PruningCurve, prune
 
+# The accuracies of a pruning curve.
+KINDS = ("train", "test", "corrupted", "uncorrupted")
+
 
 class Interval(NamedTuple):
     """An estimate with its 95 % bootstrap interval."""
@@ -121,7 +124,3 @@ def study_pruning(
 def _interval(value: float, draws: np.ndarray) -> Interval:
     low, high = np.percentile(draws, [2.5, 97.5])
     return Interval(value, float(low), float(high))
-
-
-# The accuracies of a pruning curve.
-KINDS = ("train", "test", "corrupted", "uncorrupted")
