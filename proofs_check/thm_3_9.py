@@ -49,7 +49,7 @@ def kernel(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
     """Return the outputs of the min-norm kernel predictor at the inputs `x`."""
     inputs = problem.inputs.to_array()
     predictor = MinKernelNorm().predict(DiagonalTangent(depth), inputs, problem.targets)
-    return predictor.outputs(x)
+    return np.asarray(predictor.outputs(x))
 
 
 def least_l1_norm(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
