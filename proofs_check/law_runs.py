@@ -81,14 +81,14 @@ class _Draw(NamedTuple):
 
 def law_runs(laboratory: Laboratory, model: str) -> LawRuns:
     """Return the runs of ``square``, ``logistic``, ``exponential`` or ``completion``, once."""
-    return laboratory.remember(("law runs", model), partial(_runs, laboratory.seed, model))
+    return laboratory.remember(("law runs", model), partial(_runs, laboratory, model))
 
 
-def _runs(seed: int, model: str) -> LawRuns:
+def _runs(laboratory: Laboratory, model: str) -> LawRuns:
     setting = _SETTINGS[model]
     lams = np.geomspace(setting.largest, setting.smallest, _POINTS)
     rows, rough = [], 0.0
-    for number, draw in enumerate(_draws(seed, model, setting.draws)):
+    for number, draw in enumerate(_draws(laboratory, model, setting.draws)):
         rough = max(rough, draw.roughness)
         for i, lam in enumerate(lams):
             alpha = _ALPHAS[(i + number) % len(_ALPHAS)]
@@ -101,19 +101,21 @@ def _runs(seed: int, model: str) -> LawRuns:
     return LawRuns(alphas, lams, numbers, found, constants, rough, setting.tailed)
 
 
-def _draws(seed: int, model: str, count: int) -> Iterator[_Draw]:
-    for state in np.random.SeedSequence((seed, 5)).generate_state(count).tolist():
+def _draws(laboratory: Laboratory, model: str, count: int) -> Iterator[_Draw]:
+    for state in np.random.SeedSequence((laboratory.seed, 5)).generate_state(count).tolist():
         if model == "completion":
             yield _matrix(completion(d=8, fraction=0.5, seed=state))
-        elif model == "square":
-            yield _diagonal(sparse_regression(n=24, d=100, seed=state), model)
-        else:
-            yield _diagonal(sparse(n=32, d=200, seed=state), model)
-
-
-def _diagonal(problem: Problem, loss: str) -> _Draw:
-    path = path_of(problem)
-    return _Draw(path.crossing, path.roughness, path.ends, partial(_follow, problem, loss))
+            continue
+        regression = model == "square"
+        make = (
+            partial(sparse_regression, n=24, d=100) if regression else partial(sparse, n=32, d=200)
+        )
+        problem = make(seed=state)
+        # The path knows no λ and no loss but by its task: both tails share it.
+        key = ("law path", regression, state)
+        path = laboratory.remember(key, partial(path_of, problem))
+        run = partial(_follow, problem, model)
+        yield _Draw(path.crossing, path.roughness, path.ends, run)
 
 
 def _follow(problem: Problem, loss: str, alpha: float, lam: float, times: np.ndarray) -> Scores:

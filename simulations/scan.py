@@ -9,11 +9,15 @@ which order, and how often it was interrupted.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
+
+import numpy as np
 
 from simulations.completion_flow import CompletionFlow
 from simulations.flow import DiagonalFlow, check_loss
@@ -27,8 +31,6 @@ from theory.losses import LOSSES
 
 # Settings of the model; all others are the problem's.
 _MODEL = ("alpha", "lam", "p", "depth", "loss", "sigma", "seed")
-# Irrational step through the values of α, so that audited cells are spread over all of them.
-_GOLDEN = 0.6180339887498949
 # Cells in a task when each of them is simulated.
 _DIRECT_TASK = 4
 
@@ -246,10 +248,16 @@ def _groups(cells: Sequence[Cell]) -> list[list[int]]:
 
 
 def _with_audits(cells: list[Cell]) -> list[Cell]:
-    """Have one cell of every group simulated too, at an α that moves on from group to group."""
+    """Have one cell of every group simulated too, at an α drawn with the group's settings as seed.
+
+    So the simulated cells are spread over α, λ and seeds without any correlation between them.
+    """
     audited = list(cells)
-    for number, group in enumerate(_groups(cells)):
-        chosen = group[int(len(group) * (number * _GOLDEN % 1))]
+    for group in _groups(cells):
+        settings = replace(cells[group[0]], alpha=1.0).settings()
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
+        rng = np.random.default_rng(np.random.SeedSequence(int.from_bytes(digest)))
+        chosen = group[int(rng.integers(len(group)))]
         audited[chosen] = replace(cells[chosen], method="audit")
     return audited
 

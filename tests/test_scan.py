@@ -174,6 +174,22 @@ def test_completion_and_depth_three_are_scanned_too(pool):
     assert (deep["depth"] == 3).all() and np.isfinite(deep["lambda_t"]).all()
 
 
+def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
+    rng = np.random.default_rng(0)
+    inputs = rng.choice([-1.0, 1.0], (12, 30))
+    path = tmp_path / "own.npz"
+    np.savez(path, X=inputs, y=np.sign(inputs[:, :3].sum(axis=1)))
+    scan = Scan.over(str(path), alpha=1e2, lam=1e-3, seeds=2)
+    table = scan.run(executor=pool)
+    assert (table["error"] == "").all() and table["early"][0] != table["early"][1]
+    before = scan.cells()[0].key()
+    np.savez(path, X=2 * inputs, y=np.sign(inputs[:, :3].sum(axis=1)))
+    assert scan.cells()[0].key() != before
+    named = Scan.over("simulations.generators:sparse", alpha=1e2, lam=1e-3, **TINY)
+    preset = Scan.over("sparse", alpha=1e2, lam=1e-3, **TINY)
+    assert same(named.run(executor=pool), preset.run(executor=pool))
+
+
 def test_errors_are_rows_with_their_message_and_can_be_tried_again():
     settings = {"alpha": 1e2, "lam": 1e-3, "d": 16, "noise": 1.0, "n_test": 50}
     scan = Scan.over("sparse-regression", n="8,40", **settings)
