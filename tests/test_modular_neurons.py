@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 
 from simulations.corrupted_data import CorruptedTask
+from simulations.modular_training import ModularCell, ModularTraining
 from simulations.neuron_statistics import rank_correlation, split_neurons, study_pruning
 from theory.harmonics import harmonics
 from theory.ipr import IprConvention, NeuronIpr, neuron_ipr, ratio
@@ -323,6 +324,17 @@ def test_forgetting_needs_grokking_before_and_a_collapse_of_the_norm():
     assert phase(train, grokked, norms, 0.35) is Phase.FORGETTING
     assert phase(train, never, norms, 0.35) is Phase.CONFUSION
     assert phase(train, grokked, np.full(3, 5.0), 0.35) is Phase.CONFUSION
+
+
+def test_a_net_with_strong_weight_decay_groks_and_then_forgets():
+    data = CorruptedTask(p=47, fraction=0.75, corruption=0.1).draw()
+    cell = ModularCell(data=data, weight_decay=22.0)
+    found = ModularTraining(width=200, steps=700, every=20).run(cell)
+    assert found.test.max() >= 0.99
+    assert phase(found.train, found.test, found.norm, 0.1) is Phase.FORGETTING
+    early = slice(found.steps.searchsorted(200))
+    accuracies = found.train[early], found.test[early], found.norm[early]
+    assert phase(*accuracies, 0.1) is Phase.COEXISTENCE
 
 
 def test_inverted_accuracy_is_what_a_true_net_gets_on_corrupted_labels():
