@@ -20,6 +20,10 @@ from theory.net_map import Linearisation, NetMap
 from theory.net_problems import NetProblem
 
 _KRYLOV = 20
+# Trial states without a finite gradient between steps that lead on; CVODE shortens them.
+_TRIALS = 30
+# Steps over the slow time, below which nothing moves any more.
+_SMALLEST = 1e-9
 
 
 class WalkFailed(RuntimeError):
@@ -96,6 +100,7 @@ class CvodeWalk:
         self._at: Linearisation | None = None
         self._max_steps = max_steps
         self._raised: BaseException | None = None
+        self._astray = 0
         typical = float(start.pow(2).mean().sqrt())
         self._solver = CVODE(
             self._guarded(self._rate),
@@ -122,7 +127,10 @@ class CvodeWalk:
                     "gradient is finite there, or take another solver"
                 )
             self.theta = torch.from_numpy(state).to(self.problem.x.device)
-            self.s, self.steps = float(np.ravel(result.t)[-1]), self.steps + 1
+            before, self.s = self.s, float(np.ravel(result.t)[-1])
+            self.steps += 1
+            if self.s - before > _SMALLEST * self.s:
+                self._astray = 0
             progress(self.s)
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., None]:
@@ -147,7 +155,8 @@ class CvodeWalk:
         self.work.gradients += 1
         at = self._linearise(theta)
         pulled = at.pull(self.problem.loss.gradient(at.f, self.problem.y))
-        if not bool(torch.isfinite(pulled).all()):
+        self._astray += not bool(torch.isfinite(pulled).all())
+        if self._astray > _TRIALS:
             # CVODE would look for a way around it for as long as it has steps.
             raise WalkFailed(
                 "the gradient is NaN or infinite: check the module there (square roots and "
