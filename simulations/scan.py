@@ -130,7 +130,8 @@ class Scan:
             Where results are kept; by default nowhere but in the table.
         executor : Executor, optional
             Who computes: local processes (`simulations.scan_executors.local`), a Dask client's
-            ``get_executor()``, or any other; by default this process.
+            ``get_executor()``, or any other; by default this process. When the scan is
+            interrupted, what was submitted is the executor's to drop.
         retry : bool
             Whether cells that the store has as errors are computed again.
         progress : callable
@@ -240,9 +241,5 @@ def _compute(
         yield from ((task, measure(task)) for task in tasks)
         return
     pending = {executor.submit(measure, task): task for task in tasks}
-    try:
-        for future in as_completed(pending):
-            yield pending.pop(future), future.result()
-    finally:
-        for future in pending:
-            future.cancel()
+    for future in as_completed(pending):
+        yield pending.pop(future), future.result()
