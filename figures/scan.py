@@ -109,7 +109,7 @@ def _collapse(axes: Axes, panel: Panel, fits: list[LawFit]) -> None:
     x = np.log(-np.log(panel.lam[panel.lam < 1]))
     inside = panel.lam < 1
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(panel.alpha)))
-    widths = np.linspace(9, 1.2, len(panel.alpha))
+    widths = np.linspace(6, 1.2, len(panel.alpha))
     for j, (alpha, colour, width) in enumerate(zip(panel.alpha, colours, widths, strict=True)):
         label = f"α = {alpha:.3g}" if j in (0, len(panel.alpha) - 1) else None
         moved = panel.simulated[inside, j] - np.log(alpha)

@@ -19,19 +19,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulations.completion_flow import CompletionFlow
-from simulations.flow import DiagonalFlow, check_loss
 from simulations.scan_axes import axis, rounded
+<<<<<<< HEAD
 from simulations.scan_cells import Cell, Value, data_keys, full_data, make_problem_of
 from simulations.scan_executors import compute
 from simulations.scan_measure import measure
+=======
+from simulations.scan_cells import Cell, Value, full_data, make_problem_of
+from simulations.scan_checks import MODEL, check_model, check_scales, whole_numbers
+from simulations.scan_measure import Outcome, measure
+>>>>>>> scan
 from simulations.scan_store import Store
 from simulations.scan_table import ScanTable
 from theory.completion import CompletionProblem
-from theory.losses import LOSSES
 
-# Settings of the model; all others are the problem's.
-_MODEL = ("alpha", "lam", "p", "depth", "loss", "sigma", "seed")
 # Cells in a task when each of them is simulated.
 _DIRECT_TASK = 4
 
@@ -91,8 +92,11 @@ class Scan:
         ValueError
             For settings that do not exist or do not go together, before anything is computed.
         """
-        axes = {name: _whole(problem, name, axis(values)) for name, values in settings.items()}
-        _check_scales(axes)
+        axes = {}
+        for name, values in settings.items():
+            spaced = isinstance(values, str) and ":" in values
+            axes[name] = whole_numbers(problem, name, axis(values), spaced=spaced)
+        check_scales(axes)
         axes["seed"] = tuple(range(seeds)) if isinstance(seeds, int) else axis(seeds)
         scan = cls(problem=problem, axes=axes, direct=direct)
         if not axes["seed"]:
@@ -110,7 +114,7 @@ class Scan:
         data: dict[tuple[tuple[str, Value], ...], tuple[tuple[str, Value], ...]] = {}
         cells = []
         for point in self.points():
-            own = tuple((name, point[name]) for name in point if name not in _MODEL)
+            own = tuple((name, point[name]) for name in point if name not in MODEL)
             if own not in data:
                 data[own] = full_data(self.problem, dict(own))
             cells.append(_cell(self.problem, data[own], point, self.direct))
@@ -132,7 +136,8 @@ class Scan:
             Where results are kept; by default nowhere but in the table.
         executor : Executor, optional
             Who computes: local processes (`simulations.scan_executors.local`), a Dask client's
-            ``get_executor()``, or any other; by default this process.
+            ``get_executor()``, or any other; by default this process. When the scan is
+            interrupted, what was submitted is the executor's to drop.
         retry : bool
             Whether cells that the store has as errors are computed again.
         progress : callable
@@ -171,7 +176,7 @@ class Scan:
     def _with_checked_model(self) -> Scan:
         """Return the scan with its loss filled in; refuse what no cell could be computed from."""
         first = {name: values[0] for name, values in self.axes.items()}
-        own = {name: value for name, value in first.items() if name not in _MODEL}
+        own = {name: value for name, value in first.items() if name not in MODEL}
         seed = int(first["seed"])
         square = first.get("loss") == "square"
         problem = make_problem_of(self.problem, full_data(self.problem, own), seed, square)
@@ -179,47 +184,8 @@ class Scan:
         default = "square" if regression else "logistic"
         scan = self if "loss" in first else replace(self, axes={**self.axes, "loss": (default,)})
         for cell in scan.cells():
-            _check_model(cell, problem)
+            check_model(cell, problem)
         return scan
-
-
-def _check_scales(axes: Mapping[str, tuple[Value, ...]]) -> None:
-    if "alpha" not in axes or ("lam" in axes) == ("p" in axes):
-        raise ValueError(
-            f"axes are {', '.join(axes) or 'none'}, expected alpha and one of lam and p: give both"
-        )
-    for name in ("alpha", "lam", "p"):
-        for value in axes.get(name, ()):
-            if isinstance(value, str) or value <= 0:
-                raise ValueError(f"{name} is {value!r}, expected a number above 0: correct it")
-
-
-def _check_model(cell: Cell, problem: object) -> None:
-    """Refuse a model that the problem does not have, as the commands do."""
-    if cell.loss not in LOSSES:
-        raise ValueError(f"loss is {cell.loss!r}, expected {', '.join(LOSSES)}: pick one")
-    if isinstance(problem, CompletionProblem):
-        if cell.loss != "square" or cell.depth != 2:
-            raise ValueError(
-                f"loss is {cell.loss} and depth {cell.depth}, expected square and 2: completion "
-                "is a regression with two factors"
-            )
-        CompletionFlow(alpha=cell.alpha, lam=cell.lam, sigma=cell.sigma)
-        return
-    if cell.sigma:
-        raise ValueError(f"sigma is {cell.sigma}, expected 0: only completion has it")
-    DiagonalFlow(alpha=cell.alpha, lam=cell.lam, loss=LOSSES[cell.loss], depth=cell.depth)
-    check_loss(problem, LOSSES[cell.loss])  # type: ignore[arg-type]
-
-
-def _whole(problem: str, name: str, values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Return whole numbers for a setting that takes them; spaced ones are rounded."""
-    whole = name == "depth" or isinstance(data_keys(problem).get(name), int)
-    if not whole or (name in _MODEL and name != "depth"):
-        return tuple(values)
-    if any(isinstance(value, str) for value in values):
-        raise ValueError(f"{name} is {values}, expected whole numbers: correct it")
-    return tuple(dict.fromkeys(round(float(value)) for value in values))
 
 
 def _cell(
@@ -271,3 +237,18 @@ def _tasks(cells: list[Cell]) -> list[list[Cell]]:
         size = _DIRECT_TASK if members[0].method == "direct" else len(members)
         tasks += [members[i : i + size] for i in range(0, len(members), size)]
     return tasks
+<<<<<<< HEAD
+=======
+
+
+def _compute(
+    tasks: list[list[Cell]], executor: Executor | None
+) -> Iterator[tuple[list[Cell], list[Outcome]]]:
+    """Yield every task with its outcomes, as soon as they are known."""
+    if executor is None:
+        yield from ((task, measure(task)) for task in tasks)
+        return
+    pending = {executor.submit(measure, task): task for task in tasks}
+    for future in as_completed(pending):
+        yield pending.pop(future), future.result()
+>>>>>>> scan

@@ -74,6 +74,7 @@ def test_whole_settings_are_rounded_and_p_sets_lambda():
         ({"alpha": 1e2, "lam": 1e-3, "sigma": 0.1}, "only completion has it"),
         ({"alpha": 1e2, "lam": 1e-3, "seeds": 0}, "expected at least one"),
         ({"alpha": 1e2, "lam": 1e-3, "n": "some"}, "expected whole numbers"),
+        ({"alpha": 1e2, "lam": 1e-3, "n": "8,8.5"}, "n is 8.5, expected whole numbers"),
     ],
 )
 def test_a_scan_refuses_at_the_door(settings, message):

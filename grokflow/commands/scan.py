@@ -106,6 +106,9 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
     lines += [f"  failed: {message}" for message in table.failed[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
     lines += [f"  {kind}: {count}" for kind, count in zip(kinds, counts, strict=True)]
+    lacking = int((~table.good & (table["error"] == "")).sum())
+    if lacking:
+        lines.append(f"  no transition in the record: {lacking}")
     audit = table.audit()
     if audit.cells:
         lines.append(
