@@ -20,15 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simulations.scan_axes import axis, rounded
-<<<<<<< HEAD
-from simulations.scan_cells import Cell, Value, data_keys, full_data, make_problem_of
-from simulations.scan_executors import compute
-from simulations.scan_measure import measure
-=======
 from simulations.scan_cells import Cell, Value, full_data, make_problem_of
 from simulations.scan_checks import MODEL, check_model, check_scales, whole_numbers
-from simulations.scan_measure import Outcome, measure
->>>>>>> scan
+from simulations.scan_executors import compute
+from simulations.scan_measure import measure
 from simulations.scan_store import Store
 from simulations.scan_table import ScanTable
 from theory.completion import CompletionProblem
@@ -237,18 +232,3 @@ def _tasks(cells: list[Cell]) -> list[list[Cell]]:
         size = _DIRECT_TASK if members[0].method == "direct" else len(members)
         tasks += [members[i : i + size] for i in range(0, len(members), size)]
     return tasks
-<<<<<<< HEAD
-=======
-
-
-def _compute(
-    tasks: list[list[Cell]], executor: Executor | None
-) -> Iterator[tuple[list[Cell], list[Outcome]]]:
-    """Yield every task with its outcomes, as soon as they are known."""
-    if executor is None:
-        yield from ((task, measure(task)) for task in tasks)
-        return
-    pending = {executor.submit(measure, task): task for task in tasks}
-    for future in as_completed(pending):
-        yield pending.pop(future), future.result()
->>>>>>> scan

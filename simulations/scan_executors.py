@@ -104,14 +104,13 @@ def compute(
     measure: Callable[[Sequence[Cell]], list[Outcome]],
     executor: Executor | None,
 ) -> Iterator[tuple[list[Cell], list[Outcome]]]:
-    """Yield every task with its outcomes, as soon as they are known; None is this process."""
+    """Yield every task with its outcomes, as soon as they are known; None is this process.
+
+    When the loop over them ends early, what was submitted is the executor's to drop.
+    """
     if executor is None:
         yield from ((task, measure(task)) for task in tasks)
         return
     pending = {executor.submit(measure, task): task for task in tasks}
-    try:
-        for future in as_completed(pending):
-            yield pending.pop(future), future.result()
-    finally:
-        for future in pending:
-            future.cancel()
+    for future in as_completed(pending):
+        yield pending.pop(future), future.result()
