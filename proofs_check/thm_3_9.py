@@ -54,7 +54,7 @@ def kernel(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
 
 def least_l1_norm(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
     """Return the outputs of the late predictor of depth 2."""
-    return x @ MinL1Norm().predict(problem).w
+    return np.asarray(x @ MinL1Norm().predict(problem).w)
 
 
 def check(laboratory: Laboratory, predict: Predict = kernel, end: int = 0) -> Evidence:

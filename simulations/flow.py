@@ -37,6 +37,9 @@ from theory.problems import Problem
 from theory.quasi_norm import QuasiPenalised
 from theory.reduced_flow import ReducedFlow
 
+# With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more at
+# λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
+_SQUARE_LAM = 1e-12
 # rtol (1 - x_ω) at which an error of rtol in w is a hundred roundings of the state.
 _RESOLVED = 3e-13
 
@@ -92,6 +95,12 @@ class DiagonalFlow:
             rtol=(1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3),
             depth=(2.0, 8.0),
         )
+        if isinstance(self.loss, Square) and self.lam < _SQUARE_LAM:
+            raise ValueError(
+                f"lam is {self.lam:g} with the square loss, expected at least {_SQUARE_LAM:g}: "
+                "below, the residuals that hold the weights drown in rounding; raise lam, or "
+                "follow theory.path, the limit λ → 0"
+            )
 
     def run(
         self,

@@ -207,3 +207,10 @@ def test_losses_and_times_that_do_not_fit_are_refused():
         DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"], memory=100).run(
             CLASSES, np.array([1.0])
         )
+
+
+def test_weight_decay_that_rounding_would_hide_is_refused():
+    with pytest.raises(ValueError, match="lam is 1e-16 with the square loss, expected"):
+        DiagonalFlow(alpha=1e16, lam=1e-16, loss=LOSSES["square"])
+    DiagonalFlow(alpha=1e16, lam=1e-12, loss=LOSSES["square"])
+    DiagonalFlow(alpha=1e16, lam=1e-80, loss=LOSSES["exponential"])
