@@ -169,7 +169,8 @@ def test_the_search_finds_misgrokking_and_shrinks_it(findings):
     for case in findings.cases:
         change = case.course.change
         assert change.kind is Kind.MISGROKKING and change.low > 0 and case.course.fitted
-        assert case.predicted.low >= case.found.change.drop / 2 > 0
+        assert case.predicted.drop >= case.found.change.drop / 2 > 0
+        assert case.predicted.low >= case.found.change.low / 2 > 0
         assert case.predicted.early >= case.predicted.chance - 1e-9
         sizes = [key for key in ("n", "d", "n_test") if key in case.settings]
         assert all(case.settings[key] <= case.found.settings[key] for key in sizes)
