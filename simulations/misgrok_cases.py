@@ -140,7 +140,7 @@ def shrink(trial: Trial, model: Model, effort: int, share: float = 0.5) -> Trial
 
 
 def misgroks(trial: Trial, drop: float = 0.0, low: float = 0.0) -> bool:
-    """Whether the early predictor is no worse than the zero one, and the late one worse than it.
+    """Whether the early predictor is no worse than the zero one, and the late one worse.
 
     `drop` and `low` are what the drop and the lower end of its interval must reach.
     """

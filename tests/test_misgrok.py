@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from figures import misgrok as gallery
+from figures import phase_map as pictured
 from grokflow.cli import main
 from proofs_check.agreement import agreement
 from simulations.course import Model, predict_change
@@ -185,6 +187,19 @@ def test_a_case_is_the_prediction_of_its_settings(findings):
     assert predict_change(case.family.problem(case.settings), case.model) == case.predicted
 
 
+def test_the_gallery_shows_the_cases(findings):
+    panels = gallery.data(findings)
+    assert len(panels) == len(findings.cases)
+    for panel, case in zip(panels, findings.cases, strict=True):
+        assert case.family.name in panel.title
+        assert (panel.test, panel.early) == (case.course.test, case.predicted.early)
+        at = np.searchsorted(panel.lambda_t, case.model.early)
+        assert panel.test[at] == pytest.approx(case.course.change.early, abs=1e-9)
+        assert panel.test[-1] == pytest.approx(case.course.change.late, abs=1e-9)
+    with pytest.raises(ValueError, match="no misgrokking was found"):
+        gallery.draw([])
+
+
 def test_the_command_of_every_case_reproduces_it(findings, tmp_path, capsys):
     for case in findings.cases:
         command = shlex.split(case.save(tmp_path))
@@ -305,6 +320,9 @@ def test_agreement_counts_cells():
     done = Drops(np.array([[0.1, 0.1], [0.04, 0.1]]), error)
     shared = agreement(PhaseMap(plane, Model(), 1, said, done))
     assert (shared.cells, shared.rate, shared.opposed) == (3, 1 / 3, 1)
+    maps = pictured.data(PhaseMap(plane, Model(), 1, done, done))
+    assert not maps.differ.any() and maps.marks["predicted"].tolist() == [["−", "−"], ["−", "−"]]
+    assert np.array_equal(maps.rises["simulated"], -done.mean)
     empty = Drops(np.full((2, 2), np.nan), error)
     with pytest.raises(ValueError, match="no cell"):
         agreement(PhaseMap(plane, Model(), 1, empty, empty))
