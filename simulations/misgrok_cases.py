@@ -84,7 +84,7 @@ def judge(family: Family, settings: Settings, model: Model) -> Trial:
 
 def _reason(error: ValueError) -> str:
     """Return the first part of a message without its numbers, so that equal reasons are equal."""
-    return re.sub(r" \(.*|\d+", "", re.split(r"[,:]| but ", str(error))[0]).replace("  ", " ")
+    return re.sub(r"\d+", "#", re.split(r"[,:(]| but ", str(error))[0]).strip()
 
 
 def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:

@@ -251,6 +251,15 @@ def test_an_early_predictor_worse_than_none_is_no_misgrokking():
     assert misgroks(Trial(trial.family, trial.settings, replace(worse, early=0.5)))
 
 
+def test_problems_without_predictors_are_counted_by_reason():
+    settings = {"n": 40, "d": 8, "share": 1.0, "n_test": 500}
+    reasons = {judge(FAMILIES["linear"], {**settings, "seed": i}, Model()).error for i in range(2)}
+    assert reasons == {""}
+    noisy = {"label_noise": 1.0, **settings}
+    reasons = {judge(FAMILIES["noisy"], {**noisy, "seed": i}, Model()).error for i in range(2)}
+    assert reasons == {"no w interpolates the targets"}
+
+
 def test_depth_can_turn_grokking_into_misgrokking():
     family = FAMILIES["deep"]
     settings = {"n": 24, "d": 48, "share": 1.0, "depth": 3, "n_test": 2000, "seed": 1}
