@@ -260,7 +260,7 @@ def test_problems_without_predictors_are_counted_by_reason():
     assert reasons == {"no w interpolates the targets"}
 
 
-def test_depth_can_turn_grokking_into_misgrokking():
+def test_a_deeper_net_unlearns_more_of_a_dense_rule():
     family = FAMILIES["deep"]
     settings = {"n": 24, "d": 48, "share": 1.0, "depth": 3, "n_test": 2000, "seed": 1}
     deep = judge(family, settings, Model())
