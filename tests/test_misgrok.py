@@ -284,6 +284,14 @@ def test_subsamples_of_a_file_are_searched(tmp_path):
     assert again.x.shape == (case.settings["n"], case.settings["d"])
 
 
+def test_the_data_that_are_searched_are_not_overwritten(tmp_path, capsys):
+    path = tmp_path / "own.npz"
+    save_instance(path, FAMILIES["words"].build(FAMILIES["words"].draw(np.random.default_rng(1))))
+    before = path.read_bytes()
+    assert main(["misgrok", "--family", str(path), "--out", str(tmp_path)]) == 2
+    assert "would be overwritten" in capsys.readouterr().err and path.read_bytes() == before
+
+
 def test_entries_of_a_file_are_subsampled(tmp_path):
     path = tmp_path / "entries.npz"
     settings = {
