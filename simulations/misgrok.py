@@ -149,13 +149,9 @@ def each(
     if executor is None:
         yield from (function(*task) for task in tasks)
         return
-    futures = [executor.submit(function, *task) for task in tasks]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+    # After an interruption what is pending goes with the executor, which its owner shuts down.
+    for future in as_completed([executor.submit(function, *task) for task in tasks]):
+        yield future.result()
 
 
 def _ranked(trials: list[Trial], family: Family) -> list[Trial]:

@@ -18,6 +18,9 @@ from theory.problems import Problem
 
 # The early predictor of a completion is zero where it is tested, up to rounding.
 _ROUNDING = 1e-9
+# Shares of the drop that predictions keep with confidence while a problem is shrunk: more where
+# less was not borne out by the simulation.
+_SHARES = (0.5, 0.75)
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,24 @@ def judge(family: Family, settings: Settings, model: Model) -> Trial:
 
 def _reason(error: ValueError) -> str:
     """Return the first part of a message without its numbers, so that equal reasons are equal."""
-    return re.sub(r" \(.*|\d+", "", re.split(r"[,:]| but ", str(error))[0]).replace("  ", " ")
+    return re.sub(r"\d+", "#", re.split(r"[,:(]| but ", str(error))[0]).strip()
 
 
 def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:
-    """Confirm the first of these trials that a simulation bears out, shrunk where that holds too.
+    """Confirm the first of these trials that a simulation bears out, shrunk to half of its drop.
 
-    Returns the family's name where none is borne out.
+    Returns the problem as drawn where nothing smaller keeps that, and the family's name where no
+    trial is borne out.
     """
     for trial in trials:
-        assert trial.change is not None
-        if confirm(trial, trial, model) is None:
+        if (whole := confirm(trial, trial, model)) is None:
             continue
-        small = shrink(trial, model, effort)
-        for candidate in (small, trial):
-            if case := confirm(candidate, trial, model):
-                return case
+        least = whole.course.change.drop / 2
+        for share in _SHARES:
+            small = confirm(shrink(trial, model, effort, share), trial, model)
+            if small and small.course.change.drop >= least:
+                return small
+        return whole
     return trials[0].family.name
 
 
@@ -113,33 +118,39 @@ def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
     return Case(trial.family, trial.settings, found, model, trial.change, course)
 
 
-def shrink(trial: Trial, model: Model, effort: int) -> Trial:
-    """Simplify one setting after the other while half of the drop remains with confidence.
+def shrink(trial: Trial, model: Model, effort: int, share: float = 0.5) -> Trial:
+    """Simplify one setting after the other while a share of the drop remains.
+
+    The same share of the lower end of its interval must remain too.
 
     Ends when nothing can be simplified, or after `effort` predictions.
     """
     assert trial.change is not None
-    least, best, before = trial.change.drop / 2, trial, None
+    whole, best, before = trial.change, trial, None
     while best is not before and effort > 0:
         before = best
         for key, item in trial.family.ranges.items():
             for value in item.simpler(best.settings[key])[:effort]:
                 effort -= 1
                 simpler = judge(trial.family, {**best.settings, key: value}, model)
-                if misgroks(simpler, least):
+                if misgroks(simpler, share * whole.drop, share * whole.low):
                     best = simpler
                     break
     return best
 
 
-def misgroks(trial: Trial, least: float = 0.0) -> bool:
-    """Whether the early predictor is no worse than the zero one, and the drop surely `least`."""
+def misgroks(trial: Trial, drop: float = 0.0, low: float = 0.0) -> bool:
+    """Whether the early predictor is no worse than the zero one, and the late one worse.
+
+    `drop` and `low` are what the drop and the lower end of its interval must reach.
+    """
     change = trial.change
     return (
         change is not None
         and change.kind is Kind.MISGROKKING
         and change.early >= change.chance - _ROUNDING
-        and change.low >= least
+        and change.drop >= drop
+        and change.low >= low
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from figures import misgrok as gallery
+from figures import phase_map as pictured
 from grokflow.cli import main
 from proofs_check.agreement import agreement
 from simulations.course import Model, predict_change
@@ -169,7 +171,8 @@ def test_the_search_finds_misgrokking_and_shrinks_it(findings):
     for case in findings.cases:
         change = case.course.change
         assert change.kind is Kind.MISGROKKING and change.low > 0 and case.course.fitted
-        assert case.predicted.low >= case.found.change.drop / 2 > 0
+        assert case.predicted.drop >= case.found.change.drop / 2 > 0
+        assert case.predicted.low >= case.found.change.low / 2 > 0
         assert case.predicted.early >= case.predicted.chance - 1e-9
         sizes = [key for key in ("n", "d", "n_test") if key in case.settings]
         assert all(case.settings[key] <= case.found.settings[key] for key in sizes)
@@ -182,6 +185,19 @@ def test_the_search_finds_misgrokking_and_shrinks_it(findings):
 def test_a_case_is_the_prediction_of_its_settings(findings):
     case = findings.cases[0]
     assert predict_change(case.family.problem(case.settings), case.model) == case.predicted
+
+
+def test_the_gallery_shows_the_cases(findings):
+    panels = gallery.data(findings)
+    assert len(panels) == len(findings.cases)
+    for panel, case in zip(panels, findings.cases, strict=True):
+        assert case.family.name in panel.title
+        assert (panel.test, panel.early) == (case.course.test, case.predicted.early)
+        at = np.searchsorted(panel.lambda_t, case.model.early)
+        assert panel.test[at] == pytest.approx(case.course.change.early, abs=1e-9)
+        assert panel.test[-1] == pytest.approx(case.course.change.late, abs=1e-9)
+    with pytest.raises(ValueError, match="no misgrokking was found"):
+        gallery.draw([])
 
 
 def test_the_command_of_every_case_reproduces_it(findings, tmp_path, capsys):
@@ -235,7 +251,16 @@ def test_an_early_predictor_worse_than_none_is_no_misgrokking():
     assert misgroks(Trial(trial.family, trial.settings, replace(worse, early=0.5)))
 
 
-def test_depth_can_turn_grokking_into_misgrokking():
+def test_problems_without_predictors_are_counted_by_reason():
+    settings = {"n": 40, "d": 8, "share": 1.0, "n_test": 500}
+    reasons = {judge(FAMILIES["linear"], {**settings, "seed": i}, Model()).error for i in range(2)}
+    assert reasons == {""}
+    noisy = {"label_noise": 1.0, **settings}
+    reasons = {judge(FAMILIES["noisy"], {**noisy, "seed": i}, Model()).error for i in range(2)}
+    assert reasons == {"no w interpolates the targets"}
+
+
+def test_a_deeper_net_unlearns_more_of_a_dense_rule():
     family = FAMILIES["deep"]
     settings = {"n": 24, "d": 48, "share": 1.0, "depth": 3, "n_test": 2000, "seed": 1}
     deep = judge(family, settings, Model())
@@ -257,6 +282,14 @@ def test_subsamples_of_a_file_are_searched(tmp_path):
     assert case.settings["n"] < 40 and case.course.change.low > 0
     again = data_family(tmp_path / "own.npz").build(case.settings)
     assert again.x.shape == (case.settings["n"], case.settings["d"])
+
+
+def test_the_data_that_are_searched_are_not_overwritten(tmp_path, capsys):
+    path = tmp_path / "own.npz"
+    save_instance(path, FAMILIES["words"].build(FAMILIES["words"].draw(np.random.default_rng(1))))
+    before = path.read_bytes()
+    assert main(["misgrok", "--family", str(path), "--out", str(tmp_path)]) == 2
+    assert "would be overwritten" in capsys.readouterr().err and path.read_bytes() == before
 
 
 def test_entries_of_a_file_are_subsampled(tmp_path):
@@ -304,6 +337,9 @@ def test_agreement_counts_cells():
     done = Drops(np.array([[0.1, 0.1], [0.04, 0.1]]), error)
     shared = agreement(PhaseMap(plane, Model(), 1, said, done))
     assert (shared.cells, shared.rate, shared.opposed) == (3, 1 / 3, 1)
+    maps = pictured.data(PhaseMap(plane, Model(), 1, done, done))
+    assert not maps.differ.any() and maps.marks["predicted"].tolist() == [["−", "−"], ["−", "−"]]
+    assert np.array_equal(maps.rises["simulated"], -done.mean)
     empty = Drops(np.full((2, 2), np.nan), error)
     with pytest.raises(ValueError, match="no cell"):
         agreement(PhaseMap(plane, Model(), 1, empty, empty))

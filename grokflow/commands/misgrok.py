@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.map:
         return phase_map.run(arguments, model)
     families = _families(arguments.family)
-    _check_folder(arguments.out)
+    _check_folder(arguments.out, arguments.family or [])
     with bar() as show, workers(arguments) as executor:
         findings = find_misgrokking(
             families,
@@ -59,8 +59,11 @@ def _is_file(name: str) -> bool:
     return Path(name).suffix in (".npz", ".csv")
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before the work starts."""
+def _check_folder(folder: Path, names: list[str]) -> None:
+    """Refuse a folder that cannot be written, or whose data would be, before the work starts."""
+    for path in map(Path, filter(_is_file, names)):
+        if (folder / f"{path.stem}.npz").resolve() == path.resolve():
+            raise ValueError(f"{path} would be overwritten, expected another folder: change --out")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{folder} cannot be written, expected a folder of yours: choose another")

@@ -25,7 +25,8 @@ families:
   FILE            subsamples of your own data (.npz or .csv, as for predict)
 
 Every problem is judged by its early and late predictors. Of every family the largest drop of test
-results is shrunk to a small problem, confirmed by simulation, and written to OUT/FAMILY.npz.
+results is shrunk to a small problem with half of it, confirmed by simulation, and written to
+OUT/FAMILY.npz.
 
 --map draws where a net groks and misgroks instead, predicted beside simulated:
   share           majority of ±1 inputs, over n/d and the number k of inputs that vote
