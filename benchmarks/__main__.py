@@ -15,6 +15,7 @@ SUITES = (
     "nuclear",
     "modular",
     "pruning",
+    "scan",
 )
 
 

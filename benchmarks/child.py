@@ -80,9 +80,10 @@ class Child:
         Raises
         ------
         Failed
-            When it raises or needs more memory than there is.
+            When it raises.
         Ended
-            When it takes longer than the limit or dies, or the preparation failed.
+            When it takes longer than the limit, needs more memory than there is, or dies, or the
+            preparation failed.
         """
         if not self._ready:
             try:
@@ -103,8 +104,8 @@ class Child:
             self._process.join()
             overdue = self._process.exitcode == -signal.SIGXCPU
             raise Ended(f"> {limit:.0f} s" if overdue else "killed") from None
-        if failure:
-            raise Failed(failure)
+        if failure is not None:
+            raise failure
         return answer
 
     def __enter__(self) -> "Child":
@@ -156,7 +157,7 @@ def _serve(pipe, prepare, arguments, limit):
     _limit_processor(PREPARATION)
     failure, solve = _attempt(lambda: prepare(*arguments))
     pipe.send((failure, None))
-    while solve is not None:
+    while solve is not None and not isinstance(failure, Ended):
         setting = pipe.recv()
         _limit_processor(limit)
         started, worked = time.perf_counter(), time.process_time()
@@ -172,10 +173,10 @@ def _limit_processor(seconds):
 
 
 def _attempt(call):
-    """Return why `call` failed, or an empty string, and its result."""
+    """Return how `call` failed, or None, and its result."""
     try:
-        return "", call()
+        return None, call()
     except MemoryError:
-        return f"needs more than {MEMORY >> 30} GiB", None
+        return Ended(f"needs more than {MEMORY >> 30} GiB"), None
     except Exception as error:
-        return (str(error).splitlines() or [type(error).__name__])[0], None
+        return Failed((str(error).splitlines() or [type(error).__name__])[0]), None

@@ -48,20 +48,20 @@ def table(**label: str) -> Table:
 
 
 def compare(rows: Table, case: Case, limit: float) -> None:
-    """Add the rows of one case; a peer may take `limit` seconds or ten times what ours takes."""
+    """Add the rows of one case; a peer may take `limit` seconds or three times what ours takes."""
     with Child(case.ours, case.arguments, limit=20 * limit) as child:
         exact = child.run(_EXACT).result[0]
     judge = partial(_error, exact)
     with Child(case.ours, case.arguments, limit=20 * limit) as child:
-        mine = loosest(child, TOLERANCES[:5], judge, case.goal)
+        mine = loosest(child, judge, case.goal)
     assert mine.run is not None, mine.note
     floor = mine.run.result[1] * case.floor
     note = f"peak {mine.run.peak / 2**20:.0f} MiB; floor {floor:.1e} s"
     show(rows, case, "ours", mine, mine.run.cpu, note)
-    limit = max(limit, 10 * mine.run.cpu)
+    limit = max(limit, 3 * mine.run.cpu)
     for name in PEERS:
         with Child(case.peer, (name, *case.arguments), limit=limit) as child:
-            found = loosest(child, TOLERANCES, judge, case.goal)
+            found = loosest(child, judge, case.goal)
         show(rows, case, name, found, mine.run.cpu)
     with Child(case.descent, case.arguments, limit=limit) as child:
         step, count, rate = child.run().result
@@ -108,17 +108,17 @@ class Found(NamedTuple):
     note: str
 
 
-def loosest(
-    child: Child, tolerances: tuple[float, ...], error: Callable[[Any], float], goal: float
-) -> Found:
+def loosest(child: Child, error: Callable[[Any], float], goal: float) -> Found:
     """Return the run at the first tolerance with an error within the goal.
 
     Where there is none, the most accurate run, and a note that says what became of the others.
-    Tuning ends when the runs so far took longer than one may take.
+    Tuning starts at ten times the goal and ends when the runs so far took twice as long as one
+    may take.
     """
     best, note, spent = Found(np.nan, None, np.inf, ""), "", 0.0
-    for rtol in tolerances:
-        if spent > child.limit:
+    for rtol in (one for one in TOLERANCES if one < 11 * goal):
+        if spent > 2 * child.limit:
+            note = f"tuning stopped before rtol {rtol:.0e}"
             break
         try:
             run = child.run(rtol)

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-TOLERANCES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-8)
+TOLERANCES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-8)
 _ABSOLUTE = 1e-3
 _STEPS = 1_000_000
 TIMED_STEPS = 30
@@ -169,7 +169,7 @@ def bandwidth():
     block = np.ones(2**26)
     best = np.inf
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         block.max()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return block.nbytes / best

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.measured import draw_measured, rows
 from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
 from simulations.completion_trajectory import CompletionTrajectory
 from theory.completion_forecast import CompletionForecast
@@ -39,6 +41,8 @@ class CompletionCurves:
         ``log α``.
     title : str
         What is shown.
+    measured : mapping of str to ndarray, shape (m,)
+        What was measured along the way.
     """
 
     lambda_t: np.ndarray
@@ -53,10 +57,15 @@ class CompletionCurves:
     predicted: float
     leading_order: float
     title: str
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def data(
-    trajectory: CompletionTrajectory, prediction: CompletionForecast, simulated: float, title: str
+    trajectory: CompletionTrajectory,
+    prediction: CompletionForecast,
+    simulated: float,
+    title: str,
+    measured: Mapping[str, np.ndarray] | None = None,
 ) -> CompletionCurves:
     """Collect the curves of a trajectory and what theory says of them."""
     positive = trajectory.lambda_t > 0
@@ -75,14 +84,15 @@ def data(
         prediction.transition.lambda_t,
         prediction.leading_order,
         title,
+        {name: curve[positive] for name, curve in (measured or {}).items()},
     )
 
 
 def draw(curves: CompletionCurves) -> Figure:
     """Draw errors above eigenvalues, over slow time on a logarithmic axis."""
     with styled():
-        figure = canvas(height=5.4)
-        errors, spectrum = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        figure = canvas(height=7.4 if curves.measured else 5.4)
+        errors, spectrum, *below = rows(figure, curves.measured, (3, 2))
         _draw_errors(errors, curves)
         t = curves.lambda_t
         for values in curves.spectrum.T:
@@ -94,7 +104,9 @@ def draw(curves: CompletionCurves) -> Figure:
                 _mark(axes, curves.leading_order, "#444444", "-.", "log α, leading order")
         spectrum.set_xscale("log")
         spectrum.set_xlim(_first(curves), t[-1])
-        spectrum.set_xlabel("slow time λt")
+        for panel in below:
+            draw_measured(panel, t, curves.measured)
+        (below or [spectrum])[-1].set_xlabel("slow time λt")
         spectrum.set_ylabel("eigenvalues of W,\n5 from each end")
         figure.legend(
             *errors.get_legend_handles_labels(), loc="outside lower center", fontsize=8.5, ncols=3

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.measured import draw_measured, rows
 from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
 from proofs_check.laboratory import Experiment
 from simulations.trajectory import Trajectory
@@ -39,6 +41,8 @@ class Curves:
         ``log α``, or 0 for none.
     clock : str
         What the times are, in symbols and in words.
+    measured : mapping of str to ndarray, shape (m,)
+        What was measured along the way.
     """
 
     lambda_t: np.ndarray
@@ -52,6 +56,7 @@ class Curves:
     predicted: float | None
     leading_order: float
     clock: tuple[str, str] = ("λt", "slow time λt")
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def data(
@@ -113,14 +118,15 @@ def data_of_net(trajectory: NetTrajectory, lambda_t: float, step: float, title: 
         None,
         0.0,
         ("λt", "slow time λt") if slow else ("step", "steps"),
+        trajectory.measured,
     )
 
 
 def draw(curves: Curves) -> Figure:
     """Draw the curves over slow time on a logarithmic axis."""
     with styled():
-        figure = canvas()
-        axes = figure.subplots()
+        figure = canvas(height=6.0 if curves.measured else 3.8)
+        axes, *below = rows(figure, curves.measured, (3,))
         axes.set_xscale("log")
         positive = curves.lambda_t > 0
         t = curves.lambda_t[positive]
@@ -135,10 +141,14 @@ def draw(curves: Curves) -> Figure:
         if curves.leading_order > 0:
             _mark(axes, curves.leading_order, "#444444", "-.", "log α, leading order")
         axes.set_xlim(max(t[0], 1e-4 * t[-1]), t[-1])
-        axes.set_xlabel(curves.clock[1])
+        for panel in below:
+            draw_measured(panel, curves.lambda_t, curves.measured)
+        (below or [axes])[-1].set_xlabel(curves.clock[1])
         axes.set_ylabel(curves.ylabel)
         axes.set_title(curves.title, fontsize=11, loc="left")
-        figure.legend(loc="outside lower center", fontsize=8.5, ncols=3)
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside lower center", fontsize=8.5, ncols=3
+        )
     return figure
 
 

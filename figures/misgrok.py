@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.style import EARLY, LATE, TEST, TRAIN, canvas, styled
-from simulations.misgrok import Case, Findings
+from simulations.misgrok import Findings
+from simulations.misgrok_cases import Case
 from theory.completion import CompletionProblem
 
 _COLUMNS = 4
@@ -77,7 +78,7 @@ def draw(panels: list[Panel]) -> Figure:
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with styled():
-        figure = canvas(3.0 * columns, 2.3 * rows + 0.5)
+        figure = canvas(3.0 * columns, 2.4 * rows + 0.5)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
             _draw_panel(axes, panel)
@@ -93,17 +94,12 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.plot(panel.lambda_t, panel.test, color=TEST, lw=2, label="test, simulated")
     axes.axhline(panel.early, color=EARLY, ls=(0, (4, 3)), lw=1.3, label="early predictor")
     axes.axhline(panel.late, color=LATE, ls=(0, (4, 3)), lw=1.3, label="late predictor")
-    axes.set_title(panel.title, fontsize=9, loc="left")
+    drop = f"drop {panel.low:.2f} to {panel.high:.2f}"
+    if panel.high - panel.low < 0.005:
+        drop = f"drop {panel.low:.2f}, all entries tested"
+    axes.set_title(f"{panel.title}\n{drop}", fontsize=9, loc="left")
     # Far below the zero predictor a curve of the training set is only a line at the top.
     axes.set_ylim(min(0.45, *panel.test, panel.late) - 0.06, 1.06)
     axes.set_xlabel("slow time λt", fontsize=8)
     axes.set_ylabel(panel.measure, fontsize=8)
     axes.tick_params(labelsize=7.5)
-    axes.text(
-        0.97,
-        0.60,
-        f"drop {panel.low:.2f} to {panel.high:.2f}",
-        transform=axes.transAxes,
-        ha="right",
-        fontsize=8,
-    )

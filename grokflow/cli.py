@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | misgrok | modular | verify``.
+"""Command line: ``grokflow predict | simulate | scan | misgrok | modular | verify``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -11,11 +11,13 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import misgrok_parser, modular_parser
+from grokflow import modular_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
 from grokflow.arguments import share as _share
+from grokflow.commands.misgrok_options import add_parser as add_misgrok
+from grokflow.commands.scan_options import add_parser as add_scan
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -32,8 +34,8 @@ PROBLEM is a preset or a data file.
                      --set p= fraction= width= scale= zero_last= loss= activation= seed=
   xor                Gaussian clusters at ±μ1, ±μ2, labels flipped with probability noise
                      --set n= d= mu= noise= width= scale= n_test= seed=
-  digits             scikit-learn's 1 797 images --set fraction= width= depth= scale= loss=
-                     activation= seed=
+  digits             scikit-learn's 1 797 images --set model= (mlp, cnn) fraction= width= depth=
+                     scale= loss= activation= seed=
   polynomial         ½ <β, x>² by a quadratic net
                      --set n= d= width= alpha= epsilon= n_test= seed=
   teacher-student    a linear student of a linear teacher --set n= d= outputs= n_test= seed=
@@ -53,7 +55,9 @@ examples:
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
   grokflow misgrok --family words gap                      problems that a net unlearns
+  grokflow simulate modular-addition --optimizer flow --set p=23 --measure drift
   grokflow modular train --corruption 0.35 --weight-decay 15 --steps 300
+  grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow verify --report report                          check every claim
 """
 
@@ -101,10 +105,18 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--points", type=_count, default=200, metavar="N", help="output times (default 200)"
     )
+    simulate.add_argument(
+        "--measure",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="kkt, kkt-bound, early, late (nets: their last state), drift, rank, or all",
+    )
     simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
-    misgrok_parser.add_parser(commands)
+    add_scan(commands)
+    add_misgrok(commands)
     modular_parser.add_parser(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
@@ -166,7 +178,12 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
 def _add_net_options(simulate: argparse.ArgumentParser) -> None:
     """Add what only the training of nets takes."""
     nets = simulate.add_argument_group("nets (modular-addition, xor, digits, polynomial, ...)")
-    nets.add_argument("--optimizer", choices=("gd", "sgd", "adam", "adamw"), help="rule of a step")
+    nets.add_argument(
+        "--optimizer",
+        choices=("flow", "gd", "sgd", "adam", "adamw"),
+        help="gradient flow, or the rule of a step",
+    )
+    nets.add_argument("--rtol", type=_number, metavar="R", help="tolerance of the flow (1e-2)")
     nets.add_argument("--lr", type=_number, metavar="H", help="step size η")
     nets.add_argument("--steps", type=_count, metavar="N", help="number of steps")
     nets.add_argument("--batch", type=_count, metavar="B", help="samples a step (sgd: 32)")

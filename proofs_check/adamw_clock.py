@@ -28,9 +28,9 @@ from simulations.corrupted_data import CorruptedTask
 from simulations.modular_trajectory import ModularTrajectory
 
 SEEDS = 5
-_TASK = CorruptedTask(p=31, fraction=0.8, corruption=0.2)
+_TASK = CorruptedTask(p=29, fraction=0.8, corruption=0.2)
 _DECAYS = (1.0, 2.0, 4.0, 8.0)
-_WIDTH, _STEPS = 200, 120
+_WIDTH, _STEPS = 100, 120
 _PAPER_TASK = CorruptedTask(p=97, fraction=0.5, corruption=0.35)
 _PAPER_DECAYS = (2.5, 5.0, 10.0, 15.0)
 _PAPER_WIDTH, _PAPER_STEPS = 500, 250
@@ -93,7 +93,7 @@ CLAIM = Claim(
     hypotheses=(
         "addition mod p, quadratic neurons, squares averaged over pairs and classes",
         "AdamW, lr 0.01, betas (0.9, 0.98), start N(0, (16N)^{-2/3})",
-        "p = 31, N = 200, 80 % of the pairs, ξ = 0.2, wd from 1 to 8 (thorough: p = 97, N = 500, "
+        "p = 29, N = 100, 80 % of the pairs, ξ = 0.2, wd from 1 to 8 (thorough: p = 97, N = 500, "
         "50 %, ξ = 0.35, wd from 2.5 to 15)",
     ),
     source="Lyu et al. 2024, Theorem 3.4, applied to Doshi et al. 2024",

@@ -70,16 +70,16 @@ def weakest(parts: Sequence[Evidence]) -> Evidence:
     """Return the evidence of a statement of several parts: of that which is worst supported.
 
     One refuted part refutes the whole, else one that decides nothing leaves it undecided; among
-    equals the largest excess over what is allowed counts.
+    equals the largest ratio of discrepancy to allowance counts.
     """
 
-    def excess(part: Evidence) -> float:
-        size = part.discrepancy - part.allowed
-        return size if np.isfinite(size) else np.inf
+    def ratio(part: Evidence) -> float:
+        value = part.discrepancy / part.allowed if part.allowed else part.discrepancy
+        return value if np.isfinite(value) else np.inf
 
     refuted = [part for part in parts if part.verdict is Verdict.REFUTED]
     undecided = [part for part in parts if part.verdict is Verdict.INCONCLUSIVE]
-    return max(refuted or undecided or parts, key=excess)
+    return max(refuted or undecided or parts, key=ratio)
 
 
 Check = Callable[[Laboratory], Evidence]

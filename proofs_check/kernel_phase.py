@@ -13,10 +13,10 @@ import numpy as np
 
 from proofs_check.laboratory import Laboratory
 from simulations.flow import DiagonalFlow
-from simulations.generators import sparse, sparse_regression
+from simulations.generators import sparse_regression
 from theory.diagonal_parameters import log_departure
 from theory.losses import Loss, Square
-from theory.problems import Problem
+from theory.problems import Problem, Task, make_problem
 
 DEPTHS = (2, 3, 4)
 # The departure at which the kernel regime counts as over.
@@ -42,10 +42,15 @@ class KernelPhase(NamedTuple):
 
 
 def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
-    """Draw six samples of 20 inputs: 3-sparse classes, or 2-sparse targets for the square loss."""
+    """Draw six samples of 20 normal inputs: targets of 2 of them for the square loss, else signs.
+
+    Inputs of signs would let many margins be equal.
+    """
+    targets = sparse_regression(n=6, d=20, k=2, seed=laboratory.seed, n_test=200)
     if isinstance(loss, Square):
-        return sparse_regression(n=6, d=20, k=2, seed=laboratory.seed, n_test=200)
-    return sparse(n=6, d=20, seed=laboratory.seed, n_test=200)
+        return targets
+    x, y = targets.inputs.to_array(), np.sign(targets.targets)
+    return make_problem("sparse signs", Task.CLASSIFICATION, x, y, targets.test)
 
 
 def log_capital_a(depth: int, alpha: np.ndarray, power: float) -> np.ndarray:

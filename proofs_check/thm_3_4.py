@@ -17,8 +17,9 @@ import numpy as np
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import WINDOW, Laboratory
-from theory.kernel import Normaliser, limiting_margins, log_normaliser
-from theory.l2 import MaxL2Margin
+from theory.kernel import Normaliser, log_normaliser
+from theory.kernel_machine import MaxKernelMargin
+from theory.tangent import DiagonalTangent
 
 DERIVATION = (
     "95 % interval of the extrapolation (A = log α) in log A/A, 1/A, log A/A², plus twice the "
@@ -32,10 +33,16 @@ def corrections(alphas: np.ndarray) -> np.ndarray:
     return np.column_stack([np.log(a) / a, 1 / a, np.log(a) / a**2])
 
 
+def kernel_limit(laboratory: Laboratory) -> np.ndarray:
+    """Return ``⟨∇f(θ̄; x), h*⟩ / γ``, with its label's sign, at the training points."""
+    problem = laboratory.limit_problem()
+    x = problem.inputs.to_array()
+    return MaxKernelMargin().predict(DiagonalTangent(2), x, problem.targets).outputs(x)
+
+
 def ratio(laboratory: Laboratory, form: Normaliser, alpha: float) -> float:
     """Return the mean over training points of f(T_c^-)/Z over its predicted limit."""
-    early = MaxL2Margin().predict(laboratory.limit_problem())
-    limit = limiting_margins(early, laboratory.limit_problem().inputs.combine(early.w))
+    limit = laboratory.remember(("kernel limit",), partial(kernel_limit, laboratory))
     at_start_of_window = laboratory.window_ends(alpha).outputs[0]
     z = log_normaliser(form, alpha=alpha, lam=1 / alpha, c=WINDOW)
     return float(np.mean(at_start_of_window / (z * limit)))

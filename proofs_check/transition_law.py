@@ -41,7 +41,7 @@ def square(laboratory: Laboratory, constant: bool = True) -> Evidence:
     terms = np.column_stack([lams, lams**2])
     shift = np.log(laboratory.slow_alpha)
     return _compare(
-        laboratory, _along(problem), runs, terms, np.full(len(lams), shift), constant=constant
+        laboratory, path_of(problem), runs, terms, np.full(len(lams), shift), constant=constant
     )
 
 
@@ -51,7 +51,7 @@ def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) ->
     found = []
     for name in ("exponential", "logistic"):
         runs = [laboratory.tailed_flow(name, float(lam)) for lam in lams]
-        along = _along(problem)
+        along = path_of(problem)
         levels = np.array([along.level(LOSSES[name], float(lam)) for lam in lams])
         terms = np.column_stack([1 / levels, 1 / levels**2])
         shift = np.log(laboratory.slow_alpha) - np.log(levels) / 2 * level
@@ -60,7 +60,7 @@ def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) ->
 
 
 @dataclass(frozen=True)
-class _Along:
+class Along:
     """The path, the test errors of its two ends, and where it crosses between them."""
 
     path: Path
@@ -74,17 +74,18 @@ class _Along:
         return float(np.interp(self.crossing, slow, self.path.margin_level(loss, lam)))
 
 
-def _along(problem: Problem) -> _Along:
+def path_of(problem: Problem) -> Along:
+    """Return the path of a depth-2 net, fine enough to read the constant off."""
     log_beta = scales(problem, 1.0, step=0.25 / 16)
     path = trace(problem, log_beta[log_beta > np.log(problem.scale) - 16], tolerance=1e-6)
     scores = score(problem, path.weights)
     ends = float(scores.error[0]), float(scores.error[-1])
-    return _Along(path, ends, *_crossing(-path.log_beta / 2, scores, ends))
+    return Along(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
 
 
 def _compare(
     laboratory: Laboratory,
-    along: _Along,
+    along: Along,
     runs: list[Trajectory],
     terms: np.ndarray,
     shift: np.ndarray,
@@ -94,7 +95,7 @@ def _compare(
     """Extrapolate ``λt* - shift`` and compare it with the crossing of the path."""
     times, roughness = [], along.roughness
     for run in runs:
-        time, rough = _crossing(run.lambda_t, laboratory.scores_of(run), along.ends)
+        time, rough = crossing_of(run.lambda_t, laboratory.scores_of(run), along.ends)
         times.append(time)
         roughness = max(roughness, rough)
     limit = extrapolate(np.array(times) - shift, terms)
@@ -103,7 +104,9 @@ def _compare(
     return Evidence(abs(limit.value - target), allowed, DERIVATION, resolution=0.3)
 
 
-def _crossing(times: np.ndarray, scores: Scores, ends: tuple[float, float]) -> tuple[float, float]:
+def crossing_of(
+    times: np.ndarray, scores: Scores, ends: tuple[float, float]
+) -> tuple[float, float]:
     """Return when the error crosses, and by how much that moves with half of the points."""
     full = crossing(times, scores.error, *ends).lambda_t
     half = crossing(times[::2], scores.error[::2], *ends).lambda_t

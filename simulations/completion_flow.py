@@ -17,8 +17,14 @@ from time import perf_counter
 
 import numpy as np
 
-from simulations.completion_trajectory import CompletionTrajectory
-from simulations.flow import ALPHA_RANGE, LAM_RANGE
+from simulations.completion_trajectory import CompletionRecorder, CompletionTrajectory
+from simulations.settings import (
+    ALPHA_RANGE,
+    LAM_RANGE,
+    check_memory,
+    check_ranges,
+    checked_times,
+)
 from simulations.trajectory import SolverWork
 from theory.completion import CompletionProblem
 from theory.completion_flow import CompletionSystem, SimplifiedNewton
@@ -61,6 +67,9 @@ class CompletionFlow:
         W and the early predictor.
     max_steps : int
         Solver steps allowed between two output times.
+    memory : int
+        Bytes for the matrices of all output times, ``16 d² m``; more are refused. Everything else
+        is of size d² + m².
     """
 
     alpha: float
@@ -68,19 +77,11 @@ class CompletionFlow:
     sigma: float = 0.0
     rtol: float = 1e-4
     max_steps: int = 20_000
+    memory: int = 2**30
 
     def __post_init__(self) -> None:
         """Refuse scales outside the range in which double precision holds the state."""
-        for name, value, (low, high) in (
-            ("alpha", self.alpha, ALPHA_RANGE),
-            ("lam", self.lam, LAM_RANGE),
-            ("rtol", self.rtol, (1e-9, 1e-1)),
-            ("sigma", self.sigma, (0.0, 1e6)),
-        ):
-            if not low <= value <= high:
-                raise ValueError(
-                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-                )
+        check_ranges(self, alpha=ALPHA_RANGE, lam=LAM_RANGE, rtol=(1e-9, 1e-1), sigma=(0.0, 1e6))
 
     def run(
         self,
@@ -114,33 +115,28 @@ class CompletionFlow:
         ValueError
             When the times do not increase, or a generator is missing.
         """
-        times = np.asarray(lambda_t, dtype=np.float64)
-        # `not all` also refuses NaN.
-        if times.size == 0 or not times[0] >= 0 or not (np.diff(times) > 0).all():
-            raise ValueError("lambda_t must increase from 0 or later: sort the times")
-        if not np.isfinite(times[-1]):
-            raise ValueError(f"lambda_t ends at {times[-1]}, expected finite times: choose an end")
+        times = checked_times(lambda_t)
+        needed = 16 * problem.d**2 * len(times)
+        check_memory(self.memory, needed, f"matrices at {len(times)} times (or ask for fewer)")
         system = CompletionSystem(problem, self.alpha, self.lam)
         start = self._start(system, rng)
         stepper = _Stepper(system, self.rtol / (24 * problem.d), self.max_steps)
         started = perf_counter()
-        states: list[np.ndarray] = []
+        recorder = CompletionRecorder(system, times, start)
 
         def reached() -> CompletionTrajectory:
-            work = stepper.work(perf_counter() - started)
-            return CompletionTrajectory.from_states(
-                system, times[: len(states)], states, start, work
-            )
+            return recorder.trajectory(stepper.work(perf_counter() - started))
 
         try:
             for state in stepper.states(start, system.clock.of(times)):
-                states.append(state)
-                progress(len(states) / len(times))
+                recorder.add(state)
+                progress(recorder.count / len(times))
         except _SolverFailure as error:
+            done = reached()
             raise CompletionStopped(
-                f"IDA stopped after λt = {times[len(states) - 1] if states else 0:g} of "
+                f"IDA stopped after λt = {done.lambda_t[-1] if recorder.count else 0:g} of "
                 f"{times[-1]:g} ({error}): raise rtol (now {self.rtol:g}) or max_steps",
-                reached(),
+                done,
             ) from error
         except KeyboardInterrupt as error:
             raise CompletionInterrupted(reached()) from error

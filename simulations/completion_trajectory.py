@@ -33,6 +33,8 @@ class CompletionTrajectory:
         Slow times λt.
     matrices : ndarray, shape (m, d, d)
         The symmetric ``W = UUᵀ - VVᵀ``.
+    totals : ndarray, shape (m, d, d)
+        ``UUᵀ + VVᵀ``.
     norms : ndarray, shape (m,)
         ``‖(U, V)‖_F``.
     drift : ndarray, shape (m,)
@@ -44,32 +46,10 @@ class CompletionTrajectory:
     system: CompletionSystem
     lambda_t: np.ndarray
     matrices: np.ndarray
+    totals: np.ndarray
     norms: np.ndarray
     drift: np.ndarray
     work: SolverWork
-
-    @classmethod
-    def from_states(
-        cls,
-        system: CompletionSystem,
-        lambda_t: np.ndarray,
-        states: list[np.ndarray],
-        start: np.ndarray,
-        work: SolverWork,
-    ) -> CompletionTrajectory:
-        """Compute matrices, norms and the drift of the invariant."""
-        d, count = system.problem.d, len(states)
-        matrices, norms, drift = np.empty((count, d, d)), np.empty(count), np.empty(count)
-        u, v = system.factors(0.0, start)
-        conserved = u.T @ v
-        for i, (s, y) in enumerate(zip(lambda_t, states, strict=True)):
-            u, v = system.factors(float(s), y)
-            matrices[i] = system.matrix(y)
-            norms[i] = size = np.hypot(np.linalg.norm(u), np.linalg.norm(v))
-            # Divided first: the squares of α² overflow.
-            expected = np.exp(-2 * s) / size**2 * conserved
-            drift[i] = np.linalg.norm((u / size).T @ (v / size) - expected)
-        return cls(system, lambda_t, matrices, norms, drift, work)
 
     @property
     def problem(self) -> CompletionProblem:
@@ -106,12 +86,64 @@ class CompletionTrajectory:
             "norms": self.norms,
         }
 
-    def to_dataset(self, settings: Mapping[str, object]) -> xarray.Dataset:
-        """Return curves, spectrum and matrices with labels, settings and versions."""
+    def to_dataset(
+        self, settings: Mapping[str, object], measured: Mapping[str, np.ndarray] | None = None
+    ) -> xarray.Dataset:
+        """Return curves, what was measured, spectrum and matrices with settings and versions."""
         import xarray
 
-        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in self.curves().items()}
+        curves = self.curves() | dict(measured or {})
+        variables: dict[str, object] = {k: ("lambda_t", v) for k, v in curves.items()}
         variables["spectrum"] = (("lambda_t", "index"), self.spectrum())
         variables["state"] = (("lambda_t", "row", "column"), self.matrices)
         attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
         return xarray.Dataset(variables, {"lambda_t": self.lambda_t}, attributes)
+
+
+class CompletionRecorder:
+    """Turns states into matrices, norms and the drift of the invariant as they are reached.
+
+    Parameters
+    ----------
+    system : CompletionSystem
+        Problem, scale and λ.
+    lambda_t : ndarray, shape (m,)
+        Slow times λt of the states to come.
+    start : ndarray
+        The state at time 0.
+    """
+
+    def __init__(self, system: CompletionSystem, lambda_t: np.ndarray, start: np.ndarray) -> None:
+        self.system = system
+        self.lambda_t = lambda_t
+        self.count = 0
+        m, d = len(lambda_t), system.problem.d
+        self._matrices, self._totals = np.empty((2, m, d, d))
+        self._norms, self._drift = np.empty((2, m))
+        u, v = system.factors(0.0, start)
+        self._conserved = u.T @ v
+
+    def add(self, y: np.ndarray) -> None:
+        """Record the state at the next time."""
+        i, s = self.count, float(self.lambda_t[self.count])
+        u, v = self.system.factors(s, y)
+        size = np.hypot(np.linalg.norm(u), np.linalg.norm(v))
+        # Divided first: the squares of α² overflow.
+        expected = np.exp(-2 * s) / size**2 * self._conserved
+        self._matrices[i], self._totals[i] = self.system.matrix(y), u @ u.T + v @ v.T
+        self._norms[i] = size
+        self._drift[i] = np.linalg.norm((u / size).T @ (v / size) - expected)
+        self.count += 1
+
+    def trajectory(self, work: SolverWork) -> CompletionTrajectory:
+        """Return what was recorded."""
+        done = slice(self.count)
+        return CompletionTrajectory(
+            self.system,
+            self.lambda_t[done],
+            self._matrices[done],
+            self._totals[done],
+            self._norms[done],
+            self._drift[done],
+            work,
+        )

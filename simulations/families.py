@@ -165,7 +165,7 @@ FAMILIES: dict[str, Family] = {
             "standard deviations j^-power, labels by a signed sum of all inputs",
             rules.decaying,
             _CLASSES,
-            power=Real(0.0, 1.5),
+            power=Real(0.1, 1.5),
         ),
         _family(
             "quadratic",

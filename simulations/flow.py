@@ -23,6 +23,13 @@ from time import perf_counter
 
 import numpy as np
 
+from simulations.settings import (
+    ALPHA_RANGE,
+    LAM_RANGE,
+    check_memory,
+    check_ranges,
+    checked_times,
+)
 from simulations.trajectory import SolverWork, Trajectory
 from theory.diagonal_scale import DiagonalScale
 from theory.losses import Loss, Square
@@ -30,8 +37,6 @@ from theory.problems import Problem
 from theory.quasi_norm import QuasiPenalised
 from theory.reduced_flow import ReducedFlow
 
-ALPHA_RANGE = (1e-12, 1e120)
-LAM_RANGE = (1e-140, 1e2)
 # rtol (1 - x_ω) at which an error of rtol in w is a hundred roundings of the state.
 _RESOLVED = 3e-13
 
@@ -80,16 +85,13 @@ class DiagonalFlow:
 
     def __post_init__(self) -> None:
         """Refuse scales outside the range in which double precision holds the state."""
-        for name, value, (low, high) in (
-            ("alpha", self.alpha, ALPHA_RANGE),
-            ("lam", self.lam, LAM_RANGE),
-            ("rtol", self.rtol, (1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3)),
-            ("depth", self.depth, (2, 8)),
-        ):
-            if not low <= value <= high:
-                raise ValueError(
-                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-                )
+        check_ranges(
+            self,
+            alpha=ALPHA_RANGE,
+            lam=LAM_RANGE,
+            rtol=(1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3),
+            depth=(2.0, 8.0),
+        )
 
     def run(
         self,
@@ -117,14 +119,8 @@ class DiagonalFlow:
             When the loss does not fit the task or the times do not increase.
         """
         check_loss(problem, self.loss)
-        times = np.asarray(lambda_t, dtype=np.float64)
-        if times.size == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
-            raise ValueError("lambda_t must increase from 0 or later: sort the times")
-        if self.memory < 8 * problem.d:
-            raise ValueError(
-                f"memory is {self.memory} bytes, expected {8 * problem.d} for one vector of "
-                f"{problem.d} weights: raise it"
-            )
+        times = checked_times(lambda_t)
+        check_memory(self.memory, 8 * problem.d, f"one vector of {problem.d} weights")
         scale = DiagonalScale(self.alpha, problem.scale, self.depth)
         flow = ReducedFlow(problem, self.loss, scale, self.lam)
         pole = scale.pole(max(self.rtol / 100, _RESOLVED / self.rtol))

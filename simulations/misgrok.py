@@ -10,78 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
-from simulations.completion_flow import CompletionStopped
-from simulations.course import Course, Model, predict_change, simulate_course
-from simulations.data_families import save_instance
-from simulations.families import Family, Settings
-from simulations.flow import FlowStopped
-from theory.change import Change
+from simulations.course import Model
+from simulations.families import FAMILIES, Family, Settings, select
+from simulations.misgrok_cases import Case, Trial, judge, misgroks, settle
 from theory.metrics import Kind
-from theory.newton import NotConverged
-from theory.problems import Problem
 
 Result = TypeVar("Result")
 
 # Problems of a family that are simulated before the family is given up.
 _ATTEMPTS = 3
-# Predictors computed to shrink one problem, after which no further round begins.
-_EFFORT = 60
-# The early predictor of a completion is zero where it is tested, up to rounding.
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A problem and what its predictors say; `change` is None where there are none."""
-
-    family: Family
-    settings: Settings
-    change: Change | None
-    error: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A problem that misgroks, predicted and simulated.
-
-    Parameters
-    ----------
-    family : Family
-        Where it comes from.
-    settings : mapping
-        Its settings, shrunk.
-    found : Trial
-        The problem as it was drawn.
-    model : Model
-        The net.
-    predicted : Change
-        From the early to the late predictor.
-    course : Course
-        The simulated flow.
-    """
-
-    family: Family
-    settings: Settings
-    found: Trial
-    model: Model
-    predicted: Change
-    course: Course
-
-    def save(self, folder: Path) -> str:
-        """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""
-        path = folder / f"{self.family.name}.npz"
-        save_instance(path, self.family.build(self.settings))
-        problem, model = self.family.problem(self.settings), self.model
-        command = f"grokflow simulate {path} --alpha {model.alpha:g} --lam {model.lam:g}"
-        if isinstance(problem, Problem):
-            command += f" --depth {model.depth} --loss {model.loss(problem).name}"
-        return f"{command} --until {model.until:.6g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +55,10 @@ class Findings:
 
 
 def find_misgrokking(
-    families: list[Family],
+    families: Sequence[Family | str] | None = None,
     *,
     budget: int = 400,
+    effort: int = 100,
     seed: int = 0,
     model: Model | None = None,
     executor: Executor | None = None,
@@ -125,10 +68,13 @@ def find_misgrokking(
 
     Parameters
     ----------
-    families : list of Family
-        Where to search; `simulations.families.FAMILIES` holds those that are shipped.
+    families : sequence of Family or str, optional
+        Where to search: names of `simulations.families.FAMILIES`, all of them by default, or
+        families of your own, such as `simulations.data_families.data_family` makes of a file.
     budget : int
         Problems to judge by their predictors, shared evenly among the families.
+    effort : int
+        Predictions made to shrink one problem.
     seed : int
         Decides which problems are drawn, whatever the executor.
     model : Model, optional
@@ -143,9 +89,10 @@ def find_misgrokking(
     Findings
         Also after Ctrl-C, with what was found until then.
     """
-    if budget < len(families):
+    wanted = families_of(families)
+    if budget < len(wanted):
         raise ValueError(
-            f"budget is {budget}, expected at least one problem for each of the {len(families)} "
+            f"budget is {budget}, expected at least one problem for each of the {len(wanted)} "
             "families: raise it, or name fewer families"
         )
     model = model or Model()
@@ -153,12 +100,12 @@ def find_misgrokking(
     settled: list[Case | str | None] = []
     interrupted = False
     try:
-        drawn = list(_drawn(families, budget, seed))
+        drawn = list(_drawn(wanted, budget, seed))
         for trial in each(executor, judge, [(*item, model) for item in drawn]):
             trials.append(trial)
             progress("predicting", len(trials) / len(drawn))
-        ranked = [_ranked(trials, family) for family in families]
-        tasks = [(best[:_ATTEMPTS], model) for best in ranked if best]
+        ranked = [_ranked(trials, family) for family in wanted]
+        tasks = [(best[:_ATTEMPTS], model, effort) for best in ranked if best]
         for case in each(executor, settle, tasks):
             settled.append(case)
             progress("shrinking and simulating", len(settled) / len(tasks))
@@ -175,71 +122,15 @@ def find_misgrokking(
     )
 
 
-def judge(family: Family, settings: Settings, model: Model) -> Trial:
-    """Compute the predictors of one problem."""
-    try:
-        problem = family.problem(settings)
-        return Trial(family, settings, predict_change(problem, _of_depth(model, settings)))
-    except NotConverged:
-        return Trial(family, settings, None, "a predictor did not converge")
-    except ValueError as error:
-        return Trial(family, settings, None, str(error).split(",")[0].split(":")[0])
-
-
-def settle(trials: list[Trial], model: Model) -> Case | str:
-    """Confirm the first of these trials that a simulation bears out, shrunk where that holds too.
-
-    Returns the family's name where none is borne out.
-    """
-    for trial in trials:
-        assert trial.change is not None
-        if confirm(trial, trial, model) is None:
-            continue
-        small = shrink(trial, model)
-        for candidate in (small, trial):
-            if case := confirm(candidate, trial, model):
-                return case
-    return trials[0].family.name
-
-
-def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
-    """Simulate; None unless the training set is fitted early and the test results then fall."""
-    assert trial.change is not None
-    model = _of_depth(model, trial.settings)
-    try:
-        course = simulate_course(trial.family.problem(trial.settings), model)
-    except (FlowStopped, CompletionStopped):
-        return None
-    if not (course.fitted and course.change.kind is Kind.MISGROKKING and course.change.low > 0):
-        return None
-    return Case(trial.family, trial.settings, found, model, trial.change, course)
-
-
-def shrink(trial: Trial, model: Model) -> Trial:
-    """Simplify one setting after the other while half of the drop remains with confidence."""
-    assert trial.change is not None
-    least, best, effort, before = trial.change.drop / 2, trial, 0, None
-    while best is not before and effort < _EFFORT:
-        before = best
-        for key, item in trial.family.ranges.items():
-            for value in item.simpler(best.settings[key]):
-                effort += 1
-                simpler = judge(trial.family, {**best.settings, key: value}, model)
-                if misgroks(simpler, least):
-                    best = simpler
-                    break
-    return best
-
-
-def misgroks(trial: Trial, least: float = 0.0) -> bool:
-    """Whether the early predictor is no worse than the zero one, and the drop surely `least`."""
-    change = trial.change
-    return (
-        change is not None
-        and change.kind is Kind.MISGROKKING
-        and change.early >= change.chance - _ROUNDING
-        and change.low >= least
-    )
+def families_of(wanted: Sequence[Family | str] | None) -> list[Family]:
+    """Return families by name or as they are; ValueError where two have one name."""
+    if wanted is None:
+        return list(FAMILIES.values())
+    found = [item if isinstance(item, Family) else select([item])[0] for item in wanted]
+    names = [item.name for item in found]
+    if again := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"family {again[0]} is named twice: drop one, or rename the file")
+    return found
 
 
 def _drawn(families: list[Family], budget: int, seed: int) -> Iterator[tuple[Family, Settings]]:
@@ -287,7 +178,3 @@ def _kinds(trials: list[Trial]) -> dict[str, Counter[Kind]]:
         if trial.change is not None:
             found.setdefault(trial.family.name, Counter())[trial.change.kind] += 1
     return found
-
-
-def _of_depth(model: Model, settings: Settings) -> Model:
-    return replace(model, depth=int(settings.get("depth", model.depth)))

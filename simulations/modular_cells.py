@@ -71,7 +71,7 @@ class ModularCells:
         dtype: torch.dtype,
         device: str,
     ) -> None:
-        self.shape, self.block = shape, _BLOCK[device == "cpu"] // shape.width
+        self.shape, self.block = shape, max(1, _BLOCK[device == "cpu"] // shape.width)
         b, p, n = len(starts), shape.p, shape.width
         sizes = [(b, 2 * p, n), (b, p, n)] + [(b, n)] * (2 if shape.normalisation else 0)
         total = sum(int(np.prod(size)) for size in sizes)

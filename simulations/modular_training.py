@@ -188,6 +188,7 @@ class ModularTraining:
         from simulations.modular_run import ModularRun
 
         _check_alike(cells)
+        _check_decay(cells, self.lr)
         if outside := [step for step in snapshots if not 0 <= step <= self.steps]:
             raise ValueError(
                 f"snapshots after steps {outside} found, expected 0 to {self.steps}: drop them, or "
@@ -230,6 +231,15 @@ def _check_alike(cells: Sequence[ModularCell]) -> None:
         raise ValueError(
             f"cells with (p, pairs, training pairs) {sizes} found, expected one size: split them "
             "with groups"
+        )
+
+
+def _check_decay(cells: Sequence[ModularCell], lr: float) -> None:
+    largest = max(cell.weight_decay for cell in cells)
+    if lr * largest >= 1:
+        raise ValueError(
+            f"lr·weight_decay is {lr * largest:g}, expected below 1, beyond which weights change "
+            "sign every step: lower one of them"
         )
 
 

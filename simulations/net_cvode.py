@@ -147,6 +147,12 @@ class CvodeWalk:
         self.work.gradients += 1
         at = self._linearise(theta)
         pulled = at.pull(self.problem.loss.gradient(at.f, self.problem.y))
+        if not bool(torch.isfinite(pulled).all()):
+            # CVODE would look for a way around it for as long as it has steps.
+            raise WalkFailed(
+                "the gradient is NaN or infinite: check the module there (square roots and "
+                "divisions at 0), or lower alpha"
+            )
         out[:] = -self.weight * pulled.cpu().numpy() - theta
 
     def _setup(self, s: float, theta: np.ndarray, slope: np.ndarray) -> None:

@@ -15,7 +15,8 @@ by ``h²/λ`` along gradients that have turned by h, and the error grows like ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import Enum
 from time import perf_counter
 
@@ -23,16 +24,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from simulations.measures import Measure
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
-from simulations.net_flow_trajectory import NetFlowTrajectory, NetWork, Recorder, on_device
+from simulations.net_memory import NetMemory
+from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
+from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
+from simulations.settings import check_memory, check_ranges, checked_times
 from theory.flat_module import FlatModule
-from theory.homogeneity import degree_of_homogeneity
 from theory.net_losses import SquaredError
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 
-# Inputs on which homogeneity is measured.
+# Inputs on which rounding errors of the outputs are measured.
 _PROBES = 8
 
 
@@ -41,14 +45,14 @@ class NetSolver(Enum):
 
     AUTO = "the Gram matrix where it is small enough, else iterative"
     GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
-    ITERATIVE = "W-method, conjugate gradients with a kernel as preconditioner"
+    ITERATIVE = "W-method, conjugate gradients with blocks of the Gram matrix"
     MULTISTEP = "CVODE, BDF with GMRES"
 
 
 class NetFlowStopped(RuntimeError):
     """The flow could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: NetFlowTrajectory) -> None:
+    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
         super().__init__(message)
         self.trajectory = trajectory
 
@@ -56,7 +60,7 @@ class NetFlowStopped(RuntimeError):
 class NetFlowInterrupted(KeyboardInterrupt):
     """Ctrl-C; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: NetFlowTrajectory) -> None:
+    def __init__(self, trajectory: NetTrajectory) -> None:
         super().__init__(f"interrupted after {len(trajectory.lambda_t)} records")
         self.trajectory = trajectory
 
@@ -75,7 +79,8 @@ class NetFlow:
     solver : NetSolver
         What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
     memory : int
-        Bytes for the Jacobian and its Gram matrix, ``16 mC (P + mC)``.
+        Bytes that the solver may take on top of the module and its samples: activations, vectors,
+        and the Gram matrix (``16 (mC)²``) or blocks of it (``16 m²`` each, up to C of them).
     dense_rows : int
         Largest number mC of outputs for which AUTO takes the Gram matrix.
     thin : int
@@ -90,21 +95,14 @@ class NetFlow:
     rtol: float = 1e-3
     solver: NetSolver = NetSolver.AUTO
     memory: int = 2**31
-    dense_rows: int = 1000
+    dense_rows: int = 3000
     thin: int = 1
     max_steps: int = 20_000
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
-        for name, value, (low, high) in (
-            ("lam", self.lam, (1e-14, 1e2)),
-            ("rtol", self.rtol, (1e-8, 1e-1)),
-        ):
-            if not low <= value <= high:
-                raise ValueError(
-                    f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-                )
+        check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1))
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ValueError(f"device is {self.device}, expected one that is there: use cpu")
 
@@ -115,8 +113,9 @@ class NetFlow:
         alpha: float,
         lambda_t: np.ndarray,
         *,
+        measure: frozenset[Measure] = frozenset(),
         progress: Callable[[float], None] = lambda fraction: None,
-    ) -> NetFlowTrajectory:
+    ) -> NetTrajectory:
         """Follow the flow and return its curves at the given times.
 
         Parameters
@@ -130,6 +129,8 @@ class NetFlow:
             Scale of the start.
         lambda_t : ndarray, shape (k,)
             Increasing slow times ``λt ≥ 0`` to record. Steps end on them.
+        measure : frozenset of Measure
+            What to measure at every record, see `simulations.net_gauge`.
         progress : callable
             Called with the fraction of slow time done after every step.
 
@@ -137,69 +138,69 @@ class NetFlow:
         ------
         ValueError
             For a module that is not homogeneous, random or without parameters; for a scale at
-            which outputs are lost in rounding; for times that do not increase.
+            which outputs are lost in rounding; for times that do not increase; for too little
+            memory.
         NetFlowStopped
             When gradients are NaN, or the step size is driven to nothing, or `max_steps` do not
-            suffice; the exception carries what was reached.
+            suffice.
         NetFlowInterrupted
-            On Ctrl-C, with what was reached.
+            On Ctrl-C. Both carry what was reached, the last state after all records.
         """
-        times = _checked_times(lambda_t)
+        times = checked_times(lambda_t)
         problem = on_device(problem, self.device)
         degree = self._checked_degree(module, problem, alpha)
         net = NetMap.of(module, self.device)
         walk = self._walk(net, problem, alpha)
-        recorder = Recorder(net, problem, degree, self.thin)
-        started = perf_counter()
-        failure = ""
+        recorder = Recorder(
+            net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
+        )
+        run = _Run(self, alpha, walk, recorder)
         try:
             for end in times.tolist():
                 walk.until(end, lambda s: progress(s / float(times[-1] or 1.0)))
-                recorder.add(end, walk.theta)
-        except WalkFailed as error:
-            failure = str(error)
-            if walk.steps:
-                recorder.add(walk.s, walk.theta)
-        except KeyboardInterrupt:
-            done = recorder.trajectory(_spent(walk, perf_counter() - started))
-            raise NetFlowInterrupted(done) from None
-        trajectory = recorder.trajectory(_spent(walk, perf_counter() - started))
-        if failure:
+                run.record()
+        except (WalkFailed, NotFinite) as error:
+            failure = str(error) or "the outputs are NaN or infinite: check the module there"
+            with suppress(NotFinite):
+                run.record()
             raise NetFlowStopped(
-                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", trajectory
-            )
-        return trajectory
+                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", run.trajectory()
+            ) from error
+        except KeyboardInterrupt:
+            with suppress(NotFinite):
+                run.record()
+            raise NetFlowInterrupted(run.trajectory()) from None
+        return run.trajectory()
 
     def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
         start = alpha * net.theta
-        rows = net.outputs(start, problem.x).numel()
-        needed = 16 * rows * (len(start) + rows)
-        solver = self.solver
+        need = NetMemory.of(net, start, problem.x)
+        check_memory(self.memory, need.products, "the activations of all inputs (or take fewer)")
+        solver, whole = self.solver, need.products + need.layers + need.gram
         if solver is NetSolver.AUTO:
-            small = rows <= self.dense_rows and needed <= self.memory
+            rows = net.outputs(start, problem.x).numel()
+            small = rows <= self.dense_rows and whole <= self.memory
             solver = NetSolver.GRAM if small else NetSolver.ITERATIVE
         if solver is NetSolver.MULTISTEP:
             return CvodeWalk(
                 net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps
             )
         dense = solver is NetSolver.GRAM
-        if dense and needed > self.memory:
-            raise ValueError(
-                f"memory is {self.memory} bytes, expected {needed} for the gradients of {rows} "
-                "outputs and their Gram matrix: raise it, or take another solver"
-            )
+        if dense:
+            check_memory(self.memory, whole, "the Gram matrix of all outputs (or another solver)")
+        blocks = max(0, self.memory - need.products - need.layers) // need.block
         size = _output_scale(problem)
-        rules = Rules(self.lam, self.rtol, size, dense, self.memory, self.max_steps)
+        rules = Rules(self.lam, self.rtol, size, dense, blocks, self.max_steps)
         return WMethodWalk(rules, net, problem, start)
 
     def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
         if not (np.isfinite(alpha) and alpha > 0):
             raise ValueError(f"alpha is {alpha}, expected a positive number: choose one")
+        degree = measured_degree(NetMap.of(module), problem.x, self.memory)
         x = problem.x[:_PROBES].cpu().numpy()
         flat = FlatModule.of(NetMap.of(module).module, x, self.memory)
-        degree = degree_of_homogeneity(flat, x)
         _check_targets(problem, flat.outputs)
         reach = float(flat.sensitivity(flat.theta, x)[1].max())
         rounding = float(np.finfo(float).eps) * reach * alpha**degree
@@ -212,19 +213,54 @@ class NetFlow:
         return degree
 
 
-def _spent(walk: Walk, seconds: float) -> NetWork:
-    """Return the work of a walk so far."""
-    work = walk.work
-    return NetWork(
-        walk.name,
-        work.gradients,
-        work.jacobians,
-        work.factorisations,
-        work.products,
-        walk.steps,
-        walk.rejected,
-        seconds,
-    )
+@dataclass(eq=False)
+class _Run:
+    """A walk and what is recorded of it."""
+
+    flow: NetFlow
+    alpha: float
+    walk: Walk
+    recorder: Recorder
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.started = perf_counter()
+
+    def record(self) -> None:
+        """Record where the walk is, once."""
+        s, records = self.walk.s, self.recorder.records
+        if records and records[-1].lambda_t == s:
+            return
+        log_t = float(np.log(s / self.flow.lam)) if s else float("-inf")
+        scale = self.alpha * float(np.exp(-s))
+        self.recorder.add(Moment(self.walk.steps, log_t, s, scale), self.walk.theta)
+
+    def trajectory(self) -> NetTrajectory:
+        """Return what was recorded and what was spent."""
+        walk, work, net = self.walk, self.walk.work, self.recorder.net
+        spent = NetWork(
+            walk.name,
+            work.gradients,
+            perf_counter() - self.started,
+            walk.steps,
+            walk.rejected,
+            work.jacobians,
+            work.factorisations,
+            work.products,
+        )
+        return self.recorder.trajectory(net.at, self._settings(), spent)
+
+    def _settings(self) -> dict[str, object]:
+        """Return what reproduces the run, as JSON holds it."""
+        problem = self.recorder.problem
+        own = {field.name: getattr(self.flow, field.name) for field in fields(self.flow)}
+        return own | {
+            "optimizer": "flow",
+            "solver": self.flow.solver.name.lower(),
+            "alpha": self.alpha,
+            "problem": {"name": problem.name, **problem.settings},
+            "loss": problem.loss.name,
+        }
 
 
 def _output_scale(problem: NetProblem) -> float:
@@ -250,12 +286,3 @@ def _check_targets(problem: NetProblem, outputs: int) -> None:
             f"targets of shape {tuple(y.shape)} and type {y.dtype} for {outputs} outputs and the "
             f"{name} loss, expected {wanted}: recode y or change the module"
         )
-
-
-def _checked_times(lambda_t: np.ndarray) -> np.ndarray:
-    times = np.asarray(lambda_t, dtype=np.float64)
-    if times.ndim != 1 or not times.size or not np.isfinite(times).all():
-        raise ValueError("lambda_t must be a vector of finite times: pass at least one")
-    if times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError("lambda_t must increase from 0 or later: sort the times")
-    return times

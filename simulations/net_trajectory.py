@@ -1,60 +1,74 @@
-"""What training a net returns: its curves on the axes of steps and of slow time, and the net."""
+"""What following a net returns, by its flow or step by step: curves, parameters and the work."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
+from theory.net_quantities import end_of_kernel_regime
 from theory.transition import Transition, crossing
 
 
-class Record(NamedTuple):
-    """The state of training after some steps.
+class NetWork(NamedTuple):
+    """What a run spent.
 
-    ``log_t`` is the logarithm of the time, the sum of all step sizes; ``log_loss`` that of the
-    training loss, which is finite where the loss itself underflows.
+    Gradients are those of the training loss or of a batch; a Jacobian is the gradients of all
+    outputs, a product a pair ``Jᵀw``, ``Jv`` of conjugate gradients. What is measured along the
+    way is not counted. Seconds are added up over interruptions.
     """
 
-    step: int
-    log_t: float
-    train_error: float
-    test_error: float
-    train_loss: float
-    test_loss: float
-    log_loss: float
-    norm: float
+    name: str
+    gradient_evaluations: int
+    seconds: float
+    steps: int
+    rejected: int = 0
+    jacobians: int = 0
+    factorisations: int = 0
+    products: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class NetTrajectory:
-    """Curves at m recorded steps.
+    """The state of a net at k recorded times.
 
     Parameters
     ----------
-    steps : ndarray of int, shape (m,)
-        Number of steps taken.
-    log_t, lambda_t : ndarray, shape (m,)
-        Logarithm of the time t, the sum of the step sizes, and the slow time λt.
-    train_error, test_error : ndarray, shape (m,)
+    steps : ndarray of int, shape (k,)
+        Steps taken: those of gradient descent, or those that the flow's solver accepted.
+    log_t, lambda_t : ndarray, shape (k,)
+        Logarithm of the time t, and the slow time λt. For descent, t is the sum of step sizes.
+    train_error, test_error : ndarray, shape (k,)
         Misclassified fractions, or mean squared errors.
-    train_loss, test_loss, log_loss : ndarray, shape (m,)
+    train_loss, test_loss, log_loss : ndarray, shape (k,)
         Mean losses, and the logarithm of the first without underflow.
-    norms : ndarray, shape (m,)
+    norms : ndarray, shape (k,)
         ``‖θ‖`` of the trained parameters.
-    classification : bool
-        Whether errors are misclassified fractions.
+    margins : ndarray, shape (k,)
+        Least margin over the training set, of a class over all others; NaN for the square loss.
+    departures : ndarray, shape (k,)
+        ``‖θ / (α e^{-λt}) - θ̄‖``, small in the kernel regime (Lemma C.5).
+    direction_norm : float
+        ``‖θ̄‖``.
+    measured : mapping of str to ndarray, shape (k,)
+        What else was asked for, see `simulations.measures`.
+    kept : ndarray of int, shape (j,)
+        At which of the k records the parameters were kept; the last is always among them.
+    theta : ndarray, shape (j, P)
+        Parameters there.
     net : nn.Module
         The net as it is at the last record.
+    degree : float
+        Measured degree of homogeneity L; NaN where it was not measured.
+    classification : bool
+        Whether errors are misclassified fractions.
     settings : mapping
         What reproduces the run.
-    gradient_evaluations : int
-        Gradients of a batch.
-    seconds : float
-        Wall time, over all interruptions.
+    work : NetWork
+        What it took.
     """
 
     steps: np.ndarray
@@ -66,61 +80,46 @@ class NetTrajectory:
     test_loss: np.ndarray
     log_loss: np.ndarray
     norms: np.ndarray
-    classification: bool
+    margins: np.ndarray
+    departures: np.ndarray
+    direction_norm: float
+    measured: Mapping[str, np.ndarray]
+    kept: np.ndarray
+    theta: np.ndarray
     net: nn.Module
+    degree: float
+    classification: bool
     settings: Mapping[str, object]
-    gradient_evaluations: int
-    seconds: float
+    work: NetWork
 
-    @classmethod
-    def of(
-        cls,
-        records: Sequence[Record],
-        lam: float,
-        *,
-        classification: bool,
-        net: nn.Module,
-        settings: Mapping[str, object],
-        gradient_evaluations: int,
-        seconds: float,
-    ) -> NetTrajectory:
-        """Turn records into curves."""
-        table = np.array(records, dtype=np.float64).reshape(-1, len(Record._fields))
-        columns = dict(zip(Record._fields, table.T, strict=True))
-        return cls(
-            steps=columns["step"].astype(np.int64),
-            log_t=columns["log_t"],
-            lambda_t=lam * np.exp(columns["log_t"]) if lam else np.zeros(len(table)),
-            train_error=columns["train_error"],
-            test_error=columns["test_error"],
-            train_loss=columns["train_loss"],
-            test_loss=columns["test_loss"],
-            log_loss=columns["log_loss"],
-            norms=columns["norm"],
-            classification=classification,
-            net=net,
-            settings=settings,
-            gradient_evaluations=gradient_evaluations,
-            seconds=seconds,
-        )
+    @property
+    def normalised_margins(self) -> np.ndarray:
+        """Least margins over ``‖θ‖^L``, shape (k,)."""
+        return np.asarray(self.margins / self.norms**self.degree)
 
     def curves(self) -> dict[str, np.ndarray]:
-        """Return every curve by its name in JSON and files, each of shape (m,)."""
+        """Return every curve by its name in JSON and files, each of shape (k,)."""
         scores = {"train_error": self.train_error, "test_error": self.test_error}
         if self.classification:
             scores = {
                 "train_accuracy": 1 - self.train_error,
                 "test_accuracy": 1 - self.test_error,
             }
-        return scores | {
+        always = {
             "train_loss": self.train_loss,
             "test_loss": self.test_loss,
             "log_loss": self.log_loss,
             "norms": self.norms,
+            "departures": self.departures,
         }
+        if not np.isnan(self.margins).all():
+            always["margins"] = self.margins
+            if np.isfinite(self.degree):
+                always["normalised_margins"] = self.normalised_margins
+        return scores | always | dict(self.measured)
 
     def fitted(self) -> int:
-        """Return the number of the first record at which the training set is fitted, or m.
+        """Return the number of the first record at which the training set is fitted, or k.
 
         Fitted means no error for classes, a hundredth of the first error for real targets.
         """
@@ -130,9 +129,20 @@ class NetTrajectory:
         done = np.flatnonzero(self.train_error <= level)
         return int(done[0]) if done.size else len(self.steps)
 
-    def transition(self, early: float, late: float) -> Transition:
-        """Return the step at which the test error goes from `early` to `late`, and the width.
+    def kernel_regime_end(self, part: float) -> float:
+        """Return the λt at which the departure exceeds `part` of ``‖θ̄‖`` (Lemma C.5), or NaN.
 
-        See `theory.transition`; both fields are in steps.
+        NaN also without weight decay, and where it has done so before the first record.
         """
+        gone = self.departures > part * self.direction_norm
+        if not (self.lambda_t > 0).any() or gone[0]:
+            return float("nan")
+        return end_of_kernel_regime(self.lambda_t, self.departures, part * self.direction_norm)
+
+    def transition(self, early: float, late: float) -> Transition:
+        """Return when, in slow time, the test error crosses from `early` to `late`."""
+        return crossing(self.lambda_t, self.test_error, early, late)
+
+    def transition_step(self, early: float, late: float) -> Transition:
+        """Return the same in steps, both fields."""
         return crossing(self.steps.astype(np.float64), self.test_error, early, late)

@@ -10,12 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulations.block_model import PROBED, BlockModel
 from simulations.net_cvode import WalkFailed
-from simulations.saddle_solves import Accuracy, DenseLinear, KernelModel, KrylovLinear, Linear, Work
+from simulations.saddle_solves import (
+    Accuracy,
+    DenseLinear,
+    KrylovLinear,
+    Linear,
+    NotSolved,
+    Work,
+)
 from simulations.w_methods import ROS34PW2
 from theory.curvature_roots import curvature_root
 from theory.net_map import Linearisation, NetMap
 from theory.net_problems import NetProblem
+from theory.sample_gradients import FactoredJacobian, is_factored
 
 # What an iteration may miss, in local errors.
 _INEXACT = 0.05
@@ -36,8 +45,8 @@ class Rules(NamedTuple):
         Size of the outputs, unless they are larger.
     dense : bool
         Factor the Gram matrix instead of iterating.
-    memory : int
-        Bytes for a preconditioner.
+    blocks : int
+        Largest number of blocks of a preconditioner.
     max_steps : int
         Steps, accepted and rejected.
     """
@@ -46,7 +55,7 @@ class Rules(NamedTuple):
     rtol: float
     size: float
     dense: bool
-    memory: int
+    blocks: int
     max_steps: int
 
 
@@ -71,11 +80,13 @@ class WMethodWalk:
     length: float = 0.0
     steps: int = 0
     rejected: int = 0
+    obstacle: str = ""
     work: Work = field(default_factory=Work)
 
     def __post_init__(self) -> None:
         """Start without a preconditioner."""
-        self.kernel = KernelModel(self.rules.memory)
+        self.model = BlockModel(self.rules.blocks)
+        self.factored = is_factored(self.net, self.theta, self.problem.x)
         self.weight = self.problem.m * self.rules.lam
 
     @property
@@ -102,7 +113,7 @@ class WMethodWalk:
                 )
             left = max(1, int(np.ceil(min((end - self.s) / self.length, 1e6) * (1 - 1e-9))))
             length = (end - self.s) / left if left <= 4 else self.length
-            step = self._attempt(at, slope, linear, length)
+            step = self._attempted(at, slope, linear, length)
             factor = float(np.clip(0.9 * max(step.error, 1e-10) ** (-1 / 3), 0.2, 5.0))
             if step.error <= 1:
                 self.theta, self.multipliers = step.theta, step.multipliers
@@ -115,8 +126,9 @@ class WMethodWalk:
             if self.length <= _SMALLEST * self.s:
                 break
         raise WalkFailed(
-            f"the step size was driven to {self.length:.0e} without an acceptable error: raise "
-            f"rtol (now {self.rules.rtol:g}), or mend the module where it jumps or turns NaN"
+            f"the step size was driven to {self.length:.0e} without an acceptable error"
+            f"{self.obstacle}: raise rtol (now {self.rules.rtol:g}), or mend the module where it "
+            "jumps or turns NaN"
         )
 
     def _linearise(self) -> tuple[Linearisation, Tensor]:
@@ -148,9 +160,25 @@ class WMethodWalk:
         """Prepare the Gram matrix, or products with J."""
         root = curvature_root(self.problem.loss, at.f, self.problem.y)
         if self.rules.dense:
-            return DenseLinear.of(self.net, at, self.problem.x, root, self.work)
-        self.kernel.prepare(self.net, at, self.problem.x, self.work)
-        return KrylovLinear(at, root, self.kernel, self.work)
+            return DenseLinear.of(self._jacobian(self.problem.x), at, root, self.work)
+        if self.model.due():
+            x = self.problem.x
+            self.model.prepare(self._jacobian(x), self._jacobian(x[:PROBED]), root)
+            self.work.jacobians += 1
+        return KrylovLinear(at, root, self.model, self.work)
+
+    def _jacobian(self, x: Tensor) -> FactoredJacobian:
+        return FactoredJacobian.of(self.net, self.theta, x, self.factored)
+
+    def _attempted(self, at: Linearisation, slope: Tensor, linear: Linear, h: float) -> _Step:
+        """Try a step; where its systems cannot be solved, its error is infinite."""
+        try:
+            return self._attempt(at, slope, linear, h)
+        except (NotSolved, torch.linalg.LinAlgError) as error:
+            # A shorter step has a better conditioned system.
+            self.obstacle = f" ({str(error).splitlines()[0]})"
+            assert self.multipliers is not None
+            return _Step(at.theta, self.multipliers, np.inf)
 
     def _attempt(self, at: Linearisation, slope: Tensor, linear: Linear, h: float) -> _Step:
         """Try a step of length h from `at`, where dθ/ds is `slope`."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+_Net = TypeVar("_Net", bound=nn.Module)
 
 
 class Activation(Enum):
@@ -55,11 +59,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs, shape (m, C)."""
-        h: Tensor = x @ self.weights[0].T
-        if self.bias is not None:
-            h = h + self.bias
+        h = functional.linear(x, self.weights[0], self.bias)
         for weight in list(self.weights)[1:]:
-            h = self.activation(h) @ weight.T
+            h = functional.linear(self.activation(h), weight)
         return h
 
 
@@ -70,14 +72,22 @@ def he_start(
 
     With `zero_last` the last layer is 0, so that the net starts with output 0 (A3.2).
     """
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"scale is {scale}, expected a finite number above 0: choose another")
     with torch.no_grad():
         for weight in net.weights:
             draw = rng.standard_normal(tuple(weight.shape)) * np.sqrt(2 / weight.shape[1])
-            weight.copy_(torch.from_numpy(scale * draw))
+            weight.copy_(torch.from_numpy(draw))
         if zero_last:
             net.weights[-1].zero_()
+    return scaled(net, scale)
+
+
+def scaled(net: _Net, scale: float) -> _Net:
+    """Multiply all parameters by `scale`. Returns the net."""
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale is {scale}, expected a finite number above 0: choose another")
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(scale)
     return net
 
 

@@ -13,11 +13,15 @@ from simulations.course import Model, predict_change, simulate_course
 from simulations.families import FAMILIES, Settings
 from simulations.misgrok import each
 from theory.change import Change
+from theory.completion import CompletionProblem
 from theory.metrics import Kind
+from theory.problems import Problem
 
 # Test points of every problem: three standard errors of a cell of four are 0.024 at most.
 _N_TEST = 4000
 _REACH = 3
+# Attempts to draw a problem with both classes.
+_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -158,8 +162,19 @@ def _tasks(
                 yield (i, j, k), plane.family, settings, model
 
 
+def _drawn(family: str, settings: Settings) -> Problem | CompletionProblem:
+    """Draw the problem; again from another seed where the labels are all equal."""
+    for again in range(_DRAWS):
+        seed = int(settings["seed"]) + again * 10**6
+        try:
+            return FAMILIES[family].problem({**settings, "seed": seed})
+        except ValueError as error:
+            failure = error
+    raise failure
+
+
 def _compare(cell: tuple[int, int, int], family: str, settings: Settings, model: Model) -> _Answer:
-    problem = FAMILIES[family].problem(settings)
+    problem = _drawn(family, settings)
     return _Answer(
         cell, predict_change(problem, model), simulate_course(problem, model, points=4).change
     )

@@ -37,7 +37,13 @@ def curves(trajectory: Trajectory, scores: Scores) -> dict[str, np.ndarray]:
     else:
         out |= {"train_error": trajectory.train_error, "test_error": scores.error}
     loss = scores.loss if scores.loss is not None else scores.error
-    return out | {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
+    out |= {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
+    if scores.accuracy is not None:
+        # ‖θ‖^L is no double at α = 1e100.
+        shrunk = np.exp(-trajectory.flow.scale.depth * np.log(trajectory.norms))
+        margins = trajectory.margins
+        out |= {"margins": margins, "normalised_margins": margins * shrunk}
+    return out
 
 
 def to_dataset(

@@ -136,7 +136,7 @@ class Scan:
         progress : callable
             Called after every task.
         """
-        store = store or Store()
+        store = Store() if store is None else store
         cells = self.cells()
         known = store.outcomes(cell.key() for cell in cells)
         if retry:

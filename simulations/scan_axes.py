@@ -60,9 +60,10 @@ def _value(text: str) -> Value:
     """Return a whole number, a number, or the word itself."""
     for kind in (int, float):
         try:
-            return _plain(kind(text))
+            number = kind(text)
         except ValueError:
             continue
+        return _plain(number)
     if not text.strip():
         raise ValueError("axis has an empty value, expected a,b,c or LOW:HIGH:COUNT: fill it in")
     return text.strip()

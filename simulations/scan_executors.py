@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Thread
+from time import sleep
 from typing import TypeVar
 
 Cell = TypeVar("Cell")
@@ -25,7 +27,7 @@ _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 def local(jobs: int | None = None) -> Iterator[Executor | None]:
     """Yield local processes, by default one a core; None, this process, for one job.
 
-    They are loky's, which leave by themselves when the parent is killed.
+    They are loky's, and leave when the parent is killed.
 
     Raises
     ------
@@ -45,7 +47,9 @@ def local(jobs: int | None = None) -> Iterator[Executor | None]:
             f"jobs is {count} and loky is missing, expected it for several processes: install "
             "grokflow[scan], or ask for one job"
         ) from error
-    pool: Executor = ProcessPoolExecutor(count, env=_ONE_THREAD)
+    pool: Executor = ProcessPoolExecutor(  # type: ignore[no-untyped-call]
+        count, env=_ONE_THREAD, initializer=_leave_with, initargs=(os.getpid(),)
+    )
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -55,6 +59,17 @@ def local(jobs: int | None = None) -> Iterator[Executor | None]:
         ) from error
     finally:
         pool.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]
+
+
+def _leave_with(parent: int) -> None:
+    """End this worker soon after its parent, which may have been killed without a word."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(0.5)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -73,14 +88,14 @@ def dask(address: str) -> Iterator[Executor]:
             "dask is missing, expected it for a cluster: install grokflow[scan]"
         ) from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout="5s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(
             f"no Dask scheduler answers at {address} ({error}), expected one such as "
             "tcp://host:8786: start `dask scheduler` and `dask worker` first"
         ) from error
     with client:
-        executor: Executor = client.get_executor()
+        executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
         yield executor
 
 

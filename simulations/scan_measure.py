@@ -65,6 +65,7 @@ class Outcome(NamedTuple):
     kind: str = ""  # predicted by the early and the late predictor
     simulated_kind: str = ""  # from the simulated curve's two ends
     predicted: float = float("nan")  # transition on the quasi-static path
+    predicted_width: float = float("nan")
     constant: float = float("nan")  # C(data) of λt* = log α - (1/L) log m + C
     early: float = float("nan")  # test error of the early predictor
     late: float = float("nan")  # and of the late one
@@ -134,6 +135,7 @@ def _summary(
         kind=outlook.kind.value,
         simulated_kind=simulated_kind(record).value,
         predicted=float(np.log(alpha)) + outlook.offset,
+        predicted_width=outlook.width,
         constant=outlook.constant,
         early=early,
         late=late,

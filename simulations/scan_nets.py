@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,37 +51,6 @@ class Outlook(NamedTuple):
     constant: float
 
 
-@runtime_checkable
-class Net(Protocol):
-    """A net of degree L on a problem with a loss at one λ."""
-
-    def __hash__(self) -> int:
-        """Nets are remembered by identity."""
-
-    @property
-    def rtol(self) -> float:
-        """Relative tolerance of a trajectory's weights."""
-
-    @property
-    def depth(self) -> int:
-        """L."""
-
-    @property
-    def outlook(self) -> Outlook:
-        """What theory says before anything is simulated."""
-
-    @property
-    def shifts(self) -> bool:
-        """Whether trajectories depend on α through ``α e^{-λt}`` alone, once fitted."""
-
-    @property
-    def log_scale(self) -> float:
-        """Logarithm of the α at which weights and scale are of one size."""
-
-    def run(self, alpha: float, lambda_t: np.ndarray) -> Record:
-        """Follow the flow from scale `alpha`."""
-
-
 @dataclass(frozen=True, eq=False)
 class DiagonalNet:
     """``u^L - v^L`` of the cell, at any α."""
@@ -105,12 +74,12 @@ class DiagonalNet:
 
     @property
     def shifts(self) -> bool:
-        """Always."""
+        """Whether α enters through ``α e^{-λt}`` alone, once the data are fitted: always."""
         return True
 
     @property
     def log_scale(self) -> float:
-        """``(1/L) log ω``."""
+        """Logarithm of the α of the weights' size, ``(1/L) log ω``."""
         return float(np.log(self.problem.scale)) / self.depth
 
     @cached_property
@@ -162,7 +131,7 @@ class CompletionNet:
 
     @property
     def log_scale(self) -> float:
-        """``½ log ‖y‖``, y the observed values."""
+        """Logarithm of the α of the matrix's size, ``½ log ‖y‖``."""
         return 0.25 * float(np.log(np.sum(self.problem.values**2) or 1.0))
 
     @cached_property
@@ -180,6 +149,9 @@ class CompletionNet:
         found = flow.run(self.problem, lambda_t, rng=np.random.default_rng([cell.seed, 1]))
         fitted = _fitted(found.train_error, float(np.mean(self.problem.values**2)))
         return Record(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
+
+
+Net = DiagonalNet | CompletionNet
 
 
 def net_of(cell: Cell) -> Net:

@@ -106,11 +106,10 @@ class Store:
                 f"{self.path} has the layout {version} of another grokflow, expected {_VERSION}: "
                 "read it with that version, or choose another name"
             )
-        run("BEGIN IMMEDIATE")
-        run(f"PRAGMA application_id = {_APPLICATION}")
-        run(f"PRAGMA user_version = {_VERSION}")
-        run(f"CREATE TABLE IF NOT EXISTS {self.table} ({_layout(self.row)})")
-        run("COMMIT")
+        with self._transaction():
+            run(f"PRAGMA application_id = {_APPLICATION}")
+            run(f"PRAGMA user_version = {_VERSION}")
+            run(f"CREATE TABLE IF NOT EXISTS {self.table} ({_layout(self.row)})")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
 

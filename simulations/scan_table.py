@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,15 @@ _DIMENSIONS = ("alpha", "lam", "p", "seed")
 SUFFIXES = (".csv", ".parquet", ".nc")
 
 Row = tuple[Mapping[str, Value], Cell, Outcome]
+
+
+class Audit(NamedTuple):
+    """Cells found by the shift law and simulated too: how many, and how far apart in λt*."""
+
+    cells: int
+    largest: float
+    stated: float
+    holds: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +85,15 @@ class ScanTable:
         """The distinct messages of cells without a result."""
         return sorted(set(self["error"][self["error"] != ""].tolist()))
 
+    def audit(self) -> Audit:
+        """Compare the shift law with the simulation, where a cell has both."""
+        both = np.isfinite(self["shifted"]) & self["simulated"]
+        off = np.abs(self["lambda_t"] - self["shifted"])[both]
+        stated = self["stated"][both]
+        if not off.size:
+            return Audit(0, np.nan, np.nan, True)
+        return Audit(off.size, float(off.max()), float(stated.max()), bool((off <= stated).all()))
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return one row a cell."""
         import pandas
@@ -108,7 +126,7 @@ class ScanTable:
         writers: dict[str, Callable[[Path], object]] = {
             ".csv": lambda target: self.to_pandas().to_csv(target, index=False),
             ".parquet": lambda target: self.to_pandas().to_parquet(target, index=False),
-            ".nc": lambda target: self.to_xarray().to_netcdf(target, engine="h5netcdf"),
+            ".nc": lambda target: self.to_xarray().to_netcdf(target, engine="scipy"),
         }
         check_suffix(path, writers)
         write_whole(path, partial(writers[path.suffix]))

@@ -183,6 +183,11 @@ class Trajectory:
             return np.asarray((self.outputs <= 0).mean(axis=1))
         return np.asarray(((self.outputs - self.flow.problem.targets) ** 2).mean(axis=1))
 
+    @property
+    def margins(self) -> np.ndarray:
+        """Least margin over the training set, shape (m,); for classification only."""
+        return np.asarray(self.outputs.min(axis=1))
+
     def test_scores(self) -> Scores:
         """Return accuracy, error and loss on the test set at every output time."""
         problem, loss = self.flow.problem, self.flow.loss

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from figures import collapse, completion, curves
 from figures.report import panels, typeset, write_page
-from proofs_check.claim import Evidence, Verdict
+from proofs_check.claim import Evidence, Verdict, weakest
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from proofs_check.registry import CLAIMS
@@ -114,6 +114,16 @@ def test_figure_3_groks_when_predicted(laboratory):
 )
 def test_verdicts(discrepancy, allowed, resolution, verdict):
     assert Evidence(discrepancy, allowed, "", resolution).verdict is verdict
+
+
+def test_a_statement_of_parts_is_as_strong_as_its_weakest():
+    good, worse = Evidence(0.1, 1.0, "", 2.0), Evidence(0.4, 0.5, "", 2.0)
+    blunt, wrong = Evidence(0.0, 3.0, "", 2.0), Evidence(5.0, 1.0, "", 2.0)
+    missing = Evidence(float("nan"), 1.0, "")
+    assert weakest([good, worse]) is worse
+    assert weakest([good, blunt, worse]) is blunt
+    assert weakest([good, missing]) is missing
+    assert weakest([missing, wrong, good]) is wrong
 
 
 def test_a_check_that_raises_is_inconclusive_and_says_why():

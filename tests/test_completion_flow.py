@@ -201,6 +201,20 @@ def test_the_start_is_at_rest_in_the_defect():
     assert not system.matrix(y).any()
 
 
+def test_the_extremes_of_alpha_and_lambda_follow_the_shift_law(capfd):
+    """The transient, λ/α², is far below the smallest double; two flows at equal λt - log α meet."""
+    problem = PROBLEMS["entries"]
+    after = np.array([-50.0, -1.0, 0.0, 1.0, 2.0, 4.0])
+    found = [
+        CompletionFlow(alpha=alpha, lam=lam, rtol=1e-5).run(problem, np.log(alpha) + after)
+        for alpha, lam in ((1e120, 1e-140), (1e100, 1e-12))
+    ]
+    size = np.linalg.norm(found[1].matrices, axis=(1, 2))
+    apart = np.linalg.norm(found[0].matrices - found[1].matrices, axis=(1, 2))
+    assert (apart <= 2e-5 * size).all()
+    assert found[0].work.rhs_evaluations <= 1000
+
+
 @pytest.mark.parametrize("transient", [1e-200, 1e-8, 1.0, 1e3])
 def test_the_solver_time_is_inverted(transient):
     clock = SolverTime(float(np.log(transient)))
@@ -230,9 +244,10 @@ def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
         ({"rtol": 1.0}, [1.0], "rtol is 1, expected"),
         ({"sigma": -0.1}, [1.0], "sigma is -0.1, expected"),
         ({"sigma": 0.1}, [1.0], "pass rng="),
-        ({}, [], "must increase"),
+        ({"memory": 500}, [1.0, 2.0], r"memory is 500 bytes, expected 1152 .*or ask for fewer"),
+        ({}, [], "at least one"),
         ({}, [2.0, 1.0], "must increase"),
-        ({}, [np.nan, 1.0], "must increase"),
+        ({}, [np.nan, 1.0], "contains nan, expected finite times"),
         ({}, [1.0, np.inf], "expected finite times"),
     ],
 )

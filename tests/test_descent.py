@@ -88,7 +88,7 @@ def test_two_steps_of_gradient_descent_are_those_of_the_formula(loss):
     assert torch.allclose(parameters(result.net), theta, rtol=0, atol=1e-13)
     assert np.allclose(result.lambda_t, [0, 0.003, 0.006], rtol=1e-14)
     assert result.norms[0] == pytest.approx(float(before.norm()), rel=1e-14)
-    assert result.gradient_evaluations == 2
+    assert result.work.gradient_evaluations == 2
 
 
 def test_the_net_that_is_given_is_not_changed():

@@ -353,6 +353,10 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
         (
+            lambda: ModularTraining(lr=0.1).run(ModularCell(data=DATA, weight_decay=15.0)),
+            "lr·weight_decay is 1.5, expected below 1",
+        ),
+        (
             lambda: ModularTraining(steps=5).run(ModularCell(data=DATA), snapshots=[6]),
             r"snapshots after steps \[6\] found, expected 0 to 5",
         ),

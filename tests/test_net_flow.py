@@ -9,7 +9,7 @@ from torch import nn
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse, sparse_regression
 from simulations.homogeneous_nets import DiagonalNet, Factorisation, ModularAddition, residue_pairs
-from simulations.net_flow import NetFlow, NetFlowInterrupted, NetFlowStopped, NetSolver
+from simulations.net_flow import NetFlow, NetSolver
 from simulations.nets import MLP, Activation, he_start
 from simulations.w_methods import ROS34PW2
 from theory.losses import LOSSES
@@ -199,23 +199,6 @@ def modular(p=5, width=24, loss="square"):
     return Symmetrised(ModularAddition(p, width, rng)), problem
 
 
-def test_the_gram_matrix_and_conjugate_gradients_agree():
-    module, problem = modular()
-    times = np.array([0.1, 1.0, 3.0])
-    flows = [
-        NetFlow(lam=1e-4, rtol=1e-3, **options)
-        for options in (
-            {"solver": NetSolver.GRAM},
-            {"solver": NetSolver.ITERATIVE},
-            {"solver": NetSolver.ITERATIVE, "memory": 60_000},
-        )
-    ]
-    dense, preconditioned, plain = (flow.run(module, problem, 5.0, times) for flow in flows)
-    assert errors(preconditioned.theta, dense.theta).max() <= 1e-2
-    assert errors(plain.theta, dense.theta).max() <= 1e-2
-    assert plain.work.factorisations == 0 < preconditioned.work.factorisations
-
-
 def test_relu_kinks_do_not_stall_it():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((12, 4))
@@ -239,65 +222,9 @@ def test_thinned_parameters_and_progress():
     assert NetFlow(lam=1e-2, thin=0).run(module, problem, 1.0, times).kept.tolist() == [3]
 
 
-class Broken(nn.Module):
-    """Homogeneous of degree one, until its parameter has decayed below a threshold."""
-
-    def __init__(self, kind):
-        super().__init__()
-        self.w = nn.Parameter(torch.tensor([2.0, 1.0], dtype=torch.float64))
-        self.kind = kind
-
-    def forward(self, x):
-        value = x @ self.w
-        if self.kind == "interrupt" and float(self.w[0].detach()) < 1.2:
-            raise KeyboardInterrupt
-        if self.kind == "nan" and float(self.w[0].detach()) < 1.2:
-            return value * float("nan")
-        return value
-
-
 def linear_problem():
     x = torch.tensor([[0.0, 1.0], [0.0, 2.0]], dtype=torch.float64)
     return problem_of("square", x, torch.tensor([[1.0], [2.0]], dtype=torch.float64))
-
-
-def armed(kind, monkeypatch):
-    """Return a module that passes the door and breaks later, at scales below its own."""
-    module = Broken("")
-    run = NetFlow._checked_degree
-
-    def checked(flow, given, problem, alpha):
-        degree = run(flow, given, problem, alpha)
-        given.kind = kind
-        return degree
-
-    monkeypatch.setattr(NetFlow, "_checked_degree", checked)
-    return module
-
-
-def test_nan_gradients_stop_with_the_last_good_state(monkeypatch):
-    module = armed("nan", monkeypatch)
-    with pytest.raises(
-        NetFlowStopped, match=r"stopped at λt = 0\.[0-9]+ of 3: .*(driven|NaN|gave up)"
-    ) as caught:
-        NetFlow(lam=0.1).run(module, linear_problem(), 1.0, np.array([0.1, 3.0]))
-    kept = caught.value.trajectory
-    assert np.isfinite(kept.theta).all() and kept.theta[-1, 0] >= 1.2
-    assert np.allclose(kept.theta[:, 0], 2 * np.exp(-kept.lambda_t), rtol=1e-2)
-
-
-def test_an_interrupt_keeps_what_was_reached(monkeypatch):
-    module = armed("interrupt", monkeypatch)
-    with pytest.raises(NetFlowInterrupted, match="interrupted after 2 records") as caught:
-        NetFlow(lam=0.1).run(module, linear_problem(), 1.0, np.array([0.1, 0.2, 3.0]))
-    assert caught.value.trajectory.lambda_t.tolist() == [0.1, 0.2]
-
-
-def test_too_few_steps_stop_with_a_remedy():
-    module, problem = modular()
-    with pytest.raises(NetFlowStopped, match="raise max_steps or rtol") as caught:
-        NetFlow(lam=1e-4, max_steps=5).run(module, problem, 5.0, np.array([1.0]))
-    assert caught.value.trajectory.work.steps == 5
 
 
 REFUSED = {

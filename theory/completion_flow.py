@@ -22,12 +22,14 @@ The product ``UᵀV e^{2s}`` is constant for every start, which leaves an error 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor
+from scipy.linalg.lapack import dpotrs
 
 from theory.completion import CompletionProblem
 from theory.completion_certificates import operator_norm
@@ -95,21 +97,15 @@ class CompletionSystem:
 
     def beta(self, s: float) -> float:
         """Return ``β = α² e^{-2s}``."""
-        return float(self.alpha**2 * np.exp(-2 * s))
+        return self.alpha**2 * math.exp(-2 * s)
 
     def metric_size(self, s: float) -> float:
         """Return ``g = (ω² + 4β²)^½``, the size of ``UUᵀ + VVᵀ``."""
-        return float(np.hypot(self.omega, 2 * self.beta(s)))
+        return math.hypot(self.omega, 2 * self.beta(s))
 
     def coefficients(self, tau: float) -> Coefficients:
         """Return the coefficients at the solver's time τ."""
-        at = self.clock.at(tau)
-        g = self.metric_size(at.s)
-        falling, kernel = (self.omega / g) ** 2, (2 * self.beta(at.s) / g) ** 2
-        # g grows like α² where the pace falls like λ/α²: only their product is a double
-        compliance = self.omega * np.exp(-np.log(g) - at.log_pace) / self.stiffness
-        pace = at.pace
-        return Coefficients(falling, pace * falling, pace * (1 + kernel), np.asarray(compliance))
+        return _coefficients(self, tau)
 
     def split(self, y: np.ndarray) -> State:
         """Return views of the parts of a state, a rate, or a residual."""
@@ -197,8 +193,20 @@ class CompletionSystem:
         kernel *= np.outer(scale, scale)
         # Measurements that depend on each other leave rounding as λ → 0: lift it.
         kernel[np.diag_indices_from(kernel)] += 1e-15 * len(kernel)
-        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)[0]
         return SimplifiedNewton(self, p, q, at.coupling, a, b, factor, scale)
+
+
+@lru_cache(maxsize=4)
+def _coefficients(system: CompletionSystem, tau: float) -> Coefficients:
+    """Return the coefficients; a step asks for those of one time about five times."""
+    at = system.clock.at(tau)
+    g = system.metric_size(at.s)
+    falling, kernel = (system.omega / g) ** 2, (2 * system.beta(at.s) / g) ** 2
+    # g grows like α² where the pace falls like λ/α²: only their product is a double
+    compliance = system.omega * math.exp(-math.log(g) - at.log_pace) / system.stiffness
+    pace = at.pace
+    return Coefficients(falling, pace * falling, pace * (1 + kernel), np.asarray(compliance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +223,7 @@ class SimplifiedNewton:
     coupling: float
     a: float
     b: float
-    factor: tuple[np.ndarray, bool]
+    factor: np.ndarray
     scale: np.ndarray
 
     def solve(self, rhs: np.ndarray) -> np.ndarray:
@@ -224,7 +232,8 @@ class SimplifiedNewton:
         bp, bq = bp / self.a, bq / self.b
         measurements = self.system.problem.measurements
         left = bz - self.system.change(self.p, self.q, bp, bq)
-        zeta = self.scale * cho_solve(self.factor, self.scale * left, check_finite=False)
+        # `scipy.linalg.cho_solve` takes longer to check its arguments than this takes to solve
+        zeta = self.scale * dpotrs(self.factor, self.scale * left, lower=True)[0]
         h = measurements.adjoint(zeta)
         p, q = bp + self.coupling / self.a * (h @ self.q), bq + h @ self.p / self.b
         return np.concatenate([p.ravel(), q.ravel(), zeta])

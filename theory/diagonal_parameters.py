@@ -1,8 +1,8 @@
 """The parameters (u, v) of a diagonal net, from its weights and its effective scale.
 
 The flow from ``u = v = α`` keeps ``u v`` (L = 2) or ``u^{2-L} + v^{2-L}`` (L ≥ 3) where
-``u = v = α(s)`` would have it, ``α(s) = α e^{-s}``. Together with ``w = u^L - v^L`` this gives both:
-with ``β = α(s)^L``, ``p = L/(L-2)`` and t of the sign of w,
+``u = v = α(s)`` would have it, ``α(s) = α e^{-s}``. With ``w = u^L - v^L`` this gives both: for
+``β = α(s)^L``, ``p = L/(L-2)`` and t of the sign of w,
 
     L = 2:  log(u/α(s)) =  t,                      w = 2β sinh(2t),
     L ≥ 3:  log(u/α(s)) = (t + log cosh t)/(L-2),  w = 2β (cosh t)^p sinh(p t),
@@ -60,13 +60,14 @@ def _log_growth(w: np.ndarray, depth: int, log_scale: float) -> np.ndarray:
 def _log_cosh(t: np.ndarray) -> np.ndarray:
     """Return ``log cosh t`` to full relative accuracy, without overflow."""
     small = np.log1p(2 * np.sinh(np.clip(t, -1, 1) / 2) ** 2)
-    return np.where(np.abs(t) < 1, small, np.abs(t) + np.log1p(np.exp(-2 * np.abs(t))) - np.log(2))
+    large = np.abs(t) + np.log1p(np.exp(-2 * np.abs(t))) - np.log(2)
+    return np.asarray(np.where(np.abs(t) < 1, small, large))
 
 
 def _log_arcsinh(log_x: np.ndarray) -> np.ndarray:
     """Return ``arcsinh(e^log_x)`` without overflow."""
     small = np.arcsinh(np.exp(np.minimum(log_x, 20.0)))
-    return np.where(log_x > 20, log_x + np.log(2), small)
+    return np.asarray(np.where(log_x > 20, log_x + np.log(2), small))
 
 
 def _angle(log_ratio: np.ndarray, p: float) -> np.ndarray:

@@ -56,7 +56,8 @@ class FlatModule:
             For modules without parameters, with dropout or batch norm in training mode, or that
             fail, and for too little memory.
         """
-        _check_module(module)
+        check_module(module)
+        _check_place(module)
         if not len(x):
             raise ValueError(f"inputs of shape {x.shape} found, expected at least one: add some")
         flat = cls(module, 1, 1, 1)
@@ -202,15 +203,11 @@ def _tensor(x: np.ndarray) -> Tensor:
     return torch.from_numpy(x.astype(np.int64 if x.dtype.kind in "iu" else np.float64))
 
 
-def _check_module(module: nn.Module) -> None:
+def check_module(module: nn.Module) -> None:
+    """Refuse modules without parameters, and those whose outputs depend on chance or the batch."""
     if not any(p.requires_grad for p in module.parameters()):
         raise ValueError(
             "the module has no trainable parameters, expected some: its tangent kernel is zero"
-        )
-    if any(p.is_complex() or p.device.type != "cpu" for p in module.parameters()):
-        raise ValueError(
-            "the module has complex parameters, or is not on the CPU, expected real ones there: "
-            "call module.cpu()"
         )
     for name, part in module.named_modules():
         if part.training and isinstance(part, _BatchNorm | _DropoutNd):
@@ -218,6 +215,14 @@ def _check_module(module: nn.Module) -> None:
                 f"{name or 'the module'} is a {type(part).__name__} in training mode, expected "
                 "outputs that depend on one input and on no chance: call module.eval()"
             )
+
+
+def _check_place(module: nn.Module) -> None:
+    if any(p.is_complex() or p.device.type != "cpu" for p in module.parameters()):
+        raise ValueError(
+            "the module has complex parameters, or is not on the CPU, expected real ones there: "
+            "call module.cpu()"
+        )
 
 
 def _check_output(value: Tensor) -> None:

@@ -6,8 +6,6 @@ from enum import Enum
 
 import numpy as np
 
-from theory.predictors import Prediction
-
 
 class Normaliser(Enum):
     """The two forms of Z(α) in Theorem 3.4: as printed, and as its proof (Lemma C.9) gives it."""
@@ -34,14 +32,3 @@ def log_normaliser(
     """
     power = c if form is Normaliser.PRINTED else 2 * (degree - 1) * c
     return float(power * np.log(alpha) - np.log(lam))
-
-
-def limiting_margins(early: Prediction, margins: np.ndarray) -> np.ndarray:
-    """Return ``γ_ntk⁻¹ ⟨∇f(θ̄; x), h*⟩`` at inputs where ``w`` of the max-L2-margin has `margins`.
-
-    For the depth-2 diagonal net ``∇f(θ̄; x) = 2 (x, -x)``, so ``⟨∇f(θ̄; x), h*⟩ = 2√2 <x, w*/‖w*‖>``
-    and ``γ_ntk = 2√2 γ``: the factors cancel and the margins of w*, scaled to margin one on the
-    training set, remain.
-    """
-    assert early.margin is not None
-    return margins / (early.margin * float(np.linalg.norm(early.w)))

@@ -97,4 +97,4 @@ class Hypentropy:
 def _saturated(x: np.ndarray, bound: float) -> np.ndarray:
     """Clip `x` to ±`bound` in place; on short vectors `numpy.clip` takes longer than sinh."""
     np.minimum(x, bound, out=x)
-    return np.maximum(x, -bound, out=x)
+    return np.asarray(np.maximum(x, -bound, out=x))

@@ -7,8 +7,9 @@ double-backward trick gives ``J v``: ``Jᵀ w`` is linear in w, and its derivati
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -47,32 +48,43 @@ class NetMap:
 
     def call(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return f(θ; x), shape (m, C), differentiable."""
+        return self.apply(self.parts(theta), x)
+
+    def parts(self, theta: Tensor) -> dict[str, Tensor]:
+        """Return θ parameter by parameter, as views."""
         pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
-        named = {
+        return {
             name: piece.view(p.shape)
             for piece, (name, p) in zip(pieces, self._trained.items(), strict=True)
         }
-        value: Tensor = functional_call(self.module, named, (x,))
+
+    def at(self, theta: Tensor) -> nn.Module:
+        """Return a copy of the module with the parameters θ."""
+        module = copy.deepcopy(self.module)
+        named = dict(module.named_parameters())
+        with torch.no_grad():
+            for name, value in self.parts(theta).items():
+                named[name].copy_(value)
+        return module
+
+    def apply(self, parts: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return the outputs for parameters given one by one, shape (m, C)."""
+        value: Tensor = functional_call(self.module, dict(parts), (x,))
         return value.reshape(len(x), -1)
 
     def linearise(self, theta: Tensor, x: Tensor) -> Linearisation:
         """Evaluate at θ, keeping what products with J need."""
         return Linearisation.of(self, theta, x)
 
-    def jacobian(self, theta: Tensor, x: Tensor, combined: Tensor | None = None) -> Tensor:
-        """Return J, shape (mC, P), rows input by input.
-
-        With `combined`, of shape (C,), return the gradients of that combination of the outputs
-        only, shape (m, P).
-        """
-        rows = vmap(jacrev(partial(self._one, combined)), (None, 0))
+    def jacobian(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Return J, shape (mC, P), rows input by input."""
+        rows = vmap(jacrev(self._one), (None, 0))
         chunk = max(1, _CHUNK_BYTES // (8 * len(theta)))
         parts = [rows(theta, x[i : i + chunk]).detach() for i in range(0, len(x), chunk)]
         return torch.cat(parts).reshape(-1, len(theta))
 
-    def _one(self, combined: Tensor | None, theta: Tensor, x: Tensor) -> Tensor:
-        value = self.call(theta, x[None])[0]
-        return value if combined is None else value @ combined
+    def _one(self, theta: Tensor, x: Tensor) -> Tensor:
+        return self.call(theta, x[None])[0]
 
     @cached_property
     def _trained(self) -> dict[str, nn.Parameter]:

@@ -5,8 +5,6 @@ All functions take the net as a function of its parameters (`theory.net_map`) an
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from scipy.optimize import nnls
@@ -15,21 +13,8 @@ from torch import Tensor
 from theory.net_losses import CrossEntropy, NetLoss, SquaredError
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
-
-
-class Stationarity(NamedTuple):
-    """How far θ is from a KKT point of (R1) or (R2), scaled to feasibility.
-
-    Parameters
-    ----------
-    residual : float
-        ``min_μ ‖θ - Jᵀμ‖ / ‖θ‖``.
-    slackness : float
-        ``Σ μ_i (q_i / min q - 1) / Σ μ_i`` for (R1), 0 for (R2).
-    """
-
-    residual: float
-    slackness: float
+from theory.quantities import Stationarity, relative_distance, slackness
+from theory.quantities import effective_rank as effective_rank_of
 
 
 def normalised_margin(loss: NetLoss, f: Tensor, y: Tensor) -> float:
@@ -64,8 +49,19 @@ def stationarity(net: NetMap, problem: NetProblem, theta: Tensor) -> Stationarit
     factor = torch.linalg.qr(torch.column_stack([gradients.T, theta]), mode="r").R.cpu().numpy()
     multipliers, residual = nnls(factor[:, :-1], factor[:, -1], maxiter=100 * factor.shape[1])
     margins = _margins(problem.loss, f, problem.y).reshape(-1).cpu().numpy()
-    weights = multipliers / max(multipliers.sum(), 1e-300)
-    return Stationarity(residual / size, float(weights @ (margins / margins.min() - 1)))
+    return Stationarity(residual / size, slackness(multipliers, margins))
+
+
+def kkt_bound(loss: NetLoss, pull: Tensor, theta: Tensor) -> float:
+    """Return ``min_c ‖θ + c ∇L‖ / ‖θ‖``, an upper bound of the KKT residual for one gradient.
+
+    The multipliers are those of the loss, ``-c l'(f)``, as in the proof of Lemma C.12: of one
+    sign for losses of margins, whose c ≥ 0. `pull` is a multiple of ``-∇L``.
+    """
+    along, square = float(pull @ theta), float(pull @ pull)
+    if square == 0 or (along < 0 and not isinstance(loss, SquaredError)):
+        return 1.0
+    return float((theta - along / square * pull).norm() / theta.norm())
 
 
 def _margin_gradients(problem: NetProblem, rows: Tensor) -> Tensor:
@@ -122,16 +118,22 @@ def distance_to(outputs: Tensor, predicted: np.ndarray, normalised: bool) -> flo
     normalised : bool
         Compare directions only, as Theorem 3.4 does for classification.
     """
-    f, g = outputs.cpu().numpy().ravel(), np.asarray(predicted, dtype=np.float64).ravel()
-    if normalised:
-        f = f / np.linalg.norm(f)
-        g = g / np.linalg.norm(g)
-    return float(np.linalg.norm(f - g) / np.linalg.norm(g))
+    return relative_distance(outputs.cpu().numpy(), predicted, normalised)
 
 
 def effective_rank(matrix: Tensor) -> float:
-    """Return the exponential of the entropy of the singular values (Roy and Vetterli 2007)."""
-    values = torch.linalg.svdvals(matrix)
-    shares = values / values.sum()
-    shares = shares[shares > 0]
-    return float(torch.exp(-(shares * shares.log()).sum()))
+    """Return the effective rank of a matrix, see `theory.quantities`."""
+    return effective_rank_of(torch.linalg.svdvals(matrix).cpu().numpy())
+
+
+def parameter_ranks(net: NetMap, theta: Tensor) -> dict[str, float]:
+    """Return the effective rank of every parameter with rows and columns, by its name.
+
+    Convolution kernels count as matrices of one row an output channel.
+    """
+    tensors = net.parts(theta)
+    return {
+        name: effective_rank(value.reshape(len(value), -1))
+        for name, value in tensors.items()
+        if value.ndim > 1
+    }

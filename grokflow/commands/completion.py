@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from grokflow.commands.diagnosis import diagnosis_lines, diagnosis_row
 from grokflow.commands.request import settings_of
 from grokflow.commands.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
@@ -20,6 +21,7 @@ from simulations.completion_flow import CompletionFlow
 from simulations.records import check_suffix, write_json
 from theory.completion import CompletionProblem
 from theory.completion_forecast import CompletionForecast, forecast_completion
+from theory.diagnosis import diagnose
 
 # Lyu et al., Figure 3.
 _ALPHA, _LAM = 10.0, 1e-4
@@ -111,7 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         check_suffix(arguments.json, (".json",))
     request = read(arguments)
-    content = request.header() | record(forecast_of(request))
+    prediction = forecast_of(request)
+    content = request.header() | record(prediction) | _diagnosis(request, prediction)
     print("\n".join(request.describe() + _lines(content)))
     if arguments.json:
         write_json(arguments.json, content)
@@ -157,6 +160,24 @@ def record(prediction: CompletionForecast) -> dict[str, Any]:
     return content
 
 
+def _diagnosis(request: CompletionRequest, prediction: CompletionForecast) -> dict[str, Any]:
+    """Return what the forecast means for the training, where there are entries to test on."""
+    scores = prediction.scores
+    if not scores.size or not scores.baseline > 0:
+        return {}
+    found = diagnose(
+        scores,
+        prediction.transition,
+        prediction.path_times,
+        prediction.path_scores,
+        alpha=request.alpha,
+        lam=request.lam,
+        tailed=False,
+    )
+    gap = max(item.certificate.gap for item in (prediction.early, prediction.late))
+    return {"diagnosis": diagnosis_row(found, request.lam, gap=gap)}
+
+
 def _lines(content: dict[str, Any]) -> list[str]:
     """Say the forecast in words."""
     lines = []
@@ -167,4 +188,5 @@ def _lines(content: dict[str, Any]) -> list[str]:
             f"rank {row['rank']}, gap {row['certificate']['gap']:.1e}"
         )
     lines.append(f"       kind: {content['kind']}")
-    return lines + transition_lines(content["transition"])
+    said = diagnosis_lines(content["diagnosis"]) if "diagnosis" in content else []
+    return lines + transition_lines(content["transition"]) + said

@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 
 from grokflow.commands.completion import CompletionRequest, forecast_of, read
-from grokflow.commands.output import output_times
+from grokflow.commands.output import cells, heads, output_times
 from grokflow.progress import bar
 from simulations.completion_flow import CompletionInterrupted, CompletionStopped
 from simulations.completion_trajectory import CompletionTrajectory
+from simulations.measures import Measure, measures, of_completion
 from simulations.records import write, write_json, write_whole
 from theory.completion_forecast import CompletionForecast
 from theory.transition import Transition
@@ -19,6 +20,7 @@ from theory.transition import Transition
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for; when stopped, what was reached."""
+    wanted = measures(arguments.measure)
     request = read(arguments)
     prediction = forecast_of(request)
     times = output_times(request.alpha, prediction.transition.lambda_t, arguments)
@@ -33,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except (CompletionStopped, CompletionInterrupted) as error:
         if len(error.trajectory.lambda_t):
-            _report(arguments, request, prediction, error.trajectory)
+            _report(arguments, request, prediction, error.trajectory, wanted)
         raise
-    _report(arguments, request, prediction, trajectory)
+    _report(arguments, request, prediction, trajectory, wanted)
     return 0
 
 
@@ -44,12 +46,15 @@ def _report(
     request: CompletionRequest,
     prediction: CompletionForecast,
     trajectory: CompletionTrajectory,
+    wanted: frozenset[Measure],
 ) -> None:
     early, late = (float(error) for error in prediction.scores.error[:2])
     when = trajectory.transition(trajectory.test_scores().error, early, late)
-    print("\n".join(request.describe() + _lines(trajectory, when)))
+    measured = of_completion(trajectory, wanted, prediction)
+    print("\n".join(request.describe() + _lines(trajectory, measured, when)))
     if arguments.json:
         content = request.header() | {"lambda_t": trajectory.lambda_t} | trajectory.curves()
+        content |= measured
         content |= {
             "spectrum": trajectory.spectrum(),
             "transition": when._asdict(),
@@ -57,25 +62,29 @@ def _report(
         }
         write_json(arguments.json, content)
     if arguments.out:
-        write(arguments.out, trajectory.to_dataset(request.header()))
+        write(arguments.out, trajectory.to_dataset(request.header(), measured))
     if arguments.plot:
         from figures.completion import data, draw
         from figures.style import save
 
         problem = request.problem
         title = f"{problem.name}: d = {problem.d}, {problem.n} entries observed"
-        figure = draw(data(trajectory, prediction, when.lambda_t, title))
+        figure = draw(data(trajectory, prediction, when.lambda_t, title, measured))
         write_whole(arguments.plot, partial(save, figure))
 
 
-def _lines(trajectory: CompletionTrajectory, when: Transition) -> list[str]:
+def _lines(
+    trajectory: CompletionTrajectory, measured: dict[str, np.ndarray], when: Transition
+) -> list[str]:
     """Return a short table of the curves, the transition and the work."""
     recorded, top = trajectory.curves(), trajectory.spectrum(3)
-    lines = [f"{'λt':>12} {'test error':>12} {'train error':>12} {'‖θ‖':>10}  largest eigenvalues"]
+    head = f"{'λt':>12} {'test error':>12} {'train error':>12} {'‖θ‖':>10}"
+    lines = [head + heads(measured) + "  largest eigenvalues"]
     for i in np.unique(np.linspace(0, len(trajectory.lambda_t) - 1, 12).astype(int)):
         lines.append(
             f"{trajectory.lambda_t[i]:12.4g} {recorded['test_error'][i]:12.4g} "
-            f"{recorded['train_error'][i]:12.3e} {recorded['norms'][i]:10.4g}  "
+            f"{recorded['train_error'][i]:12.3e} {recorded['norms'][i]:10.4g}"
+            + f"{cells(measured, i)}  "
             + " ".join(f"{value:9.3g}" for value in top[i])
         )
     if np.isfinite(when.lambda_t):

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from grokflow.commands import phase_map
-from grokflow.commands.output import check_outputs
+from grokflow.commands.output import check_outputs, workers
 from grokflow.commands.rows import change_row
 from grokflow.progress import bar
-from grokflow.workers import workers
 from simulations.course import Model
 from simulations.data_families import data_family
-from simulations.families import Family, select
-from simulations.misgrok import Case, Findings, find_misgrokking
+from simulations.families import Family
+from simulations.misgrok import Findings, families_of, find_misgrokking
+from simulations.misgrok_cases import Case
 from simulations.records import versions, write_json, write_whole
 from theory.metrics import Kind
 
@@ -28,10 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
         return phase_map.run(arguments, model)
     families = _families(arguments.family)
     _check_folder(arguments.out)
-    with bar() as show, workers(arguments.jobs) as executor:
+    with bar() as show, workers(arguments) as executor:
         findings = find_misgrokking(
             families,
             budget=arguments.budget,
+            effort=arguments.effort,
             seed=arguments.seed,
             model=model,
             executor=executor,
@@ -48,15 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _families(names: list[str] | None) -> list[Family]:
     """Return families by name, and those of data files; all that are shipped by default."""
-    if not names:
-        return select(None)
-    found: dict[str, Family] = {}
-    for name in names:
-        item = data_family(Path(name)) if _is_file(name) else select([name])[0]
-        if item.name in found:
-            raise ValueError(f"family {item.name} is named twice: drop one, or rename the file")
-        found[item.name] = item
-    return list(found.values())
+    wanted: list[Family | str] = [
+        data_family(Path(name)) if _is_file(name) else name for name in names or []
+    ]
+    return families_of(wanted or None)
 
 
 def _is_file(name: str) -> bool:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from grokflow.commands.output import workers
 from grokflow.progress import bar
-from grokflow.workers import workers
 from proofs_check.agreement import Agreement, agreement
 from simulations.course import Model
 from simulations.phase_map import Drops, PhaseMap, phase_map, plane_of
@@ -18,7 +18,7 @@ from theory.metrics import Kind
 def run(arguments: argparse.Namespace, model: Model) -> int:
     """Predict and simulate the map, print it, and write what was asked for."""
     plane = plane_of(arguments.map, arguments.grid)
-    with bar() as show, workers(arguments.jobs) as executor:
+    with bar() as show, workers(arguments) as executor:
         phases = phase_map(
             plane,
             seeds=arguments.seeds,

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from grokflow.commands import completion
+from grokflow.commands.diagnosis import diagnosis_lines, diagnosis_row
 from grokflow.commands.request import Request, read
 from grokflow.commands.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
 from simulations.records import check_suffix, write_json
 from theory.bounds import Bound, max_l1_margin_error, max_l2_margin_error, smallest_n
+from theory.diagnosis import diagnose
 from theory.forecast import Curve, Forecast, forecast
 from theory.predictors import Prediction
 
@@ -29,10 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     request = read(arguments)
     prediction = forecast_of(request)
     print(request.describe())
-    bounds = bounds_of(request)
-    print("\n".join(_lines(prediction) + _bound_lines(bounds)))
+    bounds, found = bounds_of(request), _diagnosis(request, prediction)
+    print("\n".join(_lines(prediction) + _bound_lines(bounds) + diagnosis_lines(found)))
     if arguments.json:
-        write_json(arguments.json, request.header() | record(prediction) | bounds)
+        content = request.header() | record(prediction) | bounds | {"diagnosis": found}
+        write_json(arguments.json, content)
     return 0
 
 
@@ -63,6 +66,24 @@ def record(prediction: Forecast) -> dict[str, Any]:
         "kind": prediction.kind.value,
         "path": _path(prediction.curve),
     }
+
+
+def _diagnosis(request: Request, prediction: Forecast) -> dict[str, Any]:
+    """Return what the forecast means for the training."""
+    curve = prediction.curve
+    found = diagnose(
+        prediction.scores,
+        prediction.transition,
+        curve.lambda_t,
+        curve.scores,
+        alpha=request.alpha,
+        lam=request.lam,
+        tailed=request.problem.is_classification,
+    )
+    gap, residual = prediction.early.certificate.gap, prediction.late.stationarity
+    if residual is None:
+        gap = max(gap, prediction.late.certificate.gap)
+    return diagnosis_row(found, request.lam, gap=gap, residual=residual)
 
 
 def _path(curve: Curve) -> dict[str, Any]:

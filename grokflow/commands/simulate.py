@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from grokflow.commands import completion, completion_simulation
-from grokflow.commands.output import check_outputs, output_times
+from grokflow.commands.output import cells, check_outputs, heads, output_times
 from grokflow.commands.predict import forecast_of
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
+from simulations.measures import measures, of_diagonal
 from simulations.records import curves, to_dataset, write, write_json, write_whole
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast
-from theory.metrics import Scores
 from theory.predictors import NoPredictor
 from theory.transition import Transition
 
@@ -31,9 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     if completion.asked_for(arguments):
         return completion_simulation.run(arguments)
     if arguments.problem in NET_TASKS:
-        from grokflow.commands import descent
+        from grokflow.commands import nets
 
-        return descent.run(arguments)
+        return nets.run(arguments)
+    wanted = measures(arguments.measure)
     request = read(arguments)
     prediction = _forecast_if_any(request)
     predicted = np.nan if prediction is None else prediction.transition.lambda_t
@@ -47,11 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     if prediction is not None:
         when = trajectory.transition(scores.error, *prediction.scores.error[:2])
     recorded = curves(trajectory, scores)
+    measured = of_diagonal(trajectory, wanted, prediction)
     print(request.describe())
-    print("\n".join(_lines(trajectory, recorded, when)))
-    _write(arguments, request, trajectory, recorded, when)
+    print("\n".join(_lines(trajectory, recorded | measured, when)))
+    _write(arguments, request, trajectory, recorded | measured, when)
     if arguments.plot:
-        _plot(arguments.plot, request, trajectory, scores, prediction, when)
+        _plot(arguments.plot, request, trajectory, prediction, when, measured)
     return 0
 
 
@@ -67,11 +70,13 @@ def _forecast_if_any(request: Request) -> Forecast | None:
 def _lines(trajectory: Trajectory, recorded: dict[str, np.ndarray], when: Transition) -> list[str]:
     """Return a short table of the curves, the transition and the work."""
     name = "test_accuracy" if "test_accuracy" in recorded else "test_error"
-    lines = [f"{'λt':>12} {name.replace('_', ' '):>14} {'train loss':>12} {'‖θ‖':>10}"]
+    lines = [
+        f"{'λt':>12} {name.replace('_', ' '):>14} {'train loss':>12} {'‖θ‖':>10}" + heads(recorded)
+    ]
     for i in np.unique(np.linspace(0, len(trajectory.lambda_t) - 1, 12).astype(int)):
         lines.append(
             f"{trajectory.lambda_t[i]:12.4g} {recorded[name][i]:14.4g} "
-            f"{recorded['train_loss'][i]:12.3e} {recorded['norms'][i]:10.4g}"
+            f"{recorded['train_loss'][i]:12.3e} {recorded['norms'][i]:10.4g}" + cells(recorded, i)
         )
     if np.isfinite(when.lambda_t):
         lines.append(f"transition at λt* = {when.lambda_t:.3f}, width {when.width:.3f}")
@@ -103,14 +108,15 @@ def _plot(
     path: Path,
     request: Request,
     trajectory: Trajectory,
-    scores: Scores,
     prediction: Forecast | None,
     when: Transition,
+    measured: dict[str, np.ndarray],
 ) -> None:
     """Draw the curves."""
     from figures.curves import data, draw
     from figures.style import save
 
     title = f"{request.problem.name}: n = {request.problem.n}, d = {request.problem.d}"
-    figure = draw(data(trajectory, scores, prediction, when.lambda_t, title))
+    shown = data(trajectory, trajectory.test_scores(), prediction, when.lambda_t, title)
+    figure = draw(replace(shown, measured=measured))
     write_whole(path, lambda target: save(figure, target))

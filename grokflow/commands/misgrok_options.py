@@ -1,4 +1,4 @@
-"""The arguments of ``grokflow misgrok``, without what they need to run."""
+"""The options of ``grokflow misgrok``; nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument(
         "--budget", type=count, default=400, metavar="N", help="problems to judge (default 400)"
     )
+    command.add_argument(
+        "--effort",
+        type=count,
+        default=100,
+        metavar="N",
+        help="predictions made to shrink a problem (default 100)",
+    )
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
     command.add_argument(
         "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"
@@ -62,7 +69,9 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument(
         "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
     )
-    command.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1)")
+    who = command.add_mutually_exclusive_group()
+    who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
+    who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
     command.add_argument(
         "--out",
         type=Path,

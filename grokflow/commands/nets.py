@@ -1,106 +1,73 @@
-"""``grokflow simulate`` for nets on real tasks: gradient descent, SGD, Adam and AdamW."""
+"""``grokflow simulate`` for nets on real tasks, step by step or by the flow."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
-from dataclasses import dataclass
+import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
+from grokflow.commands.net_methods import Method, method_of
+from grokflow.commands.output import cells, heads
 from grokflow.progress import bar
-from simulations.checkpoint import Checkpoint
-from simulations.descent import (
-    Descent,
-    DescentInterrupted,
-    DescentStopped,
-    Optimizer,
-    record_steps,
-)
+from simulations.descent import DescentInterrupted, DescentStopped
+from simulations.measures import Measure, measures
+from simulations.net_flow import NetFlowInterrupted, NetFlowStopped
 from simulations.net_trajectory import NetTrajectory
 from simulations.records import jsonable, net_dataset, write, write_json, write_whole
 from simulations.tasks import TASKS, Task
 from theory.net_problems import NetProblem
+from theory.predictors import NoPredictor
 
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """Settings with which a task shows its delay within about a minute."""
-
-    optimizer: str
-    lr: float
-    lam: float
-    steps: int
-
-
-DEFAULTS = {
-    "modular-addition": Defaults("adamw", 1e-2, 1.0, 3000),
-    "xor": Defaults("gd", 0.1, 0.0, 400),
-    "digits": Defaults("adamw", 3e-3, 0.1, 6000),
-    "polynomial": Defaults("gd", 40.0, 0.0, 8000),
-    "teacher-student": Defaults("gd", 0.02, 0.0, 5000),
-}
+# The kernel regime ends where θ has left its decaying start by this part of its size.
+_DEPARTED = 0.1
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, print, and write what was asked for, also of a run that was stopped."""
-    name = str(arguments.problem)
-    _refuse_flow_options(arguments)
-    method, steps = _method(arguments, DEFAULTS[name])
-    checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
-    task = _task(name, arguments)
+    """Follow the net, print, and write what was asked for, also of a run that was stopped."""
+    _refuse_other_models(arguments)
+    wanted = measures(arguments.measure)
+    task = _task(arguments)
+    method = method_of(arguments, task)
     print(_describe(task, method))
     try:
-        with bar() as show:
-            trajectory = method.run(
-                task.net,
-                task.problem,
-                record_steps(steps, arguments.points),
-                checkpoint=checkpoint,
-                progress=lambda fraction: show("training", fraction),
-            )
-    except (DescentInterrupted, DescentStopped) as stopped:
+        trajectory = _follow(method, wanted)
+    except (DescentInterrupted, DescentStopped, NetFlowInterrupted, NetFlowStopped) as stopped:
         _report(arguments, task, method, stopped.trajectory)
         raise
     _report(arguments, task, method, trajectory)
     return 0
 
 
-def _refuse_flow_options(arguments: argparse.Namespace) -> None:
-    for option, default in (("norm", None), ("depth", 2), ("loss", None), ("until", None)):
+def _follow(method: Method, wanted: frozenset[Measure]) -> NetTrajectory:
+    """Follow the net; where it has no early predictor, say so and do without."""
+    with bar() as show:
+        try:
+            return method.run(wanted, partial(show, "following"))
+        except NoPredictor as error:
+            print(f"grokflow: note: {error}; without the early predictor", file=sys.stderr)
+            return method.run(wanted - {Measure.EARLY}, partial(show, "following"))
+
+
+def _refuse_other_models(arguments: argparse.Namespace) -> None:
+    for option, default in (("norm", None), ("depth", 2), ("loss", None)):
         value = getattr(arguments, option)
         if value != default:
             raise ValueError(
                 f"--{option} {value} found, expected none for {arguments.problem}: use --alpha, "
-                "--steps, and --set for the net and its loss"
+                "and --set for the net and its loss"
             )
 
 
-def _method(arguments: argparse.Namespace, defaults: Defaults) -> tuple[Descent, int]:
-    """Return the method that was asked for, and its last step."""
-    optimizer = Optimizer(arguments.optimizer or defaults.optimizer)
-    batch = arguments.batch
-    if optimizer is Optimizer.SGD and batch is None:
-        batch = _BATCH
-    lam = defaults.lam if arguments.lam is None else arguments.lam
-    method = Descent(
-        lr=arguments.lr or defaults.lr,
-        lam=0.0 if arguments.log_loss or arguments.no_decay else lam,
-        optimizer=optimizer,
-        batch=batch,
-        label_noise=arguments.label_noise,
-        log_loss=arguments.log_loss,
-        dtype=torch.float64 if arguments.double else torch.float32,
-    )
-    return method, arguments.steps or defaults.steps
+def _task(arguments: argparse.Namespace) -> Task:
+    """Make the task with the keys of --set, and --alpha as the scale of its start.
 
-
-def _task(name: str, arguments: argparse.Namespace) -> Task:
-    """Make the task with the keys of --set, and --alpha as the scale of its start."""
+    The flow takes --alpha itself, and the task at scale 1.
+    """
+    name = str(arguments.problem)
     make = TASKS[name]
     known = inspect.signature(make).parameters
     settings: dict[str, Any] = {}
@@ -109,8 +76,13 @@ def _task(name: str, arguments: argparse.Namespace) -> Task:
         if key not in known:
             raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
         settings[key] = _value(key, text, str(known[key].annotation))
-    if arguments.alpha is not None:
-        key = "alpha" if "alpha" in known else "scale"
+    key = "alpha" if "alpha" in known else "scale"
+    if arguments.optimizer == "flow":
+        if key in settings:
+            raise ValueError(f"{key} set for the flow, expected --alpha: use --alpha instead")
+        if key == "scale" and key in known:
+            settings[key] = 1.0
+    elif arguments.alpha is not None:
         if key not in known:
             raise ValueError(f"{name} has no scale, expected no --alpha: leave it out")
         settings[key] = arguments.alpha
@@ -131,19 +103,19 @@ def _value(key: str, text: str, kind: str) -> object:
     return int(value) if kind == "int" else value
 
 
-def _describe(task: Task, method: Descent) -> str:
+def _describe(task: Task, method: Method) -> str:
     problem = task.problem
     inputs = "×".join(str(size) for size in problem.x.shape[1:])
-    parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)
+    parameters = sum(p.numel() for p in method.net.parameters() if p.requires_grad)
     return (
         f"{problem.name} ({problem.m} samples of {inputs} inputs, {len(problem.x_test)} to test), "
-        f"{problem.loss.name} loss, net of {parameters} parameters, {method.optimizer.value}, "
-        f"η = {method.lr:g}, λ = {method.lam:g}"
+        f"{problem.loss.name} loss, {method.model} of {parameters} parameters, {method.name}, "
+        f"λ = {method.lam:g}" + ("" if method.alpha is None else f", α = {method.alpha:g}")
     )
 
 
 def _report(
-    arguments: argparse.Namespace, task: Task, method: Descent, trajectory: NetTrajectory
+    arguments: argparse.Namespace, task: Task, method: Method, trajectory: NetTrajectory
 ) -> None:
     """Print the curves and write the files."""
     when = _transition(trajectory, task.problem)
@@ -177,7 +149,7 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     spread = max(p * (1 - p) for p in (early, late)) if trajectory.classification else 0.0
     if abs(early - late) <= 4 * np.sqrt(spread / max(1, len(problem.x_test))):
         return nothing
-    step, width = trajectory.transition(early, late)
+    step, width = trajectory.transition_step(early, late)
     if np.isnan(step):
         return nothing
     slow = float(np.interp(step, trajectory.steps, trajectory.lambda_t))
@@ -185,13 +157,13 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     return dict(zip(keys, (lambda_t, step, width, early, late), strict=True))
 
 
-def _header(task: Task, method: Descent, trajectory: NetTrajectory) -> dict[str, Any]:
+def _header(task: Task, method: Method, trajectory: NetTrajectory) -> dict[str, Any]:
     problem = task.problem
     return {
         "problem": {"name": problem.name, **problem.settings},
         "notes": list(problem.notes),
-        "model": type(task.net).__name__,
-        "alpha": problem.settings.get("scale", problem.settings.get("alpha")),
+        "model": method.model,
+        "alpha": method.alpha,
         "norm": float(trajectory.norms[0]) if len(trajectory.norms) else float("nan"),
         "lam": method.lam,
         "loss": problem.loss.name,
@@ -205,12 +177,9 @@ def _body(trajectory: NetTrajectory, when: dict[str, float]) -> dict[str, Any]:
         "steps": trajectory.steps,
         "log10_t": trajectory.log_t / np.log(10),
     }
-    solver = {
-        "name": trajectory.settings["optimizer"],
-        "gradient_evaluations": trajectory.gradient_evaluations,
-        "seconds": trajectory.seconds,
-    }
-    return axes | trajectory.curves() | {"transition": when, "solver": solver}
+    solver = trajectory.work._asdict()
+    ends = {"kernel_regime_end": trajectory.kernel_regime_end(_DEPARTED)}
+    return axes | trajectory.curves() | ends | {"transition": when, "solver": solver}
 
 
 def _lines(trajectory: NetTrajectory, when: dict[str, float]) -> list[str]:
@@ -219,19 +188,22 @@ def _lines(trajectory: NetTrajectory, when: dict[str, float]) -> list[str]:
     curves = trajectory.curves()
     lines = [
         f"{'steps':>10} {'λt':>10} {'train ' + kind:>14} {'test ' + kind:>14} "
-        f"{'train loss':>12} {'‖θ‖':>10}"
+        f"{'train loss':>12} {'‖θ‖':>10}" + heads(curves)
     ]
     last = len(trajectory.steps) - 1
     for i in np.unique(np.linspace(0, last, 16).astype(int)) if last >= 0 else ():
         lines.append(
             f"{trajectory.steps[i]:10d} {trajectory.lambda_t[i]:10.4g} "
             f"{curves['train_' + kind][i]:14.4g} {curves['test_' + kind][i]:14.4g} "
-            f"{trajectory.train_loss[i]:12.3e} {trajectory.norms[i]:10.4g}"
+            f"{trajectory.train_loss[i]:12.3e} {trajectory.norms[i]:10.4g}" + cells(curves, i)
         )
     if np.isfinite(when["steps"]):
         lines.append(
             f"transition at step {when['steps']:.0f} (λt* = {when['lambda_t']:.3g}), width "
             f"{when['width']:.0f} steps, from test error {when['early']:.3g} to {when['late']:.3g}"
         )
-    lines.append(f"{trajectory.gradient_evaluations} gradients, {trajectory.seconds:.2f} s")
+    if np.isfinite(end := trajectory.kernel_regime_end(_DEPARTED)):
+        lines.append(f"kernel regime until λt = {end:.3g}")
+    work = trajectory.work
+    lines.append(f"{work.gradient_evaluations} gradients, {work.seconds:.2f} s")
     return lines

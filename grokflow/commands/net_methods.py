@@ -1,0 +1,221 @@
+"""The two ways to follow a net: step by step as the papers train, or by the flow."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import nn
+
+from grokflow.commands.output import output_times
+from simulations.checkpoint import Checkpoint
+from simulations.descent import Descent, Optimizer, record_steps
+from simulations.measures import Measure
+from simulations.net_flow import NetFlow
+from simulations.net_trajectory import NetTrajectory
+from simulations.tasks import Task
+from theory.module_tangent import Symmetrised
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings with which a task shows its delay within about a minute.
+
+    The scale of the start and λ of the flow are `alpha` and `flow_lam`.
+    """
+
+    optimizer: str
+    lr: float
+    lam: float
+    steps: int
+    alpha: float = 1.0
+    flow_lam: float = 1e-4
+
+
+DEFAULTS = {
+    "modular-addition": Defaults("adamw", 1e-2, 1.0, 3000, alpha=4.0),
+    "xor": Defaults("gd", 0.1, 0.0, 400),
+    "digits": Defaults("adamw", 3e-3, 0.1, 6000, alpha=4.0),
+    "polynomial": Defaults("gd", 40.0, 0.0, 8000),
+    "teacher-student": Defaults("gd", 0.02, 0.0, 5000),
+}
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way to follow the net of a task."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for the head of the results."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The net that is followed, at its start over α."""
+
+    @property
+    def model(self) -> str:
+        """What kind of net it is."""
+
+    @property
+    def alpha(self) -> float | None:
+        """The scale of the start."""
+
+    @property
+    def lam(self) -> float:
+        """Weight decay."""
+
+    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
+        """Follow the net."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepByStep:
+    """Gradient descent, SGD, Adam or AdamW."""
+
+    task: Task
+    descent: Descent
+    steps: np.ndarray
+    checkpoint: Checkpoint | None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> StepByStep:
+        """Return the method that was asked for."""
+        _refuse(arguments, until=None, rtol=None)
+        optimizer = Optimizer(arguments.optimizer or defaults.optimizer)
+        batch = arguments.batch
+        if optimizer is Optimizer.SGD and batch is None:
+            batch = _BATCH
+        lam = defaults.lam if arguments.lam is None else arguments.lam
+        descent = Descent(
+            lr=arguments.lr or defaults.lr,
+            lam=0.0 if arguments.log_loss or arguments.no_decay else lam,
+            optimizer=optimizer,
+            batch=batch,
+            label_noise=arguments.label_noise,
+            log_loss=arguments.log_loss,
+            dtype=torch.float64 if arguments.double else torch.float32,
+        )
+        checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
+        steps = record_steps(arguments.steps or defaults.steps, arguments.points)
+        return cls(task, descent, steps, checkpoint)
+
+    @property
+    def name(self) -> str:
+        """The optimiser and its step."""
+        return f"{self.descent.optimizer.value}, η = {self.descent.lr:g}"
+
+    @property
+    def net(self) -> nn.Module:
+        """The net of the task."""
+        return self.task.net
+
+    @property
+    def model(self) -> str:
+        """Its class."""
+        return type(self.net).__name__
+
+    @property
+    def alpha(self) -> float | None:
+        """The scale that the task was made with."""
+        settings = self.task.problem.settings
+        found = settings.get("scale", settings.get("alpha"))
+        return None if found is None else float(str(found))
+
+    @property
+    def lam(self) -> float:
+        """Weight decay."""
+        return self.descent.lam
+
+    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
+        """Train."""
+        return self.descent.run(
+            self.net,
+            self.task.problem,
+            self.steps,
+            measure=measure,
+            checkpoint=self.checkpoint,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """The gradient flow from α times the net of the task, made to start with output 0."""
+
+    task: Task
+    flow: NetFlow
+    alpha: float
+    times: np.ndarray
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> Flow:
+        """Return the method that was asked for; the task is made at scale 1."""
+        _refuse(
+            arguments, lr=None, steps=None, batch=None, label_noise=0.0, no_decay=False,
+            log_loss=False, double=False, checkpoint=None,
+        )  # fmt: skip
+        lam = defaults.flow_lam if arguments.lam is None else arguments.lam
+        alpha = arguments.alpha or defaults.alpha
+        flow = NetFlow(lam=lam, rtol=arguments.rtol or 1e-2, thin=0)
+        return cls(task, flow, alpha, output_times(alpha, float("nan"), arguments))
+
+    @property
+    def name(self) -> str:
+        """The flow and its tolerance."""
+        return f"gradient flow, tolerance {self.flow.rtol:g}"
+
+    @cached_property
+    def net(self) -> nn.Module:
+        """The net of the task if its outputs are 0 at the start, else the difference of two."""
+        net = self.task.net
+        with torch.no_grad():
+            outputs = net(self.task.problem.x)
+        return Symmetrised(net) if bool(outputs.any()) else net
+
+    @property
+    def model(self) -> str:
+        """The net, and whether it is symmetrised."""
+        plain = type(self.task.net).__name__
+        return plain if self.net is self.task.net else f"symmetrised {plain}"
+
+    @property
+    def lam(self) -> float:
+        """Weight decay."""
+        return self.flow.lam
+
+    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
+        """Follow the flow."""
+        return self.flow.run(
+            self.net,
+            self.task.problem,
+            self.alpha,
+            self.times,
+            measure=measure,
+            progress=progress,
+        )
+
+
+def method_of(arguments: argparse.Namespace, task: Task) -> Method:
+    """Return the method that was asked for on the command line."""
+    kind = Flow if arguments.optimizer == "flow" else StepByStep
+    return kind.of(arguments, task, DEFAULTS[arguments.problem])
+
+
+def _refuse(arguments: argparse.Namespace, **unused: object) -> None:
+    """Refuse options of the other way."""
+    for option, default in unused.items():
+        value = getattr(arguments, option)
+        if value != default:
+            kind = "the flow" if arguments.optimizer == "flow" else "training step by step"
+            raise ValueError(
+                f"--{option.replace('_', '-')} {value} found, expected none for {kind}: leave it "
+                "out, or choose another --optimizer"
+            )

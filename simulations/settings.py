@@ -1,0 +1,50 @@
+"""What every flow checks at the door: settings in range, increasing times, enough memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Scales in which double precision holds the states of the reduced flows.
+ALPHA_RANGE = (1e-12, 1e120)
+LAM_RANGE = (1e-140, 1e2)
+
+
+def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
+    """Refuse settings outside their ranges, and NaN.
+
+    Raises
+    ------
+    ValueError
+        With the first value out of range.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise ValueError(
+                f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+            )
+
+
+def checked_times(lambda_t: np.ndarray) -> np.ndarray:
+    """Return finite, increasing, non-negative output times.
+
+    Raises
+    ------
+    ValueError
+        When they are not, or there are none.
+    """
+    times = np.asarray(lambda_t, dtype=np.float64)
+    if times.ndim != 1 or not times.size:
+        raise ValueError(f"lambda_t has shape {times.shape}, expected (m,): pass at least one time")
+    if not np.isfinite(times).all():
+        first = times[~np.isfinite(times)][0]
+        raise ValueError(f"lambda_t contains {first}, expected finite times: remove it")
+    if times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError("lambda_t must increase from 0 or later: sort the times")
+    return times
+
+
+def check_memory(memory: int, needed: int, what: str) -> None:
+    """Refuse a bound on memory below what is needed for `what`."""
+    if memory < needed:
+        raise ValueError(f"memory is {memory} bytes, expected {needed} for {what}: raise it")

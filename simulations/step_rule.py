@@ -1,0 +1,86 @@
+"""The rules of a step: gradient descent, SGD, Adam and AdamW, as the papers use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+
+
+class Optimizer(Enum):
+    """The rule of a step; momentum is always off.
+
+    The gradient of weight decay, λθ, is part of the gradient (coupled), except for AdamW, which
+    multiplies θ by 1 - ηλ instead. For plain gradients both are the same.
+    """
+
+    GD = "gd"
+    SGD = "sgd"
+    ADAM = "adam"
+    ADAMW = "adamw"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRule:
+    """How one step goes from θ to the next, and on which machine.
+
+    Parameters
+    ----------
+    lr : float
+        Step size η.
+    lam : float
+        Weight decay λ.
+    optimizer : Optimizer
+        The rule of a step.
+    batch : int or None
+        Samples a step, drawn with replacement; None for all of them.
+    label_noise : float
+        Noise on the targets of every step, drawn afresh: real targets move by ± this number,
+        classes change to another one with this probability.
+    log_loss : bool
+        Step η/L instead of η: descent on log L, for nets without weight decay (Lyu et al. 2024,
+        Figure 4). Goes on when L underflows.
+    dtype : torch.dtype
+        float32 or float64.
+    device : str
+        Where torch computes.
+    seed : int
+        Seed of batches and label noise.
+    """
+
+    lr: float
+    lam: float = 0.0
+    optimizer: Optimizer = Optimizer.GD
+    batch: int | None = None
+    label_noise: float = 0.0
+    log_loss: bool = False
+    dtype: torch.dtype = torch.float64
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        if not 0 < self.lr < np.inf:
+            raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
+        for name in ("lam", "label_noise"):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{name} is {value}, expected 0 or more: choose another")
+        if self.batch is not None and self.batch < 1:
+            raise ValueError(f"batch is {self.batch}, expected at least 1: choose a larger one")
+        if (self.optimizer is Optimizer.SGD and self.batch is None) or (
+            self.optimizer is Optimizer.GD and self.batch is not None
+        ):
+            raise ValueError(
+                f"batch is {self.batch} for {self.optimizer.value}, expected a size for sgd and "
+                "none for gd: change one of them"
+            )
+        if self.log_loss and (self.lam or self.optimizer not in (Optimizer.GD, Optimizer.SGD)):
+            raise ValueError(
+                f"log_loss with lam {self.lam:g} and {self.optimizer.value}, expected lam 0 and gd "
+                "or sgd: the step η/L is for training without weight decay"
+            )
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype is {self.dtype}, expected float32 or float64: choose one")
