@@ -18,6 +18,8 @@ from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs
 from proofs_check.laboratory import Laboratory
 from proofs_check.seeds import AtLeast, all_at_least
 from simulations.neuron_statistics import rank_correlation
+from theory.harmonics import harmonics
+from theory.modular_operations import OPERATIONS
 from theory.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
 from theory.pruning import PruningCurve, prune
 
@@ -171,6 +173,24 @@ def check_gamma(laboratory: Laboratory, *, shuffled: bool = False, level: float 
     return all_at_least(AtLeast(found, level))
 
 
+def check_phases(laboratory: Laboratory, *, sign: int = 1, shuffled: bool = False) -> Evidence:
+    """Measure in the periodic neurons what the closed form has: one frequency, ``χ = φ + ψ``.
+
+    Phases are compared where U, V and W have one dominant frequency, by the mean of
+    ``cos(φ + sign ψ - χ)``.
+    """
+    one, aligned = [], []
+    for seed, run in enumerate(corrupted_runs(laboratory, "decay")):
+        periodic = run.ipr.values >= run.split.threshold.value
+        found = harmonics(run.trajectory.weights, OPERATIONS["addition"].basis(run.regime.p))
+        neurons = found.neurons(periodic)
+        rng = np.random.default_rng((laboratory.seed, seed, 2))
+        chi = rng.permutation(neurons.chi) if shuffled else neurons.chi
+        one.append(float(np.mean(found.agree[periodic])))
+        aligned.append(float(np.mean(np.cos(neurons.phi + sign * neurons.psi - chi))))
+    return all_at_least(AtLeast(one, 0.95), AtLeast(aligned, 0.95))
+
+
 def check_stages(
     laboratory: Laboratory, regime: str = "decay", *, reversed_: bool = False
 ) -> Evidence:
@@ -267,6 +287,16 @@ GAMMA = _claim(
     Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
     more=(_BATCH_NORM,),
 )
+PHASES = _claim(
+    "corrupted-phases",
+    "with weight decay 95 % of the periodic neurons have one dominant frequency in U, V and W, and "
+    "phases χ = φ + ψ as in the closed form: the mean cosine of the difference is at least 0.95",
+    StatementKind.INEQUALITY,
+    check_phases,
+    Broken("χ = φ - ψ", partial(check_phases, sign=-1)),
+    Broken("χ of another neuron", partial(check_phases, shuffled=True)),
+    more=(_DECAY,),
+)
 STAGES = _claim(
     "corrupted-stages",
     "with weight decay corrupted labels are memorised, then the rule is learned, then they are "
@@ -277,4 +307,4 @@ STAGES = _claim(
     Broken("unlearning first", partial(check_stages, reversed_=True)),
     more=(_DECAY,),
 )
-CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, NEURONS, GAMMA, STAGES)
+CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, NEURONS, PHASES, GAMMA, STAGES)
