@@ -20,7 +20,6 @@ import numpy as np
 from theory.modular_operations import Basis
 from theory.modular_weights import ModularWeights
 
-
 _ROUNDING = float(np.finfo(np.float32).eps)
 
 
