@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         from figures.phase_diagram import data, draw
         from figures.style import save
 
-        figure = draw(data(table))
+        strengths = len(table.axes["weight_decay"]) * len(table.axes["dropout"])
+        figure = draw(data(table), columns=min(4, strengths))
         write_whole(arguments.plot, lambda target: save(figure, target))
     return 1 if table.errors else 0
 
