@@ -10,7 +10,8 @@ import numpy as np
 from grokflow.commands.modular_request import method_of
 from grokflow.commands.output import check_outputs
 from grokflow.progress import bar
-from simulations.phase_diagram import PhaseDiagram, PhaseTable, phase_store
+from simulations.phase_diagram import PhaseDiagram, phase_store
+from simulations.phase_table import PhaseTable
 from simulations.records import versions, write_json, write_whole
 from simulations.scan_axes import axis
 from simulations.scan_executors import local
