@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from figures.style import canvas, styled
-from simulations.phase_diagram import PhaseTable
+from simulations.phase_table import PhaseTable
 from theory.phases import Phase
 
 _COLOURS = {

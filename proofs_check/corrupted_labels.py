@@ -9,7 +9,6 @@ its phases where it gives any.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Ve
 from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs
 from proofs_check.laboratory import Laboratory
 from proofs_check.seeds import AtLeast, all_at_least
-from simulations.neuron_statistics import rank_correlation
 from theory.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
 from theory.pruning import PruningCurve, prune
 
@@ -108,69 +106,6 @@ def check_ignored(laboratory: Laboratory, regime: str = "decay") -> Evidence:
     )
 
 
-def check_neurons(
-    laboratory: Laboratory,
-    cleaned: tuple[str, ...] = ("decay", "dropout"),
-    kept: tuple[str, str] = ("small batches", "batch norm"),
-) -> Evidence:
-    """Compare the shares of neurons below the threshold of nets without a regulariser.
-
-    Weight decay and dropout leave at most a fifth of them; BatchNorm leaves at least half of what
-    there is without it, and gives them at most three quarters of the periodic neurons' factor γ.
-    """
-    plain = _memorising(corrupted_runs(laboratory, "plain"))
-    parts = []
-    for name in cleaned:
-        left = _memorising(corrupted_runs(laboratory, name), plain.thresholds)
-        parts.append(AtLeast(1 - left.shares / plain.shares, 0.8))
-    before, after = (corrupted_runs(laboratory, name) for name in kept)
-    without = _memorising(before)
-    left = _memorising(after, without.thresholds)
-    parts.append(AtLeast(left.shares / without.shares, 0.5))
-    parts.append(AtLeast([0.75 - _damping(run) for run in after], 0.0))
-    return all_at_least(*parts)
-
-
-class _Shares(NamedTuple):
-    """Shares of memorising neurons, and the thresholds below which they lie, a number a seed."""
-
-    shares: np.ndarray
-    thresholds: np.ndarray
-
-
-def _memorising(runs: list[CorruptedRun], thresholds: np.ndarray | None = None) -> _Shares:
-    """Count below the given thresholds, or below those of the nets themselves."""
-    if thresholds is None:
-        thresholds = np.array([run.split.threshold.value for run in runs])
-    pairs = zip(runs, thresholds, strict=True)
-    return _Shares(np.array([run.below(float(level)) for run, level in pairs]), thresholds)
-
-
-def _damping(run: CorruptedRun) -> float:
-    """Return the mean ``|γ|`` of memorising neurons over that of periodic ones."""
-    low = run.ipr.values < run.split.threshold.value
-    factors = np.abs(_gamma(run))
-    return float(factors[low].mean() / factors[~low].mean())
-
-
-def _gamma(run: CorruptedRun) -> np.ndarray:
-    """Return the factors of the normalisation, one for every neuron where there is none."""
-    weights = run.trajectory.weights
-    if weights.normalisation is None:
-        return np.ones(weights.width)
-    return weights.normalisation.gamma
-
-
-def check_gamma(laboratory: Laboratory, *, shuffled: bool = False, level: float = 0.5) -> Evidence:
-    """Correlate the factors of BatchNorm with the ratios of the neurons."""
-    found = []
-    for seed, run in enumerate(corrupted_runs(laboratory, "batch norm")):
-        rng = np.random.default_rng((laboratory.seed, seed, 1))
-        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
-        found.append(rank_correlation(np.abs(_gamma(run)), values, rng).value)
-    return all_at_least(AtLeast(found, level))
-
-
 def check_stages(
     laboratory: Laboratory, regime: str = "decay", *, reversed_: bool = False
 ) -> Evidence:
@@ -186,13 +121,16 @@ def check_stages(
         left.append(1 - found.corrupted[-1] / peaks[-1])
         delay = found.unlearning().lambda_t - found.grokking().lambda_t
         delays.append(-delay if reversed_ else delay)
-        overlaps.append(found.overlap())
+        grokking, unlearning = found.stages()
+        # A stage that has not come to its end lasts as long as the record.
+        end = grokking.end if np.isfinite(grokking.end) else float(found.steps[-1])
+        overlaps.append(end - unlearning.start)
     return all_at_least(
         AtLeast(peaks, 0.75), AtLeast(left, 0.9), AtLeast(delays, 0.0), AtLeast(overlaps, 0.0)
     )
 
 
-def _claim(
+def claim(
     label: str,
     statement: str,
     kind: StatementKind,
@@ -200,19 +138,20 @@ def _claim(
     *broken: Broken,
     more: tuple[str, ...] = (),
 ) -> Claim:
+    """Return a claim on the nets of `proofs_check.corrupted_runs`."""
     return Claim(
         label, statement, (*_HYPOTHESES, *more), _SOURCE, kind, Verdict.SUPPORTED, check, broken
     )
 
 
-_DECAY = "weight decay 12 (thorough: 15)"
-_DROPOUT = "dropout 0.6 before the square"
-_BATCH_NORM = (
+DECAY = "weight decay 12 (thorough: 15)"
+DROPOUT = "dropout 0.6 before the square"
+BATCH_NORM = (
     "BatchNorm: p = 37, N = 100, 90 % of the pairs (thorough: p = 97, N = 500, 65 %), ξ = 0.2, "
     "batches of 64, learning rate 0.005"
 )
 
-COEXISTENCE = _claim(
+COEXISTENCE = claim(
     "corrupted-coexistence",
     "without a regulariser a net memorises corrupted labels and generalises at once: both "
     "accuracies are at least 0.9",
@@ -221,7 +160,7 @@ COEXISTENCE = _claim(
     Broken("random labels only, ξ = 1", partial(check_coexistence, regime="random labels")),
     Broken("30 % (20 %) of the pairs", partial(check_coexistence, regime="few pairs")),
 )
-PRUNING = _claim(
+PRUNING = claim(
     "corrupted-pruning",
     "removing the neurons of low IPR halves the accuracy on corrupted pairs at least, and raises "
     "that on test pairs; removing as many at random lowers it",
@@ -230,16 +169,16 @@ PRUNING = _claim(
     Broken("IPR shuffled among the neurons", partial(check_pruning, order="shuffled")),
     Broken("high IPR first", partial(check_pruning, order="descending")),
 )
-INVERSION = _claim(
+INVERSION = claim(
     "corrupted-inversion",
     "with weight decay, dropout or BatchNorm a net is right on 99.9 % of the uncorrupted pairs, "
     "and so little on the corrupted ones that training accuracy is below 1.05 - ξ",
     StatementKind.INEQUALITY,
     check_inversion,
     Broken("no regulariser", partial(check_inversion, names=("plain",))),
-    more=(_DECAY, _DROPOUT, _BATCH_NORM),
+    more=(DECAY, DROPOUT, BATCH_NORM),
 )
-IGNORED = _claim(
+IGNORED = claim(
     "corrupted-ignored",
     "with weight decay training accuracy ends at (1 - ξ) + ξ/p: nothing of the corrupted labels is "
     "left",
@@ -247,27 +186,9 @@ IGNORED = _claim(
     check_ignored,
     Broken("dropout instead", partial(check_ignored, regime="dropout")),
     Broken("no regulariser", partial(check_ignored, regime="plain")),
-    more=(_DECAY,),
+    more=(DECAY,),
 )
-NEURONS = _claim(
-    "corrupted-neurons",
-    "weight decay and dropout leave at most a fifth of the memorising neurons; BatchNorm leaves "
-    "half of them at least, with a factor γ of at most three quarters of that of the others",
-    StatementKind.INEQUALITY,
-    check_neurons,
-    Broken("no regulariser", partial(check_neurons, cleaned=("plain",))),
-    Broken("γ without BatchNorm", partial(check_neurons, kept=("small batches",) * 2)),
-    more=(_DECAY, _DROPOUT, _BATCH_NORM),
-)
-GAMMA = _claim(
-    "corrupted-gamma",
-    "Spearman's correlation of BatchNorm's factor |γ| with the IPR of its neuron is at least 0.5",
-    StatementKind.INEQUALITY,
-    check_gamma,
-    Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
-    more=(_BATCH_NORM,),
-)
-STAGES = _claim(
+STAGES = claim(
     "corrupted-stages",
     "with weight decay corrupted labels are memorised, then the rule is learned, then they are "
     "unlearned; the last two overlap",
@@ -275,6 +196,6 @@ STAGES = _claim(
     check_stages,
     Broken("no regulariser", partial(check_stages, regime="plain")),
     Broken("unlearning first", partial(check_stages, reversed_=True)),
-    more=(_DECAY,),
+    more=(DECAY,),
 )
-CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, NEURONS, GAMMA, STAGES)
+CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, STAGES)

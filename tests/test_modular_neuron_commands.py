@@ -10,7 +10,8 @@ from figures import phase_diagram
 from grokflow.cli import main
 from simulations.modular_training import ModularTraining
 from simulations.neuron_statistics import KINDS
-from simulations.phase_diagram import PhaseDiagram, PhaseOutcome, PhaseTable, phase_store
+from simulations.phase_diagram import PhaseDiagram, phase_store
+from simulations.phase_table import PhaseOutcome, PhaseTable
 from simulations.scan_store import Store
 from theory.phases import Phase
 

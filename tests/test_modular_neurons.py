@@ -120,9 +120,13 @@ def test_collapsed_neurons_have_no_ratio_and_come_first():
     net = random_net()
     net.u[3] = 0
     net.w[:, 5] = 0
+    net.v[7] *= 1e-9
     found = neuron_ipr(net, ADDITION.basis(13))
-    assert found.collapsed == 2
-    assert set(found.ascending()[:2]) == {3, 5}
+    assert found.collapsed == 3
+    assert set(found.ascending()[:3]) == {3, 5, 7}
+    # A net that shrinks as a whole keeps its ratios.
+    small = ModularWeights(1e-30 * net.u, 1e-30 * net.v, 1e-30 * net.w)
+    assert neuron_ipr(small, ADDITION.basis(13)).collapsed == 3
     assert np.isfinite(found.mean)
     dead = NeuronIpr(np.full(6, np.nan), IprConvention.FULL)
     assert np.isnan(dead.mean)

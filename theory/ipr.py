@@ -20,6 +20,8 @@ import numpy as np
 from theory.modular_operations import Basis
 from theory.modular_weights import ModularWeights
 
+_ROUNDING = float(np.finfo(np.float32).eps)
+
 
 class IprConvention(Enum):
     """Which Fourier transform the ratio is of.
@@ -63,7 +65,8 @@ class NeuronIpr:
     ----------
     values : ndarray, shape (N,)
         Mean over the rows of U and V and the column of W; NaN for collapsed neurons, of which at
-        least one of the three is zero: they have no ratio, and no say in any output.
+        least one of the three is zero, or was driven below the rounding of single precision
+        relative to the largest: what is left of them is noise.
     convention : IprConvention
         What it is the ratio of.
     """
@@ -113,5 +116,8 @@ def neuron_ipr(
     convention: IprConvention = IprConvention.ONE_SIDED,
 ) -> NeuronIpr:
     """Return the inverse participation ratios of the neurons of a net."""
-    parts = [ratio(rows, convention) for rows in neuron_rows(weights, basis)]
-    return NeuronIpr(np.mean(parts, axis=0), convention)
+    rows = neuron_rows(weights, basis)
+    values = np.mean([ratio(part, convention) for part in rows], axis=0)
+    sizes = np.stack([np.abs(part).max(axis=1) for part in rows])
+    collapsed = (sizes <= _ROUNDING * sizes.max(axis=1, keepdims=True)).any(axis=0)
+    return NeuronIpr(np.where(collapsed, np.nan, values), convention)

@@ -10,7 +10,8 @@ import numpy as np
 from grokflow.commands.modular_request import method_of
 from grokflow.commands.output import check_outputs
 from grokflow.progress import bar
-from simulations.phase_diagram import PhaseDiagram, PhaseTable, phase_store
+from simulations.phase_diagram import PhaseDiagram, phase_store
+from simulations.phase_table import PhaseTable
 from simulations.records import versions, write_json, write_whole
 from simulations.scan_axes import axis
 from simulations.scan_executors import local
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         from figures.phase_diagram import data, draw
         from figures.style import save
 
-        figure = draw(data(table))
+        strengths = len(table.axes["weight_decay"]) * len(table.axes["dropout"])
+        figure = draw(data(table), columns=min(4, strengths))
         write_whole(arguments.plot, lambda target: save(figure, target))
     return 1 if table.errors else 0
 
