@@ -11,12 +11,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow import modular_parser
 from grokflow.arguments import count as _count
 from grokflow.arguments import number as _number
 from grokflow.arguments import seed as _seed
 from grokflow.arguments import share as _share
 from grokflow.commands.misgrok_options import add_parser as add_misgrok
+from grokflow.commands.modular_options import add_parser as add_modular
 from grokflow.commands.scan_options import add_parser as add_scan
 
 PROBLEM_HELP = """\
@@ -117,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
     add_scan(commands)
     add_misgrok(commands)
-    modular_parser.add_parser(commands)
+    add_modular(commands)
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"

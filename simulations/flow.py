@@ -37,8 +37,8 @@ from theory.problems import Problem
 from theory.quasi_norm import QuasiPenalised
 from theory.reduced_flow import ReducedFlow
 
-# With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more at
-# λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
+# With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more
+# at λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
 _SQUARE_LAM = 1e-12
 # rtol (1 - x_ω) at which an error of rtol in w is a hundred roundings of the state.
 _RESOLVED = 3e-13
