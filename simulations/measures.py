@@ -5,7 +5,7 @@ Nets are measured while they are followed, by `simulations.net_gauge`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 import numpy as np
@@ -58,21 +58,30 @@ def of_diagonal(
     Distances are between weights, for classification between their directions; without a forecast
     they are left out. The effective rank is that of ``diag(w)``.
     """
-    rows = [_diagonal_row(trajectory, i, wanted) for i in range(len(trajectory.lambda_t))]
-    found = {name: np.array([row[name] for row in rows]) for name in (rows or [{}])[0]}
-    normalised = trajectory.flow.problem.is_classification
-    for measure in (Measure.EARLY, Measure.LATE):
-        if measure in wanted and forecast is not None:
-            predicted = (forecast.early if measure is Measure.EARLY else forecast.late).w
-            found[f"{measure.value}_distance"] = np.array(
-                [relative_distance(w, predicted, normalised) for w in trajectory.weights.T]
-            )
-    return found
+    predicted = {
+        measure: getattr(forecast, measure.value).w
+        for measure in (Measure.EARLY, Measure.LATE)
+        if measure in wanted and forecast is not None
+    }
+    rows = [
+        _diagonal_row(trajectory, i, wanted, predicted) for i in range(len(trajectory.lambda_t))
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in (rows or [{}])[0]}
 
 
-def _diagonal_row(trajectory: Trajectory, i: int, wanted: frozenset[Measure]) -> dict[str, float]:
-    flow, w, q = trajectory.flow, trajectory.weights[:, i], trajectory.outputs[i]
-    row: dict[str, float] = {}
+def _diagonal_row(
+    trajectory: Trajectory,
+    i: int,
+    wanted: frozenset[Measure],
+    predicted: Mapping[Measure, np.ndarray],
+) -> dict[str, float]:
+    # One time after the other: the weights of all need not fit into memory.
+    flow, q = trajectory.flow, trajectory.outputs[i]
+    w = trajectory.weights_at(slice(i, i + 1))[:, 0]
+    row = {
+        f"{measure.value}_distance": relative_distance(w, target, flow.problem.is_classification)
+        for measure, target in predicted.items()
+    }
     if Measure.RANK in wanted:
         row["effective_rank"] = effective_rank(np.abs(w))
     if not wanted & {Measure.KKT, Measure.KKT_BOUND, Measure.DRIFT}:
