@@ -106,12 +106,16 @@ class Store:
                 f"{self.path} has the layout {version} of another grokflow, expected {_VERSION}: "
                 "read it with that version, or choose another name"
             )
+        run("PRAGMA synchronous = NORMAL")
+        mine = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+        if run(mine, (self.table,)).fetchone()[0]:
+            return
+        # Files that are only looked at are not written to.
         with self._transaction():
             run(f"PRAGMA application_id = {_APPLICATION}")
             run(f"PRAGMA user_version = {_VERSION}")
             run(f"CREATE TABLE IF NOT EXISTS {self.table} ({_layout(self.row)})")
         run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")
 
     def add(self, cells: Sequence[Filed], outcomes: Sequence[Any]) -> None:
         """Write the rows of a task, all of them or none."""
