@@ -150,7 +150,7 @@ class _Walk:
     def _estimate(self) -> float:
         """Take one power iteration, and return its estimate of the sharpness."""
         parameters = {name: p.detach() for name, p in self.trained.items()}
-        f, moved = jvp(self._outputs, (parameters,), (self.sharpest,))
+        f, moved = jvp(self._outputs, (parameters,), (self.sharpest,))[:2]
         bent = self.problem.loss.curvature(f, self.problem.y, moved) / len(f)
         (image,) = vjp(self._outputs, parameters)[1](bent)
         before, after = _norm(self.sharpest), _norm(image)
@@ -187,4 +187,4 @@ class _Walk:
 
 
 def _norm(vector: dict[str, Tensor]) -> float:
-    return float(sum(v.double().square().sum() for v in vector.values())) ** 0.5
+    return float(np.sqrt(sum(float(v.double().square().sum()) for v in vector.values())))
