@@ -40,7 +40,7 @@ class Addition:
     fraction: float = 0.7
     lam: float = 1e-4
     part: float = 1.5
-    longest: float = 4e-3
+    longest: float = 2e-3
     until: float = 6.0
 
 

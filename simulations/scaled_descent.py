@@ -10,14 +10,13 @@ estimate or a line search would drive the step to nothing.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp, vjp
 
 from simulations.descent import DescentStopped
 from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
@@ -29,6 +28,8 @@ from theory.net_problems import NetProblem
 
 # Steps between two estimates of the sharpness, by one power iteration each; and the first ones.
 _STRETCH, _FIRST = 10, 20
+# The first step over one of `part`, and the largest over the time so far: the sharpness may rise.
+_CAREFUL, _GROWTH = 0.1, 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +113,16 @@ class _Walk:
         self.method, self.problem = method, problem
         self.net = copy.deepcopy(net).to(method.dtype)
         self.x = problem.x.to(method.dtype)
-        self.trained = {n: p for n, p in self.net.named_parameters() if p.requires_grad}
+        self.trained = [p for p in self.net.parameters() if p.requires_grad]
         self.s, self.steps, self.products = 0.0, 0, 0
         rng = np.random.default_rng(0)
-        self.sharpest = {
-            name: torch.from_numpy(rng.standard_normal(tuple(p.shape))).to(p)
-            for name, p in self.trained.items()
-        }
+        self.sharpest = [
+            torch.from_numpy(rng.standard_normal(tuple(p.shape))).to(p) for p in self.trained
+        ]
         self.started = perf_counter()
         for _ in range(_FIRST):
             self.sharpness = self._estimate()
+        self.first = _CAREFUL * method.part / self.sharpness
 
     def until(self, end: float, progress: Callable[[float], None]) -> None:
         """Go on to the slow time `end`."""
@@ -130,42 +131,46 @@ class _Walk:
             if self.steps % _STRETCH == 0:
                 self.sharpness = self._estimate()
                 progress(self.s)
-            size = min(method.longest / method.lam, method.part / self.sharpness)
-            left = (end - self.s) / method.lam
+            size, left = self._size(), (end - self.s) / method.lam
             self._advance(min(size, left))
             self.s = end if size >= left else self.s + method.lam * size
             self.steps += 1
             if self.steps >= method.max_steps or not np.isfinite(self.sharpness):
                 raise NotFinite
 
+    def _size(self) -> float:
+        """Return the step size that is allowed now."""
+        method = self.method
+        early = self.first + _GROWTH * self.s / method.lam
+        return min(early, method.longest / method.lam, method.part / self.sharpness)
+
     def _advance(self, size: float) -> None:
         """Take one step; the gradient of a tiny loss is exact through its logarithm."""
         f = self.net(self.x).reshape(len(self.x), -1)
         loss = torch.exp(log_loss(self.problem.loss, f, self.problem.y))
-        slopes = torch.autograd.grad(loss, list(self.trained.values()))
+        slopes = torch.autograd.grad(loss, self.trained)
         with torch.no_grad():
-            for p, slope in zip(self.trained.values(), slopes, strict=True):
+            for p, slope in zip(self.trained, slopes, strict=True):
                 p.mul_(1 - size * self.method.lam).sub_(slope, alpha=size)
 
     def _estimate(self) -> float:
         """Take one power iteration, and return its estimate of the sharpness."""
-        parameters = {name: p.detach() for name, p in self.trained.items()}
-        f, moved = jvp(self._outputs, (parameters,), (self.sharpest,))[:2]
-        bent = self.problem.loss.curvature(f, self.problem.y, moved) / len(f)
-        (image,) = vjp(self._outputs, parameters)[1](bent)
+        f = self.net(self.x).reshape(len(self.x), -1)
+        # Jᵀw is linear in w, and its derivative in w is J.
+        w = torch.zeros_like(f, requires_grad=True)
+        rows = torch.autograd.grad(f, self.trained, w, create_graph=True)
+        (moved,) = torch.autograd.grad(rows, w, self.sharpest, retain_graph=True)
+        bent = self.problem.loss.curvature(f.detach(), self.problem.y, moved) / len(f)
+        image = torch.autograd.grad(f, self.trained, bent)
         before, after = _norm(self.sharpest), _norm(image)
         if after > 0:
-            self.sharpest = {name: v / after for name, v in image.items()}
+            self.sharpest = [v / after for v in image]
         self.products += 1
         return after / before + self.method.lam
 
-    def _outputs(self, parameters: dict[str, Tensor]) -> Tensor:
-        f: Tensor = functional_call(self.net, parameters, (self.x,))
-        return f.reshape(len(self.x), -1)
-
     def record(self, recorder: Recorder) -> None:
         """Record the net as it is."""
-        theta = torch.cat([p.detach().double().reshape(-1) for p in self.trained.values()])
+        theta = torch.cat([p.detach().double().reshape(-1) for p in self.trained])
         log_t = float(np.log(self.s / self.method.lam)) if self.s else float("-inf")
         recorder.add(Moment(self.steps, log_t, self.s, float(np.exp(-self.s))), theta)
 
@@ -186,5 +191,5 @@ class _Walk:
         return recorder.trajectory(lambda theta: self.net, settings, work)
 
 
-def _norm(vector: dict[str, Tensor]) -> float:
-    return float(np.sqrt(sum(float(v.double().square().sum()) for v in vector.values())))
+def _norm(vector: Sequence[Tensor]) -> float:
+    return float(np.sqrt(sum(float(v.double().square().sum()) for v in vector)))
