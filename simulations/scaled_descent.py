@@ -23,6 +23,7 @@ from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degre
 from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.settings import check_ranges, checked_times
 from theory.log_losses import log_loss
+from theory.net_losses import SquaredError
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 
@@ -147,7 +148,10 @@ class _Walk:
     def _advance(self, size: float) -> None:
         """Take one step; the gradient of a tiny loss is exact through its logarithm."""
         f = self.net(self.x).reshape(len(self.x), -1)
-        loss = torch.exp(log_loss(self.problem.loss, f, self.problem.y))
+        if isinstance(self.problem.loss, SquaredError):
+            loss = self.problem.loss.value(f, self.problem.y).mean()
+        else:
+            loss = torch.exp(log_loss(self.problem.loss, f, self.problem.y))
         slopes = torch.autograd.grad(loss, self.trained)
         with torch.no_grad():
             for p, slope in zip(self.trained, slopes, strict=True):
