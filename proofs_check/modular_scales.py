@@ -39,7 +39,7 @@ class Addition:
     width: int = 128
     fraction: float = 0.7
     lam: float = 1e-4
-    part: float = 1.5
+    part: float = 1.0
     longest: float = 2e-3
     until: float = 6.0
 

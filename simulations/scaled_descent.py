@@ -44,7 +44,8 @@ class ScaledDescent:
     lam : float
         Weight decay λ.
     part : float
-        Step times sharpness; descent is stable below 2.
+        Step times sharpness; descent is stable below 2, and above 1 only while the sharpness
+        does not rise quickly.
     longest : float
         Largest step in slow time, λη: the error of the slow motion is proportional to it.
     dtype : torch.dtype
