@@ -12,9 +12,19 @@ import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from figures import collapse, completion, corrupted, curves, modular_curves, neurons, pruning
+from figures import (
+    collapse,
+    completion,
+    corrupted,
+    curves,
+    figure_2,
+    modular_curves,
+    neurons,
+    pruning,
+)
 from figures.style import save, to_svg
 from proofs_check.laboratory import CompletionExperiment, Experiment, Laboratory
+from proofs_check.modular_scales import modular_scales
 from proofs_check.verify import Outcome, as_records
 from simulations.records import versions, write_whole
 from theory.metrics import Kind
@@ -31,7 +41,7 @@ class Panel:
 
 
 def panels(laboratory: Laboratory) -> list[Panel]:
-    """Draw Figures 1a, 1b, 3 and the collapse, from the laboratory's experiments."""
+    """Draw Figures 1a, 1b, 2b, 3 and the collapse, from the laboratory's experiments."""
     first, second = laboratory.figure_1a(), laboratory.figure_1b()
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
@@ -54,9 +64,18 @@ def panels(laboratory: Laboratory) -> list[Panel]:
             "is simulated.",
             collapse.draw(shared),
         ),
+        _scales_panel(laboratory),
         Panel("figure-3", "Matrix completion", _completion_caption(third), completion.draw(filled)),
         *_corrupted_panels(laboratory),
     ]
+
+
+def _scales_panel(laboratory: Laboratory) -> Panel:
+    """Draw modular addition from three scales of the start."""
+    scales = modular_scales(laboratory)
+    shown = figure_2.data(scales)
+    words = figure_2.caption(shown, scales.seconds())
+    return Panel("figure-2b", "Scales of the start", words, figure_2.draw(shown))
 
 
 def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:

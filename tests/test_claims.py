@@ -70,13 +70,13 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
     outcomes = [verify(CLAIMS["cor-3.6"], laboratory)]
     page = write_page(tmp_path / "report", outcomes, panels(laboratory), 0)
     text = page.read_text()
-    assert text.count("<svg") == 4
-    figures = ("Grokking", "Misgrokking", "Collapse", "Matrix completion")
+    assert text.count("<svg") == 8
+    figures = ("Grokking", "Collapse", "Scales of the start", "Matrix completion")
     for word in ("cor-3.6", *figures, "refuted", "as expected"):
         assert word in text
     for source in ("src=", "href=", "@import", "url(http"):
         assert source not in text.replace("xlink:href=", "")
-    assert len(list((tmp_path / "report").glob("*.png"))) == 4
+    assert len(list((tmp_path / "report").glob("*.png"))) == 8
 
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):

@@ -1,0 +1,94 @@
+"""Modular addition from three scales of the start (Lyu et al., Figure 2b).
+
+The net is ``W2 relu(W1 x + b1)`` with ``W2 = 0`` at the start: ``‖W1‖² + ‖b1‖² - ‖W2‖²`` decays
+like ``e^{-2λt}`` exactly, and once the data are fitted the state depends on the scale and on t
+through ``scale · e^{-λt}`` only, but for what the first moments left behind: ``W1`` has moved by
+the part ``‖W2‖² / ‖W1‖²`` of itself, which is of order scale^-2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from proofs_check.laboratory import Laboratory
+from simulations.net_trajectory import NetTrajectory
+from simulations.scaled_descent import ScaledDescent
+from simulations.tasks import modular_addition
+
+SCALES = (1.0, 10.0, 100.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """How large the experiment is.
+
+    Parameters
+    ----------
+    p, width, fraction :
+        As in `simulations.tasks.modular_addition`.
+    lam, part, longest :
+        As in `simulations.scaled_descent.ScaledDescent`.
+    until : float
+        Last λt - log scale.
+    """
+
+    p: int = 23
+    width: int = 128
+    fraction: float = 0.7
+    lam: float = 1e-4
+    part: float = 1.0
+    longest: float = 2e-3
+    until: float = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The trajectory from every scale."""
+
+    addition: Addition
+    runs: dict[float, NetTrajectory]
+
+    def times(self) -> np.ndarray:
+        """Return λt*, where test accuracy passes one half for good, scale by scale."""
+        return np.array([run.transition(1.0, 0.0).lambda_t for run in self.runs.values()])
+
+    def seconds(self) -> float:
+        """Return what all runs took."""
+        return sum(run.work.seconds for run in self.runs.values())
+
+
+def modular_scales(laboratory: Laboratory, addition: Addition | None = None) -> Scales:
+    """Train from every scale, or recall it."""
+    addition = addition or Addition()
+
+    def run() -> Scales:
+        return Scales(addition, {scale: _run(laboratory, addition, scale) for scale in SCALES})
+
+    return laboratory.remember(("modular scales", *asdict(addition).values()), run)
+
+
+def _run(laboratory: Laboratory, addition: Addition, scale: float) -> NetTrajectory:
+    task = modular_addition(
+        p=addition.p,
+        width=addition.width,
+        fraction=addition.fraction,
+        loss="cross-entropy",
+        activation="relu",
+        scale=scale,
+        seed=laboratory.seed,
+    )
+    method = ScaledDescent(
+        lam=addition.lam, part=addition.part, longest=addition.longest, dtype=torch.float32
+    )
+    log_scale = float(np.log(scale))
+    before = np.linspace(0.0, log_scale, 12)[:-1] if scale > 1 else np.zeros(1)
+    after = log_scale + np.arange(0.0 if scale > 1 else 0.1, addition.until + 0.05, 0.1)
+    return method.run(
+        task.net,
+        task.problem,
+        np.concatenate([before, after]),
+        progress=lambda x: laboratory.progress(f"modular addition, start × {scale:g}", x),
+    )
