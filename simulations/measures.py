@@ -58,7 +58,7 @@ def of_diagonal(
     Distances are between weights, for classification between their directions; without a forecast
     they are left out. The effective rank is that of ``diag(w)``.
     """
-    predicted = {
+    predicted: dict[Measure, np.ndarray] = {
         measure: getattr(forecast, measure.value).w
         for measure in (Measure.EARLY, Measure.LATE)
         if measure in wanted and forecast is not None

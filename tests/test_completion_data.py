@@ -145,7 +145,7 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path):
     assert code == 0
     record = json.loads(path.read_text())
     expected = "problem notes model alpha norm lam loss early late late_limit transition kind path"
-    assert set(record) == set(expected.split())
+    assert set(record) == set(expected.split()) | {"diagnosis"}
     assert record["alpha"] == 10
     assert record["lam"] == 1e-4
     assert np.isclose(record["norm"], 10 * np.sqrt(20))
