@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import numpy as np
 import pytest
@@ -140,7 +139,9 @@ def test_ctrl_c_writes_what_was_reached_and_exits_with_130(tmp_path):
     """A real process, interrupted once its progress shows that some times are recorded."""
     path, mark = tmp_path / "out.json", tmp_path / "mark"
     script = (
-        "import sys, pathlib\n"
+        "import sys, pathlib, signal\n"
+        # A shell's background job ignores the signal, and what it starts inherits that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from simulations.net_recorder import Recorder\n"
         "from grokflow.cli import main\n"
         "add = Recorder.add\n"
@@ -156,8 +157,6 @@ def test_ctrl_c_writes_what_was_reached_and_exits_with_130(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": "."},
-        # A shell's background job ignores the signal, and what it starts inherits that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(1200):
         if mark.exists() or process.poll() is not None:
