@@ -74,7 +74,7 @@ def _scales_panel(laboratory: Laboratory) -> Panel:
     """Draw modular addition from three scales of the start."""
     scales = modular_scales(laboratory)
     shown = figure_2.data(scales)
-    words = figure_2.caption(shown, scales.seconds())
+    words = figure_2.caption(shown, scales)
     return Panel("figure-2b", "Scales of the start", words, figure_2.draw(shown))
 
 

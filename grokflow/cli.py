@@ -180,8 +180,8 @@ def _add_net_options(simulate: argparse.ArgumentParser) -> None:
     nets = simulate.add_argument_group("nets (modular-addition, xor, digits, polynomial, ...)")
     nets.add_argument(
         "--optimizer",
-        choices=("flow", "gd", "sgd", "adam", "adamw"),
-        help="gradient flow, or the rule of a step",
+        choices=("flow", "chebyshev", "gd", "sgd", "adam", "adamw"),
+        help="gradient flow (chebyshev: by explicit steps, for ReLU), or the rule of a step",
     )
     nets.add_argument("--rtol", type=_number, metavar="R", help="tolerance of the flow (1e-2)")
     nets.add_argument("--lr", type=_number, metavar="H", help="step size η")

@@ -185,6 +185,15 @@ def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
     return degree_of_homogeneity(FlatModule.of(module, inputs, memory), inputs)
 
 
+def recorder_of(
+    net: nn.Module, problem: NetProblem, measure: frozenset[Measure], device: str
+) -> Recorder:
+    """Return what records training; it measures the degree only of nets it has to measure."""
+    mapped, moved = NetMap.of(net, device), on_device(problem, device)
+    degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
+    return Recorder(mapped, moved, measure, degree=degree, thin=0)
+
+
 def on_device(problem: NetProblem, device: str) -> NetProblem:
     """Move samples to a device, floats as float64."""
 
