@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from grokflow.arguments import count, number, seed
+from grokflow.arguments import Commands, add_command, add_json, add_plot, count, number, seed
 
 _HELP = """\
 families:
@@ -34,14 +33,13 @@ OUT/FAMILY.npz.
 """
 
 
-def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
+def add_parser(commands: Commands) -> None:
     """Add the command."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "misgrok",
-        help="find problems that a net learns first and unlearns later",
-        description="Find problems that a net learns first and unlearns later.",
+        "find problems that a net learns first and unlearns later",
         epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--family",
@@ -87,5 +85,5 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument(
         "--grid", type=count, default=9, metavar="N", help="cells a side of the map (default 9)"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    add_json(command)
+    add_plot(command)
