@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from grokflow.arguments import Commands, add_command, add_json, add_plot, count, number, seed
@@ -59,15 +60,7 @@ def add_parser(commands: Commands) -> None:
         help="predictions made to shrink a problem (default 100)",
     )
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
-    command.add_argument(
-        "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"
-    )
-    command.add_argument(
-        "--lam", type=number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
-    )
-    command.add_argument(
-        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
-    )
+    _add_model(command)
     who = command.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
@@ -78,6 +71,24 @@ def add_parser(commands: Commands) -> None:
         metavar="DIR",
         help="folder of the data files (default misgrokking)",
     )
+    _add_map(command)
+    add_json(command)
+    add_plot(command)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"
+    )
+    command.add_argument(
+        "--lam", type=number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
+    )
+    command.add_argument(
+        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
+    )
+
+
+def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument("--map", choices=("share", "gamma"), help="draw a phase map instead")
     command.add_argument(
         "--seeds", type=count, default=4, metavar="N", help="problems a cell of the map (default 4)"
@@ -85,5 +96,3 @@ def add_parser(commands: Commands) -> None:
     command.add_argument(
         "--grid", type=count, default=9, metavar="N", help="cells a side of the map (default 9)"
     )
-    add_json(command)
-    add_plot(command)
