@@ -50,6 +50,8 @@ class ChebyshevFlow:
         Gradients after which the run is given up.
     device : str
         Where torch computes.
+    thin : int
+        Keep the parameters of every thin-th record; 0 keeps the last only.
     """
 
     lam: float
@@ -58,6 +60,7 @@ class ChebyshevFlow:
     dtype: torch.dtype = torch.float64
     max_steps: int = 1_000_000
     device: str = "cpu"
+    thin: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -108,7 +111,8 @@ class ChebyshevFlow:
         """
         times = checked_times(lambda_t)
         check_module(net)
-        walk = ChebyshevWalk(self, net, problem, recorder_of(net, problem, measure, self.device))
+        recorder = recorder_of(net, problem, measure, self.device, thin=self.thin)
+        walk = ChebyshevWalk(self, net, problem, recorder)
         settings = self._settings(net, problem, measure)
         keeper = NetKeeper(checkpoint, settings, walk)
         keeper.resume(float(times[-1]), "λt")
@@ -132,6 +136,7 @@ class ChebyshevFlow:
             "longest": self.longest,
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": self.device,
+            "thin": self.thin,
             "measure": sorted(item.value for item in measure),
             "problem": {"name": problem.name, **problem.settings},
             "loss": problem.loss.name,

@@ -190,12 +190,17 @@ def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
 
 
 def recorder_of(
-    net: nn.Module, problem: NetProblem, measure: frozenset[Measure], device: str
+    net: nn.Module,
+    problem: NetProblem,
+    measure: frozenset[Measure],
+    device: str,
+    *,
+    thin: int = 0,
 ) -> Recorder:
     """Return what records training; it measures the degree only of nets it has to measure."""
     mapped, moved = NetMap.of(net, device), on_device(problem, device)
     degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
-    return Recorder(mapped, moved, measure, degree=degree, thin=0)
+    return Recorder(mapped, moved, measure, degree=degree, thin=thin)
 
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:
