@@ -1,4 +1,4 @@
-"""Figure 2b: test accuracy on modular addition from three scales of the start.
+"""Figure 2: modular addition from three scales of the start, and at four weight decays.
 
 ``python -m figures.figure_2 FOLDER p=97 width=1024 fraction=0.4`` is the size of the paper: λt* is
 printed, and checkpoints in the folder let it go on after an interruption.
@@ -14,9 +14,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures import weight_decays
+from figures.curves import data_of_net
+from figures.curves import draw as draw_curves
 from figures.style import EARLY, LATE, PREDICTED, TEST, canvas, save, styled
 from proofs_check.laboratory import Laboratory
-from proofs_check.modular_scales import Addition, Scales, modular_scales
+from proofs_check.modular_scales import (
+    DECAY_SCALE,
+    SCALES,
+    Addition,
+    Scales,
+    modular_decays,
+    modular_scales,
+)
 
 _COLOURS = (EARLY, LATE, TEST)
 
@@ -59,9 +69,14 @@ def data(scales: Scales) -> ScaleCurves:
         {scale: run.lambda_t for scale, run in scales.runs.items()},
         {scale: 1 - run.test_error for scale, run in scales.runs.items()},
         scales.times(),
-        f"Figure 2b: a + b mod {size.p}, ReLU, width {size.width}, "
-        f"{100 * size.fraction:g} % of the pairs, λ = {size.lam:g}",
+        f"Figure 2b: {title(size)}, λ = {size.lam:g}",
     )
+
+
+def title(size: Addition) -> str:
+    """Say what is trained."""
+    share = f"{100 * size.fraction:g} % of the pairs"
+    return f"a + b mod {size.p}, ReLU, width {size.width}, {share}"
 
 
 def caption(curves: ScaleCurves, scales: Scales) -> str:
@@ -119,10 +134,19 @@ def main(folder: Path, settings: list[str]) -> None:
     kinds = {key: type(value) for key, value in vars(Addition()).items()}
     size = Addition(**{key: kinds[key](value) for key, value in given.items()})
     folder.mkdir(parents=True, exist_ok=True)
-    scales = modular_scales(Laboratory(), size, folder)
+    laboratory = Laboratory()
+    scales = modular_scales(laboratory, size, folder)
     curves = data(scales)
     save(draw(curves), folder / "figure-2b.png")
     print(caption(curves, scales))
+    middle = scales.runs[DECAY_SCALE]
+    trained = data_of_net(
+        middle, float(curves.times[SCALES.index(DECAY_SCALE)]), np.nan, title(size)
+    )
+    save(draw_curves(trained), folder / "figure-2a.png")
+    decays = weight_decays.data(modular_decays(laboratory, size, folder), title(size))
+    save(weight_decays.draw(decays), folder / "figure-2c.png")
+    print(weight_decays.caption(decays))
 
 
 if __name__ == "__main__":
