@@ -51,8 +51,8 @@ def caption(curves: DecayCurves) -> str:
         for lam, time in curves.times.items()
     )
     return (
-        f"Test accuracy passes one half at λt* = {when}. Smaller weight decay takes longer by 1/λ: "
-        "in slow time the curves lie close to each other, as far as λ is small."
+        f"Test accuracy passes one half at λt* = {when}. A smaller weight decay takes longer, by its "
+        "inverse up to what λ itself changes; one that is too large never generalises."
     )
 
 

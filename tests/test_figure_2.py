@@ -1,11 +1,19 @@
 """Figure 2b: modular addition from the He start times 1, 10 and 100."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from figures import figure_2
+from figures import figure_2, weight_decays
 from proofs_check.laboratory import Laboratory
-from proofs_check.modular_scales import SCALES, modular_scales
+from proofs_check.modular_scales import (
+    DECAYS,
+    SCALES,
+    Addition,
+    modular_decays,
+    modular_scales,
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +57,21 @@ def test_the_picture_names_every_scale(laboratory):
     assert len(shifted.get_lines()) == len(SCALES)
     words = figure_2.caption(shown, modular_scales(laboratory))
     assert all(f"{time:.2f}" in words for time in shown.times)
+
+
+def test_weight_decays_share_their_slow_time_as_far_as_they_are_small(laboratory):
+    runs = modular_decays(laboratory, Addition(p=5, width=24, fraction=0.8, until=2.0))
+    shown = weight_decays.data(runs, "small")
+    assert list(shown.times) == list(DECAYS)
+    plain, slow = weight_decays.draw(shown).axes
+    assert [line.get_label() for line in slow.get_lines() if "λ" in line.get_label()] == [
+        f"λ = {lam:g}" for lam in DECAYS
+    ]
+    # The same states at the same slow time, at times that differ by the ratio of the decays.
+    smallest, largest = min(DECAYS), max(DECAYS)
+    assert np.array_equal(runs[smallest].lambda_t, runs[largest].lambda_t)
+    last = [line.get_xdata()[-1] for line in plain.get_lines()]
+    assert np.isclose(last[0] / last[-1], largest / smallest)
+    never = replace(shown, times=shown.times | {largest: float("nan")})
+    assert f"never at λ = {largest:g}" in weight_decays.caption(never)
+    assert len(weight_decays.draw(never).axes[1].get_lines()) <= len(slow.get_lines())
