@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from figures.measured import draw_measured, rows
 from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
@@ -130,6 +131,8 @@ def draw(curves: Curves) -> Figure:
         axes.set_xscale("log")
         positive = curves.lambda_t > 0
         t = curves.lambda_t[positive]
+        if t[-1] > 10 * t[0]:
+            axes.xaxis.set_minor_formatter(NullFormatter())  # numbers of a decade overlap
         axes.plot(t, curves.train[positive], color=TRAIN, lw=4, label="train")
         axes.plot(t, curves.test[positive], color=TEST, lw=2, label="test, simulated")
         if curves.early is not None and curves.late is not None:

@@ -47,12 +47,14 @@ def data(runs: Mapping[float, NetTrajectory], title: str) -> DecayCurves:
 def caption(curves: DecayCurves) -> str:
     """Say when each of them generalises."""
     when = ", ".join(
-        f"{time:.2f} at λ = {lam:g}" if np.isfinite(time) else f"never at λ = {lam:g}"
+        f"{time:.2f} at λ = {lam:g}"
+        if np.isfinite(time)
+        else f"not by λt = {curves.lambda_t[lam][-1]:.1f} at λ = {lam:g}"
         for lam, time in curves.times.items()
     )
     return (
-        f"Test accuracy passes one half at λt* = {when}. A smaller weight decay takes longer, by its "
-        "inverse up to what λ itself changes; one that is too large never generalises."
+        f"Test accuracy passes one half at λt* = {when}. A smaller weight decay takes longer, by "
+        "its inverse up to what λ itself changes; one that is too large generalises late or never."
     )
 
 

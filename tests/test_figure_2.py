@@ -73,5 +73,5 @@ def test_weight_decays_share_their_slow_time_as_far_as_they_are_small(laboratory
     last = [line.get_xdata()[-1] for line in plain.get_lines()]
     assert np.isclose(last[0] / last[-1], largest / smallest)
     never = replace(shown, times=shown.times | {largest: float("nan")})
-    assert f"never at λ = {largest:g}" in weight_decays.caption(never)
+    assert f"not by λt = 4.3 at λ = {largest:g}" in weight_decays.caption(never)
     assert len(weight_decays.draw(never).axes[1].get_lines()) <= len(slow.get_lines())
