@@ -1,6 +1,7 @@
 """The command line: JSON keys, files, exit codes, one-line errors, interruption."""
 
 import json
+import os
 import math
 import subprocess
 import sys
@@ -265,6 +266,40 @@ def test_an_interruption_keeps_what_was_finished(capsys, tmp_path, monkeypatch):
     assert [claim["label"] for claim in read(out)["claims"]] == ["cor-3.6"]
     assert "cor-3.6" in (folder / "index.html").read_text()
     assert "1 of 2 claims were finished" in text
+
+
+INTERRUPTED = """
+import signal, sys
+from grokflow import cli
+from grokflow.commands import verify
+
+def inside_exec(arguments):
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+def where_cleaning_up_fails(arguments):
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise ValueError("a stack that is empty")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+verify.run = {how}
+sys.exit(cli.main(["verify"]))
+"""
+
+
+@pytest.mark.parametrize("how", ["inside_exec", "where_cleaning_up_fails"])
+def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
+    """As a module: Python would then die by the signal where the interrupt hit an `exec`."""
+    (tmp_path / "struck.py").write_text(INTERRUPTED.format(how=how))
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    done = subprocess.run(
+        [sys.executable, "-m", "struck"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert (done.returncode, done.stderr) == (130, "grokflow: interrupted\n")
 
 
 def test_a_verdict_that_is_not_expected_is_exit_1(capsys, monkeypatch):
