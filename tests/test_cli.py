@@ -1,8 +1,8 @@
 """The command line: JSON keys, files, exit codes, one-line errors, interruption."""
 
 import json
-import os
 import math
+import os
 import subprocess
 import sys
 
