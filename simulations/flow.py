@@ -54,6 +54,14 @@ class FlowStopped(RuntimeError):
         self.trajectory = trajectory
 
 
+class FlowInterrupted(KeyboardInterrupt):
+    """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        super().__init__()
+        self.trajectory = trajectory
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiagonalFlow:
     """Method settings: follow ``u^L - v^L`` from ``u = v = α`` under weight decay λ.
@@ -127,6 +135,8 @@ class DiagonalFlow:
         FlowStopped
             When the solver gives up, or α is too small for this depth; the exception carries the
             part that was reached.
+        FlowInterrupted
+            On Ctrl-C, with the part that was reached.
         ValueError
             When the loss does not fit the task or the times do not increase.
         """
@@ -141,17 +151,22 @@ class DiagonalFlow:
         stepper = _Stepper(flow, self._state_tolerance(flow, asked[-1]), self.max_steps)
         started = perf_counter()
         states: list[np.ndarray] = []
-        failure = ""
+        failure, interrupted = "", False
         try:
             for state in stepper.states(flow.clock.of(asked)):
                 states.append(state)
                 progress(len(states) / len(asked))
         except _SolverFailure as error:
             failure = str(error)
+        except KeyboardInterrupt:
+            interrupted = True
         work = stepper.work(perf_counter() - started)
         reached = np.array(states).reshape(-1, problem.n)
         done = asked[: len(states)]
         trajectory = Trajectory.from_states(flow, done, reached, work, self.memory)
+        if interrupted:
+            early = len(done) <= len(moving)
+            raise FlowInterrupted(trajectory if early else trajectory.without_last())
         if not failure and len(asked) > len(moving):
             return self._at_rest(trajectory, times[len(moving) :])
         if failure:
