@@ -78,7 +78,7 @@ def draw(diagrams: list[Diagram], columns: int = 4) -> Figure:
 def _draw_panel(axes: Axes, diagram: Diagram) -> None:
     x, y = _edges(diagram.fraction).tolist(), _edges(diagram.corruption).tolist()
     for i, j in np.ndindex(diagram.phases.shape):
-        found: Phase | None = diagram.phases[i, j]  # type: ignore[assignment]
+        found: Phase | None = diagram.phases.item(i, j)
         if found is not None:
             corner, size = (x[i], y[j]), (x[i + 1] - x[i], y[j + 1] - y[j])
             alpha = 0.25 + 0.75 * float(diagram.agreement[i, j])

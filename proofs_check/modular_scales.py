@@ -9,13 +9,15 @@ the part ``‖W2‖² / ‖W1‖²`` of itself, which is of order scale^-2.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from proofs_check.laboratory import Laboratory
+from simulations.chebyshev_flow import ChebyshevFlow
+from simulations.checkpoint import Checkpoint
 from simulations.net_trajectory import NetTrajectory
-from simulations.scaled_descent import ScaledDescent
 from simulations.tasks import modular_addition
 
 SCALES = (1.0, 10.0, 100.0)
@@ -30,7 +32,7 @@ class Addition:
     p, width, fraction :
         As in `simulations.tasks.modular_addition`.
     lam, part, longest :
-        As in `simulations.scaled_descent.ScaledDescent`.
+        As in `simulations.chebyshev_flow.ChebyshevFlow`.
     until : float
         Last λt - log scale.
     """
@@ -59,18 +61,27 @@ class Scales:
         """Return what all runs took."""
         return sum(run.work.seconds for run in self.runs.values())
 
+    def gradients(self) -> int:
+        """Return how many gradients all runs took."""
+        return sum(run.work.gradient_evaluations for run in self.runs.values())
 
-def modular_scales(laboratory: Laboratory, addition: Addition | None = None) -> Scales:
-    """Train from every scale, or recall it."""
+
+def modular_scales(
+    laboratory: Laboratory, addition: Addition | None = None, folder: Path | None = None
+) -> Scales:
+    """Train from every scale, or recall it; `folder` keeps checkpoints of long runs."""
     addition = addition or Addition()
 
     def run() -> Scales:
-        return Scales(addition, {scale: _run(laboratory, addition, scale) for scale in SCALES})
+        runs = {scale: _run(laboratory, addition, scale, folder) for scale in SCALES}
+        return Scales(addition, runs)
 
     return laboratory.remember(("modular scales", *asdict(addition).values()), run)
 
 
-def _run(laboratory: Laboratory, addition: Addition, scale: float) -> NetTrajectory:
+def _run(
+    laboratory: Laboratory, addition: Addition, scale: float, folder: Path | None
+) -> NetTrajectory:
     task = modular_addition(
         p=addition.p,
         width=addition.width,
@@ -80,7 +91,7 @@ def _run(laboratory: Laboratory, addition: Addition, scale: float) -> NetTraject
         scale=scale,
         seed=laboratory.seed,
     )
-    method = ScaledDescent(
+    method = ChebyshevFlow(
         lam=addition.lam, part=addition.part, longest=addition.longest, dtype=torch.float32
     )
     log_scale = float(np.log(scale))
@@ -90,5 +101,6 @@ def _run(laboratory: Laboratory, addition: Addition, scale: float) -> NetTraject
         task.net,
         task.problem,
         np.concatenate([before, after]),
+        checkpoint=Checkpoint(folder / f"start-{scale:g}.pt") if folder else None,
         progress=lambda x: laboratory.progress(f"modular addition, start × {scale:g}", x),
     )

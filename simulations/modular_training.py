@@ -196,7 +196,7 @@ class ModularTraining:
             )
         run = ModularRun(self, cells, frozenset(snapshots))
         keeper = Keeper(checkpoint, self.settings() | _identity(cells), run)
-        keeper.resume(self.steps)
+        keeper.resume(float(self.steps))
         try:
             while run.step < self.steps:
                 run.follow()
