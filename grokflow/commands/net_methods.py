@@ -265,6 +265,11 @@ class Stabilised:
         return type(self.net).__name__
 
     @property
+    def degree(self) -> float:
+        """Not measured: nets need not be homogeneous."""
+        return float("nan")
+
+    @property
     def alpha(self) -> float | None:
         """The scale that the task was made with."""
         return scale_of(self.task)
