@@ -18,6 +18,7 @@ _HOMES = {
     "DiagonalFlow": "simulations.flow",
     "DiagonalTangent": "theory.tangent",
     "FactorisationTangent": "theory.tangent",
+    "FlowInterrupted": "simulations.flow",
     "FlowStopped": "simulations.flow",
     "L1Penalised": "theory.l1",
     "L1PenalisedClassifier": "grokflow.estimators",

@@ -75,15 +75,24 @@ def main(argv: list[str] | None = None) -> int:
     try:
         command = import_module(f"grokflow.commands.{arguments.command}")
         return int(command.run(arguments))
-    except (ValueError, OSError) as error:
+    except BaseException as error:
+        if _interrupted(error):
+            # `exec`, which dataclasses use, has marked the process to die by the signal when it
+            # was what the interrupt hit; another one takes the mark away.
+            exec("")
+            print("grokflow: interrupted", file=sys.stderr)
+            return 130
+        if not isinstance(error, ValueError | OSError | RuntimeError):
+            raise
         print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("grokflow: interrupted", file=sys.stderr)
-        return 130
+        return 2 if isinstance(error, ValueError | OSError) else 1
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error, also one that a library made of it while it cleaned up."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def build_parser() -> argparse.ArgumentParser:

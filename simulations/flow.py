@@ -9,6 +9,8 @@ For L ≥ 3 the mirror map has a pole, ``|x| → 1``, which the coordinates of n
 like ``1 - |x| ~ α(s)^{L-2}`` while the weights themselves come to rest at a KKT point: all that
 still moves them is of that order. The flow is followed until it is a hundredth of the tolerance;
 later times get the KKT point, solved for on its own and compared with the weights at the pole.
+From a small scale the pole is there before the data are fitted, while zero weights can still grow:
+the flow is then given up.
 
 References
 ----------
@@ -55,6 +57,14 @@ class FlowStopped(RuntimeError):
 
     def __init__(self, message: str, trajectory: Trajectory) -> None:
         super().__init__(message)
+        self.trajectory = trajectory
+
+
+class FlowInterrupted(KeyboardInterrupt):
+    """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        super().__init__()
         self.trajectory = trajectory
 
 
@@ -129,7 +139,10 @@ class DiagonalFlow:
         Raises
         ------
         FlowStopped
-            When the solver gives up; the exception carries the part that was reached.
+            When the solver gives up, or α is too small for this depth; the exception carries the
+            part that was reached.
+        FlowInterrupted
+            On Ctrl-C, with the part that was reached.
         ValueError
             When the loss does not fit the task or the times do not increase.
         """
@@ -144,17 +157,22 @@ class DiagonalFlow:
         stepper = _Stepper(flow, self._state_tolerance(flow, asked[-1]), self.max_steps)
         started = perf_counter()
         states: list[np.ndarray] = []
-        failure = ""
+        failure, interrupted = "", False
         try:
             for state in stepper.states(flow.clock.of(asked)):
                 states.append(state)
                 progress(len(states) / len(asked))
         except SolverFailure as error:
             failure = str(error)
+        except KeyboardInterrupt:
+            interrupted = True
         work = stepper.work(perf_counter() - started)
         reached = np.array(states).reshape(-1, problem.n)
         done = asked[: len(states)]
         trajectory = Trajectory.from_states(flow, done, reached, work, self.memory)
+        if interrupted:
+            early = len(done) <= len(moving)
+            raise FlowInterrupted(trajectory if early else trajectory.without_last())
         if not failure and len(asked) > len(moving):
             return self._at_rest(trajectory, times[len(moving) :])
         if failure:
@@ -175,6 +193,14 @@ class DiagonalFlow:
             raise FlowStopped(
                 f"the weights at λt = {trajectory.lambda_t[-1]:g}, close to the pole, are "
                 f"{moved:.1e} from rest, expected {self.rtol:g}: raise rtol, or end before",
+                trajectory.without_last(),
+            )
+        still = np.abs(rest) <= self.rtol * np.linalg.norm(rest)
+        s = float(trajectory.lambda_t[-1])
+        if (trajectory.flow.reach(s, trajectory.states[-1], rest)[still] >= 1).any():
+            raise FlowStopped(
+                f"at λt = {s:g} the flow of depth {self.depth} is as close to its pole as double "
+                f"precision resolves, and weights still grow: raise alpha (now {self.alpha:g})",
                 trajectory.without_last(),
             )
         return trajectory.at_rest(rest, later)

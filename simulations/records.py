@@ -120,6 +120,15 @@ def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) ->
         )
     if not path.absolute().parent.is_dir():
         raise ValueError(f"{path.parent} is not a folder, expected one: create it first")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected a file: choose another name")
+    try:
+        tempfile.TemporaryFile(dir=path.absolute().parent).close()
+    except OSError as error:
+        raise ValueError(
+            f"{path.parent} takes no files ({error.strerror}), expected a folder that does: "
+            "choose another"
+        ) from None
 
 
 def write_whole(path: Path, writer: Callable[[Path], object]) -> None:

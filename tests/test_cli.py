@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -167,6 +168,28 @@ def test_non_separable_data(capsys, tmp_path):
     assert read(out)["transition"]["lambda_t"] is None
 
 
+@pytest.mark.parametrize(("error", "expected"), [("stopped", 1), ("interrupted", 130)])
+def test_a_flow_that_is_stopped_writes_what_it_reached(
+    capsys, tmp_path, monkeypatch, error, expected
+):
+    from simulations.flow import DiagonalFlow, FlowInterrupted, FlowStopped
+
+    run_whole = DiagonalFlow.run
+
+    def run_part(self, problem, times, **options):
+        reached = run_whole(self, problem, times[:7], **options)
+        raise FlowStopped("raise rtol", reached) if error == "stopped" else FlowInterrupted(reached)
+
+    monkeypatch.setattr(DiagonalFlow, "run", run_part)
+    paths = {name: tmp_path / f"out.{name}" for name in ("json", "npz", "png")}
+    arguments = ["simulate", "sparse", *SMALL, "--points", "20", "--json", paths["json"]]
+    arguments += ["--out", paths["npz"], "--plot", paths["png"]]
+    code, out, err = run(capsys, *arguments)
+    assert code == expected and len(err.splitlines()) == 1 and "evaluations" in out
+    assert len(read(paths["json"])["lambda_t"]) == 7
+    assert paths["npz"].exists() and paths["png"].exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -184,6 +207,7 @@ def test_non_separable_data(capsys, tmp_path):
         (["predict", "sparse", "--loss", "hinge"], "invalid choice: 'hinge'"),
         (["predict", "sparse", "--json", "out.txt"], "suffix '.txt', expected one of .json"),
         (["simulate", "sparse", "--out", "nowhere/out.npz"], "nowhere is not a folder"),
+        (["simulate", "sparse", "--out", "folder.nc"], "folder.nc is a folder, expected a file"),
         (["simulate", "sparse", "--points", "0"], "0 found, expected a whole number"),
         (["verify", "--claim", "thm-9"], "claim is 'thm-9', expected one of thm-3.4"),
         (["predict", "missing.npz"], "cannot read missing.npz"),
@@ -192,11 +216,22 @@ def test_non_separable_data(capsys, tmp_path):
 )
 def test_bad_usage_is_one_line_and_exit_2(capsys, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.nc").mkdir()
     code, out, err = run(capsys, *arguments)
     assert code == 2
     assert message in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def refuse_files(**options):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_the_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.records.tempfile.TemporaryFile", refuse_files)
+    code, out, err = run(capsys, "simulate", "sparse", "--json", tmp_path / "out.json")
+    assert (code, out) == (2, "") and "takes no files (Permission denied), expected a folder" in err
     assert list(tmp_path.iterdir()) == []
     assert len([line for line in err.splitlines() if "grokflow" in line and ": " in line]) >= 1
 
@@ -265,6 +300,40 @@ def test_an_interruption_keeps_what_was_finished(capsys, tmp_path, monkeypatch):
     assert [claim["label"] for claim in read(out)["claims"]] == ["cor-3.6"]
     assert "cor-3.6" in (folder / "index.html").read_text()
     assert "1 of 2 claims were finished" in text
+
+
+INTERRUPTED = """
+import signal, sys
+from grokflow import cli
+from grokflow.commands import verify
+
+def inside_exec(arguments):
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+def where_cleaning_up_fails(arguments):
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise ValueError("a stack that is empty")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+verify.run = {how}
+sys.exit(cli.main(["verify"]))
+"""
+
+
+@pytest.mark.parametrize("how", ["inside_exec", "where_cleaning_up_fails"])
+def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
+    """As a module: Python would then die by the signal where the interrupt hit an `exec`."""
+    (tmp_path / "struck.py").write_text(INTERRUPTED.format(how=how))
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    done = subprocess.run(
+        [sys.executable, "-m", "struck"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert (done.returncode, done.stderr) == (130, "grokflow: interrupted\n")
 
 
 def test_a_verdict_that_is_not_expected_is_exit_1(capsys, monkeypatch):

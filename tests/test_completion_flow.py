@@ -303,6 +303,12 @@ def test_simulate_writes_everything(capsys, tmp_path):
     assert "transition at λt*" in capsys.readouterr().out
     with np.load(paths["npz"]) as file:
         assert file["state"].shape == (40, 8, 8)
+        misses = (file["state"] - np.outer(np.arange(8), np.arange(8)) / 64) ** 2
+    rows, columns = np.divmod(np.random.default_rng(2).choice(64, 25, replace=False), 8)
+    assert np.allclose(record["train_error"], misses[:, rows, columns].mean(axis=1), rtol=1e-9)
+    observed = np.zeros((8, 8), dtype=bool)
+    observed[rows, columns] = observed[columns, rows] = True
+    assert np.allclose(record["test_error"], misses[:, ~observed].mean(axis=1), rtol=1e-9)
     assert "train_error" in paths["csv"].read_text().splitlines()[0]
     assert len(paths["csv"].read_text().splitlines()) == 41
     assert paths["png"].stat().st_size > 10_000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulations.flow import DiagonalFlow
+from simulations.flow import DiagonalFlow, FlowStopped
 from simulations.generators import sparse, sparse_regression
 from tests.reference import full_flow
 from theory import kkt
@@ -83,3 +83,26 @@ def test_the_transition_of_the_square_loss_is_the_predicted_one(depth, alpha):
     when = found.transition(found.test_scores().error, *prediction.scores.error[:2])
     # O(λ) of the path, and two interpolations on grids of 0.01 and 0.016 in slow time.
     assert abs(when.lambda_t - prediction.transition.lambda_t) <= 1e-3
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("depth", "alpha"), [(4, 5e-4), (6, 0.02)])
+def test_a_scale_below_the_resolution_is_refused_where_weights_grow_and_stays_at_zero_where_not(
+    loss, depth, alpha
+):
+    """At these scales ``1 - x_ω`` is below 1e-6 from the start, whatever the weights do."""
+    problem, times = problem_for(loss), np.array([1e-3, 0.1, 1.0])
+    assert DiagonalScale(alpha, problem.scale, depth).pole(1e-6) < 0
+    ends = {}
+    for lam in (1e-8, 1e-2):
+        reference = full_flow.weights(
+            problem.inputs.to_array(), problem.targets, alpha, lam, loss, times, 1e-5, depth
+        )
+        ends[lam] = np.linalg.norm(reference[:, -1])
+    assert ends[1e-2] <= 1e-12 < 1 < ends[1e-8]
+    flow = DiagonalFlow(alpha=alpha, lam=1e-2, loss=LOSSES[loss], depth=depth)
+    assert not flow.run(problem, times).weights.any()
+    flow = DiagonalFlow(alpha=alpha, lam=1e-8, loss=LOSSES[loss], depth=depth)
+    with pytest.raises(FlowStopped, match="weights still grow: raise alpha") as caught:
+        flow.run(problem, times)
+    assert not len(caught.value.trajectory.lambda_t)

@@ -95,6 +95,7 @@ def test_the_papers_descent_approaches_the_flow_in_proportion_to_its_step():
     # A first-order method: the ratio tends to 2 with a correction of the order of lr.
     assert np.array(distances[:-1]) / np.array(distances[1:]) == pytest.approx(2, abs=0.1)
     single = curve(Descent(lr=0.02, lam=lam, dtype=torch.float32), problem, times)
+    assert np.array_equal(single.theta, single.theta.astype(np.float32))
     # Rounding of single precision adds at most half an ulp a step to each coordinate.
     rounding = np.finfo(np.float32).eps * single.steps[-1]
     assert np.abs(single.norms / flow.norms - 1).max() <= distances[1] + rounding

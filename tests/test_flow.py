@@ -1,12 +1,13 @@
 """The reduced flow: the full system, closed forms, tolerance, work, limits, refusals."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.special import lambertw
 
-from simulations.flow import DiagonalFlow, FlowStopped
+from simulations.flow import DiagonalFlow, FlowInterrupted, FlowStopped
 from simulations.generators import sparse, sparse_regression
 from simulations.trajectory import times_within
 from tests.reference import full_flow
@@ -179,6 +180,26 @@ def test_a_stopped_flow_keeps_what_it_reached_and_says_what_to_do(capfd):
     with pytest.raises(FlowStopped, match=r"raise rtol .* or max_steps") as caught:
         flow.run(CLASSES, np.array([1e-9, 15.0]))
     assert len(caught.value.trajectory.lambda_t) == 1
+
+
+def interrupt_at(fraction, done):
+    if done >= fraction:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("depth", "fraction", "count"), [(2, 0.45, 5), (6, 0.2, 2), (6, 1.0, None)]
+)
+def test_an_interruption_keeps_what_was_reached(depth, fraction, count):
+    """At depth 6 the last of the times followed is the pole, which nobody asked for."""
+    flow = DiagonalFlow(alpha=2.0, lam=1e-2, loss=LOSSES["logistic"], depth=depth)
+    times = np.linspace(0.5, 5, 10)
+    whole = flow.run(CLASSES, times)
+    with pytest.raises(FlowInterrupted) as caught:
+        flow.run(CLASSES, times, progress=partial(interrupt_at, fraction))
+    kept = caught.value.trajectory
+    assert len(kept.lambda_t) == (count or whole.moving)
+    assert np.array_equal(kept.weights, whole.weights[:, : len(kept.lambda_t)])
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,11 @@ def test_the_flow_writes_every_documented_key(capsys, tmp_path):
     assert len({len(record[key]) for key in CURVES | MEASURED}) == 1
     assert (record["alpha"], record["lam"], record["method"]["optimizer"]) == (3, 1e-3, "flow")
     solver = record["solver"]
-    assert solver["gradient_evaluations"] >= solver["steps"] == record["steps"][-1] > 20
+    assert solver["steps"] == record["steps"][-1] > 20
+    # Four stages, of which the first is shared by all trials of a step.
+    trials = solver["steps"] + solver["rejected"]
+    assert solver["gradient_evaluations"] == solver["steps"] + 3 * trials
+    assert record["degree"] == 2 + 1 and "(degree 3)" in out
     assert np.allclose(record["lambda_t"], 1e-3 * 10 ** np.array(record["log10_t"]))
     assert record["early_distance"][0] > 0.5 and record["late_distance"][-1] == 0
     assert 0 < record["kernel_regime_end"] < np.log(3) + 2
@@ -151,6 +155,24 @@ def test_descent_and_the_exact_flows_measure_too(capsys, tmp_path):
         record = json.loads(path.read_text())
         for key in ("kkt_residual", "kernel_drift"):
             assert len(record[key]) == len(record["lambda_t"]) and np.isfinite(record[key]).all()
+
+
+def test_a_net_that_does_not_start_at_zero_has_no_early_predictor(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    small = ["xor", "--set", "n=12", "d=8", "width=4", "n_test=20", "--steps", 3]
+    code, _, err = run(capsys, *small, "--measure", "all", "--json", path)
+    assert code == 0 and "expected 0 (A3.2)" in err and "without the early predictor" in err
+    record = json.loads(path.read_text())
+    assert "late_distance" in record and "early_distance" not in record
+
+
+def test_real_targets_have_a_transition_only_where_the_error_moves(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    small = ["teacher-student", "--set", "n=12", "d=6", "n_test=20", "--optimizer", "flow"]
+    assert run(capsys, *small, "--until", 0.5, "--points", 5, "--json", path)[0] == 0
+    record = json.loads(path.read_text())
+    assert max(record["train_error"][2:]) <= 0.01 * record["train_error"][0]
+    assert record["transition"]["steps"] is None
 
 
 INTERRUPTED = [
@@ -256,7 +278,13 @@ def test_modules_that_depend_on_chance_or_have_no_parameters_are_refused(
         ([*ADDITION, "--lam", "1e-20"], "lam is 1e-20"),
         (["digits", "--optimizer", "flow", "--alpha", "1e9"], "lower alpha"),
         (["digits", "--until", "3"], "--until 3.0 found, expected none for training step by step"),
-        (["digits", "--measure", "early"], r"expected 0 (A3.2)"),
+        (["sparse", "--optimizer", "gd"], "--optimizer gd found, expected none for sparse"),
+        (["sparse", "--no-decay"], "--no-decay True found, expected none for sparse"),
+        (["sparse", "--checkpoint", "x"], "--checkpoint x found"),
+        (["completion", "--steps", "4"], "--steps 4 found, expected none for completion"),
+        (["completion", "--label-noise", "0.1"], "--label-noise 0.1 found"),
+        (["xor", "--lam", "0.1", "--no-decay"], "--lam 0.1 found with --no-decay"),
+        (["xor", "--lam", "0.1", "--log-loss"], "leave the other out"),
         (["digits", "--measure", "all", "rank2"], "measure is 'rank2'"),
         (["sparse", "--measure", "norm"], "measure is 'norm'"),
         (["completion", "--measure", "norm"], "measure is 'norm'"),

@@ -309,7 +309,11 @@ def test_simulate_takes_every_option_of_training(capsys, tmp_path):
     assert run(capsys, *small, "--optimizer", "gd", "--log-loss", "--json", path)[0] == 0
     record = json.loads(path.read_text())
     assert record["lambda_t"] == [0] * len(record["steps"])
+    assert record["method"]["dtype"] == "float32"
     assert record["log10_t"][-1] > record["log10_t"][1]
+    assert run(capsys, *small, "--no-decay", "--json", path)[0] == 0
+    record = json.loads(path.read_text())
+    assert record["lam"] == record["lambda_t"][-1] == 0
 
 
 def test_simulate_goes_on_from_its_checkpoint(capsys, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from theory.flat_module import FlatModule
+from theory.predictors import NoPredictor
 
 # None is a power of two, for which floating point would be homogeneous by itself.
 _SCALES = (0.6, 1.5, 3.0)
@@ -68,13 +69,19 @@ def _powers(values: np.ndarray, scaled: list[np.ndarray]) -> np.ndarray:
 
 
 def check_zero_output(flat: FlatModule, x: np.ndarray) -> None:
-    """Refuse a module with ``f(θ̄; x) ≠ 0`` (A3.2), beyond a hundred roundings."""
+    """Refuse a module with ``f(θ̄; x) ≠ 0`` (A3.2), beyond a hundred roundings.
+
+    Raises
+    ------
+    NoPredictor
+        For such a module: its flow exists, and has no early predictor.
+    """
     values = np.abs(flat.evaluate(flat.theta, x))
     if values.any():
         excess = values - _ROUNDING * flat.sensitivity(flat.theta, x)[1]
         at, which = np.unravel_index(int(np.argmax(excess)), excess.shape)
         if excess[at, which] > 0:
-            raise ValueError(
+            raise NoPredictor(
                 f"output {which} of input {at} is {values[at, which]:.3g} at the start, expected 0 "
                 "(A3.2): wrap the module in Symmetrised, or set its last layer to zero"
             )

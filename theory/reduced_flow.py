@@ -140,3 +140,16 @@ class ReducedFlow:
     def weights(self, s: float, p: np.ndarray) -> np.ndarray:
         """Return the weights w of shape (d,)."""
         return self.scale.potential(s).weights(self.problem.inputs.correlate(p))
+
+    def reach(self, s: float, p: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Return how far every |x_j| would come if the weights stayed at `w`, shape (d,); L ≥ 3.
+
+        From `s` on x moves by ``Xᵀr / (nλ)`` times the integral of c, ``L α(s)^{L-2}``. A weight
+        of zero can become another one only where this is 1 or more.
+        """
+        scale, inputs = self.scale, self.problem.inputs
+        pull = self.loss.descent(inputs.combine(w), self.problem.targets)
+        left = math.log(scale.depth) + (scale.depth - 2) * scale.log_scale(s)
+        drive = math.exp(left - math.log(self.problem.n * self.lam))
+        x = math.exp(scale.potential(s).log_unit) * inputs.correlate(p)
+        return np.asarray(np.abs(x) + drive * np.abs(inputs.correlate(pull)))

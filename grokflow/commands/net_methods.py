@@ -18,9 +18,11 @@ from simulations.checkpoint import Checkpoint
 from simulations.descent import Descent, Optimizer, record_steps
 from simulations.measures import Measure
 from simulations.net_flow import NetFlow
+from simulations.net_recorder import measured_degree
 from simulations.net_trajectory import NetTrajectory
 from simulations.tasks import Task
 from theory.module_tangent import Symmetrised
+from theory.net_map import NetMap
 
 _BATCH = 32
 
@@ -66,6 +68,10 @@ class Method(Protocol):
         """What kind of net it is."""
 
     @property
+    def degree(self) -> float:
+        """Degree of homogeneity, measured at the door; NaN where it does not matter."""
+
+    @property
     def alpha(self) -> float | None:
         """The scale of the start."""
 
@@ -95,9 +101,15 @@ class StepByStep:
         if optimizer is Optimizer.SGD and batch is None:
             batch = _BATCH
         lam = defaults.lam if arguments.lam is None else arguments.lam
+        decays = not (arguments.log_loss or arguments.no_decay)
+        if not decays and arguments.lam is not None:
+            raise ValueError(
+                f"--lam {arguments.lam:g} found with --no-decay or --log-loss, which set it to 0, "
+                "expected one of them: leave the other out"
+            )
         descent = Descent(
             lr=arguments.lr or defaults.lr,
-            lam=0.0 if arguments.log_loss or arguments.no_decay else lam,
+            lam=lam if decays else 0.0,
             optimizer=optimizer,
             batch=batch,
             label_noise=arguments.label_noise,
@@ -122,6 +134,11 @@ class StepByStep:
     def model(self) -> str:
         """Its class."""
         return type(self.net).__name__
+
+    @property
+    def degree(self) -> float:
+        """Not measured: nets need not be homogeneous."""
+        return float("nan")
 
     @property
     def alpha(self) -> float | None:
@@ -185,6 +202,11 @@ class Flow:
         plain = type(self.task.net).__name__
         return plain if self.net is self.task.net else f"symmetrised {plain}"
 
+    @cached_property
+    def degree(self) -> float:
+        """Degree of homogeneity; ValueError for nets that have none."""
+        return measured_degree(NetMap.of(self.net), self.task.problem.x, self.flow.memory)
+
     @property
     def lam(self) -> float:
         """Weight decay."""
@@ -241,6 +263,11 @@ class Stabilised:
     def model(self) -> str:
         """Its class."""
         return type(self.net).__name__
+
+    @property
+    def degree(self) -> float:
+        """Not measured: nets need not be homogeneous."""
+        return float("nan")
 
     @property
     def alpha(self) -> float | None:

@@ -107,9 +107,11 @@ def _describe(task: Task, method: Method) -> str:
     problem = task.problem
     inputs = "×".join(str(size) for size in problem.x.shape[1:])
     parameters = sum(p.numel() for p in method.net.parameters() if p.requires_grad)
+    degree = f" (degree {method.degree:g})" if np.isfinite(method.degree) else ""
     return (
         f"{problem.name} ({problem.m} samples of {inputs} inputs, {len(problem.x_test)} to test), "
-        f"{problem.loss.name} loss, {method.model} of {parameters} parameters, {method.name}, "
+        f"{problem.loss.name} loss, {method.model} of {parameters} parameters{degree}, "
+        f"{method.name}, "
         f"λ = {method.lam:g}" + ("" if method.alpha is None else f", α = {method.alpha:g}")
     )
 
@@ -137,7 +139,7 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     """Return when the test error leaves its value at the first fit for its last one.
 
     All are NaN where the training set is not fitted, or the difference is within four standard
-    errors of the test set.
+    errors of the test set; for real targets, within a hundredth of the error, as for a fit.
     """
     at = trajectory.fitted()
     keys = ("lambda_t", "steps", "width", "early", "late")
@@ -145,8 +147,9 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     if at >= len(trajectory.steps):
         return nothing
     early, late = float(trajectory.test_error[at]), float(trajectory.test_error[-1])
-    spread = max(p * (1 - p) for p in (early, late)) if trajectory.classification else 0.0
-    if abs(early - late) <= 4 * np.sqrt(spread / max(1, len(problem.x_test))):
+    spread = max(p * (1 - p) for p in (early, late)) / max(1, len(problem.x_test))
+    noise = 4 * np.sqrt(spread) if trajectory.classification else 0.01 * max(early, late)
+    if abs(early - late) <= noise:
         return nothing
     step, width = trajectory.transition_step(early, late)
     if np.isnan(step):
@@ -162,6 +165,7 @@ def _header(task: Task, method: Method, trajectory: NetTrajectory) -> dict[str, 
         "problem": {"name": problem.name, **problem.settings},
         "notes": list(problem.notes),
         "model": method.model,
+        "degree": trajectory.degree,
         "alpha": method.alpha,
         "norm": float(trajectory.norms[0]) if len(trajectory.norms) else float("nan"),
         "lam": method.lam,

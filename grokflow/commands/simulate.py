@@ -15,7 +15,8 @@ from grokflow.commands.output import cells, check_outputs, heads, output_times
 from grokflow.commands.predict import forecast_of
 from grokflow.commands.request import Request, read
 from grokflow.progress import bar
-from simulations.measures import measures, of_diagonal
+from simulations.flow import FlowInterrupted, FlowStopped
+from simulations.measures import Measure, measures, of_diagonal
 from simulations.records import curves, to_dataset, write, write_json, write_whole
 from simulations.trajectory import Trajectory
 from theory.forecast import Forecast
@@ -24,26 +25,62 @@ from theory.transition import Transition
 
 # Tasks of torch nets; torch is imported only for them.
 NET_TASKS = ("modular-addition", "xor", "digits", "polynomial", "teacher-student")
+# What only nets are asked for; the other models have exact flows.
+_FOR_NETS = {
+    "optimizer": (None, "flow"), "rtol": (None,), "lr": (None,), "steps": (None,),
+    "batch": (None,), "label_noise": (0.0,), "no_decay": (False,), "log_loss": (False,),
+    "double": (False,), "checkpoint": (None,),
+}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for."""
     check_outputs(arguments)
-    if completion.asked_for(arguments):
-        return completion_simulation.run(arguments)
     if arguments.problem in NET_TASKS:
         from grokflow.commands import nets
 
         return nets.run(arguments)
+    _refuse_training(arguments)
+    if completion.asked_for(arguments):
+        return completion_simulation.run(arguments)
     wanted = measures(arguments.measure)
     request = read(arguments)
     prediction = _forecast_if_any(request)
     predicted = np.nan if prediction is None else prediction.transition.lambda_t
     times = output_times(request.alpha, predicted, arguments)
-    with bar() as show:
-        trajectory = request.flow.run(
-            request.problem, times, progress=lambda fraction: show("simulating", fraction)
-        )
+    try:
+        with bar() as show:
+            trajectory = request.flow.run(
+                request.problem, times, progress=lambda fraction: show("simulating", fraction)
+            )
+    except (FlowStopped, FlowInterrupted) as stopped:
+        if len(stopped.trajectory.lambda_t):
+            _report(arguments, request, prediction, stopped.trajectory, wanted)
+        raise
+    _report(arguments, request, prediction, trajectory, wanted)
+    return 0
+
+
+def _refuse_training(arguments: argparse.Namespace) -> None:
+    """Refuse options that the exact flows would not heed."""
+    for option, idle in _FOR_NETS.items():
+        value = getattr(arguments, option)
+        if value not in idle:
+            raise ValueError(
+                f"--{option.replace('_', '-')} {value} found, expected none for "
+                f"{arguments.problem}, whose flow is followed exactly: leave it out, or train one "
+                f"of {', '.join(NET_TASKS)}"
+            )
+
+
+def _report(
+    arguments: argparse.Namespace,
+    request: Request,
+    prediction: Forecast | None,
+    trajectory: Trajectory,
+    wanted: frozenset[Measure],
+) -> None:
+    """Print the curves and write the files, also of a flow that was stopped."""
     scores = trajectory.test_scores()
     when = Transition(np.nan, np.nan)
     if prediction is not None:
@@ -55,7 +92,6 @@ def run(arguments: argparse.Namespace) -> int:
     _write(arguments, request, trajectory, recorded | measured, when)
     if arguments.plot:
         _plot(arguments.plot, request, trajectory, prediction, when, measured)
-    return 0
 
 
 def _forecast_if_any(request: Request) -> Forecast | None:
