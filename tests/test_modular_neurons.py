@@ -244,12 +244,13 @@ def without(net, removed):
     return replace(net, u=u, v=v, w=w)
 
 
-@pytest.mark.parametrize("normalised", [False, True])
-def test_a_pruning_curve_is_the_pruned_nets_own_forward_pass(normalised):
+@pytest.mark.parametrize("kind", [None, *NormKind])
+def test_a_pruning_curve_is_the_pruned_nets_own_forward_pass(kind):
     p, width = 13, 40
     rng = np.random.default_rng(4)
-    normalisation = Normalisation(NormKind.BATCH, *(rng.uniform(0.5, 2, (4, width))))
-    net = random_net(p, width, prefactor=0.3, normalisation=normalisation if normalised else None)
+    statistics = rng.uniform(0.5, 2, (2 if kind is NormKind.LAYER else 4, width))
+    normalisation = None if kind is None else Normalisation(kind, *statistics)
+    net = random_net(p, width, prefactor=0.3, normalisation=normalisation)
     # Some neurons that solve the task, so that all accuracies move.
     solution = periodic_solution(ADDITION, p, draw_neurons(width))
     net = replace(net, **{k: getattr(net, k) / 3 + 2 * getattr(solution, k) for k in "uvw"})
