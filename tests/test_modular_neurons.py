@@ -143,6 +143,13 @@ def test_the_basis_of_the_operation_makes_products_periodic():
     assert neuron_ipr(net, ADDITION.basis(23)).mean < 0.4
 
 
+@pytest.mark.parametrize("name", ["square-of-sum", "cube-of-sum"])
+def test_classes_that_several_sums_share_are_read_once_for_each(name):
+    rule = OPERATIONS[name]
+    net = periodic_solution(rule, 23, draw_neurons(40))
+    assert neuron_ipr(net, rule.basis(23)).values == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("name", ["addition", "subtraction", "multiplication", "sum-of-cubes"])
 def test_harmonics_recover_the_frequencies_and_phases_of_the_closed_form(name):
     rule, p, width = OPERATIONS[name], 23, 10

@@ -16,6 +16,7 @@ from simulations.modular_dropout import Dropout
 from simulations.modular_pairs import Pairs
 from simulations.modular_run import TrainingDiverged
 from simulations.modular_training import (
+    IprRecord,
     ModularCell,
     ModularOptimizer,
     ModularStart,
@@ -23,6 +24,7 @@ from simulations.modular_training import (
     groups,
 )
 from simulations.modular_trajectory import ModularTrajectory
+from theory.ipr import IprConvention, neuron_ipr
 from theory.modular_operations import OPERATIONS, operation
 from theory.modular_weights import ModularActivation, ModularWeights, Normalisation, NormKind
 
@@ -48,6 +50,63 @@ def test_tables_are_what_they_say():
     quotient = operation("division").table(11)
     assert np.array_equal(quotient[:, 1:] * n[:, 1:] % 11, m[:, 1:])
     assert (quotient[:, 0] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "own"),
+    [
+        ("m^2+mn+n^2", lambda m, n: m**2 + m * n + n**2, False),
+        ("m³ + mn", lambda m, n: m**3 + m * n, False),
+        ("m^3+m*n^2+n", lambda m, n: m**3 + m * n**2 + n, False),
+        ("2m^3-n+4", lambda m, n: 2 * m**3 - n + 4, True),
+        ("n^2+m", lambda m, n: n**2 + m, False),
+        ("-3m^3n^7", lambda m, n: -3 * m**3 * n**7, True),
+    ],
+)
+def test_polynomials_are_read_and_recognised(text, rule, own):
+    p = 23
+    m, n = np.meshgrid(np.arange(p), np.arange(p), indexing="ij")
+    found = operation(text)
+    table = rule(m, n) % p
+    assert np.array_equal(found.table(p), table)
+    basis = found.basis(p)
+    assert basis.own is own
+    if "mn" in text or "m*n" in text:
+        with pytest.raises(ValueError, match="mixes m and n, expected F"):
+            found.coordinates(p)
+        assert np.array_equal(basis.first, np.arange(p))
+        return
+    coordinates = found.coordinates(p)
+    known = (coordinates.first[:, None] >= 0) & (coordinates.second >= 0)
+    sums = (coordinates.first[:, None] + coordinates.second) % coordinates.modulus
+    assert np.array_equal(coordinates.outer[sums][known], table[known])
+
+
+@pytest.mark.parametrize("text", ["", "5", "m^", "mm", "m+", "m n m", "x+n", "+", "m^-1"])
+def test_what_is_no_polynomial_is_refused(text):
+    with pytest.raises(ValueError, match=r"or a polynomial such as m\^2\+mn\+n\^2: choose"):
+        operation(text)
+
+
+def test_the_ratio_of_the_network_is_recorded_and_resumed(tmp_path):
+    data = CorruptedTask(p=7, corruption=0.3).draw()
+    cells = [ModularCell(data=data, seed=seed) for seed in (0, 1)]
+    method = ModularTraining(width=20, steps=20, every=5)
+    record = IprRecord(operation("addition").basis(7), IprConvention.FULL)
+    found = method.run_cells(cells, snapshots=[0, 5, 10, 15, 20], ipr=record)
+    for run in found:
+        expected = [neuron_ipr(net, *record).mean for net in run.snapshots.values()]
+        assert np.array_equal(run.ipr, expected)
+        assert np.array_equal(run.curves()["network_ipr"], run.ipr)
+    checkpoint = Checkpoint(tmp_path / "run.pt")
+    for steps in (10, 20):
+        parts = replace(method, steps=steps).run_cells(cells, ipr=record, checkpoint=checkpoint)
+    assert np.array_equal(parts[1].ipr, found[1].ipr)
+    with pytest.raises(ValueError, match="run with ipr"):
+        method.run_cells(
+            cells, ipr=record._replace(convention=IprConvention.ONE_SIDED), checkpoint=checkpoint
+        )
+    assert not method.run(cells[0]).ipr.size
 
 
 def test_a_function_of_the_product_is_periodic_in_the_basis_of_logarithms():
@@ -345,6 +404,7 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: operation("power"), "operation 'power' found, expected one of"),
         (lambda: operation("division").table(12), "p is 12 for division, expected a prime"),
         (lambda: operation("multiplication").basis(9), "expected a prime"),
+        (lambda: operation("division").basis(9), "p is 9 for division, expected a prime"),
         (lambda: operation("addition").table(1), "p is 1, expected at least 2"),
         (lambda: CorruptedTask(fraction=1.5), "fraction is 1.5, expected 0 to 1"),
         (lambda: CorruptedTask(corruption=-0.1), "corruption is -0.1, expected 0 to 1"),

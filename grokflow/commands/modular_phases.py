@@ -58,11 +58,17 @@ def read(arguments: argparse.Namespace) -> PhaseDiagram:
     values = {name: tuple(map(float, axis(getattr(arguments, name)))) for name in names}
     return PhaseDiagram(
         training=method_of(arguments),
-        p=tuple(map(int, axis(arguments.p))),
+        p=tuple(map(_whole, axis(arguments.p))),
         seeds=arguments.seeds,
         operation=arguments.operation,
         **values,
     )
+
+
+def _whole(p: float) -> int:
+    if p != int(p):
+        raise ValueError(f"p is {p:g}, expected a whole number: choose another modulus")
+    return int(p)
 
 
 def record(diagram: PhaseDiagram, table: PhaseTable) -> dict[str, Any]:
