@@ -147,7 +147,8 @@ def test_the_basis_of_the_operation_makes_products_periodic():
 def test_classes_that_several_sums_share_are_read_once_for_each(name):
     rule = OPERATIONS[name]
     net = periodic_solution(rule, 23, draw_neurons(40))
-    assert neuron_ipr(net, rule.basis(23)).values == pytest.approx(1.0)
+    # Up to the class of zero, which one sum has and others two: one entry of W in 23.
+    assert neuron_ipr(net, rule.basis(23)).values == pytest.approx(1.0, abs=1 / 23)
 
 
 @pytest.mark.parametrize("name", ["addition", "subtraction", "multiplication", "sum-of-cubes"])

@@ -160,12 +160,12 @@ class Operation:
             For products when p is not prime.
         """
         if self.combination is Combination.MIXED:
-            return Basis(*(np.arange(p) for _ in range(3)), own=False)
+            return Basis(np.arange(p), np.arange(p), np.arange(p), own=False)
         modulus, first, second, outer = self.coordinates(p)
-        orders = [_order(side, modulus) for side in (first, second)]
-        own = all(order is not None for order in orders)
-        known = [np.arange(p) if order is None else order for order in orders]
-        return Basis(*known, outer, own)
+        m, n = (_order(side, modulus) for side in (first, second))
+        own = m is not None and n is not None
+        raw = np.arange(p)
+        return Basis(raw if m is None else m, raw if n is None else n, outer, own)
 
     def _sides(self, p: int) -> tuple[np.ndarray, np.ndarray]:
         residues = np.arange(p)
@@ -227,8 +227,8 @@ def _of_terms(name: str, terms: Terms) -> Operation:
         first, second, combination = ((a, c),), ((b, 1),), Combination.PRODUCT
     else:
         return Operation(name, Combination.MIXED, terms=tuple(terms.items()))
-    maps = (partial(_polynomial, terms=side) for side in (first, second))
-    return Operation(name, combination, *maps)
+    f1, f2 = (partial(_polynomial, terms=side) for side in (first, second))
+    return Operation(name, combination, f1, f2)
 
 
 def is_prime(p: int) -> bool:

@@ -58,7 +58,7 @@ def read(arguments: argparse.Namespace) -> PhaseDiagram:
     values = {name: tuple(map(float, axis(getattr(arguments, name)))) for name in names}
     return PhaseDiagram(
         training=method_of(arguments),
-        p=tuple(map(_whole, axis(arguments.p))),
+        p=tuple(_whole(float(value)) for value in axis(arguments.p)),
         seeds=arguments.seeds,
         operation=arguments.operation,
         **values,
