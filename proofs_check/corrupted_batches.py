@@ -20,6 +20,8 @@ from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs, enough
 from proofs_check.laboratory import Laboratory
 from proofs_check.seeds import AtLeast, all_at_least
 
+_SOURCE = "grokflow; controls of Doshi, Das, He and Gromov 2024"
+
 
 def check_batches(
     laboratory: Laboratory,
@@ -90,6 +92,7 @@ BATCH_NORM = claim(
     Broken("BatchNorm taken away again", partial(check_batches, normalised="small batches")),
     Broken("BatchNorm takes away more than the batches", partial(check_batches, sign=-1)),
     more=(BATCHES,),
+    source=_SOURCE,
 )
 STRENGTH = claim(
     "corrupted-strength",
@@ -99,5 +102,6 @@ STRENGTH = claim(
     check_strength,
     Broken("IPR shuffled among the neurons", partial(check_strength, shuffled=True)),
     more=(BATCHES,),
+    source=_SOURCE,
 )
 CLAIMS = (BATCH_NORM, STRENGTH)

@@ -143,10 +143,11 @@ def claim(
     check: Check,
     *broken: Broken,
     more: tuple[str, ...] = (),
+    source: str = _SOURCE,
 ) -> Claim:
     """Return a claim on the nets of `proofs_check.corrupted_runs`."""
     return Claim(
-        label, statement, (*_HYPOTHESES, *more), _SOURCE, kind, Verdict.SUPPORTED, check, broken
+        label, statement, (*_HYPOTHESES, *more), source, kind, Verdict.SUPPORTED, check, broken
     )
 
 

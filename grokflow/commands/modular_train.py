@@ -77,9 +77,12 @@ def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) ->
     for name in ("grokking", "unlearning"):
         stage = content["stages"][name]
         if np.isfinite(stage["step"]):
+            start, end = (
+                f"{stage[edge]:.0f}" if np.isfinite(stage[edge]) else "no recorded step"
+                for edge in ("start", "end")
+            )
             lines.append(
-                f"{name} at step {stage['step']:.0f} (from 1 % at {stage['start']:.0f} to 99 % at "
-                f"{stage['end']:.0f})"
+                f"{name} at step {stage['step']:.0f} (from 1 % at {start} to 99 % at {end})"
             )
     lines.append(
         f"mean IPR {ipr.mean:.3f} ({ipr.convention.value}), {ipr.collapsed} collapsed neurons"
