@@ -19,8 +19,8 @@ _EXACT = 1e-8
 # A curve this far off is of no use.
 _WRONG = 0.1
 
-# A run below this many seconds is repeated, and the fastest counts.
-_SHORT, _REPEATS = 1.0, 3
+# Runs are repeated for this many seconds or so often, whichever comes first; the fastest counts.
+_SECONDS, _REPEATS = 1.0, 20
 
 
 class Case(NamedTuple):
@@ -135,11 +135,11 @@ def loosest(child: Child, error: Callable[[Any], float], goal: float) -> Found:
 
 
 def _repeated(child: Child, rtol: float, run: Run) -> Run:
-    """Return the fastest of a few runs where one is short; memory is that of the first."""
-    if run.cpu > _SHORT:
-        return run
-    again = [child.run(rtol) for _ in range(_REPEATS - 1)]
-    return run._replace(cpu=min(one.cpu for one in (run, *again)))
+    """Return the fastest of a few runs; memory is that of the first."""
+    times = [run.cpu]
+    while sum(times) < _SECONDS and len(times) < _REPEATS:
+        times.append(child.run(rtol).cpu)
+    return run._replace(cpu=min(times))
 
 
 def trajectory_error(found: np.ndarray, exact: np.ndarray) -> float:

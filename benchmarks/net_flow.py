@@ -1,4 +1,4 @@
-"""The flow of nets against CVODE with GMRES and against gradient descent, at equal error.
+"""The flow of nets: our engines against CVODE with GMRES and against gradient descent.
 
 CVODE takes the flow as it stands, ``dθ/ds = -(1/(mλ)) Jᵀl'(f) - θ``, with Gauss-Newton products.
 Errors are those of θ against a run at a hundredth of the tolerance.
@@ -14,6 +14,7 @@ C of them (the gradients of one output of all samples take one pass).
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -21,6 +22,8 @@ import torch
 from torch import nn
 
 from benchmarks.child import Child, Failed
+from simulations.chebyshev_flow import ChebyshevFlow
+from simulations.descent import DescentStopped
 from simulations.generators import sparse_regression
 from simulations.homogeneous_nets import DiagonalNet, ModularAddition, residue_pairs
 from simulations.net_flow import NetFlow, NetFlowStopped, NetSolver
@@ -75,6 +78,22 @@ def passes(work, outputs):
     return work.gradient_evaluations + 2 * work.products + outputs * work.jacobians
 
 
+def ways(module, alpha):
+    """Return what follows the net from α times its start: our engines, the first one by default."""
+    solvers = (NetSolver.AUTO, 1e-2), (NetSolver.ITERATIVE, 1e-2), (NetSolver.MULTISTEP, 1e-1)
+    found = {}
+    for solver, rtol in solvers:
+        flow = NetFlow(lam=LAM, rtol=rtol, solver=solver, max_steps=2000)
+        found[solver.name] = partial(_by_the_flow, flow, module, alpha)
+    net = NetMap.of(module)
+    start = net.at(alpha * net.theta)
+    return found | {"CHEBYSHEV": partial(ChebyshevFlow(lam=LAM, longest=1e-2, thin=1).run, start)}
+
+
+def _by_the_flow(flow, module, alpha, problem, times):
+    return flow.run(module, problem, alpha, times)
+
+
 def measure(name, module, problem, alpha):
     """Print all methods on one problem, with their ratios to the first."""
     times = np.linspace(0.0, np.log(alpha) + 2, RECORDS)
@@ -83,22 +102,17 @@ def measure(name, module, problem, alpha):
     size, outputs = np.linalg.norm(exact, axis=1), net.outputs(net.theta, problem.x[:1]).shape[1]
     print(f"{name}: α = {alpha:g}, λ = {LAM:g}, {len(net.theta)} parameters, {problem.m} samples")
     first = None
-    for solver, rtol in (
-        (NetSolver.AUTO, 1e-2),
-        (NetSolver.ITERATIVE, 1e-2),
-        (NetSolver.MULTISTEP, 1e-1),
-    ):
-        flow = NetFlow(lam=LAM, rtol=rtol, solver=solver, max_steps=2000)
+    for label, follow in ways(module, alpha).items():
         try:
-            found = flow.run(module, problem, alpha, times)
-        except NetFlowStopped as error:
-            print(f"  {solver.name:9s} stops: {error}", flush=True)
+            found = follow(problem, times)
+        except (NetFlowStopped, DescentStopped) as error:
+            print(f"  {label:9s} stops: {error}", flush=True)
             continue
         error = (np.linalg.norm(found.theta - exact, axis=1) / size).max()
         work, cost = found.work, passes(found.work, outputs)
         first = first or (cost, work)
         print(
-            f"  {solver.name:9s} error {error:.0e}, gradients {work.gradient_evaluations}, "
+            f"  {label:9s} error {error:.0e}, gradients {work.gradient_evaluations}, "
             f"products {work.products}, Jacobians {work.jacobians}: {cost} passes "
             f"({cost / first[0]:.1f}), {work.seconds:.2f} s "
             f"({work.seconds / first[1].seconds:.1f})",

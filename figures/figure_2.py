@@ -1,6 +1,7 @@
-"""Figure 2b: test accuracy on modular addition from three scales of the start.
+"""Figure 2: modular addition from three scales of the start, and at four weight decays.
 
-``python -m figures.figure_2 FOLDER p=47 width=256 fraction=0.5`` prints λt* at another size.
+``python -m figures.figure_2 FOLDER p=97 width=1024 fraction=0.4`` is the size of the paper: λt* is
+printed, and checkpoints in the folder let it go on after an interruption.
 """
 
 from __future__ import annotations
@@ -13,9 +14,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures import weight_decays
+from figures.curves import data_of_net
+from figures.curves import draw as draw_curves
 from figures.style import EARLY, LATE, PREDICTED, TEST, canvas, save, styled
 from proofs_check.laboratory import Laboratory
-from proofs_check.modular_scales import Addition, Scales, modular_scales
+from proofs_check.modular_scales import (
+    DECAY_SCALE,
+    SCALES,
+    Addition,
+    Scales,
+    modular_decays,
+    modular_scales,
+)
 
 _COLOURS = (EARLY, LATE, TEST)
 
@@ -58,21 +69,28 @@ def data(scales: Scales) -> ScaleCurves:
         {scale: run.lambda_t for scale, run in scales.runs.items()},
         {scale: 1 - run.test_error for scale, run in scales.runs.items()},
         scales.times(),
-        f"Figure 2b: a + b mod {size.p}, ReLU, width {size.width}, "
-        f"{100 * size.fraction:g} % of the pairs, λ = {size.lam:g}",
+        f"Figure 2b: {title(size)}, λ = {size.lam:g}",
     )
 
 
-def caption(curves: ScaleCurves, seconds: float) -> str:
+def title(size: Addition) -> str:
+    """Say what is trained."""
+    share = f"{100 * size.fraction:g} % of the pairs"
+    return f"a + b mod {size.p}, ReLU, width {size.width}, {share}"
+
+
+def caption(curves: ScaleCurves, scales: Scales) -> str:
     """Say what was measured and what was predicted."""
     times = ", ".join(f"{time:.2f}" for time in curves.times)
     steps = " and ".join(f"{step:.2f}" for step in curves.increments)
+    size = scales.addition
+    paper = (size.p, size.width, size.fraction) == (97, 1024, 0.4)
+    what = "The size of the paper" if paper else "Smaller than the p = 97 of the paper"
     return (
         f"Test accuracy of a two-layer ReLU net passes one half at λt* = {times} from the He start "
         f"times 1, 10 and 100: increments {steps}, where the theory says ln 10 = {np.log(10):.2f} "
-        "up to what a start of size one leaves behind. Smaller than the p = 97 of the paper, and "
-        f"with more of the pairs; gradient descent with steps of one over the sharpness, "
-        f"{seconds:.0f} s."
+        f"up to what a start of size one leaves behind. {what}; {scales.gradients()} gradients, "
+        f"{scales.seconds():.0f} s."
     )
 
 
@@ -115,11 +133,20 @@ def main(folder: Path, settings: list[str]) -> None:
     given = dict(pair.split("=") for pair in settings)
     kinds = {key: type(value) for key, value in vars(Addition()).items()}
     size = Addition(**{key: kinds[key](value) for key, value in given.items()})
-    scales = modular_scales(Laboratory(), size)
-    curves = data(scales)
     folder.mkdir(parents=True, exist_ok=True)
+    laboratory = Laboratory()
+    scales = modular_scales(laboratory, size, folder)
+    curves = data(scales)
     save(draw(curves), folder / "figure-2b.png")
-    print(caption(curves, scales.seconds()))
+    print(caption(curves, scales))
+    middle = scales.runs[DECAY_SCALE]
+    trained = data_of_net(
+        middle, float(curves.times[SCALES.index(DECAY_SCALE)]), np.nan, title(size)
+    )
+    save(draw_curves(trained), folder / "figure-2a.png")
+    decays = weight_decays.data(modular_decays(laboratory, size, folder), title(size))
+    save(weight_decays.draw(decays), folder / "figure-2c.png")
+    print(weight_decays.caption(decays))
 
 
 if __name__ == "__main__":

@@ -71,14 +71,16 @@ def draw(diagrams: list[Diagram], columns: int = 4) -> Figure:
         for axes in panels[::count]:
             axes.set_ylabel("share of wrong labels ξ")
         patches = [Patch(color=colour, label=item.value) for item, colour in _COLOURS.items()]
-        figure.legend(handles=patches, loc="outside lower center", fontsize=8.5, ncols=3)
+        figure.legend(
+            handles=patches, loc="outside lower center", fontsize=8.5, ncols=min(3, count + 1)
+        )
     return figure
 
 
 def _draw_panel(axes: Axes, diagram: Diagram) -> None:
     x, y = _edges(diagram.fraction).tolist(), _edges(diagram.corruption).tolist()
     for i, j in np.ndindex(diagram.phases.shape):
-        found: Phase | None = diagram.phases[i, j]  # type: ignore[assignment]
+        found: Phase | None = diagram.phases.item(i, j)
         if found is not None:
             corner, size = (x[i], y[j]), (x[i + 1] - x[i], y[j + 1] - y[j])
             alpha = 0.25 + 0.75 * float(diagram.agreement[i, j])

@@ -23,7 +23,8 @@ from figures import (
     pruning,
 )
 from figures.style import save, to_svg
-from proofs_check.laboratory import CompletionExperiment, Experiment, Laboratory
+from proofs_check.completion_runs import CompletionExperiment, figure_3
+from proofs_check.laboratory import Experiment, Laboratory
 from proofs_check.modular_scales import modular_scales
 from proofs_check.verify import Outcome, as_records
 from simulations.records import versions, write_whole
@@ -45,7 +46,7 @@ def panels(laboratory: Laboratory) -> list[Panel]:
     first, second = laboratory.figure_1a(), laboratory.figure_1b()
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
-    shared, third = collapse.data(laboratory), laboratory.figure_3()
+    shared, third = collapse.data(laboratory), figure_3(laboratory)
     filled = completion.data(
         third.trajectory,
         third.forecast,
@@ -74,7 +75,7 @@ def _scales_panel(laboratory: Laboratory) -> Panel:
     """Draw modular addition from three scales of the start."""
     scales = modular_scales(laboratory)
     shown = figure_2.data(scales)
-    words = figure_2.caption(shown, scales.seconds())
+    words = figure_2.caption(shown, scales)
     return Panel("figure-2b", "Scales of the start", words, figure_2.draw(shown))
 
 

@@ -1,8 +1,40 @@
-"""Numbers on the command line; what is out of range is bad usage."""
+"""What the parsers of all commands share: how one is made, numbers and files.
+
+A number that is out of range is bad usage. Nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(
+    commands: Commands, name: str, help_text: str, *, epilog: str, description: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command; its description, by default the help as a sentence, is printed as it is."""
+    return commands.add_parser(
+        name,
+        help=help_text,
+        description=description or f"{help_text[0].upper()}{help_text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_json(
+    command: argparse.ArgumentParser, help_text: str = "write the results as JSON"
+) -> None:
+    """Add ``--json FILE``."""
+    command.add_argument("--json", type=Path, metavar="FILE", help=help_text)
+
+
+def add_plot(command: argparse.ArgumentParser) -> None:
+    """Add ``--plot FILE``."""
+    command.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
 
 
 def number(text: str) -> float:

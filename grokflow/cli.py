@@ -11,10 +11,16 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from grokflow.arguments import count as _count
-from grokflow.arguments import number as _number
-from grokflow.arguments import seed as _seed
-from grokflow.arguments import share as _share
+from grokflow.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_plot,
+    count,
+    number,
+    seed,
+    share,
+)
 from grokflow.commands.misgrok_options import add_parser as add_misgrok
 from grokflow.commands.modular_options import add_parser as add_modular
 from grokflow.commands.scan_options import add_parser as add_scan
@@ -93,17 +99,27 @@ def build_parser() -> argparse.ArgumentParser:
     _add_problem_command(
         commands, "predict", "early and late predictors, kind and time of the transition"
     )
+    _add_simulate(commands)
+    add_scan(commands)
+    add_misgrok(commands)
+    add_modular(commands)
+    _add_verify(commands)
+    return parser
+
+
+def _add_simulate(commands: Commands) -> None:
+    """Add the command that follows the flow."""
     simulate = _add_problem_command(
         commands, "simulate", "follow the flow through the whole transition"
     )
     simulate.add_argument(
         "--until",
-        type=_number,
+        type=number,
         metavar="LAMBDA_T",
         help="last slow time λt (default: past the predicted transition)",
     )
     simulate.add_argument(
-        "--points", type=_count, default=200, metavar="N", help="output times (default 200)"
+        "--points", type=count, default=200, metavar="N", help="output times (default 200)"
     )
     simulate.add_argument(
         "--measure",
@@ -112,35 +128,27 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="kkt, kkt-bound, early, late (nets: their last state), drift, rank, or all",
     )
-    simulate.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    add_plot(simulate)
     _add_net_options(simulate)
     simulate.add_argument("--out", type=Path, metavar="FILE", help="results (.npz, .csv, .nc)")
-    add_scan(commands)
-    add_misgrok(commands)
-    add_modular(commands)
+
+
+def _add_verify(commands: Commands) -> None:
+    """Add the command that checks the claims."""
     verify = commands.add_parser("verify", help="check every claim of the theory")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
     )
-    verify.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (default 0)")
-    verify.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1)")
+    verify.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
+    verify.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1)")
     verify.add_argument("--thorough", action="store_true", help="more points in every limit")
-    verify.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    add_json(verify)
     verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")
-    return parser
 
 
-def _add_problem_command(  # type: ignore[no-untyped-def]
-    commands, name: str, help_text: str
-) -> argparse.ArgumentParser:
+def _add_problem_command(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:
     """Add a command that takes a problem and a model."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help_text,
-        description=f"{help_text[0].upper()}{help_text[1:]}.",
-        epilog=PROBLEM_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, name, help_text, epilog=PROBLEM_HELP)
     command.add_argument("problem", metavar="PROBLEM", help="preset or data file, see below")
     command.add_argument(
         "--set",
@@ -152,14 +160,14 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
     )
     scale = command.add_mutually_exclusive_group()
     scale.add_argument(
-        "--alpha", type=_number, metavar="A", help="value of every coordinate of (u, v) at t = 0"
+        "--alpha", type=number, metavar="A", help="value of every coordinate of (u, v) at t = 0"
     )
     scale.add_argument(
-        "--norm", type=_number, metavar="R", help="norm of (u, v) at t = 0 (default 128)"
+        "--norm", type=number, metavar="R", help="norm of (u, v) at t = 0 (default 128)"
     )
     command.add_argument(
         "--lam",
-        type=_number,
+        type=number,
         metavar="L",
         help="weight decay λ (default 1e-3; completion 1e-4)",
     )
@@ -171,7 +179,7 @@ def _add_problem_command(  # type: ignore[no-untyped-def]
         choices=("exponential", "logistic", "square"),
         help="default: logistic for classes, square for real targets",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    add_json(command)
     return command
 
 
@@ -180,15 +188,15 @@ def _add_net_options(simulate: argparse.ArgumentParser) -> None:
     nets = simulate.add_argument_group("nets (modular-addition, xor, digits, polynomial, ...)")
     nets.add_argument(
         "--optimizer",
-        choices=("flow", "gd", "sgd", "adam", "adamw"),
-        help="gradient flow, or the rule of a step",
+        choices=("flow", "chebyshev", "gd", "sgd", "adam", "adamw"),
+        help="gradient flow (chebyshev: by explicit steps, for ReLU), or the rule of a step",
     )
-    nets.add_argument("--rtol", type=_number, metavar="R", help="tolerance of the flow (1e-2)")
-    nets.add_argument("--lr", type=_number, metavar="H", help="step size η")
-    nets.add_argument("--steps", type=_count, metavar="N", help="number of steps")
-    nets.add_argument("--batch", type=_count, metavar="B", help="samples a step (sgd: 32)")
+    nets.add_argument("--rtol", type=number, metavar="R", help="tolerance of the flow (1e-2)")
+    nets.add_argument("--lr", type=number, metavar="H", help="step size η")
+    nets.add_argument("--steps", type=count, metavar="N", help="number of steps")
+    nets.add_argument("--batch", type=count, metavar="B", help="samples a step (sgd: 32)")
     nets.add_argument(
-        "--label-noise", type=_share, default=0.0, metavar="S", help="fresh noise on the targets"
+        "--label-noise", type=share, default=0.0, metavar="S", help="fresh noise on the targets"
     )
     nets.add_argument("--no-decay", action="store_true", help="weight decay λ = 0")
     nets.add_argument("--log-loss", action="store_true", help="step η/L, without weight decay")

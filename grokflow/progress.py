@@ -14,16 +14,16 @@ def bar() -> Iterator[Callable[[str, float], None]]:
         yield lambda name, fraction: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(name: str, fraction: float) -> None:
             if name not in tasks:
                 for other in tasks.values():
-                    progress.update(other, visible=False)  # type: ignore[arg-type]
+                    progress.update(other, visible=False)
                 tasks[name] = progress.add_task(name, total=1.0)
-            progress.update(tasks[name], completed=fraction)  # type: ignore[arg-type]
+            progress.update(tasks[name], completed=fraction)
 
         yield show

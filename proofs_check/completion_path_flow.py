@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from proofs_check.completion_runs import SLOW_TIMES, completion_entries, completion_slow_flow
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from theory.completion_path import trace_completion
@@ -26,9 +27,9 @@ _LAMS = np.geomspace(1e-2, 1e-5, 9)
 
 def check(laboratory: Laboratory, power: float = 2.0) -> Evidence:
     """Compare with the path at ``β = (α e^{-λt})^power``."""
-    flow = laboratory.completion_slow_flow
-    log_beta = power * (np.log(laboratory.slow_alpha) - laboratory.completion_times)
-    reference = trace_completion(laboratory.completion_entries(), log_beta, rtol=1e-9).matrices
+    flow = partial(completion_slow_flow, laboratory)
+    log_beta = power * (np.log(laboratory.slow_alpha) - SLOW_TIMES)
+    reference = trace_completion(completion_entries(laboratory), log_beta, rtol=1e-9).matrices
     size = np.linalg.norm(reference, axis=(1, 2))
     distances = [
         (np.linalg.norm(flow(lam).matrices - reference, axis=(1, 2)) / size).max()

@@ -20,6 +20,7 @@ from functools import partial
 import numpy as np
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from proofs_check.completion_runs import completion_entries, completion_window
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from theory.completion import CompletionProblem
@@ -53,11 +54,11 @@ def distances(
     end: int,
 ) -> np.ndarray:
     """Return the distances at every α, shape (8,)."""
-    problem = laboratory.completion_entries(mirrored)
+    problem = completion_entries(laboratory, mirrored)
     wanted = target(problem)
     found = []
     for alpha in map(float, _ALPHAS):
-        flow = laboratory.completion_window(alpha, mirrored=mirrored, sigma=sigma(alpha))
+        flow = completion_window(laboratory, alpha, mirrored=mirrored, sigma=sigma(alpha))
         found.append(np.abs(flow.matrices[end] - wanted).max() / np.abs(problem.values).max())
     return np.array(found)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from proofs_check.laboratory import Laboratory, remembered
 from simulations.descent import Descent
 from simulations.label_noise import mean_weights
 from simulations.tasks import teacher_student
@@ -36,13 +36,15 @@ class Delays(NamedTuple):
     steps: np.ndarray
 
 
-def linear_students(seed: int, draws: int, progress: Callable[[float], None]) -> Students:
-    """Train linear students with d/n = 1/2 and average the losses over draws."""
+@remembered
+def linear_students(laboratory: Laboratory) -> Students:
+    """Train linear students with d/n = 1/2 at nine sizes and average the losses over draws."""
+    draws = 100 if laboratory.thorough else 25
     lr, steps, sizes = 0.1, np.array([3, 12]), np.array(_STUDENT_SIZES)
     losses = np.zeros((len(sizes), 2, len(steps)))
     for i, d in enumerate(_STUDENT_SIZES):
-        progress(i / len(sizes))
-        for child in np.random.SeedSequence((seed, d)).generate_state(draws):
+        laboratory.progress("linear students", i / len(sizes))
+        for child in np.random.SeedSequence((laboratory.seed, d)).generate_state(draws):
             task = teacher_student(
                 n=2 * d, d=d, outputs=_STUDENT_OUTPUTS, n_test=500, seed=int(child)
             )
@@ -51,18 +53,22 @@ def linear_students(seed: int, draws: int, progress: Callable[[float], None]) ->
     return Students(lr, steps, sizes, losses)
 
 
-def label_noise_delays(seed: int, progress: Callable[[float], None]) -> Delays:
-    """Return the delays of descent with label noise ±1."""
-    level, lrs = _noiseless_error(seed), _LRS
+@remembered
+def label_noise_delays(laboratory: Laboratory) -> Delays:
+    """Return the delays of descent with label noise ±1, at eight step sizes."""
+    seed, lrs = laboratory.seed, _LRS
+    level = _noiseless_error(seed)
     found = []
     for i, lr in enumerate(lrs):
-        progress(i / len(lrs))
+        laboratory.progress("label noise", i / len(lrs))
         found.append(_delay(seed, float(lr), 5 / lr**2, level, noise=1.0, replicas=_REPLICAS))
     return Delays(lrs, np.array(found))
 
 
-def decay_delays(seed: int, lam: float = 0.05) -> Delays:
-    """Return the delays of descent with weight decay and no noise."""
+@remembered
+def decay_delays(laboratory: Laboratory, lam: float = 0.05) -> Delays:
+    """Return the delays of descent with weight decay and no noise, at the same step sizes."""
+    seed = laboratory.seed
     level = _noiseless_error(seed)
     found = [_delay(seed, float(lr), 5 / (lam * lr), level, lam=lam) for lr in _LRS]
     return Delays(_LRS, np.array(found))

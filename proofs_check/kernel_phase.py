@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proofs_check.laboratory import Laboratory
+from proofs_check.laboratory import Laboratory, remembered
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse_regression
 from theory.diagonal_parameters import log_departure
@@ -58,32 +58,23 @@ def log_capital_a(depth: int, alpha: np.ndarray, power: float) -> np.ndarray:
     return np.asarray((2 * (depth - 1) + power) * np.log(alpha))
 
 
+@remembered
 def kernel_phase(
     laboratory: Laboratory, loss: Loss, depth: int, alpha: float, power: float
 ) -> KernelPhase:
     """Follow the flow with ``λ = α^-power`` from scale α to the end of its kernel regime."""
-
-    def run() -> KernelPhase:
-        # Exponential tails: the regime ends when (α e^{-λt})^L has come down to log A.
-        log_size = np.log(log_capital_a(depth, np.array(alpha), power)) / depth
-        last = np.log(alpha) - (0.0 if isinstance(loss, Square) else float(log_size))
-        half = np.log(alpha) / 2
-        times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
-        flow = DiagonalFlow(
-            alpha=alpha,
-            lam=alpha**-power,
-            loss=loss,
-            rtol=rtol(depth),
-            depth=depth,
-        )
-        weights = flow.run(small_problem(laboratory, loss), times).weights
-        scales = np.log(alpha) - times
-        far = np.array(
-            [log_departure(w, depth, float(x)) for w, x in zip(weights.T, scales, strict=True)]
-        )
-        return _measured(times, scales, far, depth, half)
-
-    return laboratory.remember(("kernel phase", loss, depth, alpha, power), run)
+    # Exponential tails: the regime ends when (α e^{-λt})^L has come down to log A.
+    log_size = np.log(log_capital_a(depth, np.array(alpha), power)) / depth
+    last = np.log(alpha) - (0.0 if isinstance(loss, Square) else float(log_size))
+    half = np.log(alpha) / 2
+    times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
+    flow = DiagonalFlow(alpha=alpha, lam=alpha**-power, loss=loss, rtol=rtol(depth), depth=depth)
+    weights = flow.run(small_problem(laboratory, loss), times).weights
+    scales = np.log(alpha) - times
+    far = np.array(
+        [log_departure(w, depth, float(x)) for w, x in zip(weights.T, scales, strict=True)]
+    )
+    return _measured(times, scales, far, depth, half)
 
 
 def rtol(depth: int) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs_check.kernel_phase import log_capital_a, small_problem
-from proofs_check.laboratory import Laboratory
+from proofs_check.laboratory import Laboratory, remembered
 from simulations.flow import DiagonalFlow
 from theory.diagonal_parameters import parameters
 from theory.kkt_parameters import interpolation_residual, margin_residual
@@ -68,28 +68,25 @@ def late_phases(laboratory: Laboratory, loss: str, depth: int) -> LatePhases:
     return LatePhases(power * np.log(alphas), *rows.T)
 
 
+@remembered
 def late_phase(
     laboratory: Laboratory, loss: str, depth: int, alpha: float, lam: float
 ) -> LatePhase:
     """Follow the flow from scale α to T_c^+, c = 4."""
-
-    def run() -> LatePhase:
-        problem, log_alpha = small_problem(laboratory, LOSSES[loss]), leading_order(alpha)
-        first, last = log_alpha, window(alpha, C).late
-        if problem.is_classification:
-            power = -np.log(lam) / log_alpha
-            first -= float(np.log(log_capital_a(depth, np.array(alpha), power))) / depth
-        times = np.append(np.arange(first, min(first + 6.0, last), 0.5), last)
-        flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=RTOL, depth=depth)
-        found = flow.run(problem, np.append(log_alpha / 2, times))
-        early, late = (
-            residual(problem, found.weights[:, i], depth, log_alpha - float(found.lambda_t[i]))
-            for i in (0, -1)
-        )
-        norms = np.log(found.norms[1:])
-        return LatePhase(float(norms.min()), float(norms.max()), early, late)
-
-    return laboratory.remember(("late phase", loss, depth, alpha, lam), run)
+    problem, log_alpha = small_problem(laboratory, LOSSES[loss]), leading_order(alpha)
+    first, last = log_alpha, window(alpha, C).late
+    if problem.is_classification:
+        power = -np.log(lam) / log_alpha
+        first -= float(np.log(log_capital_a(depth, np.array(alpha), power))) / depth
+    times = np.append(np.arange(first, min(first + 6.0, last), 0.5), last)
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=RTOL, depth=depth)
+    found = flow.run(problem, np.append(log_alpha / 2, times))
+    early, late = (
+        residual(problem, found.weights[:, i], depth, log_alpha - float(found.lambda_t[i]))
+        for i in (0, -1)
+    )
+    norms = np.log(found.norms[1:])
+    return LatePhase(float(norms.min()), float(norms.max()), early, late)
 
 
 def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proofs_check.laboratory import Laboratory
+from proofs_check.laboratory import Laboratory, remembered
 from proofs_check.transition_law import crossing_of, path_of
 from simulations.completion_data import completion
 from simulations.completion_flow import CompletionFlow
@@ -79,12 +79,9 @@ class _Draw(NamedTuple):
     run: Callable[[float, float, np.ndarray], Scores]
 
 
+@remembered
 def law_runs(laboratory: Laboratory, model: str) -> LawRuns:
-    """Return the runs of ``square``, ``logistic``, ``exponential`` or ``completion``, once."""
-    return laboratory.remember(("law runs", model), partial(_runs, laboratory, model))
-
-
-def _runs(laboratory: Laboratory, model: str) -> LawRuns:
+    """Return the runs of ``square``, ``logistic``, ``exponential`` or ``completion``."""
     setting = _SETTINGS[model]
     lams = np.geomspace(setting.largest, setting.smallest, _POINTS)
     rows, rough = [], 0.0

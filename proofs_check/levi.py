@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from proofs_check.descent_runs import linear_students
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from theory.teacher_student import limit_losses
@@ -27,7 +28,7 @@ def check(
     laboratory: Laboratory, ratio: float = 0.5, factor: float = 1.0, swapped: bool = False
 ) -> Evidence:
     """Compare with the closed form at d/n = `ratio`, step `factor` η, losses `swapped` or not."""
-    runs = laboratory.linear_students()
+    runs = linear_students(laboratory)
     closed = limit_losses(ratio, factor * runs.lr, runs.steps)
     expected = np.array([closed.test, closed.train] if swapped else [closed.train, closed.test])
     inverse = 1 / runs.sizes

@@ -15,7 +15,8 @@ from itertools import product
 import numpy as np
 
 from proofs_check.claim import Evidence
-from proofs_check.laboratory import Laboratory, MarginPredictor
+from proofs_check.laboratory import Laboratory
+from proofs_check.margin_runs import MarginPredictor, sparse_weights
 from proofs_check.probability import failure_rate
 from theory.bounds import Bound
 
@@ -60,6 +61,6 @@ def check(
     training labels. A few `draws` suffice where all of them fail.
     """
     bound = law(n=n, d=D, k=K, delta=DELTA)
-    weights = laboratory.sparse_weights(predictor, n=n // copies, d=D, k=K, draws=draws)
+    weights = sparse_weights(laboratory, predictor, n=n // copies, d=D, k=K, draws=draws)
     errors = np.array([exact_error(w, K, shift) for w in weights])
     return failure_rate(errors > bound.value, DELTA)

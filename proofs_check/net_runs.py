@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from proofs_check.laboratory import Laboratory
+from proofs_check.laboratory import Laboratory, remembered
 from simulations.net_flow import NetFlow, NetSolver
 from simulations.net_trajectory import NetTrajectory
 from simulations.nets import MLP, Activation, he_start
@@ -30,28 +30,23 @@ class QuadraticForms(NamedTuple):
     problem: NetProblem
 
 
+@remembered
 def quadratic_forms(laboratory: Laboratory, loss: str = "square", draw: int = 0) -> QuadraticForms:
     """Draw data and a net; another `draw` gives another net for the same data.
 
     For the exponential loss labels say which targets are above the middle one.
     """
-
-    def run() -> QuadraticForms:
-        rng = np.random.default_rng((laboratory.seed, 3))
-        x, beta = rng.standard_normal((200 + _SAMPLES, 4)), rng.standard_normal(4)
-        y = torch.from_numpy((x @ beta / np.linalg.norm(beta)) ** 2)[:, None]
-        if loss == "exponential":
-            y = torch.where(y > y[:_SAMPLES].median(), 1.0, -1.0).double()[:, 0]
-        inputs, kind = torch.from_numpy(x), NET_LOSSES[loss]
-        train, test = slice(0, _SAMPLES), slice(_SAMPLES, None)
-        problem = NetProblem(
-            "quadratic forms", kind, inputs[train], y[train], inputs[test], y[test]
-        )
-        net = MLP((4, 12, 1), Activation.QUADRATIC, bias=False)
-        start = he_start(net, np.random.default_rng((laboratory.seed, 3, draw)))
-        return QuadraticForms(Symmetrised(start), problem)
-
-    return laboratory.remember(("quadratic forms", loss, draw), run)
+    rng = np.random.default_rng((laboratory.seed, 3))
+    x, beta = rng.standard_normal((200 + _SAMPLES, 4)), rng.standard_normal(4)
+    y = torch.from_numpy((x @ beta / np.linalg.norm(beta)) ** 2)[:, None]
+    if loss == "exponential":
+        y = torch.where(y > y[:_SAMPLES].median(), 1.0, -1.0).double()[:, 0]
+    inputs, kind = torch.from_numpy(x), NET_LOSSES[loss]
+    train, test = slice(0, _SAMPLES), slice(_SAMPLES, None)
+    problem = NetProblem("quadratic forms", kind, inputs[train], y[train], inputs[test], y[test])
+    net = MLP((4, 12, 1), Activation.QUADRATIC, bias=False)
+    start = he_start(net, np.random.default_rng((laboratory.seed, 3, draw)))
+    return QuadraticForms(Symmetrised(start), problem)
 
 
 def follow(

@@ -20,6 +20,7 @@ from functools import partial
 import numpy as np
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from proofs_check.completion_runs import sign_matrix
 from proofs_check.laboratory import Laboratory
 from simulations.completion_flow import CompletionFlow
 from theory.completion import CompletionProblem
@@ -58,7 +59,7 @@ def check(
     """Compare error and objective at `lambda_t` with their bounds, N = `entries` times d."""
     worst, vacuous = 0.0, False
     for draw in range(3):
-        truth, problem = laboratory.sign_matrix(_D, round(entries * _D), draw)
+        truth, problem = sign_matrix(laboratory.seed, _D, round(entries * _D), draw)
         size = float(np.linalg.norm(truth))
         for lam in _LAMS:
             w = laboratory.remember(

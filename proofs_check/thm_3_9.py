@@ -21,7 +21,7 @@ import torch
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from proofs_check.extrapolation import extrapolate
 from proofs_check.kernel_phase import DEPTHS, rtol, small_problem
-from proofs_check.laboratory import WINDOW, Laboratory
+from proofs_check.laboratory import WINDOW, Laboratory, remembered
 from proofs_check.net_runs import DEGREE, follow, quadratic_forms
 from simulations.flow import DiagonalFlow
 from theory.kernel_machine import MinKernelNorm
@@ -80,16 +80,13 @@ def _limit(
     return Evidence(abs(limit.value), allowed, _DERIVATION, resolution=0.01)
 
 
+@remembered
 def _weights(laboratory: Laboratory, depth: int, alpha: float) -> np.ndarray:
     """Return the weights at both ends of the window, shape (d, 2)."""
-
-    def run() -> np.ndarray:
-        loss = LOSSES["square"]
-        flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth)
-        problem = small_problem(laboratory, loss)
-        return flow.run(problem, np.array(window(alpha, WINDOW))).weights
-
-    return laboratory.remember(("theorem 3.9", depth, alpha), run)
+    loss = LOSSES["square"]
+    flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth)
+    problem = small_problem(laboratory, loss)
+    return flow.run(problem, np.array(window(alpha, WINDOW))).weights
 
 
 def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from proofs_check.descent_runs import decay_delays, label_noise_delays
 from proofs_check.laboratory import Laboratory
 
 DERIVATION = (
@@ -30,7 +31,7 @@ class _Exponent(NamedTuple):
 
 def check(laboratory: Laboratory, exponent: float = -2.0, noise: bool = True) -> Evidence:
     """Compare the fitted exponent; without `noise`, weight decay takes its place."""
-    runs = laboratory.label_noise() if noise else laboratory.decay_instead_of_noise()
+    runs = label_noise_delays(laboratory) if noise else decay_delays(laboratory)
     order = np.argsort(runs.lrs)[::-1]
     log_lr, log_steps = np.log(runs.lrs[order]), np.log(runs.steps[order])
     full = _fit(log_lr, log_steps, True)

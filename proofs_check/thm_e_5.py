@@ -14,6 +14,7 @@ import numpy as np
 from proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from proofs_check.laboratory import Laboratory
 from proofs_check.margin_bounds import DELTA, HYPOTHESES, check
+from proofs_check.margin_runs import sparse_weights
 from proofs_check.probability import failure_rate
 from simulations.generators import sparse
 from theory.bounds import max_l2_margin_error
@@ -25,7 +26,7 @@ def check_without_dimension(laboratory: Laboratory) -> Evidence:
     """Compare the error for n = 500, d = 10 000, k = 1 with the bound for d = 1."""
     n, d, k = 500, 10_000, 1
     bound = max_l2_margin_error(n=n, d=1, k=k, delta=DELTA).value
-    weights = laboratory.sparse_weights(MaxL2Margin(), n=n, d=d, k=k, draws=4)
+    weights = sparse_weights(laboratory, MaxL2Margin(), n=n, d=d, k=k, draws=4)
     # The label of every draw is the sign of the first input: one test set serves all of them.
     scores = score(sparse(n=1, d=d, k=k, seed=laboratory.seed, n_test=4000), np.array(weights).T)
     return failure_rate(scores.error - 5 * scores.spread > bound, DELTA)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +26,13 @@ from simulations.settings import (
     check_ranges,
     checked_times,
 )
+from simulations.sundials import SolverFailure, advance
 from simulations.trajectory import SolverWork
 from theory.completion import CompletionProblem
 from theory.completion_flow import CompletionSystem, SimplifiedNewton
+
+if TYPE_CHECKING:
+    from sksundae.ida import IDA
 
 # Error allowed in ζ, of order one: it enters the state only through steps that control their own.
 _PULL_TOLERANCE = 0.1
@@ -131,7 +136,7 @@ class CompletionFlow:
             for state in stepper.states(start, system.clock.of(times)):
                 recorder.add(state)
                 progress(recorder.count / len(times))
-        except _SolverFailure as error:
+        except SolverFailure as error:
             done = reached()
             raise CompletionStopped(
                 f"IDA stopped after λt = {done.lambda_t[-1] if recorder.count else 0:g} of "
@@ -157,10 +162,6 @@ class CompletionFlow:
         return system.start(total, difference)
 
 
-class _SolverFailure(RuntimeError):
-    """SUNDIALS returned a negative flag."""
-
-
 class _Stepper:
     """Drives IDA over the system and counts its work.
 
@@ -184,17 +185,13 @@ class _Stepper:
             if tau == 0:
                 yield start
                 continue
-            result = solver.step(float(tau))
-            state = np.array(result.y).reshape(-1)
-            if not result.success or not np.isfinite(state).all():
-                raise _SolverFailure(result.message)
-            yield state
+            yield advance(solver, float(tau))
 
     def work(self, seconds: float) -> SolverWork:
         """Return what was spent."""
         return SolverWork("IDA (BDF, GMRES)", self.evaluations, self.factors, seconds)
 
-    def _solver(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+    def _solver(self, start: np.ndarray) -> IDA:
         from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
         d2 = 2 * self.system.problem.d**2

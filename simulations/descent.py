@@ -14,31 +14,15 @@ from torch import nn
 
 from simulations.checkpoint import Checkpoint, fingerprint
 from simulations.measures import Measure
-from simulations.net_recorder import NotFinite, Recorder, measured_degree, on_device
+from simulations.net_keeper import DescentInterrupted, DescentStopped, NetKeeper
+from simulations.net_recorder import recorder_of
 from simulations.net_trajectory import NetTrajectory
 from simulations.step_rule import Optimizer, StepRule
-from simulations.training import Keeper, Training
+from simulations.training import Training
 from theory.flat_module import check_module
-from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 
 __all__ = ["Descent", "DescentInterrupted", "DescentStopped", "Optimizer", "record_steps"]
-
-
-class DescentStopped(RuntimeError):
-    """Training left the finite numbers; ``trajectory`` holds the part before, with the net."""
-
-    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
-
-
-class DescentInterrupted(KeyboardInterrupt):
-    """Ctrl-C; ``trajectory`` holds what was reached."""
-
-    def __init__(self, trajectory: NetTrajectory) -> None:
-        super().__init__()
-        self.trajectory = trajectory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,43 +71,21 @@ class Descent(StepRule):
         due = _checked_steps(steps)
         _check_labels(self.label_noise, problem)
         check_module(net)
-        run = Training(self, net, problem, self._recorder(net, problem, measure))
+        run = Training(self, net, problem, recorder_of(net, problem, measure, self.device))
         settings = self._settings(net, problem, measure)
-        if checkpoint is not None and (saved := checkpoint.load(settings)) is not None:
-            if saved["step"] > due[-1]:
-                raise ValueError(
-                    f"{checkpoint.path} is at step {saved['step']}, expected at most {due[-1]}: "
-                    "ask for more steps, or choose another file"
-                )
-            run.restore(saved)
+        keeper = NetKeeper(checkpoint, settings, run)
+        keeper.resume(float(due[-1]))
         recorded = run.recorder.records[-1].steps if run.recorder.records else -1
         pending = [int(step) for step in due if step >= run.step and step > recorded]
-        keeper = Keeper(checkpoint, settings, run)
-        try:
-            for step in pending:
-                run.follow(step, keeper, lambda done: progress(done / max(1, int(due[-1]))))
-        except KeyboardInterrupt:
-            keeper.write()
-            raise DescentInterrupted(keeper.trajectory()) from None
-        except NotFinite:
-            keeper.write()
-            raise DescentStopped(
-                f"training left the finite numbers after step {keeper.state['step']} of "
-                f"{due[-1]}: lower lr (now {self.lr:g}), or use float64",
-                keeper.trajectory(),
-            ) from None
-        keeper.keep()
-        keeper.write()
-        progress(1.0)
-        return keeper.trajectory()
-
-    def _recorder(
-        self, net: nn.Module, problem: NetProblem, measure: frozenset[Measure]
-    ) -> Recorder:
-        """Return what records the run; it measures the degree only of nets it has to measure."""
-        mapped, moved = NetMap.of(net, self.device), on_device(problem, self.device)
-        degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
-        return Recorder(mapped, moved, measure, degree=degree, thin=0)
+        last = int(due[-1])
+        return keeper.follow(
+            pending,
+            lambda: (
+                f"training left the finite numbers after step {keeper.state['step']} of {last}: "
+                f"lower lr (now {self.lr:g}), or use float64"
+            ),
+            lambda step: progress(step / max(1, last)),
+        )
 
     def _settings(
         self, net: nn.Module, problem: NetProblem, measure: frozenset[Measure]

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,12 +31,17 @@ from simulations.settings import (
     check_ranges,
     checked_times,
 )
+from simulations.sundials import SolverFailure, advance
 from simulations.trajectory import SolverWork, Trajectory
 from theory.diagonal_scale import DiagonalScale
 from theory.losses import Loss, Square
 from theory.problems import Problem
 from theory.quasi_norm import QuasiPenalised
 from theory.reduced_flow import ReducedFlow
+
+if TYPE_CHECKING:
+    from sksundae.cvode import CVODE
+    from sksundae.ida import IDA
 
 # With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more
 # at λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
@@ -143,7 +149,7 @@ class DiagonalFlow:
             for state in stepper.states(flow.clock.of(asked)):
                 states.append(state)
                 progress(len(states) / len(asked))
-        except _SolverFailure as error:
+        except SolverFailure as error:
             failure = str(error)
         work = stepper.work(perf_counter() - started)
         reached = np.array(states).reshape(-1, problem.n)
@@ -202,10 +208,6 @@ def check_loss(problem: Problem, loss: Loss) -> None:
         )
 
 
-class _SolverFailure(RuntimeError):
-    """SUNDIALS returned a negative flag."""
-
-
 class _Stepper:
     """Drives CVODE or IDA over the reduced flow and counts its work."""
 
@@ -230,10 +232,7 @@ class _Stepper:
             if tau == 0:
                 yield start
                 continue
-            result = solver.step(tau, tstop=tau if len(self.fences) else None)
-            state = np.array(result.y).reshape(-1)
-            if not result.success or not np.isfinite(state).all():
-                raise _SolverFailure(result.message)
+            state = advance(solver, tau, stop=bool(len(self.fences)))
             if is_output:
                 yield state
 
@@ -242,7 +241,7 @@ class _Stepper:
         name = "IDA (BDF)" if self.implicit else "CVODE (BDF)"
         return SolverWork(name, self.evaluations, self.jacobians, seconds)
 
-    def _explicit(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+    def _explicit(self, start: np.ndarray) -> CVODE:
         from sksundae.cvode import CVODE
 
         flow = self.flow
@@ -259,7 +258,7 @@ class _Stepper:
         solver.init_step(0.0, start)
         return solver
 
-    def _implicit(self, start: np.ndarray):  # type: ignore[no-untyped-def]
+    def _implicit(self, start: np.ndarray) -> IDA:
         from sksundae.ida import IDA
 
         flow = self.flow

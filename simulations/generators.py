@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -90,16 +91,8 @@ def sparse(
     _check_sizes(n=n, d=d, k=k, n_test=n_test)
     if k % 2 == 0 or k > d:
         raise ValueError(f"k is {k}, expected an odd number up to d = {d}: choose another k")
-    root = np.random.SeedSequence(seed)
-
-    def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        bits = np.frombuffer(rng.bytes(rows * ((d + 7) // 8)), dtype=np.uint8).reshape(rows, -1)
-        inputs = np.unpackbits(bits, axis=1, count=d).astype(np.float32)
-        inputs *= 2
-        inputs -= 1
-        return inputs, np.sign(inputs[:, :k].sum(axis=1)).astype(np.float64)
-
-    train, test = _children(root, 2)
+    draw = partial(_signs, d, k)
+    train, test = _children(np.random.SeedSequence(seed), 2)
     x, y = draw(np.random.default_rng(train), n)
     settings = {"n": n, "d": d, "k": k, "seed": seed, "n_test": n_test}
     return make_problem(
@@ -110,6 +103,15 @@ def sparse(
         GeneratedTestSet(n_test, test, draw),
         settings,
     )
+
+
+def _signs(d: int, k: int, rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw inputs ±1, and the sign of the sum of the first k."""
+    bits = np.frombuffer(rng.bytes(rows * ((d + 7) // 8)), dtype=np.uint8).reshape(rows, -1)
+    inputs = np.unpackbits(bits, axis=1, count=d).astype(np.float32)
+    inputs *= 2
+    inputs -= 1
+    return inputs, np.sign(inputs[:, :k].sum(axis=1)).astype(np.float64)
 
 
 def gaussian_margin(
@@ -149,14 +151,7 @@ def gaussian_margin(
     support = sparsity or d
     direction[:support] = np.random.default_rng(direction_seed).standard_normal(support)
     direction = (direction / np.linalg.norm(direction)).astype(np.float32)
-
-    def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        inputs = rng.standard_normal((rows, d), dtype=np.float32)
-        labels = np.where(inputs @ direction >= 0, np.float32(1), np.float32(-1))
-        for i in range(rows):  # row by row: an outer product would double the memory
-            inputs[i] += np.float32(gamma / 2) * labels[i] * direction
-        return inputs, labels.astype(np.float64)
-
+    draw = partial(_classes, direction, gamma)
     x, y = draw(np.random.default_rng(train), n)
     settings = {"n": n, "d": d, "gamma": gamma, "seed": seed, "n_test": n_test}
     if sparsity:
@@ -169,6 +164,17 @@ def gaussian_margin(
         GeneratedTestSet(n_test, test, draw),
         settings,
     )
+
+
+def _classes(
+    direction: np.ndarray, gamma: float, rng: np.random.Generator, rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw Gaussian inputs, γ further apart along a unit vector, and their sides of it."""
+    inputs = rng.standard_normal((rows, len(direction)), dtype=np.float32)
+    labels = np.where(inputs @ direction >= 0, np.float32(1), np.float32(-1))
+    for i in range(rows):  # row by row: an outer product would double the memory
+        inputs[i] += np.float32(gamma / 2) * labels[i] * direction
+    return inputs, labels.astype(np.float64)
 
 
 def sparse_regression(
@@ -198,11 +204,7 @@ def sparse_regression(
         raise ValueError(f"k is {k}, expected at most d = {d}: choose a smaller k")
     if not (np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise is {noise}, expected a number ≥ 0: choose another noise")
-
-    def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        inputs = rng.standard_normal((rows, d), dtype=np.float32)
-        return inputs, inputs[:, :k].sum(axis=1, dtype=np.float64)
-
+    draw = partial(_sums, d, k)
     train, test, noise_seed = _children(np.random.SeedSequence(seed), 3)
     x, y = draw(np.random.default_rng(train), n)
     y = y + noise * np.random.default_rng(noise_seed).standard_normal(n)
@@ -215,6 +217,12 @@ def sparse_regression(
         GeneratedTestSet(n_test, test, draw),
         settings,
     )
+
+
+def _sums(d: int, k: int, rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw Gaussian inputs, and the sum of the first k."""
+    inputs = rng.standard_normal((rows, d), dtype=np.float32)
+    return inputs, inputs[:, :k].sum(axis=1, dtype=np.float64)
 
 
 def _check_sizes(**sizes: int) -> None:

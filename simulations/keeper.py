@@ -40,15 +40,15 @@ class Keeper:
         self.state: dict[str, Any] = {}
         self.written = perf_counter()
 
-    def resume(self, steps: int) -> None:
-        """Go on from the checkpoint, if there is one; ValueError when it is past `steps`."""
+    def resume(self, end: float, unit: str = "step") -> None:
+        """Go on from the checkpoint, if there is one; ValueError when its `unit` is past `end`."""
         if self.checkpoint is None:
             return
         if (saved := self.checkpoint.load(self.settings)) is not None:
-            if saved["step"] > steps:
+            if saved[unit] > end:
                 raise ValueError(
-                    f"{self.checkpoint.path} is at step {saved['step']}, expected at most "
-                    f"{steps}: ask for more steps, or choose another file"
+                    f"{self.checkpoint.path} is at {unit} {saved[unit]:g}, expected at most "
+                    f"{end:g}: ask for a later end, or choose another file"
                 )
             self.run.restore(saved)
         self.state = self.run.state()
@@ -56,9 +56,16 @@ class Keeper:
     def keep(self) -> None:
         """Keep the present state; write it when the last one written is old enough."""
         if self.checkpoint is not None:
-            self.state = self.run.state()
-            if perf_counter() - self.written >= self.checkpoint.seconds:
-                self.write()
+            self.hold()
+
+    def hold(self) -> None:
+        """Keep the present state, also without a checkpoint."""
+        self.state = self.run.state()
+        if self.checkpoint is not None and self._age() >= self.checkpoint.seconds:
+            self.write()
+
+    def _age(self) -> float:
+        return perf_counter() - self.written
 
     def write(self) -> None:
         """Write the state that was kept."""

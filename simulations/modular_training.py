@@ -211,7 +211,7 @@ class ModularTraining:
         run = ModularRun(self, cells, frozenset(snapshots), ipr)
         recorded = {} if ipr is None else {"ipr": ipr.convention.value}
         keeper = Keeper(checkpoint, self.settings() | _identity(cells) | recorded, run)
-        keeper.resume(self.steps)
+        keeper.resume(float(self.steps))
         try:
             while run.step < self.steps:
                 run.follow()

@@ -24,15 +24,6 @@ class Scores(NamedTuple):
     uncorrupted: float
 
 
-class ModularRecord(NamedTuple):
-    """The state after some steps: accuracies, mean losses, ``‖(U, V, W)‖``."""
-
-    step: int
-    accuracy: Scores
-    loss: Scores
-    norm: float
-
-
 @dataclass(frozen=True, eq=False)
 class ModularTrajectory:
     """Curves at k recorded steps, and the net at the last.

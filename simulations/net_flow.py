@@ -27,17 +27,14 @@ from torch import nn
 from simulations.measures import Measure
 from simulations.net_cvode import CvodeWalk, Walk, WalkFailed
 from simulations.net_memory import NetMemory
-from simulations.net_recorder import Moment, NotFinite, Recorder, measured_degree, on_device
+from simulations.net_recorder import Moment, NotFinite, Recorder, on_device, probed
 from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
 from simulations.settings import check_memory, check_ranges, checked_times
-from theory.flat_module import FlatModule
+from theory.homogeneity import degree_of_homogeneity
 from theory.net_losses import SquaredError
 from theory.net_map import NetMap
 from theory.net_problems import NetProblem
-
-# Inputs on which rounding errors of the outputs are measured.
-_PROBES = 8
 
 
 class NetSolver(Enum):
@@ -198,9 +195,8 @@ class NetFlow:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
         if not (np.isfinite(alpha) and alpha > 0):
             raise ValueError(f"alpha is {alpha}, expected a positive number: choose one")
-        degree = measured_degree(NetMap.of(module), problem.x, self.memory)
-        x = problem.x[:_PROBES].cpu().numpy()
-        flat = FlatModule.of(NetMap.of(module).module, x, self.memory)
+        flat, x = probed(module, problem.x, self.memory)
+        degree = degree_of_homogeneity(flat, x)
         _check_targets(problem, flat.outputs)
         reach = float(flat.sensitivity(flat.theta, x)[1].max())
         rounding = float(np.finfo(float).eps) * reach * alpha**degree

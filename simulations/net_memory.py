@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from theory.module_parameters import kept_storages
 from theory.net_map import NetMap
 from theory.sample_gradients import FactoredJacobian
 
@@ -52,15 +52,7 @@ class NetMemory(NamedTuple):
 
 def _kept(net: NetMap, theta: Tensor, x: Tensor) -> int:
     """Return the bytes kept for products with J."""
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_storages() as kept:
         at = net.linearise(theta, x)
         at.push(theta)
-        # Storage that is freed lends its address to the next: all of it is alive here.
         return sum(kept.values())

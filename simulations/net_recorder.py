@@ -20,7 +20,7 @@ from theory.net_map import NetMap
 from theory.net_problems import NetProblem
 from theory.net_quantities import departure, normalised_margin
 
-# Samples evaluated at once, and inputs on which homogeneity is measured.
+# Samples evaluated at once, and inputs on which homogeneity and rounding are measured.
 _CHUNK = 8192
 _PROBES = 8
 
@@ -178,11 +178,29 @@ class Recorder:
         return found
 
 
+def probed(module: nn.Module, x: Tensor, memory: int) -> tuple[FlatModule, np.ndarray]:
+    """Return a copy of a module on the CPU, and the few inputs on which it is looked at."""
+    inputs = x[:_PROBES].cpu().numpy()
+    return FlatModule.of(NetMap.of(module).module, inputs, memory), inputs
+
+
 def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
     """Return the degree of homogeneity on a few inputs; refuse nets that have none."""
-    inputs = x[:_PROBES].cpu().numpy()
-    module = NetMap.of(net.module).module
-    return degree_of_homogeneity(FlatModule.of(module, inputs, memory), inputs)
+    return degree_of_homogeneity(*probed(net.module, x, memory))
+
+
+def recorder_of(
+    net: nn.Module,
+    problem: NetProblem,
+    measure: frozenset[Measure],
+    device: str,
+    *,
+    thin: int = 0,
+) -> Recorder:
+    """Return what records training; it measures the degree only of nets it has to measure."""
+    mapped, moved = NetMap.of(net, device), on_device(problem, device)
+    degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
+    return Recorder(mapped, moved, measure, degree=degree, thin=thin)
 
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:

@@ -11,8 +11,6 @@ Doshi, Das, He, Gromov, "To grok or not to grok", ICLR 2024, arXiv 2310.13061, f
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulations.corrupted_data import CorruptedTask
 from simulations.phase_table import PhaseOutcome, PhaseTable
-from simulations.scan_cells import code_version
+from simulations.scan_cells import key_of
 from simulations.scan_executors import compute
 from simulations.scan_store import Store
 from theory.ipr import neuron_ipr
@@ -74,8 +72,7 @@ class PhaseCell:
 
     def key(self) -> str:
         """Return the name under which the store files the cell."""
-        text = json.dumps([self.settings(), code_version()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return key_of(self.settings())
 
 
 @dataclass(frozen=True, kw_only=True)

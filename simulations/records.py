@@ -65,7 +65,7 @@ def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xa
     columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
     variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
     attributes = {
-        "settings": json.dumps(settings),
+        "settings": json.dumps(jsonable(settings)),
         "versions": json.dumps(versions() | {"torch": version("torch")}),
     }
     return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
@@ -84,7 +84,7 @@ def modular_dataset(
     variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
     variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
     attributes = {
-        "settings": json.dumps(settings),
+        "settings": json.dumps(jsonable(settings)),
         "versions": json.dumps(dict(trajectory.versions)),
     }
     return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)
@@ -142,7 +142,7 @@ def write_json(path: Path, content: object) -> None:
 
 
 def jsonable(value: object) -> object:
-    """Turn arrays, numpy numbers, tuples and NaN into what JSON holds."""
+    """Turn mappings, arrays, numpy numbers, tuples and NaN into what JSON holds."""
     match value:
         case np.ndarray():
             return jsonable(value.tolist())
@@ -150,7 +150,7 @@ def jsonable(value: object) -> object:
             return jsonable(value.item())
         case float() if not np.isfinite(value):
             return None
-        case dict():
+        case Mapping():
             return {str(key): jsonable(item) for key, item in value.items()}
         case list() | tuple():
             return [jsonable(item) for item in value]

@@ -74,9 +74,13 @@ class Cell:
 
     def key(self) -> str:
         """Return the name under which the store files the cell: a hash of settings and code."""
-        return hashlib.sha256(
-            json.dumps([self.settings(), code_version()], sort_keys=True).encode()
-        ).hexdigest()
+        return key_of(self.settings())
+
+
+def key_of(settings: Mapping[str, object]) -> str:
+    """Return the hash of settings and code under which a store files what they lead to."""
+    text = json.dumps([settings, code_version()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache(maxsize=2)

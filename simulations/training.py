@@ -1,4 +1,4 @@
-"""Training of a net step by step, and the state that a checkpoint keeps of it."""
+"""Training of a net step by step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from simulations.checkpoint import Checkpoint
+from simulations.net_keeper import NetKeeper
 from simulations.net_recorder import Moment, NotFinite, Recorder
-from simulations.net_trajectory import NetTrajectory, NetWork
+from simulations.net_trajectory import NetWork
 from simulations.step_rule import Optimizer, StepRule
 from theory.log_losses import log_loss
 from theory.net_problems import NetProblem
@@ -52,7 +52,7 @@ class Training:
         dtype = self.method.dtype if tensor.is_floating_point() else tensor.dtype
         return tensor.to(self.method.device, dtype)
 
-    def follow(self, target: int, keeper: Keeper, progress: Callable[[float], None]) -> None:
+    def follow(self, target: int, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
         """Go on to a step and record there, keeping the state every now and then."""
         while self.step < target:
             started = perf_counter()
@@ -142,35 +142,9 @@ class Training:
         self.step, self.log_t, self.seconds = state["step"], state["log_t"], state["seconds"]
         self.recorder.restore(state["recorder"])
 
-
-class Keeper:
-    """The last good state of a run, in memory and, every so often, in the checkpoint."""
-
-    def __init__(
-        self, checkpoint: Checkpoint | None, settings: dict[str, object], run: Training
-    ) -> None:
-        self.checkpoint, self.settings, self.run = checkpoint, settings, run
-        self.state = run.state()
-        self.written = perf_counter()
-
-    def keep(self) -> None:
-        """Keep the present state; write it when the last one written is old enough."""
-        self.state = self.run.state()
-        if self.checkpoint and perf_counter() - self.written >= self.checkpoint.seconds:
-            self.write()
-
-    def write(self) -> None:
-        """Write the state that was kept."""
-        if self.checkpoint:
-            self.checkpoint.save(self.settings, self.state)
-            self.written = perf_counter()
-
-    def trajectory(self) -> NetTrajectory:
-        """Return the curves up to the state that was kept, with the net in it."""
-        run = self.run
-        run.restore(self.state)
-        work = NetWork(run.method.optimizer.value, run.step, run.seconds, run.step)
-        return run.recorder.trajectory(lambda theta: run.net, self.settings, work)
+    def work(self) -> NetWork:
+        """Return what was spent."""
+        return NetWork(self.method.optimizer.value, self.step, self.seconds, self.step)
 
 
 def _optimizer(method: StepRule, trained: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proofs_check.claim import Verdict
 from proofs_check.laboratory import Laboratory
 from proofs_check.margin_bounds import exact_error
+from proofs_check.margin_runs import sparse_weights
 from proofs_check.probability import failure_rate
 from simulations.generators import sparse
 from theory.bounds import (
@@ -219,11 +220,11 @@ def test_repeated_samples_are_dropped_without_changing_the_classifier():
     """The draws of the claims contain copies; the largest margin with and without them agrees."""
     laboratory = Laboratory()
     size = {"n": 60, "d": 6, "k": 3}
-    (w,) = laboratory.sparse_weights(MaxL1Margin(), **size, draws=1)
+    (w,) = sparse_weights(laboratory, MaxL1Margin(), **size, draws=1)
     seed = np.random.SeedSequence((0, *size.values())).generate_state(1)[0]
     problem = sparse(**size, seed=int(seed), n_test=1)
     assert len(np.unique(problem.inputs.to_array(), axis=0)) < 60
     found = MaxL1Margin().predict(problem)
     margin = problem.inputs.combine(w).min() / np.abs(w).sum()
     assert np.isclose(margin, found.margin, rtol=2 * MaxL1Margin().gap)
-    assert laboratory.sparse_weights(MaxL1Margin(), **size, draws=1)[0] is w
+    assert sparse_weights(laboratory, MaxL1Margin(), **size, draws=1)[0] is w

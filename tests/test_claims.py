@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from figures import collapse, completion, curves
 from figures.report import panels, typeset, write_page
 from proofs_check.claim import Evidence, Verdict, weakest
+from proofs_check.completion_runs import figure_3
 from proofs_check.extrapolation import extrapolate
 from proofs_check.laboratory import Laboratory
 from proofs_check.registry import CLAIMS
@@ -88,7 +89,7 @@ def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
 
 
 def test_figure_3_groks_when_predicted(laboratory):
-    experiment = laboratory.figure_3()
+    experiment = figure_3(laboratory)
     flow, prediction = experiment.trajectory, experiment.forecast
     shown = completion.data(flow, prediction, experiment.transition.lambda_t, "title")
     assert np.array_equal(shown.train, flow.train_error)

@@ -23,56 +23,13 @@ from simulations.descent import (
 )
 from simulations.flow import DiagonalFlow
 from simulations.generators import sparse
-from simulations.label_noise import mean_weights
-from simulations.nets import MLP, Activation, he_start
-from theory.log_losses import log_loss
+from simulations.nets import MLP, Activation
+from tests.small_nets import Diagonal, gradient, parameters, small_net, small_problem
 from theory.losses import LOSSES
 from theory.net_losses import NET_LOSSES
 from theory.net_problems import NetProblem
 
 STEPS = np.array([0, 1, 7, 250, 400])
-
-
-class Diagonal(nn.Module):
-    """``<u² - v², x>`` from u = v = α."""
-
-    def __init__(self, d, alpha):
-        super().__init__()
-        self.u = nn.Parameter(torch.full((d,), alpha, dtype=torch.float64))
-        self.v = nn.Parameter(torch.full((d,), alpha, dtype=torch.float64))
-
-    def forward(self, x):
-        return x @ (self.u**2 - self.v**2)
-
-
-def small_problem(loss="cross-entropy", m=24, outputs=4):
-    rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.standard_normal((2 * m, 6)))
-    if loss == "square":
-        y = torch.from_numpy(rng.standard_normal((2 * m, outputs)))
-    elif loss == "cross-entropy":
-        y = torch.from_numpy(rng.integers(outputs, size=2 * m))
-    else:
-        y = torch.from_numpy(np.where(rng.random(2 * m) < 0.5, -1.0, 1.0))
-    return NetProblem("small", NET_LOSSES[loss], x[:m], y[:m], x[m:], y[m:], {"m": m})
-
-
-def small_net(outputs=4, seed=0, scale=0.5):
-    return he_start(
-        MLP((6, 16, outputs), Activation.QUADRATIC), np.random.default_rng(seed), scale=scale
-    )
-
-
-def parameters(net):
-    return torch.cat([p.detach().ravel() for p in net.parameters()])
-
-
-def gradient(net, problem):
-    """Return the gradient of the mean loss by autograd alone."""
-    net.zero_grad()
-    f = net(problem.x)
-    problem.loss.value(f.reshape(len(f), -1), problem.y).mean().backward()
-    return torch.cat([p.grad.ravel() for p in net.parameters()])
 
 
 @pytest.mark.parametrize("loss", ["square", "cross-entropy", "logistic", "exponential"])
@@ -187,7 +144,7 @@ from pathlib import Path
 import numpy as np
 from simulations.checkpoint import Checkpoint
 from simulations.descent import Descent
-from tests.test_descent import small_net, small_problem
+from tests.small_nets import small_net, small_problem
 Descent(lr=1e-3).run(small_net(), small_problem(), np.array([10**9]),
                      checkpoint=Checkpoint(Path(sys.argv[1]), seconds=0.0))
 """
@@ -263,70 +220,6 @@ def test_the_step_over_the_loss_goes_on_where_the_loss_underflows():
     assert parameters(start.net)[0] == pytest.approx(float(-0.5 * first[0]), rel=1e-14)
 
 
-@pytest.mark.parametrize("name", ["exponential", "logistic", "cross-entropy", "square"])
-def test_the_logarithm_of_the_loss_has_the_value_and_gradient_of_the_loss(name):
-    generator = torch.Generator().manual_seed(0)
-    outputs = 4 if name in ("square", "cross-entropy") else 1
-    problem = small_problem(name, outputs=outputs)
-    f = 3 * torch.randn(24, outputs, generator=generator, dtype=torch.float64)
-    f.requires_grad_()
-    mean = problem.loss.value(f, problem.y).mean()
-    value = log_loss(problem.loss, f, problem.y)
-    expected = float(torch.log(mean.detach()))
-    assert float(value.detach()) == pytest.approx(expected, rel=1e-13)
-    (slope,) = torch.autograd.grad(value, f)
-    assert torch.allclose(
-        slope, problem.loss.gradient(f.detach(), problem.y) / (24 * mean.detach()), rtol=1e-10
-    )
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("name", ["logistic", "cross-entropy"])
-def test_the_logarithm_of_the_loss_is_the_margin_when_that_is_large(name, dtype):
-    for margin in (10.0, 19.99, 20.01, 1e4):
-        if name == "logistic":
-            f, y = torch.tensor([[margin]], dtype=dtype), torch.ones(1, dtype=dtype)
-        else:
-            f, y = torch.tensor([[0.0, margin]], dtype=dtype), torch.tensor([1])
-        f.requires_grad_()
-        value = log_loss(NET_LOSSES[name], f, y)
-        expected = np.log(np.log1p(np.exp(-margin))) if margin < 100 else -margin
-        assert float(value.detach()) == pytest.approx(expected, rel=10 * torch.finfo(dtype).eps)
-        (slope,) = torch.autograd.grad(value, f)
-        assert float(slope[0, -1]) == pytest.approx(-1, abs=1e-4)
-        assert torch.isfinite(slope).all()
-
-
-def test_label_noise_has_the_stated_law():
-    class Outputs(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.f = nn.Parameter(torch.zeros(4000, 3, dtype=torch.float64))
-
-        def forward(self, x):
-            return self.f
-
-    x = torch.zeros(4000, 1, dtype=torch.float64)
-    classes = torch.from_numpy(np.random.default_rng(0).integers(3, size=4000))
-    problem = NetProblem("noise", NET_LOSSES["cross-entropy"], x, classes, x, classes)
-    method = Descent(lr=4000.0, label_noise=0.3)
-    moved = parameters(method.run(Outputs(), problem, np.array([1])).net).reshape(4000, 3)
-    seen = (moved + 1 / 3).round().long()  # -lr gradient = e_y - softmax(0)
-    changed = seen.argmax(dim=1) != classes
-    # Four standard errors of a frequency; each other class is as likely.
-    assert float(changed.double().mean()) == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 4000))
-    shift = (seen.argmax(dim=1) - classes)[changed] % 3
-    halves = float((shift == 1).double().mean())
-    assert halves == pytest.approx(0.5, abs=2 / np.sqrt(int(changed.sum())))
-    real = torch.zeros(4000, 3, dtype=torch.float64)
-    problem = NetProblem("noise", NET_LOSSES["square"], x, real, x, real)
-    moved = parameters(
-        Descent(lr=2000.0, label_noise=0.5).run(Outputs(), problem, np.array([1])).net
-    )
-    assert set(moved.tolist()) == {-0.5, 0.5}
-    assert float(moved.mean()) == pytest.approx(0, abs=4 * 0.5 / np.sqrt(12000))
-
-
 def test_batches_are_fresh_and_seeded():
     problem, net = small_problem(), small_net()
     method = Descent(lr=0.01, optimizer=Optimizer.SGD, batch=3)
@@ -373,35 +266,3 @@ def test_recorded_steps_are_dense_at_both_ends():
     assert steps[0] == 0 and steps[-1] == 10_000 and len(steps) <= 100
     assert {1, 2, 3} <= set(steps.tolist())
     assert np.diff(steps).max() <= 10_000 / 49 + 1
-
-
-def test_many_diagonal_nets_at_once_descend_as_one_by_one():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((5, 8))
-    y = x[:, 0]
-    steps = np.array([1, 40, 200])
-    fast = mean_weights(x, y, steps, rng, lr=0.02, alpha=0.7, noise=0.0, replicas=3, lam=0.1)
-    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)[:, None]
-    unit = torch.eye(8, dtype=torch.float64)
-    problem = NetProblem(
-        "one input", NET_LOSSES["square"], inputs, targets, unit, torch.zeros_like(unit[:, :1])
-    )
-    slow = Descent(lr=0.02, lam=0.1).run(Diagonal(8, 0.7), problem, steps)
-    weights = (slow.net.u**2 - slow.net.v**2).detach().numpy()
-    assert np.allclose(fast[-1], weights, rtol=1e-11, atol=1e-13)
-    assert np.allclose((fast**2).sum(axis=1) / 8, slow.test_error, rtol=1e-11)
-
-
-def test_noise_of_many_nets_has_the_stated_size():
-    x = np.array([[1.0]])
-    rng = np.random.default_rng(0)
-    found = [
-        mean_weights(x, np.zeros(1), np.array([1]), rng, lr=0.01, alpha=1.0, noise=0.5, replicas=1)[
-            0, 0
-        ]
-        for _ in range(200)
-    ]
-    # The gradient of (w - noise)² in u at w = 0, u = 1 is -4 noise.
-    pull = 4 * 0.01 * 0.5
-    assert np.allclose(np.abs(found), (1 + pull) ** 2 - (1 - pull) ** 2, rtol=1e-12)
-    assert 60 < sum(w > 0 for w in found) < 140

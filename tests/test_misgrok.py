@@ -1,4 +1,4 @@
-"""The misgrokking finder: families, search, shrinking, data files and their commands."""
+"""The misgrokking finder: search, shrinking, data files, phase maps and their commands."""
 
 import json
 import shlex
@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from figures import misgrok as gallery
 from figures import phase_map as pictured
@@ -16,19 +14,11 @@ from grokflow.cli import main
 from proofs_check.agreement import agreement
 from simulations.course import Model, predict_change
 from simulations.data_families import data_family, save_instance
-from simulations.data_files import Table
 from simulations.families import FAMILIES, select
 from simulations.misgrok import find_misgrokking
 from simulations.misgrok_cases import Trial, judge, misgroks
 from simulations.phase_map import Drops, PhaseMap, phase_map, plane_of
-from simulations.ranges import Choice, Largest, Real, Seed, Whole
-from theory.change import change_of, quality
-from theory.intervals import clopper_pearson
-from theory.l1 import L1Penalised
-from theory.losses import LOSSES
-from theory.metrics import Kind, Scores, kind_of
-from theory.problems import StoredTestSet, Task, make_problem
-from theory.ties import spread_over_equal_columns
+from theory.metrics import Kind
 
 SEARCHED = ("words", "linear", "completion")
 
@@ -36,127 +26,6 @@ SEARCHED = ("words", "linear", "completion")
 @pytest.fixture(scope="module")
 def findings():
     return find_misgrokking(select(list(SEARCHED)), budget=18, effort=15, seed=3)
-
-
-# Changes
-
-
-@given(
-    st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31)
-)
-def test_the_interval_of_a_drop_holds_the_measured_one(size, early, late, shared, seed):
-    """Whatever the errors of the two predictors have in common."""
-    rng = np.random.default_rng(seed)
-    u, v = rng.random((2, size))
-    v = np.where(rng.random(size) < shared, u, v)
-    accuracy = np.array([(u < early).mean(), (v < late).mean()])
-    spread = np.sqrt(accuracy * (1 - accuracy) / size)
-    scores = Scores(accuracy, 1 - accuracy, None, size, spread, 0.5)
-    change = change_of(scores)
-    assert change.low <= accuracy[0] - accuracy[1] <= change.high
-    assert change.kind is kind_of(scores)
-    # Both intervals at 97.5 % hold with 95 % together.
-    ends = [clopper_pearson(round(a * size), size, 0.975) for a in accuracy]
-    assert change.low == ends[0].low - ends[1].high
-    if change.low > 0:
-        assert ends[0].low > ends[1].high
-
-
-def test_the_interval_covers_the_true_drop_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    truth, size, draws, misses = np.array([0.9, 0.6]), 200, 400, 0
-    for _ in range(draws):
-        accuracy = rng.binomial(size, truth) / size
-        spread = np.sqrt(accuracy * (1 - accuracy) / size)
-        change = change_of(Scores(accuracy, 1 - accuracy, None, size, spread, 0.5))
-        misses += not change.low <= 0.3 <= change.high
-    assert clopper_pearson(misses, draws).low <= 0.05
-
-
-def test_regression_is_judged_against_the_zero_predictor():
-    error, spread = np.array([1.0, 3.0]), np.array([0.1, 0.2])
-    change = change_of(Scores(None, error, None, 50, spread, 2.0))
-    assert (change.early, change.late, change.chance) == (0.5, -0.5, 0.0)
-    assert change.low < change.drop == 1.0 < change.high
-    assert change.error == pytest.approx(np.hypot(0.1, 0.2) / 2)
-    with pytest.raises(ValueError, match="all zero"):
-        quality(Scores(None, error, None, 50, spread, 0.0))
-
-
-def test_equal_columns_share_their_weight():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((6, 4))
-    doubled = np.column_stack([x, -x[:, 0], x[:, 2]])
-    y = np.array([1, -1, 1, -1, 1, -1])
-    problem = make_problem(
-        "ties", Task.CLASSIFICATION, doubled, y, StoredTestSet(doubled, y.astype(float))
-    )
-    w = L1Penalised(LOSSES["logistic"], 1e-2).predict(problem).w
-    alike = spread_over_equal_columns(problem, w)
-    assert np.allclose(problem.inputs.combine(alike), problem.inputs.combine(w), atol=1e-12)
-    assert np.isclose(np.abs(alike).sum(), np.abs(w).sum())
-    assert alike[4] == -alike[0] and alike[5] == alike[2]
-
-
-# Families
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_settings_decide_the_problem(name):
-    family = FAMILIES[name]
-    for i in range(20):
-        settings = family.draw(np.random.default_rng([i, 1]))
-        assert set(settings) == set(family.ranges)
-        try:
-            first, second = family.build(settings), family.build(dict(settings))
-        except ValueError as error:
-            assert "expected" in str(error) or "change" in str(error)
-            continue
-        if isinstance(first, Table):
-            assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-            assert first.x.shape[0] == settings["n"] and len(first.y_test) == settings["n_test"]
-        else:
-            assert np.array_equal(first.values, second.values)
-        return
-    pytest.fail("no settings of twenty give data")
-
-
-def test_fewer_samples_are_the_first_of_more():
-    settings = {"n": 40, "d": 30, "share": 0.3, "n_test": 500, "seed": 5}
-    more, fewer = (FAMILIES["majority"].build({**settings, "n": n}) for n in (40, 11))
-    assert np.array_equal(more.x[:11], fewer.x) and np.array_equal(more.x_test, fewer.x_test)
-
-
-def test_label_noise_and_flips_spare_the_test_set():
-    settings = {"n": 40, "d": 30, "share": 0.05, "n_test": 500, "seed": 5}
-    clean = FAMILIES["majority"].build(settings)
-    flipped = FAMILIES["flipped"].build({**settings, "flips": 0.25})
-    assert (clean.y != flipped.y).sum() == 10 and np.array_equal(clean.y_test, flipped.y_test)
-    exact = FAMILIES["linear"].build(settings)
-    noisy = FAMILIES["noisy"].build({**settings, "label_noise": 0.5})
-    assert 0.3 < np.std(noisy.y - exact.y) < 0.7 and np.array_equal(exact.y_test, noisy.y_test)
-
-
-@given(st.integers(0, 2**31), st.sampled_from(["whole", "largest", "real", "choice", "seed"]))
-def test_simpler_values_are_in_range_and_shrinking_ends(seed, which):
-    item = {
-        "whole": Whole(3, 500),
-        "largest": Largest(10, 300),
-        "real": Real(0.01, 3.0, logarithmic=True),
-        "choice": Choice((2, 3, 5)),
-        "seed": Seed(),
-    }[which]
-    rng = np.random.default_rng(seed)
-    value, steps = item.draw(rng), 0
-    while simpler := item.simpler(value):
-        assert value not in simpler
-        if which in ("whole", "largest", "real"):
-            assert all(item.low <= x <= item.high for x in simpler)
-        value, steps = simpler[int(rng.integers(len(simpler)))], steps + 1
-        assert steps <= 500
-    assert value in {"whole": (3,), "largest": (10,), "choice": (2,), "seed": (0,)}.get(
-        which, (0.01,)
-    )
 
 
 # Search

@@ -98,6 +98,30 @@ def test_the_flow_follows_every_homogeneous_task(capsys, tmp_path, arguments, mo
     assert record["lambda_t"][-1] == 0.3
 
 
+def test_chebyshev_steps_write_the_same_keys_and_go_on_from_a_checkpoint(capsys, tmp_path):
+    path, kept = tmp_path / "out.json", tmp_path / "run.pt"
+    relu = ["modular-addition", "--set", "p=5", "width=40", "loss=cross-entropy"]
+    relu += ["activation=relu", "fraction=0.6", "--optimizer", "chebyshev", "--alpha", 10]
+    relu += ["--lam", 1e-3, "--points", 10, "--measure", "kkt", "drift", "--checkpoint", kept]
+    code, out, err = run(capsys, *relu, "--until", 0.5, "--json", path)
+    assert (code, err) == (0, "") and "Chebyshev steps" in out and "NTK drift" in out
+    record = json.loads(path.read_text())
+    assert set(record) >= CURVES | {"kkt_residual", "kernel_drift", "transition", "solver"}
+    assert (record["alpha"], record["lam"]) == (10, 1e-3)
+    assert record["method"]["optimizer"] == "chebyshev"
+    solver = record["solver"]
+    # A step of descent is at most 2/σ, and σ/λ falls from thousands.
+    assert solver["steps"] <= solver["gradient_evaluations"] < 3000
+    assert np.allclose(record["lambda_t"], 1e-3 * 10 ** np.array(record["log10_t"]))
+    assert run(capsys, *relu, "--until", 0.6, "--json", path)[0] == 0
+    longer = json.loads(path.read_text())
+    assert longer["solver"]["gradient_evaluations"] > solver["gradient_evaluations"]
+    assert longer["train_loss"][:10] == record["train_loss"]
+    for option in (["--lr", 0.1], ["--batch", 4], ["--rtol", 1e-3], ["--no-decay"]):
+        code, _, err = run(capsys, *relu, *option)
+        assert code == 2 and "expected none for Chebyshev steps" in err
+
+
 def test_descent_and_flow_start_from_the_same_norm(capsys, tmp_path):
     path, norms = tmp_path / "out.json", []
     for options in (["--optimizer", "flow", "--until", 0.1], ["--optimizer", "gd", "--steps", 3]):

@@ -21,7 +21,7 @@ from theory.deep_mirror import DeepHypentropy, MirrorMap
 from theory.mirror import Hypentropy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity: hashing is part of every evaluation
 class DiagonalScale:
     """Scale of the diagonal net ``u^L - v^L``.
 

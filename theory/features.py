@@ -32,6 +32,8 @@ Result = TypeVar("Result")
 
 # Columns a block: 2048 float64 columns of 64 samples are 1 MiB, about one second-level cache.
 _BLOCK_ENTRIES = 2**19
+# Entries of a matrix that is small enough to be kept in float64 as well.
+_SMALL_ENTRIES = 2**15
 
 
 @runtime_checkable
@@ -137,11 +139,19 @@ class Features:
         The blocks are dealt to the threads in a fixed order, so the sum is reproducible for a
         given number of threads.
         """
+        if precision is np.float64 and self._small is not None:
+            return visit(slice(0, self._small.shape[1]), self._small)
         threads = min(thread_count(), len(self.blocks)) if len(self.blocks) > 1 else 1
         if threads == 1:
             return self._share(visit, precision, 1, 0)
         parts = parallel(partial(self._share, visit, precision, threads), range(threads))
         return np.asarray(np.sum(parts, axis=0))
+
+    @cached_property
+    def _small(self) -> Matrix | None:
+        """The one block in float64, if converting it takes as long as what is done with it."""
+        small = len(self.blocks) == 1 and self.blocks[0].size <= _SMALL_ENTRIES
+        return self.blocks[0].astype(np.float64) if small else None
 
     def _share(
         self, visit: Visit, precision: type[np.floating[Any]], threads: int, first: int

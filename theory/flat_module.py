@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+
+from theory.module_parameters import kept_storages, parts_of, trainable
 
 # Gradients computed at once stay near this size: larger allocations cost more than they save.
 _CHUNK_BYTES = 2**26
@@ -75,10 +77,8 @@ class FlatModule:
     def _probe(self, x: np.ndarray) -> tuple[Tensor, int]:
         """Return the first output, shape (1, C), and the bytes kept for its gradient."""
         parameters = torch.from_numpy(self.theta).requires_grad_()
-        kept: dict[int, int] = {}
-        hooks = torch.autograd.graph.saved_tensors_hooks(partial(_count, kept), _same)
         try:
-            with hooks:
+            with kept_storages() as kept:
                 value = self._call(parameters, _tensor(x[:1]))
             _check_output(value)
             one = FlatModule(self.module, value.shape[1], 1, 1)
@@ -162,11 +162,7 @@ class FlatModule:
 
     def _call(self, theta: Tensor, x: Tensor) -> Tensor:
         """Return the outputs of the module with parameters `theta`, shape (m, C)."""
-        pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
-        named = {
-            name: piece.view(p.shape)
-            for piece, (name, p) in zip(pieces, self._trained.items(), strict=True)
-        }
+        named = parts_of(theta, self._trained)
         value = functional_call(self.module, {**self._fixed, **named}, (x,))
         if not isinstance(value, Tensor) or value.ndim not in (1, 2) or len(value) != len(x):
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -178,24 +174,13 @@ class FlatModule:
 
     @cached_property
     def _trained(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.module.named_parameters() if p.requires_grad}
+        return trainable(self.module)
 
     @cached_property
     def _fixed(self) -> dict[str, Tensor]:
         frozen = {n: p for n, p in self.module.named_parameters() if not p.requires_grad}
         named = {**frozen, **dict(self.module.named_buffers())}
         return {n: t.detach().double() if t.is_floating_point() else t for n, t in named.items()}
-
-
-def _count(kept: dict[int, int], tensor: Tensor) -> Tensor:
-    """Note the memory of a tensor that a forward pass keeps, once however often it is kept."""
-    storage = tensor.untyped_storage()
-    kept[storage.data_ptr()] = storage.nbytes()
-    return tensor
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _tensor(x: np.ndarray) -> Tensor:

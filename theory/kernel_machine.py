@@ -158,26 +158,16 @@ class _System(NamedTuple):
 
     @classmethod
     def of(cls, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> _System:
-        expected = (len(x),) if tangent.outputs == 1 else (len(x), tangent.outputs)
-        copies = tangent.outputs == 1 and y.ndim == 2 and y.shape[:1] == expected
-        if not y.size or (y.shape != expected and not copies):
-            raise ValueError(
-                f"y has shape {y.shape}, expected {expected} to match the inputs and the outputs "
-                "of the model, at least one: give one target for each"
-            )
-        if not (y.dtype.kind in "biuf" and np.isfinite(y).all()):
-            raise ValueError(
-                f"y of type {y.dtype} holds NaN, infinity or no numbers, expected finite numbers: "
-                "drop those samples"
-            )
+        """Lay targets out for the kernel at x: all outputs of a sample are rows, copies columns."""
+        _check_targets(y, len(x), tangent.outputs)
         gram = tangent.gram(x)
         if not np.isfinite(gram).all():
             raise ValueError(
                 "the kernel holds NaN or infinity, expected finite inner products of gradients: "
                 "check the inputs, and that the model is differentiable at its start"
             )
-        columns = 1 if tangent.outputs > 1 or y.ndim == 1 else y.shape[1]
-        return cls(gram, y.astype(np.float64).reshape(-1, columns))
+        copies = y.shape[1] if tangent.outputs == 1 and y.ndim == 2 else 1
+        return cls(gram, y.astype(np.float64).reshape(-1, copies))
 
     def check_features(self) -> None:
         """Refuse outputs whose gradient is zero: no h gives them a margin."""
@@ -186,6 +176,22 @@ class _System(NamedTuple):
                 f"the gradient of output {int(np.argmin(sizes))}, counted over inputs and outputs, "
                 "is zero, expected a nonzero one: its margin is 0 for every h, so drop that input"
             )
+
+
+def _check_targets(y: np.ndarray, samples: int, outputs: int) -> None:
+    """Refuse targets that do not fit samples and outputs, or that are no finite numbers."""
+    expected = (samples,) if outputs == 1 else (samples, outputs)
+    copies = outputs == 1 and y.ndim == 2 and y.shape[:1] == expected
+    if not y.size or (y.shape != expected and not copies):
+        raise ValueError(
+            f"y has shape {y.shape}, expected {expected} to match the inputs and the outputs "
+            "of the model, at least one: give one target for each"
+        )
+    if not (y.dtype.kind in "biuf" and np.isfinite(y).all()):
+        raise ValueError(
+            f"y of type {y.dtype} holds NaN, infinity or no numbers, expected finite numbers: "
+            "drop those samples"
+        )
 
 
 def _margin_multipliers(gram: np.ndarray, labels: np.ndarray) -> np.ndarray:

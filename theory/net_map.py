@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
+from theory.module_parameters import parts_of, trainable
+
 # Gradients computed at once stay near this size: larger allocations cost more than they save.
 _CHUNK_BYTES = 2**26
 
@@ -52,11 +54,7 @@ class NetMap:
 
     def parts(self, theta: Tensor) -> dict[str, Tensor]:
         """Return θ parameter by parameter, as views."""
-        pieces = torch.split(theta, [p.numel() for p in self._trained.values()])
-        return {
-            name: piece.view(p.shape)
-            for piece, (name, p) in zip(pieces, self._trained.items(), strict=True)
-        }
+        return parts_of(theta, self._trained)
 
     def at(self, theta: Tensor) -> nn.Module:
         """Return a copy of the module with the parameters θ."""
@@ -88,7 +86,7 @@ class NetMap:
 
     @cached_property
     def _trained(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.module.named_parameters() if p.requires_grad}
+        return trainable(self.module)
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,16 +74,22 @@ class _Dual:
     work: Work
 
     def at(self, mu: np.ndarray) -> _Point:
+        """Evaluate the dual, its gradient and the W that belongs to it."""
         self.work.decompositions += 1
-        measurements, values = self.problem.measurements, self.problem.values
-        shrunk = Thresholded.of(self.center.w + self.sigma * measurements.adjoint(mu), self.sigma)
-        moved = mu - self.center.mu
-        value = shrunk.value - float(values @ mu)
-        value += float(self.compliance @ mu**2 + self.ridge @ moved**2) / 2
-        pull = self.compliance * mu + self.ridge * moved
-        gradient = measurements.apply(shrunk.matrix) - values + pull
-        residual = float(np.abs(gradient).max() / np.abs(values).max())
-        return _Point(mu, shrunk, value, gradient, residual)
+        pulled = self.center.w + self.sigma * self.problem.measurements.adjoint(mu)
+        shrunk = Thresholded.of(pulled, self.sigma)
+        gradient = self._gradient(mu, shrunk)
+        residual = float(np.abs(gradient).max() / np.abs(self.problem.values).max())
+        return _Point(mu, shrunk, self._value(mu, shrunk), gradient, residual)
+
+    def _value(self, mu: np.ndarray, shrunk: Thresholded) -> float:
+        quadratic = self.compliance @ mu**2 + self.ridge @ (mu - self.center.mu) ** 2
+        return shrunk.value - float(self.problem.values @ mu) + float(quadratic) / 2
+
+    def _gradient(self, mu: np.ndarray, shrunk: Thresholded) -> np.ndarray:
+        pull = self.compliance * mu + self.ridge * (mu - self.center.mu)
+        miss = self.problem.measurements.apply(shrunk.matrix) - self.problem.values
+        return np.asarray(miss + pull)
 
     def newton_step(self, at: _Point, accuracy: float) -> np.ndarray:
         """Solve the Newton system by conjugate gradients with a diagonal preconditioner."""
@@ -115,7 +121,7 @@ class _Dual:
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """The dual at μ."""
+    """The dual at μ; `residual` is the largest derivative over the largest value of y."""
 
     mu: np.ndarray
     shrunk: Thresholded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grokflow.arguments import count, number, seed
+from grokflow.arguments import Commands, add_command, add_json, add_plot, count, number, seed
 
 _HELP = """\
 families:
@@ -34,14 +34,13 @@ OUT/FAMILY.npz.
 """
 
 
-def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
+def add_parser(commands: Commands) -> None:
     """Add the command."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "misgrok",
-        help="find problems that a net learns first and unlearns later",
-        description="Find problems that a net learns first and unlearns later.",
+        "find problems that a net learns first and unlearns later",
         epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--family",
@@ -61,15 +60,7 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
         help="predictions made to shrink a problem (default 100)",
     )
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
-    command.add_argument(
-        "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"
-    )
-    command.add_argument(
-        "--lam", type=number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
-    )
-    command.add_argument(
-        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
-    )
+    _add_model(command)
     who = command.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
@@ -80,6 +71,24 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
         metavar="DIR",
         help="folder of the data files (default misgrokking)",
     )
+    _add_map(command)
+    add_json(command)
+    add_plot(command)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--alpha", type=number, default=1e3, metavar="A", help="scale of the start (default 1e3)"
+    )
+    command.add_argument(
+        "--lam", type=number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
+    )
+    command.add_argument(
+        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
+    )
+
+
+def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument("--map", choices=("share", "gamma"), help="draw a phase map instead")
     command.add_argument(
         "--seeds", type=count, default=4, metavar="N", help="problems a cell of the map (default 4)"
@@ -87,5 +96,3 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument(
         "--grid", type=count, default=9, metavar="N", help="cells a side of the map (default 9)"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")

@@ -10,7 +10,7 @@ import numpy as np
 from grokflow.commands.modular_request import ModularRequest, read
 from grokflow.commands.output import check_outputs
 from simulations.modular_trajectory import ModularTrajectory
-from simulations.neuron_statistics import Interval, rank_correlation, split_neurons
+from simulations.neuron_statistics import rank_correlation, split_neurons
 from simulations.records import write_json, write_whole
 from theory.harmonics import harmonics
 from theory.ipr import IprConvention, neuron_ipr
@@ -77,16 +77,12 @@ def record(request: ModularRequest, found: ModularTrajectory) -> dict[str, Any]:
         if norm is None
         else {
             "values": norm.gamma,
-            "spearman": _interval(rank_correlation(np.abs(norm.gamma), ipr.values, rng)),
+            "spearman": rank_correlation(np.abs(norm.gamma), ipr.values, rng)._asdict(),
         },
         "phase": phase(found.train, found.test, found.norm, request.task.corruption).value,
         "settings": dict(found.settings),
         "versions": dict(found.versions),
     }
-
-
-def _interval(found: Interval) -> dict[str, float]:
-    return found._asdict()
 
 
 def _lines(content: dict[str, Any]) -> list[str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grokflow.arguments import count, number, seed, share
+from grokflow.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_plot,
+    count,
+    number,
+    seed,
+    share,
+)
 
 _HELP = """\
 A net f(m, n) = W φ(U e_m + V e_n) learns the residue of an operation mod p from a fraction of all
@@ -21,14 +30,14 @@ operations:
 """
 
 
-def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
+def add_parser(commands: Commands) -> None:
     """Add the command and its actions."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "modular",
-        help="memorising and generalising neurons on modular arithmetic with wrong labels",
+        "memorising and generalising neurons on modular arithmetic with wrong labels",
         description="Memorising and generalising neurons on modular arithmetic.",
         epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     train = add_action(actions, "train", "train a net and record both stages")
@@ -44,17 +53,9 @@ def add_parser(commands) -> None:  # type: ignore[no-untyped-def]
     _add_phases(actions)
 
 
-def add_action(  # type: ignore[no-untyped-def]
-    actions, name: str, help_text: str
-) -> argparse.ArgumentParser:
+def add_action(actions: Commands, name: str, help_text: str) -> argparse.ArgumentParser:
     """Add an action that takes data, a net and its training."""
-    action: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=help_text,
-        description=f"{help_text[0].upper()}{help_text[1:]}.",
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    action = add_command(actions, name, help_text, epilog=_HELP)
     _add_data(action.add_argument_group("data"))
     _add_net(action.add_argument_group("net"))
     training = action.add_argument_group("training")
@@ -69,19 +70,20 @@ def add_action(  # type: ignore[no-untyped-def]
         default="one-sided",
         help="Fourier transform of which the inverse participation ratio is (default one-sided)",
     )
-    _add_files(action)
+    add_json(action)
+    add_plot(action)
     return action
 
 
-def _add_phases(actions) -> None:  # type: ignore[no-untyped-def]
+def _add_phases(actions: Commands) -> None:
     """Add the action that takes several values of what others take one of."""
-    name, help_text = "phases", "which of six phases training ends in, over fraction and ξ"
-    action = actions.add_parser(
-        name,
-        help=help_text,
-        description=f"{help_text[0].upper()}{help_text[1:]}. Values are listed: 0,5,15.",
+    action = add_command(
+        actions,
+        "phases",
+        "which of six phases training ends in, over fraction and ξ",
+        description="Which of six phases training ends in, over fraction and ξ. "
+        "Values are listed: 0,5,15.",
         epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     grid = action.add_argument_group("grid")
     grid.add_argument("--p", default="31", metavar="LIST", help="moduli (default 31)")
@@ -107,12 +109,8 @@ def _add_phases(actions) -> None:  # type: ignore[no-untyped-def]
     action.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells here")
     action.add_argument("--resume", action="store_true", help="go on with what the store holds")
     action.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1)")
-    _add_files(action)
-
-
-def _add_files(action: argparse.ArgumentParser) -> None:
-    action.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
-    action.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    add_json(action)
+    add_plot(action)
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:

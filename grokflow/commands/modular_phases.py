@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         from figures.style import save
 
         strengths = len(table.axes["weight_decay"]) * len(table.axes["dropout"])
-        figure = draw(data(table), columns=min(4, strengths))
+        figure = draw(data(table), columns=min(4, strengths if strengths > 1 else len(diagram.p)))
         write_whole(arguments.plot, lambda target: save(figure, target))
     return 1 if table.errors else 0
 

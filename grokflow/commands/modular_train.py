@@ -11,7 +11,7 @@ import numpy as np
 from grokflow.commands.modular_request import ModularRequest, read
 from grokflow.commands.output import check_outputs
 from simulations.modular_trajectory import ModularTrajectory
-from simulations.records import jsonable, modular_dataset, write, write_json, write_whole
+from simulations.records import modular_dataset, write, write_json, write_whole
 from theory.ipr import NeuronIpr
 from theory.phases import phase
 
@@ -28,8 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, content)
     if arguments.out:
-        settings = jsonable({key: content[key] for key in ("settings", "phase", "stages")})
-        write(arguments.out, modular_dataset(found, ipr.values, dict(settings)))  # type: ignore[call-overload]
+        settings = {key: content[key] for key in ("settings", "phase", "stages")}
+        write(arguments.out, modular_dataset(found, ipr.values, settings))
     if arguments.plot:
         _plot(arguments.plot, found, request)
     return 0

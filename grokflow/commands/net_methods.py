@@ -1,4 +1,4 @@
-"""The two ways to follow a net: step by step as the papers train, or by the flow."""
+"""The ways to follow a net: step by step as the papers train, or by the flow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from grokflow.commands.output import output_times
+from simulations.chebyshev_flow import ChebyshevFlow
 from simulations.checkpoint import Checkpoint
 from simulations.descent import Descent, Optimizer, record_steps
 from simulations.measures import Measure
@@ -125,9 +126,7 @@ class StepByStep:
     @property
     def alpha(self) -> float | None:
         """The scale that the task was made with."""
-        settings = self.task.problem.settings
-        found = settings.get("scale", settings.get("alpha"))
-        return None if found is None else float(str(found))
+        return scale_of(self.task)
 
     @property
     def lam(self) -> float:
@@ -203,9 +202,79 @@ class Flow:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Stabilised:
+    """The flow by explicit steps, for nets with kinks; the scale is that of the task."""
+
+    task: Task
+    flow: ChebyshevFlow
+    times: np.ndarray
+    checkpoint: Checkpoint | None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> Stabilised:
+        """Return the method that was asked for."""
+        _refuse(
+            arguments, lr=None, rtol=None, batch=None, label_noise=0.0, no_decay=False,
+            log_loss=False,
+        )  # fmt: skip
+        flow = ChebyshevFlow(
+            lam=defaults.flow_lam if arguments.lam is None else arguments.lam,
+            dtype=torch.float64 if arguments.double else torch.float32,
+            max_steps=arguments.steps or ChebyshevFlow.max_steps,
+        )
+        checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
+        times = output_times(scale_of(task) or 1.0, float("nan"), arguments)
+        return cls(task, flow, times, checkpoint)
+
+    @property
+    def name(self) -> str:
+        """The flow and its longest step."""
+        return f"gradient flow by Chebyshev steps of at most λη = {self.flow.longest:g}"
+
+    @property
+    def net(self) -> nn.Module:
+        """The net of the task."""
+        return self.task.net
+
+    @property
+    def model(self) -> str:
+        """Its class."""
+        return type(self.net).__name__
+
+    @property
+    def alpha(self) -> float | None:
+        """The scale that the task was made with."""
+        return scale_of(self.task)
+
+    @property
+    def lam(self) -> float:
+        """Weight decay."""
+        return self.flow.lam
+
+    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
+        """Follow the flow."""
+        return self.flow.run(
+            self.net,
+            self.task.problem,
+            self.times,
+            measure=measure,
+            checkpoint=self.checkpoint,
+            progress=progress,
+        )
+
+
+def scale_of(task: Task) -> float | None:
+    """Return the scale of the start that a task was made with, None where it has none."""
+    settings = task.problem.settings
+    found = settings.get("scale", settings.get("alpha"))
+    return None if found is None else float(str(found))
+
+
 def method_of(arguments: argparse.Namespace, task: Task) -> Method:
     """Return the method that was asked for on the command line."""
-    kind = Flow if arguments.optimizer == "flow" else StepByStep
+    ways: dict[str, type[Flow | Stabilised]] = {"flow": Flow, "chebyshev": Stabilised}
+    kind = ways.get(arguments.optimizer, StepByStep)
     return kind.of(arguments, task, DEFAULTS[arguments.problem])
 
 
@@ -214,7 +283,9 @@ def _refuse(arguments: argparse.Namespace, **unused: object) -> None:
     for option, default in unused.items():
         value = getattr(arguments, option)
         if value != default:
-            kind = "the flow" if arguments.optimizer == "flow" else "training step by step"
+            kind = {"flow": "the flow", "chebyshev": "Chebyshev steps"}.get(
+                arguments.optimizer, "training step by step"
+            )
             raise ValueError(
                 f"--{option.replace('_', '-')} {value} found, expected none for {kind}: leave it "
                 "out, or choose another --optimizer"

@@ -17,7 +17,7 @@ from simulations.descent import DescentInterrupted, DescentStopped
 from simulations.measures import Measure, measures
 from simulations.net_flow import NetFlowInterrupted, NetFlowStopped
 from simulations.net_trajectory import NetTrajectory
-from simulations.records import jsonable, net_dataset, write, write_json, write_whole
+from simulations.records import net_dataset, write, write_json, write_whole
 from simulations.tasks import TASKS, Task
 from theory.net_problems import NetProblem
 from theory.predictors import NoPredictor
@@ -124,8 +124,7 @@ def _report(
     if arguments.json:
         write_json(arguments.json, content | _body(trajectory, when))
     if arguments.out:
-        settings = jsonable(content)
-        write(arguments.out, net_dataset(trajectory, dict(settings)))  # type: ignore[call-overload]
+        write(arguments.out, net_dataset(trajectory, content))
     if arguments.plot and len(trajectory.steps) > 1:
         from figures.curves import data_of_net, draw
         from figures.style import save

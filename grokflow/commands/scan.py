@@ -79,8 +79,12 @@ def _read(arguments: argparse.Namespace) -> Scan:
 def _compute(arguments: argparse.Namespace, scan: Scan, store: Store) -> tuple[Scan, ScanTable]:
     """Run the scan, and its refinements, under a progress bar."""
     with workers(arguments) as executor, bar() as show:
-        work: Callable[[Scan], ScanTable] = lambda asked: asked.run(  # noqa: E731
-            store, executor=executor, retry=arguments.retry, progress=partial(_show, show)
+        work = partial(
+            Scan.run,
+            store=store,
+            executor=executor,
+            retry=arguments.retry,
+            progress=partial(_show, show),
         )
         table = work(scan)
         for _ in range(_ROUNDS if arguments.refine else 0):

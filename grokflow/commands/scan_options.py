@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from grokflow.arguments import Commands, add_command, add_json, add_plot
 
 DESCRIPTION = """\
 When does a problem grok, and how does that move with α, λ and everything else? All combinations of
@@ -24,14 +25,14 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command ``scan`` to the parser of all commands."""
-    scan = commands.add_parser(
+    scan = add_command(
+        commands,
         "scan",
-        help="transitions over α, λ and any other setting, and the law they follow",
+        "transitions over α, λ and any other setting, and the law they follow",
         description=DESCRIPTION,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     scan.add_argument("problem", metavar="PROBLEM", help="preset or data file, as for predict")
     for name, words in (
@@ -56,8 +57,8 @@ def add_parser(commands: Any) -> None:
         "--refine", type=float, metavar="X", help="add values where λt* bends by more than X"
     )
     _add_running(scan)
-    scan.add_argument("--json", type=Path, metavar="FILE", help="write cells, fit and theory")
-    scan.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
+    add_json(scan, "write cells, fit and theory")
+    add_plot(scan)
     scan.add_argument(
         "--table", type=Path, action="append", default=[], metavar="FILE",
         help="write the table (.csv, .parquet, .nc); may be repeated",
