@@ -62,11 +62,14 @@ def draw(curves: ModularCurves) -> Figure:
         for name, (colour, width) in _LINES.items():
             axes.plot(curves.steps, curves.accuracies[name], color=colour, lw=width, label=name)
         for stage, colour, name in (
-            (curves.grokking, TEST, "grokking, 1 to 99 %"),
-            (curves.unlearning, PREDICTED, "unlearning, 1 to 99 %"),
+            (curves.grokking, TEST, "grokking"),
+            (curves.unlearning, PREDICTED, "unlearning"),
         ):
-            if np.isfinite(stage).all():
-                axes.axvspan(*stage, color=colour, alpha=0.1, lw=0, label=name)
+            if np.isfinite(stage.start):
+                ended = np.isfinite(stage.end)
+                words = f"{name}, 1 to 99 %" if ended else f"{name}, from 1 % on"
+                end = stage.end if ended else float(curves.steps[-1])
+                axes.axvspan(stage.start, end, color=colour, alpha=0.1, lw=0, label=words)
         if curves.inverted < 1:
             axes.axhline(
                 curves.inverted, color=EARLY, lw=1.2, ls=(0, (4, 3)), label="train, all inverted"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -55,8 +56,13 @@ def data(weights: ModularWeights, operation: Operation, title: str) -> Neurons:
 def draw(*nets: Neurons) -> Figure:
     """Draw a histogram for every net, and γ beside it where there is one."""
     columns = len(nets) + sum(net.gamma is not None for net in nets)
+    width = max(4.8, 3.0 * columns)
     with styled():
-        figure = canvas(width=max(4.8, 3.0 * columns), height=3.2)
+        figure = canvas(width=width, height=3.2)
+        if len(nets) == 1:  # its title describes a run, and is longer than a panel
+            lines = fill(nets[0].title, int(15 * width))
+            figure.suptitle(lines, fontsize=9, x=0.01, ha="left")
+            nets = (replace(nets[0], title=""),)
         panels = iter(figure.subplots(1, columns, squeeze=False)[0])
         for net in nets:
             _draw_histogram(next(panels), net)
@@ -64,7 +70,7 @@ def draw(*nets: Neurons) -> Figure:
                 _draw_gamma(next(panels), net, net.gamma)
         figure.axes[0].set_ylabel("neurons")
         handles = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", fontsize=8.5, ncols=3)
+        figure.legend(*handles, loc="outside lower center", fontsize=8.5, ncols=min(4, 2 * columns))
     return figure
 
 
@@ -73,7 +79,7 @@ def _draw_histogram(axes: Axes, net: Neurons) -> None:
     for chosen, colour, name in ((low, PREDICTED, "memorising"), (~low, TEST, "periodic")):
         axes.hist(net.ipr[chosen], bins=_BINS.tolist(), color=colour, alpha=0.8, label=name)
     axes.axvline(net.threshold, color=EARLY, lw=1.3, ls="--", label="threshold of the mixture")
-    axes.axvline(net.floor, color=TRAIN, lw=1.0, ls=":")
+    axes.axvline(net.floor, color=TRAIN, lw=1.0, ls=":", label="flat spectrum")
     axes.set_title(net.title, fontsize=9, loc="left", wrap=True)
     axes.set_xlabel("IPR of the neuron")
     axes.set_axisbelow(True)
@@ -84,7 +90,8 @@ def _draw_gamma(axes: Axes, net: Neurons, gamma: np.ndarray) -> None:
     low = net.ipr < net.threshold
     for chosen, colour in ((low, PREDICTED), (~low, TEST)):
         axes.plot(net.ipr[chosen], gamma[chosen], "o", color=colour, ms=2.5, alpha=0.7)
-    axes.set_title(f"{net.title}: factor |γ|", fontsize=9, loc="left")
+    axes.set_title(net.title and f"{net.title}: factor |γ|", fontsize=9, loc="left")
+    axes.set_ylabel("|γ| of the neuron")
     axes.set_xlabel("IPR of the neuron")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

@@ -71,7 +71,9 @@ def draw(diagrams: list[Diagram], columns: int = 4) -> Figure:
         for axes in panels[::count]:
             axes.set_ylabel("share of wrong labels ξ")
         patches = [Patch(color=colour, label=item.value) for item, colour in _COLOURS.items()]
-        figure.legend(handles=patches, loc="outside lower center", fontsize=8.5, ncols=3)
+        figure.legend(
+            handles=patches, loc="outside lower center", fontsize=8.5, ncols=min(3, count + 1)
+        )
     return figure
 
 

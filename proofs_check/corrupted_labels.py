@@ -1,9 +1,11 @@
 """Two-layer nets on modular addition with corrupted labels: what they learn, and with what.
 
 How it is measured: five nets, each with data and start of its own, for every regime of
-`proofs_check.corrupted_runs`: small nets at p = 47 and 37, with ``--thorough`` those of the paper
-at p = 97. A finding is a statement about means over seeds, with the levels that the paper gives for
-its phases where it gives any.
+`proofs_check.corrupted_runs`: small nets at p = 47, with ``--thorough`` those of the paper at
+p = 97. Pruning takes ten of the small nets: some 80 neurons are left there, hardly more than
+16 ln p, with which the closed form errs on some pairs too, and the gain differs from seed to seed
+by as much as it is. A finding is a statement about means over seeds, with the levels that the paper
+gives for its phases where it gives any.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from functools import partial
 import numpy as np
 
 from proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
-from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs
+from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs, enough
 from proofs_check.laboratory import Laboratory
 from proofs_check.seeds import AtLeast, all_at_least
+from theory.modular_solution import error_bound
 from theory.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
 from theory.pruning import PruningCurve, prune
 
@@ -41,21 +44,23 @@ def check_coexistence(laboratory: Laboratory, regime: str = "plain") -> Evidence
 def check_pruning(laboratory: Laboratory, order: str = "ascending") -> Evidence:
     """Remove the neurons below the threshold, or as many others, and compare the accuracies.
 
-    Corrupted pairs lose at least half of their accuracy, test pairs gain, and other pairs do not
-    lose one in a hundred; as many neurons at random cost test accuracy instead.
+    Corrupted pairs lose at least half of their accuracy, test pairs gain, and other pairs are at
+    least as often right as the closed form with as many neurons as are left; as many neurons at
+    random cost test accuracy instead.
     """
     forgotten, gained, kept, at_random = [], [], [], []
-    for seed, run in enumerate(corrupted_runs(laboratory, "plain")):
+    for seed, run in enumerate(corrupted_runs(laboratory, "plain", enough(laboratory))):
         rng = np.random.default_rng((laboratory.seed, seed))
         chosen = _orders(run, rng)[order]
         curve = _curve(run, chosen)
         forgotten.append(1 - curve.corrupted[1] / curve.corrupted[0])
         gained.append(curve.test[1] - curve.test[0])
-        kept.append(curve.uncorrupted[1])
+        left = run.regime.width - int(curve.pruned[1])
+        kept.append(curve.uncorrupted[1] - 1 + error_bound(left, run.regime.p))
         others = [_curve(run, rng.permutation(len(chosen))).test[1] for _ in range(_ORDERS)]
         at_random.append(curve.test[0] - float(np.mean(others)))
     return all_at_least(
-        AtLeast(forgotten, 0.5), AtLeast(gained, 0.0), AtLeast(kept, 0.99), AtLeast(at_random, 0.0)
+        AtLeast(forgotten, 0.5), AtLeast(gained, 0.0), AtLeast(kept, 0.0), AtLeast(at_random, 0.0)
     )
 
 
@@ -75,7 +80,8 @@ def _curve(run: CorruptedRun, order: np.ndarray) -> PruningCurve:
 
 
 def check_inversion(
-    laboratory: Laboratory, names: tuple[str, ...] = ("decay", "dropout", "batch norm")
+    laboratory: Laboratory,
+    names: tuple[str, ...] = ("decay", "dropout", "small batches", "batch norm"),
 ) -> Evidence:
     """Uncorrupted pairs are right, and training accuracy is that of Full Inversion."""
     parts = []
@@ -137,18 +143,19 @@ def claim(
     check: Check,
     *broken: Broken,
     more: tuple[str, ...] = (),
+    source: str = _SOURCE,
 ) -> Claim:
     """Return a claim on the nets of `proofs_check.corrupted_runs`."""
     return Claim(
-        label, statement, (*_HYPOTHESES, *more), _SOURCE, kind, Verdict.SUPPORTED, check, broken
+        label, statement, (*_HYPOTHESES, *more), source, kind, Verdict.SUPPORTED, check, broken
     )
 
 
 DECAY = "weight decay 12 (thorough: 15)"
 DROPOUT = "dropout 0.6 before the square"
-BATCH_NORM = (
-    "BatchNorm: p = 37, N = 100, 90 % of the pairs (thorough: p = 97, N = 500, 65 %), ξ = 0.2, "
-    "batches of 64, learning rate 0.005"
+BATCHES = (
+    "batches of 64, with and without BatchNorm: N = 140, 75 % of the pairs, ξ = 0.2, 800 steps "
+    "(thorough: N = 500, 65 %, learning rate 0.005, 2000 steps)"
 )
 
 COEXISTENCE = claim(
@@ -162,8 +169,9 @@ COEXISTENCE = claim(
 )
 PRUNING = claim(
     "corrupted-pruning",
-    "removing the neurons of low IPR halves the accuracy on corrupted pairs at least, and raises "
-    "that on test pairs; removing as many at random lowers it",
+    "removing the neurons of low IPR halves the accuracy on corrupted pairs at least, raises that "
+    "on test pairs, and leaves that on the others above 1 - (p - 1) Φ(-√(N'/8)) of the closed form "
+    "with the N' neurons left; removing as many at random lowers that on test pairs",
     StatementKind.INEQUALITY,
     check_pruning,
     Broken("IPR shuffled among the neurons", partial(check_pruning, order="shuffled")),
@@ -171,12 +179,15 @@ PRUNING = claim(
 )
 INVERSION = claim(
     "corrupted-inversion",
-    "with weight decay, dropout or BatchNorm a net is right on 99.9 % of the uncorrupted pairs, "
-    "and so little on the corrupted ones that training accuracy is below 1.05 - ξ",
+    "with weight decay, dropout or small batches, these with BatchNorm or without, a net is right "
+    "on 99.9 % of the uncorrupted pairs, and on so few corrupted ones that training accuracy is "
+    "below 1.05 - ξ; with BatchNorm alone it is not",
     StatementKind.INEQUALITY,
     check_inversion,
     Broken("no regulariser", partial(check_inversion, names=("plain",))),
-    more=(DECAY, DROPOUT, BATCH_NORM),
+    Broken("all pairs instead of batches", partial(check_inversion, names=("all pairs",))),
+    Broken("BatchNorm on all pairs", partial(check_inversion, names=("all pairs, batch norm",))),
+    more=(DECAY, DROPOUT, BATCHES),
 )
 IGNORED = claim(
     "corrupted-ignored",

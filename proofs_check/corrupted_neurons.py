@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs_check.claim import Broken, Evidence, StatementKind
-from proofs_check.corrupted_labels import BATCH_NORM, DECAY, DROPOUT, claim
+from proofs_check.corrupted_labels import BATCHES, DECAY, DROPOUT, claim
 from proofs_check.corrupted_runs import CorruptedRun, corrupted_runs
 from proofs_check.laboratory import Laboratory
 from proofs_check.seeds import AtLeast, all_at_least
@@ -115,7 +115,7 @@ NEURONS = claim(
     check_neurons,
     Broken("no regulariser", partial(check_neurons, cleaned={"plain": 1 / 3})),
     Broken("γ without BatchNorm", partial(check_neurons, kept=("small batches",) * 2)),
-    more=(DECAY, DROPOUT, BATCH_NORM),
+    more=(DECAY, DROPOUT, BATCHES),
 )
 GAMMA = claim(
     "corrupted-gamma",
@@ -123,7 +123,7 @@ GAMMA = claim(
     StatementKind.INEQUALITY,
     check_gamma,
     Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
-    more=(BATCH_NORM,),
+    more=(BATCHES,),
 )
 PHASES = claim(
     "corrupted-phases",

@@ -15,6 +15,7 @@ from simulations.modular_cells import Architecture, ModularCells
 from simulations.modular_dropout import Dropout
 from simulations.modular_pairs import Pairs
 from simulations.modular_training import (
+    IprRecord,
     ModularCell,
     ModularOptimizer,
     ModularStart,
@@ -22,6 +23,7 @@ from simulations.modular_training import (
 )
 from simulations.modular_trajectory import ModularTrajectory, Scores
 from simulations.records import versions
+from theory.ipr import neuron_ipr
 from theory.modular_weights import ModularWeights
 
 BETAS = (0.9, 0.98)
@@ -42,9 +44,13 @@ class ModularRun:
     """
 
     def __init__(
-        self, method: ModularTraining, cells: Sequence[ModularCell], snapshots: frozenset[int]
+        self,
+        method: ModularTraining,
+        cells: Sequence[ModularCell],
+        snapshots: frozenset[int],
+        ipr: IprRecord | None = None,
     ) -> None:
-        self.method, self.cells, self.wanted = method, cells, snapshots
+        self.method, self.cells, self.wanted, self.ipr = method, cells, snapshots, ipr
         shape = _architecture(method, cells[0].data.p)
         starts = [_stream(cell, _START) for cell in cells]
         scales = [cell.scale for cell in cells]
@@ -59,6 +65,7 @@ class ModularRun:
         self.epoch, self.orders = -1, list[np.ndarray]()
         self.steps: list[int] = []
         self.rows: list[Tensor] = []
+        self.ratios: list[Tensor] = []
         self.snapshots: dict[int, dict[str, Tensor]] = {}
         self._snap()
         self._record()
@@ -133,6 +140,10 @@ class ModularRun:
             )
         self.steps.append(self.step)
         self.rows.append(torch.from_numpy(np.column_stack([np.array(lines), norms])))
+        if self.ipr is not None:
+            nets = (self.nets.weights(index) for index in range(len(self.cells)))
+            means = [neuron_ipr(net, *self.ipr).mean for net in nets]
+            self.ratios.append(torch.tensor(means, dtype=torch.float64))
 
     def _snap(self) -> None:
         if self.step in self.wanted:
@@ -150,6 +161,7 @@ class ModularRun:
             "seconds": self.seconds,
             "steps": list(self.steps),
             "rows": list(self.rows),
+            "ratios": list(self.ratios),
             "snapshots": dict(self.snapshots),
         }
 
@@ -159,6 +171,7 @@ class ModularRun:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.steps, self.rows = list(state["steps"]), list(state["rows"])
+        self.ratios = list(state["ratios"])
         self.snapshots = dict(state["snapshots"])
 
     def trajectory(self, cell: int) -> ModularTrajectory:
@@ -169,6 +182,7 @@ class ModularRun:
         return ModularTrajectory(
             steps=np.array(self.steps),
             **dict(zip(names, columns, strict=True)),
+            ipr=np.array([float(means[cell]) for means in self.ratios]),
             weights=self.nets.weights(cell),
             snapshots=self._snapshots(cell),
             settings=settings,

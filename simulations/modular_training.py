@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from simulations.corrupted_data import CorruptedData
 from simulations.keeper import Keeper
 from simulations.modular_cells import ModularLoss
 from simulations.modular_trajectory import ModularTrajectory
+from theory.ipr import IprConvention
+from theory.modular_operations import Basis
 from theory.modular_weights import ModularActivation, NormKind
 
 
@@ -33,6 +36,13 @@ class ModularStart(Enum):
 
     DOSHI = "doshi"
     GROMOV = "gromov"
+
+
+class IprRecord(NamedTuple):
+    """In which order the rows of all nets are read, and of which transform the ratio is."""
+
+    basis: Basis
+    convention: IprConvention = IprConvention.ONE_SIDED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,12 +157,13 @@ class ModularTraining:
         cell: ModularCell,
         *,
         snapshots: Sequence[int] = (),
+        ipr: IprRecord | None = None,
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> ModularTrajectory:
         """Train one net; see `run_cells`."""
         return self.run_cells(
-            [cell], snapshots=snapshots, checkpoint=checkpoint, progress=progress
+            [cell], snapshots=snapshots, ipr=ipr, checkpoint=checkpoint, progress=progress
         )[0]
 
     def run_cells(
@@ -160,6 +171,7 @@ class ModularTraining:
         cells: Sequence[ModularCell],
         *,
         snapshots: Sequence[int] = (),
+        ipr: IprRecord | None = None,
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> list[ModularTrajectory]:
@@ -171,6 +183,8 @@ class ModularTraining:
             Of one modulus and one number of pairs and of training pairs; see `groups`.
         snapshots : sequence of int
             Steps after which the nets are kept.
+        ipr : IprRecord or None
+            How the inverse participation ratio of the nets is recorded, if it is.
         checkpoint : Checkpoint or None
             Where the state is kept. An earlier run of the same cells with the same settings is
             continued, on a CPU bit for bit as if it had not been interrupted; it may have had
@@ -194,8 +208,9 @@ class ModularTraining:
                 f"snapshots after steps {outside} found, expected 0 to {self.steps}: drop them, or "
                 "ask for more steps"
             )
-        run = ModularRun(self, cells, frozenset(snapshots))
-        keeper = Keeper(checkpoint, self.settings() | _identity(cells), run)
+        run = ModularRun(self, cells, frozenset(snapshots), ipr)
+        recorded = {} if ipr is None else {"ipr": ipr.convention.value}
+        keeper = Keeper(checkpoint, self.settings() | _identity(cells) | recorded, run)
         keeper.resume(float(self.steps))
         try:
             while run.step < self.steps:

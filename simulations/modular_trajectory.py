@@ -43,6 +43,8 @@ class ModularTrajectory:
         The net after the last step.
     snapshots : mapping of int to ModularWeights
         The nets after the steps that were asked for.
+    ipr : ndarray, shape (k,) or (0,)
+        Inverse participation ratio of the network, where it was recorded.
     settings, versions : mapping
         What reproduces the run, seeds included.
     seconds : float
@@ -61,6 +63,7 @@ class ModularTrajectory:
     norm: np.ndarray
     weights: ModularWeights
     snapshots: Mapping[int, ModularWeights] = field(default_factory=dict)
+    ipr: np.ndarray = field(default_factory=lambda: np.zeros(0))
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -68,7 +71,8 @@ class ModularTrajectory:
     def curves(self) -> dict[str, np.ndarray]:
         """Return every curve by its name, each of shape (k,)."""
         losses = [f"{name}_loss" for name in Scores._fields]
-        return {name: getattr(self, name) for name in (*Scores._fields, *losses, "norm")}
+        found = {name: getattr(self, name) for name in (*Scores._fields, *losses, "norm")}
+        return found | ({"network_ipr": self.ipr} if self.ipr.size else {})
 
     def grokking(self) -> Transition:
         """Return when test accuracy rises from chance to its end, in steps, and how wide."""

@@ -29,6 +29,42 @@ def test_tables_are_what_they_say():
     assert (quotient[:, 0] == -1).all()
 
 
+@pytest.mark.parametrize(
+    ("text", "rule", "own"),
+    [
+        ("m^2+mn+n^2", lambda m, n: m**2 + m * n + n**2, False),
+        ("m³ + mn", lambda m, n: m**3 + m * n, False),
+        ("m^3+m*n^2+n", lambda m, n: m**3 + m * n**2 + n, False),
+        ("2m^3-n+4", lambda m, n: 2 * m**3 - n + 4, True),
+        ("n^2+m", lambda m, n: n**2 + m, False),
+        ("-3m^3n^7", lambda m, n: -3 * m**3 * n**7, True),
+    ],
+)
+def test_polynomials_are_read_and_recognised(text, rule, own):
+    p = 23
+    m, n = np.meshgrid(np.arange(p), np.arange(p), indexing="ij")
+    found = operation(text)
+    table = rule(m, n) % p
+    assert np.array_equal(found.table(p), table)
+    basis = found.basis(p)
+    assert basis.own is own
+    if "mn" in text or "m*n" in text:
+        with pytest.raises(ValueError, match="mixes m and n, expected F"):
+            found.coordinates(p)
+        assert np.array_equal(basis.first, np.arange(p))
+        return
+    coordinates = found.coordinates(p)
+    known = (coordinates.first[:, None] >= 0) & (coordinates.second >= 0)
+    sums = (coordinates.first[:, None] + coordinates.second) % coordinates.modulus
+    assert np.array_equal(coordinates.outer[sums][known], table[known])
+
+
+@pytest.mark.parametrize("text", ["", "5", "m^", "mm", "m+", "m n m", "x+n", "+", "m^-1"])
+def test_what_is_no_polynomial_is_refused(text):
+    with pytest.raises(ValueError, match=r"or a polynomial such as m\^2\+mn\+n\^2: choose"):
+        operation(text)
+
+
 def test_a_function_of_the_product_is_periodic_in_the_basis_of_logarithms():
     basis = operation("multiplication").basis(23)
     wave = np.zeros(23)

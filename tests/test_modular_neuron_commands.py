@@ -81,11 +81,36 @@ def test_phases_writes_the_grid_and_resumes(tmp_path, capsys):
         (["--p", "9", "--operation", "multiplication"], "p is 9 for multiplication"),
         (["--operation", "minus"], "operation 'minus' found"),
         (["--width", "0"], "width is 0, expected at least 1"),
+        (["--p", "7.5"], "p is 7.5, expected a whole number"),
     ],
 )
 def test_phases_refuses_what_no_cell_could_be_trained_from(options, message, capsys):
     assert main(["modular", "phases", "--steps", "2", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["prune", "analyse"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--p", "9", "--operation", "division"], "p is 9 for division, expected a prime"),
+        (["--corruption", "1.5"], "corruption is 1.5, expected 0 to 1"),
+        (["--fraction", "1"], "leaves 49 to train on and 0 to test on"),
+        (["--operation", "minus"], "operation 'minus' found"),
+        (["--width", "0"], "width is 0, expected at least 1"),
+    ],
+)
+def test_prune_and_analyse_refuse_in_one_line(action, options, message, capsys):
+    assert main(["modular", action, *NET, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_too_few_neurons_to_split_are_refused_in_one_line(capsys):
+    assert main(["modular", "analyse", *NET, "--width", "3"]) == 2
+    error = capsys.readouterr().err
+    assert "expected at least 4 positive ratios: use more neurons" in error
+    assert error.count("\n") == 1
 
 
 def test_a_diagram_is_the_same_in_any_order_and_after_an_interruption(tmp_path):

@@ -143,6 +143,14 @@ def test_the_basis_of_the_operation_makes_products_periodic():
     assert neuron_ipr(net, ADDITION.basis(23)).mean < 0.4
 
 
+@pytest.mark.parametrize("name", ["square-of-sum", "cube-of-sum"])
+def test_classes_that_several_sums_share_are_read_once_for_each(name):
+    rule = OPERATIONS[name]
+    net = periodic_solution(rule, 23, draw_neurons(40))
+    # Up to the class of zero, which one sum has and others two: one entry of W in 23.
+    assert neuron_ipr(net, rule.basis(23)).values == pytest.approx(1.0, abs=1 / 23)
+
+
 @pytest.mark.parametrize("name", ["addition", "subtraction", "multiplication", "sum-of-cubes"])
 def test_harmonics_recover_the_frequencies_and_phases_of_the_closed_form(name):
     rule, p, width = OPERATIONS[name], 23, 10
@@ -244,12 +252,13 @@ def without(net, removed):
     return replace(net, u=u, v=v, w=w)
 
 
-@pytest.mark.parametrize("normalised", [False, True])
-def test_a_pruning_curve_is_the_pruned_nets_own_forward_pass(normalised):
+@pytest.mark.parametrize("kind", [None, *NormKind])
+def test_a_pruning_curve_is_the_pruned_nets_own_forward_pass(kind):
     p, width = 13, 40
     rng = np.random.default_rng(4)
-    normalisation = Normalisation(NormKind.BATCH, *(rng.uniform(0.5, 2, (4, width))))
-    net = random_net(p, width, prefactor=0.3, normalisation=normalisation if normalised else None)
+    statistics = rng.uniform(0.5, 2, (2 if kind is NormKind.LAYER else 4, width))
+    normalisation = None if kind is None else Normalisation(kind, *statistics)
+    net = random_net(p, width, prefactor=0.3, normalisation=normalisation)
     # Some neurons that solve the task, so that all accuracies move.
     solution = periodic_solution(ADDITION, p, draw_neurons(width))
     net = replace(net, **{k: getattr(net, k) / 3 + 2 * getattr(solution, k) for k in "uvw"})

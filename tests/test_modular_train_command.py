@@ -25,7 +25,9 @@ def test_train_writes_curves_neurons_and_phase(tmp_path, capsys):
     assert [len(found[name]) for name in columns] == [4] * 6
     assert found["step"] == [0, 10, 20, 25]
     assert found["ipr"]["convention"] == "one-sided"
-    assert len(found["ipr"]["values"]) == 20
+    assert len(found["ipr"]["values"]) == 20 and found["ipr"]["own_basis"] is True
+    assert len(found["network_ipr"]) == 4
+    assert found["network_ipr"][-1] == found["ipr"]["mean"]
     assert found["phase"] in ("memorization", "confusion")
     settings = found["settings"]
     assert settings["weight_decay"] == 1 and settings["data"]["corruption"] == 0.3
@@ -47,12 +49,26 @@ def test_a_checkpoint_is_continued(tmp_path):
     assert main([*SMALL, *keep, "--json", str(second)]) == 0
     one, other = (json.loads(path.read_text()) for path in (first, second))
     assert one["ipr"] == other["ipr"] and one["test_loss"] == other["test_loss"]
+    assert one["network_ipr"] == other["network_ipr"]
+
+
+def test_a_rule_without_an_order_of_its_own_says_so(tmp_path, capsys):
+    path = tmp_path / "run.json"
+    arguments = ["--operation", "m^2+mn+n^2", "--ipr", "full", "--json", str(path)]
+    assert main([*SMALL, *arguments]) == 0
+    assert "m^2+mn+n^2 mod 7 has no order of m and n" in capsys.readouterr().out
+    found = json.loads(path.read_text())
+    assert found["ipr"]["own_basis"] is False and found["network_ipr"][-1] == found["ipr"]["mean"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--p", "12", "--operation", "multiplication"], "p is 12 for multiplication"),
+        (["--p", "9", "--operation", "division"], "p is 9 for division, expected a prime"),
+        (["--p", "1"], "p is 1, expected at least 2"),
+        (["--corruption", "nan"], "corruption is nan, expected 0 to 1"),
+        (["--fraction", "0"], "leaves 0 to train on and 49 to test on"),
         (["--corruption", "1.2"], "corruption is 1.2, expected 0 to 1"),
         (["--fraction", "-0.1"], "fraction is -0.1, expected 0 to 1"),
         (["--fraction", "1"], "leaves 49 to train on and 0 to test on"),

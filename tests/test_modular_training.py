@@ -30,6 +30,8 @@ RNG = np.random.default_rng(0)
 DATA = CorruptedTask(p=7, corruption=0.3).draw()
 
 
+
+
 def _cells(shape, count=2):
     rngs = [np.random.default_rng([4, i]) for i in range(count)]
     cells = ModularCells(shape, rngs, [1.0] * count, torch.float64, "cpu")
@@ -294,6 +296,7 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: operation("power"), "operation 'power' found, expected one of"),
         (lambda: operation("division").table(12), "p is 12 for division, expected a prime"),
         (lambda: operation("multiplication").basis(9), "expected a prime"),
+        (lambda: operation("division").basis(9), "p is 9 for division, expected a prime"),
         (lambda: operation("addition").table(1), "p is 1, expected at least 2"),
         (lambda: CorruptedTask(fraction=1.5), "fraction is 1.5, expected 0 to 1"),
         (lambda: CorruptedTask(corruption=-0.1), "corruption is -0.1, expected 0 to 1"),

@@ -74,7 +74,7 @@ def fit_mixtures(samples: np.ndarray) -> Mixtures:
     if samples.shape[-1] < 4 or not (samples > 0).all():
         raise ValueError(
             f"{samples.shape[-1]} values found, the least {samples.min(initial=np.inf):g}, "
-            "expected at least 4 positive ratios: leave out collapsed neurons, or train less long"
+            "expected at least 4 positive ratios: use more neurons, or train until fewer collapse"
         )
     x = np.log(samples)
     low, high = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)

@@ -130,9 +130,13 @@ class ModularWeights:
         """The modulus."""
         return int(self.u.shape[1])
 
+    def activated(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return what the neurons give out on pairs, shape (m, N), before normalisation."""
+        return self.activation(self.u.T[first] + self.v.T[second])
+
     def hidden(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return what the neurons give out on pairs, shape (m, N), normalised."""
-        h = self.activation(self.u.T[first] + self.v.T[second])
+        h = self.activated(first, second)
         return h if self.normalisation is None else self.normalisation(h)
 
     def outputs(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -5,6 +5,9 @@ curve costs one forward pass. The sums are built up from the empty net, neuron b
 the last nets of a curve, with a handful of neurons, are then free of what rounding leaves of the
 others.
 
+A removed neuron has row k of U and V and column k of W zero. BatchNorm, whose statistics are of one
+neuron each, does not notice; in those of LayerNorm the neuron counts as one that gives out zero.
+
 References
 ----------
 Doshi, Das, He, Gromov, "To grok or not to grok", ICLR 2024, arXiv 2310.13061, section 3.
@@ -13,12 +16,12 @@ Doshi, Das, He, Gromov, "To grok or not to grok", ICLR 2024, arXiv 2310.13061, s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.linalg.blas import dgemm
 
-from theory.modular_weights import ModularWeights
+from theory.modular_weights import ModularWeights, Normalisation, NormKind
 
 # Pairs at once: logits of so many pairs stay in the cache while all neurons pass by.
 _CHUNK = 512
@@ -91,8 +94,7 @@ def prune(
     Parameters
     ----------
     weights : ModularWeights
-        The net. Its normalisation is evaluated once, on the whole net: with LayerNorm, too, only
-        the output weights of a neuron are removed.
+        The net.
     pairs : LabelledPairs
         What is to be answered.
     order : ndarray of int, shape (N,)
@@ -148,11 +150,18 @@ def _right(
     back = order[::-1]
     w = np.ascontiguousarray(weights.prefactor * weights.w[:, back].T, dtype=np.float64)
     stops = (weights.width - counts)[::-1]
+    norm = weights.normalisation
+    layer = norm if norm is not None and norm.kind is NormKind.LAYER else None
     for start in range(0, len(group), _CHUNK):
         chosen = group[start : start + _CHUNK]
-        hidden = weights.hidden(pairs.first[chosen], pairs.second[chosen])
+        outputs = weights.activated if layer else weights.hidden
+        hidden = outputs(pairs.first[chosen], pairs.second[chosen])
         h = np.ascontiguousarray(hidden[:, back].T, dtype=np.float64)
-        total += _build_up(h, w, pairs.labels[chosen], stops)
+        labels = pairs.labels[chosen]
+        if layer is None:
+            total += _build_up(h, w, labels, stops)
+        else:
+            total += _build_up_layer(h, w, labels, stops, _Layer.of(layer, back, h))
     return total[::-1]
 
 
@@ -183,6 +192,53 @@ def _build_up(h: np.ndarray, w: np.ndarray, labels: np.ndarray, stops: np.ndarra
             right[i] += np.count_nonzero(answer[last, followed] > part.max(axis=0))
         _add(others, h[begin:end], w[begin:end])
         begin = end
+    return right
+
+
+class _Layer(NamedTuple):
+    """LayerNorm of the first neurons, the others giving out zero.
+
+    ``gamma`` and ``beta`` have shape (N,), and ``mean`` and ``deviation`` (N + 1, pairs).
+    """
+
+    gamma: np.ndarray
+    beta: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, norm: Normalisation, back: np.ndarray, h: np.ndarray) -> _Layer:
+        """Return statistics after each number of neurons that came back, `h` of shape (N, m)."""
+        mean, square = np.zeros((2, len(h) + 1, h.shape[1]))
+        np.cumsum(h / len(h), axis=0, out=mean[1:])
+        np.cumsum(h**2 / len(h), axis=0, out=square[1:])
+        deviation = np.sqrt(square - mean**2 + norm.epsilon)
+        return cls(norm.gamma[back], norm.beta[back], mean, deviation)
+
+
+def _build_up_layer(
+    h: np.ndarray, w: np.ndarray, labels: np.ndarray, stops: np.ndarray, layer: _Layer
+) -> np.ndarray:
+    """Return the same with LayerNorm, `h` before it, whose every neuron moves all outputs.
+
+    Logits times the deviation are a sum over neurons, less the mean times another one.
+    """
+    each = np.arange(len(labels))
+    factors, shifts = np.zeros((2, len(w) + 1, w.shape[1]))
+    scaled = w * layer.gamma[:, None]
+    np.cumsum(scaled, axis=0, out=factors[1:])
+    np.cumsum(w * layer.beta[:, None], axis=0, out=shifts[1:])
+    sums = np.zeros((w.shape[1], len(labels)))
+    right = np.zeros(len(stops), dtype=np.int64)
+    last = 0
+    for i, stop in enumerate(stops):
+        _add(sums, h[last:stop], scaled[last:stop])
+        last = int(stop)
+        logits = sums - np.outer(factors[stop], layer.mean[stop])
+        logits += np.outer(shifts[stop], layer.deviation[stop])
+        answer = logits[labels, each]
+        logits[labels, each] = -np.inf
+        right[i] = np.count_nonzero(answer > logits.max(axis=0))
     return right
 
 

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(request.describe())
     found = request.train()
     content = record(request, found)
-    print("\n".join(_lines(content)))
+    print("\n".join([*_lines(content), *request.caveat()]))
     if arguments.json:
         write_json(arguments.json, content)
     if arguments.plot:

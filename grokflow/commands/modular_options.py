@@ -26,6 +26,7 @@ operations:
   first-plus-square                m + n²
   square-of-sum cube-of-sum        (m + n)², (m + n)³
   product-of-squares               m² n²
+  or a polynomial                  m^2+mn+n^2, m^3+mn, ...
 """
 
 

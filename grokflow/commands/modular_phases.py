@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         from figures.style import save
 
         strengths = len(table.axes["weight_decay"]) * len(table.axes["dropout"])
-        figure = draw(data(table), columns=min(4, strengths))
+        figure = draw(data(table), columns=min(4, strengths if strengths > 1 else len(diagram.p)))
         write_whole(arguments.plot, lambda target: save(figure, target))
     return 1 if table.errors else 0
 
@@ -58,11 +58,17 @@ def read(arguments: argparse.Namespace) -> PhaseDiagram:
     values = {name: tuple(map(float, axis(getattr(arguments, name)))) for name in names}
     return PhaseDiagram(
         training=method_of(arguments),
-        p=tuple(map(int, axis(arguments.p))),
+        p=tuple(_whole(float(value)) for value in axis(arguments.p)),
         seeds=arguments.seeds,
         operation=arguments.operation,
         **values,
     )
+
+
+def _whole(p: float) -> int:
+    if p != int(p):
+        raise ValueError(f"p is {p:g}, expected a whole number: choose another modulus")
+    return int(p)
 
 
 def record(diagram: PhaseDiagram, table: PhaseTable) -> dict[str, Any]:

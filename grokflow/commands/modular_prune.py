@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         draws=arguments.draws,
         points=arguments.points,
     )
-    print("\n".join(_lines(study)))
+    print("\n".join([*_lines(study), *request.caveat()]))
     if arguments.json:
         settings = {"settings": dict(found.settings), "versions": dict(found.versions)}
         write_json(arguments.json, record(study) | {"draws": arguments.draws} | settings)

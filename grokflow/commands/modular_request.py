@@ -12,6 +12,7 @@ from simulations.checkpoint import Checkpoint
 from simulations.corrupted_data import CorruptedTask
 from simulations.modular_cells import ModularLoss
 from simulations.modular_training import (
+    IprRecord,
     ModularCell,
     ModularOptimizer,
     ModularStart,
@@ -38,6 +39,7 @@ class ModularRequest:
         with bar() as show:
             return self.method.run(
                 self.cell,
+                ipr=IprRecord(self.task.operation.basis(self.task.p), self.convention),
                 checkpoint=self.checkpoint,
                 progress=lambda fraction: show("training", fraction),
             )
@@ -46,6 +48,16 @@ class ModularRequest:
         """Return the ratios of the neurons in the operation's own basis."""
         basis = self.task.operation.basis(self.task.p)
         return neuron_ipr(weights, basis, self.convention)
+
+    def caveat(self) -> list[str]:
+        """Return a line on rules whose neurons need not be periodic, none for the others."""
+        rule, p = self.task.operation, self.task.p
+        if rule.basis(p).own:
+            return []
+        return [
+            f"{rule.name} mod {p} has no order of m and n in which it is an addition: IPR and "
+            "frequencies are of raw indices, where neurons that learned it need not be periodic"
+        ]
 
     def describe(self) -> str:
         """Return one line that says what is trained."""

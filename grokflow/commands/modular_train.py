@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = request.train()
     ipr = request.neurons(found.weights)
     content = record(request, found, ipr)
-    print("\n".join(_lines(found, ipr, content)))
+    print("\n".join([*_lines(found, ipr, content), *request.caveat()]))
     if arguments.json:
         write_json(arguments.json, content)
     if arguments.out:
@@ -46,6 +46,7 @@ def record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) ->
             "values": ipr.values,
             "mean": ipr.mean,
             "collapsed": ipr.collapsed,
+            "own_basis": not request.caveat(),
         },
         "phase": at_end.value,
         "stages": _stages(found),
@@ -68,16 +69,20 @@ def _stages(found: ModularTrajectory) -> dict[str, Any]:
 def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) -> list[str]:
     """Return a short table of the curves, both stages, neurons, phase and work."""
     names = ("train", "test", "corrupted", "uncorrupted")
-    lines = [f"{'step':>8} " + " ".join(f"{name + ' %':>13}" for name in names) + f"{'‖θ‖':>10}"]
+    heads = " ".join(f"{name + ' %':>13}" for name in names)
+    lines = [f"{'step':>8} {heads}{'‖θ‖':>10}{'IPR':>8}"]
     for i in np.unique(np.linspace(0, len(found.steps) - 1, 16).astype(int)):
         shares = " ".join(f"{100 * getattr(found, name)[i]:13.2f}" for name in names)
-        lines.append(f"{found.steps[i]:8d} {shares}{found.norm[i]:10.3f}")
+        lines.append(f"{found.steps[i]:8d} {shares}{found.norm[i]:10.3f}{found.ipr[i]:8.3f}")
     for name in ("grokking", "unlearning"):
         stage = content["stages"][name]
         if np.isfinite(stage["step"]):
+            start, end = (
+                f"{stage[edge]:.0f}" if np.isfinite(stage[edge]) else "no recorded step"
+                for edge in ("start", "end")
+            )
             lines.append(
-                f"{name} at step {stage['step']:.0f} (from 1 % at {stage['start']:.0f} to 99 % at "
-                f"{stage['end']:.0f})"
+                f"{name} at step {stage['step']:.0f} (from 1 % at {start} to 99 % at {end})"
             )
     lines.append(
         f"mean IPR {ipr.mean:.3f} ({ipr.convention.value}), {ipr.collapsed} collapsed neurons"
