@@ -30,8 +30,6 @@ RNG = np.random.default_rng(0)
 DATA = CorruptedTask(p=7, corruption=0.3).draw()
 
 
-
-
 def _cells(shape, count=2):
     rngs = [np.random.default_rng([4, i]) for i in range(count)]
     cells = ModularCells(shape, rngs, [1.0] * count, torch.float64, "cpu")
