@@ -144,7 +144,8 @@ def main(folder: Path, settings: list[str]) -> None:
         middle, float(curves.times[SCALES.index(DECAY_SCALE)]), np.nan, title(size)
     )
     save(draw_curves(trained), folder / "figure-2a.png")
-    decays = weight_decays.data(modular_decays(laboratory, size, folder), title(size))
+    name = f"Figure 2c: {title(size)}"
+    decays = weight_decays.data(modular_decays(laboratory, size, folder), name)
     save(weight_decays.draw(decays), folder / "figure-2c.png")
     print(weight_decays.caption(decays))
 

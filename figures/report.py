@@ -21,11 +21,12 @@ from figures import (
     modular_curves,
     neurons,
     pruning,
+    weight_decays,
 )
 from figures.style import save, to_svg
 from proofs_check.completion_runs import CompletionExperiment, figure_3
 from proofs_check.laboratory import Experiment, Laboratory
-from proofs_check.modular_scales import modular_scales
+from proofs_check.modular_scales import modular_decays, modular_scales
 from proofs_check.verify import Outcome, as_records
 from simulations.records import versions, write_whole
 from theory.metrics import Kind
@@ -42,7 +43,7 @@ class Panel:
 
 
 def panels(laboratory: Laboratory) -> list[Panel]:
-    """Draw Figures 1a, 1b, 2b, 3 and the collapse, from the laboratory's experiments."""
+    """Draw Figures 1a, 1b, 2b, 2c, 3 and the collapse, from the laboratory's experiments."""
     first, second = laboratory.figure_1a(), laboratory.figure_1b()
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
@@ -65,18 +66,32 @@ def panels(laboratory: Laboratory) -> list[Panel]:
             "is simulated.",
             collapse.draw(shared),
         ),
-        _scales_panel(laboratory),
+        *_addition_panels(laboratory),
         Panel("figure-3", "Matrix completion", _completion_caption(third), completion.draw(filled)),
         *_corrupted_panels(laboratory),
     ]
 
 
-def _scales_panel(laboratory: Laboratory) -> Panel:
-    """Draw modular addition from three scales of the start."""
+def _addition_panels(laboratory: Laboratory) -> list[Panel]:
+    """Draw modular addition from three scales of the start, and at four weight decays."""
     scales = modular_scales(laboratory)
     shown = figure_2.data(scales)
-    words = figure_2.caption(shown, scales)
-    return Panel("figure-2b", "Scales of the start", words, figure_2.draw(shown))
+    title = f"Figure 2c: {figure_2.title(scales.addition)}"
+    decays = weight_decays.data(modular_decays(laboratory), title)
+    return [
+        Panel(
+            "figure-2b",
+            "Scales of the start",
+            figure_2.caption(shown, scales),
+            figure_2.draw(shown),
+        ),
+        Panel(
+            "figure-2c",
+            "Weight decays",
+            weight_decays.caption(decays),
+            weight_decays.draw(decays),
+        ),
+    ]
 
 
 def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:

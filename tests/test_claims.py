@@ -77,7 +77,7 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
         assert word in text
     for source in ("src=", "href=", "@import", "url(http"):
         assert source not in text.replace("xlink:href=", "")
-    assert len(list((tmp_path / "report").glob("*.png"))) == 8
+    assert len(list((tmp_path / "report").glob("*.png"))) == 9
 
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
