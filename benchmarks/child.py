@@ -54,6 +54,8 @@ class Child:
         Seconds of the processor that one call of ``solve`` may take; ten times that by the clock.
     threads : int
         Threads for BLAS, torch, JAX and our own passes.
+    quiet : bool
+        Whether what it prints is thrown away.
     """
 
     def __init__(
@@ -63,11 +65,12 @@ class Child:
         *,
         limit: float,
         threads: int = 1,
+        quiet: bool = True,
     ) -> None:
         self.limit = limit
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        work = theirs, prepare, arguments, limit
+        work = theirs, prepare, arguments, limit, quiet
         self._process = context.Process(target=_serve, args=work, daemon=True)
         with _environment(threads):
             self._process.start()
@@ -149,10 +152,10 @@ def _environment(threads: int):
                 os.environ[name] = value
 
 
-def _serve(pipe, prepare, arguments, limit):
+def _serve(pipe, prepare, arguments, limit, quiet):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     # Compiled solvers print their complaints; what matters comes back as a message.
-    for stream in (1, 2):
+    for stream in (1, 2) if quiet else ():
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     _limit_processor(PREPARATION)
     failure, solve = _attempt(lambda: prepare(*arguments))

@@ -141,7 +141,7 @@ def prepare(index):
 def main(limit=300.0):
     """Print all methods on every net."""
     for index in range(len(list(cases()))):
-        with Child(prepare, (index,), limit=limit) as child:
+        with Child(prepare, (index,), limit=limit, quiet=False) as child:
             try:
                 child.run()
             except Failed as failed:

@@ -115,7 +115,7 @@ def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:
         Panel(
             "corrupted-neurons",
             "Wrong labels: neurons",
-            "Weight decay and dropout leave almost no memorising neurons. BatchNorm leaves them, "
+            "Weight decay leaves almost no memorising neurons, dropout a part. BatchNorm leaves them, "
             "and gives them small factors γ.",
             neurons.draw(*shown.neurons),
         ),
