@@ -115,8 +115,8 @@ def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:
         Panel(
             "corrupted-neurons",
             "Wrong labels: neurons",
-            "Weight decay leaves almost no memorising neurons, dropout a part. BatchNorm leaves them, "
-            "and gives them small factors γ.",
+            "Weight decay leaves almost no memorising neurons, dropout a part of them. BatchNorm "
+            "leaves them, and gives them small factors γ.",
             neurons.draw(*shown.neurons),
         ),
     ]
