@@ -71,7 +71,7 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
     outcomes = [verify(CLAIMS["cor-3.6"], laboratory)]
     page = write_page(tmp_path / "report", outcomes, panels(laboratory), 0)
     text = page.read_text()
-    assert text.count("<svg") == 8
+    assert text.count("<svg") == 9
     figures = ("Grokking", "Collapse", "Scales of the start", "Matrix completion")
     for word in ("cor-3.6", *figures, "refuted", "as expected"):
         assert word in text
