@@ -92,7 +92,7 @@ class NetFlow:
     rtol: float = 1e-3
     solver: NetSolver = NetSolver.AUTO
     memory: int = 2**31
-    dense_rows: int = 3000
+    dense_rows: int = 1000
     thin: int = 1
     max_steps: int = 20_000
     device: str = "cpu"
