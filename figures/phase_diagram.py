@@ -35,8 +35,8 @@ class Diagram:
     agreement: np.ndarray
 
 
-def data(table: PhaseTable) -> list[Diagram]:
-    """Collect a panel for every modulus and strength."""
+def data(table: PhaseTable, common: str = "") -> list[Diagram]:
+    """Collect a panel for every modulus and strength; `common` is said of all of them."""
     axes, phases, agreement = table.axes, table.phases(), table.agreement()
     outer = [axes[name] for name in ("p", "weight_decay", "dropout")]
     diagrams = []
@@ -45,6 +45,7 @@ def data(table: PhaseTable) -> list[Diagram]:
         words = [f"p = {p}"]
         words += [f"weight decay {decay:g}"] if len(axes["weight_decay"]) > 1 or decay else []
         words += [f"dropout {dropout:g}"] if len(axes["dropout"]) > 1 or dropout else []
+        words += [common] if common else []
         diagrams.append(
             Diagram(
                 ", ".join(words),

@@ -170,4 +170,5 @@ def test_the_majority_of_the_seeds_decides_and_agreement_says_how_many():
     assert table.agreement().ravel()[0] == pytest.approx(2 / 3)
     drawn = phase_diagram.data(table)
     assert len(drawn) == 1 and drawn[0].title == "p = 7"
+    assert phase_diagram.data(table, "batch norm")[0].title == "p = 7, batch norm"
     assert len(phase_diagram.draw(drawn).axes) == 1
