@@ -26,6 +26,7 @@ from simulations.settings import (
     check_ranges,
     checked_times,
 )
+from simulations.stopping import Interrupted, Stopped
 from simulations.sundials import SolverFailure, advance
 from simulations.trajectory import SolverWork
 from theory.completion import CompletionProblem
@@ -38,20 +39,16 @@ if TYPE_CHECKING:
 _PULL_TOLERANCE = 0.1
 
 
-class CompletionStopped(RuntimeError):
+class CompletionStopped(Stopped):
     """The solver could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: CompletionTrajectory) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
+    trajectory: CompletionTrajectory
 
 
-class CompletionInterrupted(KeyboardInterrupt):
+class CompletionInterrupted(Interrupted):
     """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: CompletionTrajectory) -> None:
-        super().__init__()
-        self.trajectory = trajectory
+    trajectory: CompletionTrajectory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ from simulations.settings import (
     check_ranges,
     checked_times,
 )
+from simulations.stopping import Interrupted, Stopped
 from simulations.sundials import SolverFailure, advance
 from simulations.trajectory import SolverWork, Trajectory
 from theory.diagonal_scale import DiagonalScale
@@ -52,20 +53,16 @@ _SQUARE_LAM = 1e-12
 _RESOLVED = 3e-13
 
 
-class FlowStopped(RuntimeError):
+class FlowStopped(Stopped):
     """The solver could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: Trajectory) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
+    trajectory: Trajectory
 
 
-class FlowInterrupted(KeyboardInterrupt):
+class FlowInterrupted(Interrupted):
     """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: Trajectory) -> None:
-        super().__init__()
-        self.trajectory = trajectory
+    trajectory: Trajectory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,11 +61,8 @@ class Keeper:
     def hold(self) -> None:
         """Keep the present state, also without a checkpoint."""
         self.state = self.run.state()
-        if self.checkpoint is not None and self._age() >= self.checkpoint.seconds:
+        if self.checkpoint is not None and perf_counter() - self.written >= self.checkpoint.seconds:
             self.write()
-
-    def _age(self) -> float:
-        return perf_counter() - self.written
 
     def write(self) -> None:
         """Write the state that was kept."""

@@ -31,6 +31,7 @@ from simulations.net_recorder import Moment, NotFinite, Recorder, on_device, pro
 from simulations.net_trajectory import NetTrajectory, NetWork
 from simulations.net_walk import Rules, WMethodWalk
 from simulations.settings import check_memory, check_ranges, checked_times
+from simulations.stopping import Interrupted, Stopped
 from theory.homogeneity import degree_of_homogeneity
 from theory.net_losses import SquaredError
 from theory.net_map import NetMap
@@ -46,20 +47,19 @@ class NetSolver(Enum):
     MULTISTEP = "CVODE, BDF with GMRES"
 
 
-class NetFlowStopped(RuntimeError):
+class NetFlowStopped(Stopped):
     """The flow could not reach the end; ``trajectory`` holds what it did reach."""
 
-    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
+    trajectory: NetTrajectory
 
 
-class NetFlowInterrupted(KeyboardInterrupt):
+class NetFlowInterrupted(Interrupted):
     """Ctrl-C; ``trajectory`` holds what was reached."""
 
+    trajectory: NetTrajectory
+
     def __init__(self, trajectory: NetTrajectory) -> None:
-        super().__init__(f"interrupted after {len(trajectory.lambda_t)} records")
-        self.trajectory = trajectory
+        super().__init__(trajectory, f"interrupted after {len(trajectory.lambda_t)} records")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,22 +11,19 @@ from simulations.checkpoint import Checkpoint
 from simulations.keeper import Keeper, Resumable
 from simulations.net_recorder import NotFinite, Recorder
 from simulations.net_trajectory import NetTrajectory, NetWork
+from simulations.stopping import Interrupted, Stopped
 
 
-class DescentStopped(RuntimeError):
+class DescentStopped(Stopped):
     """Training left the finite numbers; ``trajectory`` holds the part before, with the net."""
 
-    def __init__(self, message: str, trajectory: NetTrajectory) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
+    trajectory: NetTrajectory
 
 
-class DescentInterrupted(KeyboardInterrupt):
+class DescentInterrupted(Interrupted):
     """Ctrl-C; ``trajectory`` holds what was reached."""
 
-    def __init__(self, trajectory: NetTrajectory) -> None:
-        super().__init__()
-        self.trajectory = trajectory
+    trajectory: NetTrajectory
 
 
 @runtime_checkable
