@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from theory.module_tangent import Symmetrised
 from theory.net_map import NetMap
 
 _BATCH = 32
+Rule = TypeVar("Rule", Descent, ChebyshevFlow)
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,53 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class StepByStep:
-    """Gradient descent, SGD, Adam or AdamW."""
+class Trained(Generic[Rule]):
+    """The net of a task as it is, by a rule that keeps checkpoints, recorded at some places."""
 
     task: Task
-    descent: Descent
-    steps: np.ndarray
+    rule: Rule
+    places: np.ndarray
     checkpoint: Checkpoint | None
+
+    @property
+    def net(self) -> nn.Module:
+        """The net of the task."""
+        return self.task.net
+
+    @property
+    def model(self) -> str:
+        """Its class."""
+        return type(self.net).__name__
+
+    @property
+    def degree(self) -> float:
+        """Not measured: nets need not be homogeneous."""
+        return float("nan")
+
+    @property
+    def alpha(self) -> float | None:
+        """The scale that the task was made with."""
+        return scale_of(self.task)
+
+    @property
+    def lam(self) -> float:
+        """Weight decay."""
+        return self.rule.lam
+
+    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
+        """Follow the net."""
+        return self.rule.run(
+            self.net,
+            self.task.problem,
+            self.places,
+            measure=measure,
+            checkpoint=self.checkpoint,
+            progress=progress,
+        )
+
+
+class StepByStep(Trained[Descent]):
+    """Gradient descent, SGD, Adam or AdamW; recorded after some steps."""
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> StepByStep:
@@ -116,50 +157,13 @@ class StepByStep:
             log_loss=arguments.log_loss,
             dtype=torch.float64 if arguments.double else torch.float32,
         )
-        checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
         steps = record_steps(arguments.steps or defaults.steps, arguments.points)
-        return cls(task, descent, steps, checkpoint)
+        return cls(task, descent, steps, _checkpoint(arguments))
 
     @property
     def name(self) -> str:
         """The optimiser and its step."""
-        return f"{self.descent.optimizer.value}, η = {self.descent.lr:g}"
-
-    @property
-    def net(self) -> nn.Module:
-        """The net of the task."""
-        return self.task.net
-
-    @property
-    def model(self) -> str:
-        """Its class."""
-        return type(self.net).__name__
-
-    @property
-    def degree(self) -> float:
-        """Not measured: nets need not be homogeneous."""
-        return float("nan")
-
-    @property
-    def alpha(self) -> float | None:
-        """The scale that the task was made with."""
-        return scale_of(self.task)
-
-    @property
-    def lam(self) -> float:
-        """Weight decay."""
-        return self.descent.lam
-
-    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
-        """Train."""
-        return self.descent.run(
-            self.net,
-            self.task.problem,
-            self.steps,
-            measure=measure,
-            checkpoint=self.checkpoint,
-            progress=progress,
-        )
+        return f"{self.rule.optimizer.value}, η = {self.rule.lr:g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,14 +228,8 @@ class Flow:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Stabilised:
-    """The flow by explicit steps, for nets with kinks; the scale is that of the task."""
-
-    task: Task
-    flow: ChebyshevFlow
-    times: np.ndarray
-    checkpoint: Checkpoint | None
+class Stabilised(Trained[ChebyshevFlow]):
+    """The flow by explicit steps, for nets with kinks; recorded at some slow times."""
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> Stabilised:
@@ -245,50 +243,13 @@ class Stabilised:
             dtype=torch.float64 if arguments.double else torch.float32,
             max_steps=arguments.steps or ChebyshevFlow.max_steps,
         )
-        checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
         times = output_times(scale_of(task) or 1.0, float("nan"), arguments)
-        return cls(task, flow, times, checkpoint)
+        return cls(task, flow, times, _checkpoint(arguments))
 
     @property
     def name(self) -> str:
         """The flow and its longest step."""
-        return f"gradient flow by Chebyshev steps of at most λη = {self.flow.longest:g}"
-
-    @property
-    def net(self) -> nn.Module:
-        """The net of the task."""
-        return self.task.net
-
-    @property
-    def model(self) -> str:
-        """Its class."""
-        return type(self.net).__name__
-
-    @property
-    def degree(self) -> float:
-        """Not measured: nets need not be homogeneous."""
-        return float("nan")
-
-    @property
-    def alpha(self) -> float | None:
-        """The scale that the task was made with."""
-        return scale_of(self.task)
-
-    @property
-    def lam(self) -> float:
-        """Weight decay."""
-        return self.flow.lam
-
-    def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
-        """Follow the flow."""
-        return self.flow.run(
-            self.net,
-            self.task.problem,
-            self.times,
-            measure=measure,
-            checkpoint=self.checkpoint,
-            progress=progress,
-        )
+        return f"gradient flow by Chebyshev steps of at most λη = {self.rule.longest:g}"
 
 
 def scale_of(task: Task) -> float | None:
@@ -296,6 +257,10 @@ def scale_of(task: Task) -> float | None:
     settings = task.problem.settings
     found = settings.get("scale", settings.get("alpha"))
     return None if found is None else float(str(found))
+
+
+def _checkpoint(arguments: argparse.Namespace) -> Checkpoint | None:
+    return Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
 
 
 def method_of(arguments: argparse.Namespace, task: Task) -> Method:
