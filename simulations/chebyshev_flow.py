@@ -12,14 +12,14 @@ at, a few steps are taken again with more stages.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import nn
 
 from simulations.chebyshev_walk import ChebyshevWalk
-from simulations.checkpoint import Checkpoint, fingerprint
+from simulations.checkpoint import Checkpoint, identity
 from simulations.measures import Measure
 from simulations.net_keeper import NetKeeper
 from simulations.net_recorder import recorder_of
@@ -113,7 +113,7 @@ class ChebyshevFlow:
         check_module(net)
         recorder = recorder_of(net, problem, measure, self.device, thin=self.thin)
         walk = ChebyshevWalk(self, net, problem, recorder)
-        settings = self._settings(net, problem, measure)
+        settings = self._settings() | identity(net, problem, measure)
         keeper = NetKeeper(checkpoint, settings, walk)
         keeper.resume(float(times[-1]), "λt")
         records, last = walk.recorder.records, float(times[-1])
@@ -125,20 +125,8 @@ class ChebyshevFlow:
             lambda s: progress(s / last if last else 1.0),
         )
 
-    def _settings(
-        self, net: nn.Module, problem: NetProblem, measure: frozenset[Measure]
-    ) -> dict[str, object]:
-        """Return what decides the course of a run, as JSON holds it."""
-        return {
-            "optimizer": self.name,
-            "lam": self.lam,
-            "part": self.part,
-            "longest": self.longest,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "device": self.device,
-            "thin": self.thin,
-            "measure": sorted(item.value for item in measure),
-            "problem": {"name": problem.name, **problem.settings},
-            "loss": problem.loss.name,
-            "start": fingerprint(net, problem),
-        }
+    def _settings(self) -> dict[str, object]:
+        """Return the method as JSON holds it; what it may spend does not decide its course."""
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        shown = {"optimizer": self.name, "dtype": str(self.dtype).removeprefix("torch.")}
+        return {name: value for name, value in (own | shown).items() if name != "max_steps"}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from simulations.net_keeper import NetKeeper
-from simulations.net_recorder import Moment, NotFinite, Recorder
+from simulations.net_recorder import Moment, NotFinite, Recorder, moved
 from simulations.net_trajectory import NetWork
 from theory.chebyshev import chebyshev_step, stages_for
 from theory.log_losses import log_loss
@@ -71,7 +71,7 @@ class ChebyshevWalk:
         self.method, self.problem, self.recorder = method, problem, recorder
         self.net = copy.deepcopy(net).to(method.device, method.dtype)
         self.trained = [p for p in self.net.parameters() if p.requires_grad]
-        self.x, self.y = self._moved(problem.x), self._moved(problem.y)
+        self.x, self.y = (moved(z, method.device, method.dtype) for z in (problem.x, problem.y))
         self.rows = lighter(self.net, self.x)
         self.s, self.step, self.spent, self.products, self.rejected = 0.0, 0, 0, 0, 0
         self.caution = 1.0
@@ -83,10 +83,6 @@ class ChebyshevWalk:
             self.loss, self.sharpness = self._look()
         self.first = min(_CAREFUL * method.longest, method.part) / self.sharpness
         self.seconds = perf_counter() - started
-
-    def _moved(self, tensor: Tensor) -> Tensor:
-        dtype = self.method.dtype if tensor.is_floating_point() else tensor.dtype
-        return tensor.to(self.method.device, dtype)
 
     def follow(self, target: float, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
         """Go on to a slow time and record there, keeping the state every now and then."""
@@ -138,16 +134,16 @@ class ChebyshevWalk:
         """Return the step size that is allowed now."""
         method = self.method
         early = self.first + _GROWTH * method.longest * self.s / method.lam
-        stable = self._reach_of(_MOST_STAGES) / self.sharpness
+        stable = self._safety() * chebyshev_step(_MOST_STAGES).reach / self.sharpness
         return min(early, method.longest / method.lam, stable)
 
-    def _reach_of(self, stages: int) -> float:
-        """Return the step times sharpness that so many stages may take."""
-        return self.caution * self.method.part / 2 * chebyshev_step(stages).reach
+    def _safety(self) -> float:
+        """Return the part of what is stable that is taken."""
+        return self.caution * self.method.part / 2
 
     def _advance(self, size: float) -> None:
         """Take one step, of as many stages as the sharpness asks for."""
-        needed = size * self.sharpness / (self.caution * self.method.part / 2)
+        needed = size * self.sharpness / self._safety()
         stages = chebyshev_step(min(stages_for(needed), _MOST_STAGES)).stages
         older = [p.detach().clone() for p in self.trained]
         for last, before, slope in stages:
@@ -180,8 +176,8 @@ class ChebyshevWalk:
         # Jᵀw is linear in w, and its derivative in w is J.
         w = torch.zeros_like(f, requires_grad=True)
         rows = torch.autograd.grad(f, self.trained, w, create_graph=True)
-        (moved,) = torch.autograd.grad(rows, w, self.sharpest, retain_graph=True)
-        bent = self.problem.loss.curvature(f.detach(), self.y, moved) / len(f)
+        (pushed,) = torch.autograd.grad(rows, w, self.sharpest, retain_graph=True)
+        bent = self.problem.loss.curvature(f.detach(), self.y, pushed) / len(f)
         image = torch.autograd.grad(f, self.trained, bent)
         before, after = _norm(self.sharpest), _norm(image)
         if 0 < after < np.inf:
@@ -249,7 +245,7 @@ def lighter(net: nn.Module, x: Tensor) -> Tensor:
     try:
         with torch.no_grad():
             same = torch.allclose(net(rows), net(x))
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:  # torch has no sparse form of what this net does
         return x
     return rows if same else x
 

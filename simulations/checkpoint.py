@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from simulations.measures import Measure
 from simulations.records import write_whole
 from theory.net_problems import NetProblem
 
@@ -71,6 +72,16 @@ class Checkpoint:
                 )
         result: Mapping[str, Any] = state
         return result
+
+
+def identity(net: nn.Module, problem: NetProblem, measure: frozenset[Measure]) -> dict[str, object]:
+    """Return what decides the course of a run besides its method, as JSON holds it."""
+    return {
+        "measure": sorted(item.value for item in measure),
+        "problem": {"name": problem.name, **problem.settings},
+        "loss": problem.loss.name,
+        "start": fingerprint(net, problem),
+    }
 
 
 def fingerprint(net: nn.Module, problem: NetProblem) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from torch import nn
 
-from simulations.checkpoint import Checkpoint, fingerprint
+from simulations.checkpoint import Checkpoint, identity
 from simulations.measures import Measure
 from simulations.net_keeper import DescentInterrupted, DescentStopped, NetKeeper
 from simulations.net_recorder import recorder_of
@@ -72,7 +72,7 @@ class Descent(StepRule):
         _check_labels(self.label_noise, problem)
         check_module(net)
         run = Training(self, net, problem, recorder_of(net, problem, measure, self.device))
-        settings = self._settings(net, problem, measure)
+        settings = self._settings() | identity(net, problem, measure)
         keeper = NetKeeper(checkpoint, settings, run)
         keeper.resume(float(due[-1]))
         recorded = run.recorder.records[-1].steps if run.recorder.records else -1
@@ -87,18 +87,11 @@ class Descent(StepRule):
             lambda step: progress(step / max(1, last)),
         )
 
-    def _settings(
-        self, net: nn.Module, problem: NetProblem, measure: frozenset[Measure]
-    ) -> dict[str, object]:
-        """Return what decides the course of a run, as JSON holds it."""
+    def _settings(self) -> dict[str, object]:
+        """Return the rule as JSON holds it."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        own |= {"optimizer": self.optimizer.value, "dtype": str(self.dtype).removeprefix("torch.")}
-        return own | {
-            "measure": sorted(item.value for item in measure),
-            "problem": {"name": problem.name, **problem.settings},
-            "loss": problem.loss.name,
-            "start": fingerprint(net, problem),
-        }
+        shown = {"optimizer": self.optimizer.value, "dtype": str(self.dtype).removeprefix("torch.")}
+        return own | shown
 
 
 def record_steps(last: int, count: int = 200) -> np.ndarray:

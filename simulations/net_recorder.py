@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -205,20 +206,14 @@ def recorder_of(
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:
     """Move samples to a device, floats as float64."""
+    names = ("x", "y", "x_test", "y_test")
+    found = {name: moved(getattr(problem, name), device, torch.float64) for name in names}
+    return replace(problem, **found)
 
-    def move(array: Tensor) -> Tensor:
-        return array.to(device, torch.float64 if array.is_floating_point() else None)
 
-    return NetProblem(
-        problem.name,
-        problem.loss,
-        move(problem.x),
-        move(problem.y),
-        move(problem.x_test),
-        move(problem.y_test),
-        problem.settings,
-        problem.notes,
-    )
+def moved(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
+    """Move an array to a device, floats to a dtype."""
+    return array.to(device, dtype if array.is_floating_point() else None)
 
 
 def _mean(values: Tensor) -> float:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from simulations.net_keeper import NetKeeper
-from simulations.net_recorder import Moment, NotFinite, Recorder
+from simulations.net_recorder import Moment, NotFinite, Recorder, moved
 from simulations.net_trajectory import NetWork
 from simulations.step_rule import Optimizer, StepRule
 from theory.log_losses import log_loss
@@ -45,12 +45,8 @@ class Training:
         self.trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = _optimizer(method, self.trained)
         self.rng = np.random.default_rng(np.random.SeedSequence(method.seed))
-        self.x, self.y = self._moved(problem.x), self._moved(problem.y)
+        self.x, self.y = (moved(z, method.device, method.dtype) for z in (problem.x, problem.y))
         self.step, self.log_t, self.seconds = 0, -np.inf, 0.0
-
-    def _moved(self, tensor: Tensor) -> Tensor:
-        dtype = self.method.dtype if tensor.is_floating_point() else tensor.dtype
-        return tensor.to(self.method.device, dtype)
 
     def follow(self, target: int, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
         """Go on to a step and record there, keeping the state every now and then."""
@@ -103,7 +99,7 @@ class Training:
         noise = self.method.label_noise
         if y.ndim == 2:
             signs = 2 * self.rng.integers(2, size=tuple(y.shape)) - 1
-            return y + self._moved(torch.from_numpy(noise * signs))
+            return y + torch.from_numpy(noise * signs).to(y)
         changed = torch.from_numpy(self.rng.random(len(y)) < noise).to(y.device)
         if y.is_floating_point():
             return torch.where(changed, -y, y)

@@ -225,6 +225,13 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path):
         flow.run(task.net, task.problem, np.array([1.0]), checkpoint=checkpoint)
 
 
+class Folded(nn.Module):
+    """Looks at its rows in a shape that sparse rows cannot take."""
+
+    def forward(self, x):
+        return x.view(len(x), 2, -1).sum(dim=2)
+
+
 def test_one_hot_rows_are_multiplied_as_sparse_ones_and_nothing_else_changes(monkeypatch):
     task, times = small_task(), np.array([0.5])
     x = task.problem.x
@@ -232,8 +239,7 @@ def test_one_hot_rows_are_multiplied_as_sparse_ones_and_nothing_else_changes(mon
     assert lighter(nn.Linear(big.shape[1], 2).double(), big).layout == torch.sparse_csr
     assert lighter(nn.Linear(3, 2), torch.ones(4, 3)).layout == torch.strided
     # A net that cannot take sparse rows gets dense ones.
-    stubborn = nn.Sequential(nn.Flatten(), nn.Linear(big.shape[1], 2).double())
-    assert lighter(stubborn, big).layout in (torch.strided, torch.sparse_csr)
+    assert lighter(Folded(), big).layout == torch.strided
     runs = []
     for share in (1.0, 0.0):
         monkeypatch.setattr(chebyshev_walk, "_SPARSE", share)
