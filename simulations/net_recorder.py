@@ -206,9 +206,9 @@ def recorder_of(
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:
     """Move samples to a device, floats as float64."""
-    names = ("x", "y", "x_test", "y_test")
-    found = {name: moved(getattr(problem, name), device, torch.float64) for name in names}
-    return replace(problem, **found)
+    samples = problem.x, problem.y, problem.x_test, problem.y_test
+    x, y, x_test, y_test = (moved(array, device, torch.float64) for array in samples)
+    return replace(problem, x=x, y=y, x_test=x_test, y_test=y_test)
 
 
 def moved(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
