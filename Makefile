@@ -23,7 +23,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 figures: $(STAMP)
-	$(BIN)/python -m figures figures_out
+	$(BIN)/python -m grokflow.figures figures_out
 
 clean:
 	rm -rf $(VENV) report figures_out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,7 +23,7 @@ GOAL = 1e-2
 
 
 def draw(d, fraction):
-    from simulations.completion_data import completion
+    from grokflow.simulations.completion.data import completion
 
     return completion(d=d, fraction=fraction)
 
@@ -33,7 +33,7 @@ def times_for(alpha):
 
 
 def prepare_ours(d, fraction, alpha):
-    from simulations.completion_flow import CompletionFlow
+    from grokflow.simulations.completion.flow import CompletionFlow
 
     def solve(rtol, problem):
         flow = CompletionFlow(alpha=alpha, lam=LAM, rtol=rtol)

@@ -7,9 +7,9 @@ import numpy as np
 from benchmarks.child import Child
 from benchmarks.passes import counted
 from benchmarks.tables import Table
-from simulations.flow import DiagonalFlow
-from simulations.generators import sparse
-from theory.losses import LOSSES
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.linear.presets import sparse
+from grokflow.theory.losses import LOSSES
 
 ALPHAS = (1e0, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e100)
 LAMS = (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)

@@ -29,9 +29,9 @@ class Simulated(NamedTuple):
 
 
 def prepare():
-    from simulations.flow import DiagonalFlow
-    from simulations.generators import sparse
-    from theory.losses import LOSSES
+    from grokflow.simulations.diagonal.flow import DiagonalFlow
+    from grokflow.simulations.linear.presets import sparse
+    from grokflow.theory.losses import LOSSES
 
     problem = sparse()
     times = np.concatenate([np.geomspace(1e-7, 0.1, 31), np.linspace(0.2, 20, 100)])

@@ -21,7 +21,7 @@ GOAL = 1e-3
 
 
 def draw(n, d):
-    from simulations.generators import sparse
+    from grokflow.simulations.linear.presets import sparse
 
     return sparse(n=n, d=d, n_test=1)
 
@@ -31,9 +31,9 @@ def times_for(alpha):
 
 
 def prepare_ours(n, d, alpha):
-    from simulations.flow import DiagonalFlow
-    from theory.features import Features
-    from theory.losses import LOSSES
+    from grokflow.simulations.diagonal.flow import DiagonalFlow
+    from grokflow.theory.losses import LOSSES
+    from grokflow.theory.numerics.data_matrix import Features
 
     def solve(rtol, problem):
         # Nothing that an earlier run has cached.

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from benchmarks.child import Child
-from simulations.corrupted_data import CorruptedTask
-from simulations.modular_run import ModularRun
-from simulations.modular_training import ModularCell, ModularTraining
+from grokflow.simulations.modular.data import CorruptedTask
+from grokflow.simulations.modular.run import ModularRun
+from grokflow.simulations.modular.training import ModularCell, ModularTraining
 
 P, WIDTH, DECAY, XI = 97, 500, 15.0, 0.35
 ROUNDS = 15

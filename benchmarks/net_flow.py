@@ -22,16 +22,16 @@ import torch
 from torch import nn
 
 from benchmarks.child import Child, Failed
-from simulations.chebyshev_flow import ChebyshevFlow
-from simulations.descent import DescentStopped
-from simulations.generators import sparse_regression
-from simulations.homogeneous_nets import DiagonalNet, ModularAddition, residue_pairs
-from simulations.net_flow import NetFlow, NetFlowStopped, NetSolver
-from simulations.tasks import modular_addition
-from theory.module_tangent import Symmetrised
-from theory.net_losses import NET_LOSSES
-from theory.net_map import NetMap
-from theory.net_problems import NetProblem
+from grokflow.simulations.linear.presets import sparse_regression
+from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
+from grokflow.simulations.nets.explicit.descent import DescentStopped
+from grokflow.simulations.nets.implicit.flow import NetFlow, NetFlowStopped, NetSolver
+from grokflow.simulations.nets.known_modules import DiagonalNet, ModularAddition, residue_pairs
+from grokflow.simulations.nets.tasks.catalogue import modular_addition
+from grokflow.theory.nets.losses import NET_LOSSES
+from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.problem import NetProblem
+from grokflow.theory.nets.tangent import Symmetrised
 
 LAM = 1e-4
 RECORDS = 9

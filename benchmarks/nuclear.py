@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.child import Child, Ended, Failed
 from benchmarks.tables import Table
-from simulations.completion_data import completion
-from theory.completion_certificates import min_nuclear_norm
-from theory.nuclear import MinNuclearNorm
+from grokflow.simulations.completion.data import completion
+from grokflow.theory.completion.certificates import min_nuclear_norm
+from grokflow.theory.completion.nuclear import MinNuclearNorm
 
 GAP = 1e-6
 RUNS = 3

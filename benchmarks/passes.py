@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from theory.features import Features
+from grokflow.theory.numerics.data_matrix import Features
 
 
 @contextmanager

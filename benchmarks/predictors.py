@@ -4,8 +4,8 @@ Every method runs on one core in a child process of its own, is tuned to the loo
 tolerances that reaches the gap, and is stopped when one solve takes too long. The time is the
 median of three solves (one if the first takes over 30 s), without imports, compilation and
 conversion of the data.
-Gaps are recomputed by `theory.certificates` from the weights and multipliers that a method
-returns; where it returns no multipliers, ``r/n`` (the pull of its own outputs) certifies the
+Gaps are recomputed by `grokflow.theory.linear.certificates` from the weights and multipliers that a
+method returns; where it returns no multipliers, ``r/n`` (the pull of its own outputs) certifies the
 penalised problem, and least squares on ``Zᵀμ = w`` the L2 margin.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.child import Child, Failed
 from benchmarks.tables import Table
-from simulations.generators import sparse
-from theory import certificates
-from theory.features import Features
-from theory.l1 import L1Penalised, MaxL1Margin
-from theory.l2 import MaxL2Margin
-from theory.losses import LOSSES
+from grokflow.simulations.linear.presets import sparse
+from grokflow.theory.linear import certificates
+from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.data_matrix import Features
 
 GAP = 1e-6
 LAM = 1e-3

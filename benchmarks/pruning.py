@@ -11,13 +11,13 @@ from time import perf_counter
 
 import numpy as np
 
-from simulations.corrupted_data import CorruptedTask
-from simulations.neuron_statistics import study_pruning
-from theory.ipr import neuron_ipr
-from theory.modular_operations import OPERATIONS
-from theory.modular_solution import PeriodicNeurons, periodic_solution
-from theory.modular_weights import ModularWeights
-from theory.pruning import prune
+from grokflow.simulations.modular.data import CorruptedTask
+from grokflow.simulations.modular.neuron_statistics import study_pruning
+from grokflow.theory.modular.closed_form import PeriodicNeurons, periodic_solution
+from grokflow.theory.modular.net import ModularWeights
+from grokflow.theory.modular.operations import OPERATIONS
+from grokflow.theory.modular.participation import neuron_ipr
+from grokflow.theory.modular.pruning import prune
 
 P, WIDTH, EVERY = 97, 500, 20
 

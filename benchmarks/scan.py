@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from simulations.generators import sparse
-from simulations.law_fit import fit_laws
-from simulations.scan import Scan
-from simulations.scan_cells import code_version, make_problem_of
-from simulations.scan_executors import local
-from simulations.scan_measure import measure
-from simulations.scan_store import Store
+from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.store import Store
+from grokflow.simulations.scan.cells import code_version, make_problem_of
+from grokflow.simulations.scan.law import fit_laws
+from grokflow.simulations.scan.outcome import measure
+from grokflow.simulations.scan.runner import Scan
 
 JOBS = 2
 FULL = {"alpha": "1e1:1e8:15", "lam": "1e-2:1e-6:9", "seeds": 8, "n": 64, "d": 400}

@@ -1,13 +1,13 @@
-"""Write every figure of the report as PNG: ``python -m figures FOLDER``."""
+"""Write every figure of the report as PNG: ``python -m grokflow.figures FOLDER``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from figures.report import panels
-from figures.style import save
-from proofs_check.laboratory import Laboratory
+from grokflow.figures.report import panels
+from grokflow.figures.style import save
+from grokflow.proofs_check.laboratory import Laboratory
 
 
 def main(folder: Path) -> None:

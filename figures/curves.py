@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from figures.measured import draw_measured, rows
-from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
-from proofs_check.laboratory import Experiment
-from simulations.trajectory import Trajectory
-from theory.forecast import Forecast
-from theory.metrics import Scores
+from grokflow.figures.measured import draw_measured, rows
+from grokflow.figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
+from grokflow.proofs_check.laboratory import Experiment
+from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.theory.diagonal.forecast import Forecast
+from grokflow.theory.transition.scores import Scores
 
 if TYPE_CHECKING:
-    from simulations.net_trajectory import NetTrajectory
+    from grokflow.simulations.nets.trajectory import NetTrajectory
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN
+from grokflow.figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN
 
 # Colour and label; ranks of several matrices share one look.
 _LOOKS = {

@@ -12,24 +12,21 @@ import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from figures import (
-    collapse,
-    completion,
-    corrupted,
-    curves,
-    figure_2,
-    modular_curves,
-    neurons,
-    pruning,
-    weight_decays,
-)
-from figures.style import save, to_svg
-from proofs_check.completion_runs import CompletionExperiment, figure_3
-from proofs_check.laboratory import Experiment, Laboratory
-from proofs_check.modular_scales import modular_decays, modular_scales
-from proofs_check.verify import Outcome, as_records
-from simulations.records import versions, write_whole
-from theory.metrics import Kind
+from grokflow.figures import curves
+from grokflow.figures.completion import curves as completion
+from grokflow.figures.diagonal import collapse
+from grokflow.figures.modular import curves as modular_curves
+from grokflow.figures.modular import neurons, pruning
+from grokflow.figures.modular import report_panels as corrupted
+from grokflow.figures.nets import scales as figure_2
+from grokflow.figures.nets import weight_decays
+from grokflow.figures.style import save, to_svg
+from grokflow.proofs_check.completion.experiments import CompletionExperiment, figure_3
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.nets.figure_2_experiments import modular_decays, modular_scales
+from grokflow.proofs_check.verify import Outcome, as_records
+from grokflow.simulations.runs.files import versions, write_whole
+from grokflow.theory.transition.scores import Kind
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,36 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_command(
-    commands: Commands, name: str, help_text: str, *, epilog: str, description: str | None = None
+    commands: Commands,
+    name: str,
+    help_text: str,
+    *,
+    home: str | None = None,
+    epilog: str | None = None,
+    description: str | None = None,
 ) -> argparse.ArgumentParser:
-    """Add a command; its description, by default the help as a sentence, is printed as it is."""
-    return commands.add_parser(
+    """Add a command to the parser of all commands.
+
+    Parameters
+    ----------
+    commands : subparsers
+        Where it goes.
+    name, help_text : str
+        Its name, and one line about it.
+    home : str, optional
+        Module of `grokflow.commands` whose ``run`` does the work; none for a group of actions.
+    epilog, description : str, optional
+        Printed as they are; the description is by default the help as a sentence.
+    """
+    command = commands.add_parser(
         name,
         help=help_text,
         description=description or f"{help_text[0].upper()}{help_text[1:]}.",
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.set_defaults(home=home)
+    return command
 
 
 def add_json(

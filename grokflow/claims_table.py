@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from proofs_check.registry import CLAIMS
+from grokflow.proofs_check.registry import CLAIMS
 
 _BEGIN, _END = "<!-- claims: begin -->\n", "<!-- claims: end -->"
 

@@ -21,9 +21,9 @@ from grokflow.arguments import (
     seed,
     share,
 )
-from grokflow.commands.misgrok_options import add_parser as add_misgrok
-from grokflow.commands.modular_options import add_parser as add_modular
-from grokflow.commands.scan_options import add_parser as add_scan
+from grokflow.commands.misgrok.options import add_parser as add_misgrok
+from grokflow.commands.modular.options import add_parser as add_modular
+from grokflow.commands.scan.options import add_parser as add_scan
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
-        command = import_module(f"grokflow.commands.{arguments.command}")
+        command = import_module(f"grokflow.commands.{arguments.home}")
         return int(command.run(arguments))
     except BaseException as error:
         if _interrupted(error):
@@ -144,7 +144,7 @@ def _add_simulate(commands: Commands) -> None:
 
 def _add_verify(commands: Commands) -> None:
     """Add the command that checks the claims."""
-    verify = commands.add_parser("verify", help="check every claim of the theory")
+    verify = add_command(commands, "verify", "check every claim of the theory", home="verify")
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
     )
@@ -157,7 +157,7 @@ def _add_verify(commands: Commands) -> None:
 
 def _add_problem_command(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:
     """Add a command that takes a problem and a model."""
-    command = add_command(commands, name, help_text, epilog=PROBLEM_HELP)
+    command = add_command(commands, name, help_text, home=name, epilog=PROBLEM_HELP)
     command.add_argument("problem", metavar="PROBLEM", help="preset or data file, see below")
     command.add_argument(
         "--set",

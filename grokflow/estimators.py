@@ -14,12 +14,12 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.features import Features
-from theory.l1 import L1Penalised, MaxL1Margin, MinL1Norm
-from theory.l2 import MaxL2Margin, MinL2Norm
-from theory.losses import LOSSES
-from theory.predictors import Prediction
-from theory.problems import Problem, StoredTestSet, Task
+from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.data_matrix import Features
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin

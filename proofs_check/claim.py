@@ -14,7 +14,7 @@ from enum import Enum
 
 import numpy as np
 
-from proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory
 
 
 class Verdict(Enum):

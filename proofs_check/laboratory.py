@@ -2,7 +2,8 @@
 
 Every experiment is a method without arguments or with plain ones; results are cached, so a claim,
 its broken variants and the figure of it look at the same data. Experiments of one subject are
-functions of the laboratory in modules of their own, such as `proofs_check.completion_runs`.
+functions of the laboratory in modules of their own, such as
+`grokflow.proofs_check.completion.experiments`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from simulations.flow import DiagonalFlow
-from simulations.generators import gaussian_margin, sparse, sparse_regression
-from simulations.trajectory import Trajectory
-from theory.forecast import Forecast, forecast
-from theory.losses import LOSSES
-from theory.metrics import Scores
-from theory.problems import Problem
-from theory.transition import Transition, window
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
+from grokflow.theory.diagonal.forecast import Forecast, forecast
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.times import Transition, window
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")

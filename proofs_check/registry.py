@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from proofs_check import (
-    adamw_clock,
-    completion_path_flow,
-    cor_3_6,
-    cor_3_7,
-    cor_3_7_global,
-    cor_3_11,
-    corrupted_batches,
-    corrupted_labels,
-    corrupted_neurons,
-    f_1_to_3,
+from grokflow.proofs_check.claim import Claim
+from grokflow.proofs_check.completion import cor_3_11_early_matrix as cor_3_11
+from grokflow.proofs_check.completion import lem_f_1_to_3_minima as f_1_to_3
+from grokflow.proofs_check.completion import path_flow as completion_path_flow
+from grokflow.proofs_check.completion import thm_3_12_recovery as thm_3_12
+from grokflow.proofs_check.diagonal import cor_3_6_early_direction as cor_3_6
+from grokflow.proofs_check.diagonal import cor_3_7_global_optimum as cor_3_7_global
+from grokflow.proofs_check.diagonal import cor_3_7_late_margin as cor_3_7
+from grokflow.proofs_check.diagonal import (
     figure_1,
-    kkt_limits,
-    late_norms,
-    law_fit,
-    lemma_c_5,
-    lemma_d_2,
-    levi,
-    misgrokking,
-    modular_solution,
-    net_shift,
     path_flow,
     path_limits,
     shift_law,
-    slow_limit,
-    thm_3_4,
-    thm_3_9,
-    thm_3_12,
-    thm_b_1,
-    thm_e_4,
-    thm_e_5,
     transition_law,
 )
-from proofs_check.claim import Claim
+from grokflow.proofs_check.diagonal import lem_c_5_kernel_regime as lemma_c_5
+from grokflow.proofs_check.diagonal import lem_c_11_d_8_late_norms as late_norms
+from grokflow.proofs_check.diagonal import lem_d_2_kernel_regime as lemma_d_2
+from grokflow.proofs_check.homogeneous import slow_limit
+from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
+from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
+from grokflow.proofs_check.homogeneous import thm_3_9_kernel_limit as thm_3_9
+from grokflow.proofs_check.linear import thm_e_4_l1_margin_error as thm_e_4
+from grokflow.proofs_check.linear import thm_e_5_l2_margin_error as thm_e_5
+from grokflow.proofs_check.misgrokking import kinds_and_families as misgrokking
+from grokflow.proofs_check.modular import (
+    adamw_clock,
+    corrupted_batches,
+    corrupted_labels,
+    corrupted_neurons,
+)
+from grokflow.proofs_check.modular import closed_form as modular_solution
+from grokflow.proofs_check.nets import levi_linear_student as levi
+from grokflow.proofs_check.nets import shift_law as net_shift
+from grokflow.proofs_check.nets import thm_b_1_label_noise as thm_b_1
+from grokflow.proofs_check.scan import law as law_fit
 
 CLAIMS: dict[str, Claim] = {
     claim.label: claim

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from theory.completion import (
+from grokflow.theory.completion.problem import (
     CompletionProblem,
     make_entries_problem,
     make_measurement_problem,
 )
-from theory.problems import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 
 # What hypothesis calls DrawFn; a plain callable, because DrawFn has no runtime check.
 Draw = Callable[..., Any]

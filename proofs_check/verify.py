@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from time import perf_counter
 
-from proofs_check.claim import Check, Claim, Evidence, Verdict
-from proofs_check.laboratory import Laboratory
-from proofs_check.registry import CLAIMS
+from grokflow.proofs_check.claim import Check, Claim, Evidence, Verdict
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.registry import CLAIMS
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from grokflow.commands import completion
-from grokflow.commands.diagnosis import diagnosis_lines, diagnosis_row
-from grokflow.commands.request import Request, read
-from grokflow.commands.rows import certificate_row, transition_lines, transition_row
+from grokflow.commands.completion import predict as completion
+from grokflow.commands.diagonal.request import Request, read
+from grokflow.commands.shared.diagnosis import diagnosis_lines, diagnosis_row
+from grokflow.commands.shared.rows import certificate_row, transition_lines, transition_row
 from grokflow.progress import bar
-from simulations.records import check_suffix, write_json
-from theory.bounds import Bound, max_l1_margin_error, max_l2_margin_error, smallest_n
-from theory.diagnosis import diagnose
-from theory.forecast import Curve, Forecast, forecast
-from theory.predictors import Prediction
+from grokflow.simulations.runs.files import check_suffix, write_json
+from grokflow.theory.diagonal.forecast import Curve, Forecast, forecast
+from grokflow.theory.linear.bounds import (
+    Bound,
+    max_l1_margin_error,
+    max_l2_margin_error,
+    smallest_n,
+)
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.transition.diagnosis import diagnose
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05

@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.commands import completion, completion_simulation
-from grokflow.commands.output import cells, check_outputs, heads, output_times
+from grokflow.commands.completion import predict as completion
+from grokflow.commands.completion import simulate as completion_simulation
+from grokflow.commands.diagonal.request import Request, read
 from grokflow.commands.predict import forecast_of
-from grokflow.commands.request import Request, read
+from grokflow.commands.shared.output import cells, check_outputs, heads, output_times
 from grokflow.progress import bar
-from simulations.flow import FlowInterrupted, FlowStopped
-from simulations.measures import Measure, measures, of_diagonal
-from simulations.records import curves, to_dataset, write, write_json, write_whole
-from simulations.trajectory import Trajectory
-from theory.forecast import Forecast
-from theory.predictors import NoPredictor
-from theory.transition import Transition
+from grokflow.simulations.diagonal.flow import FlowInterrupted, FlowStopped
+from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.runs.files import curves, to_dataset, write, write_json, write_whole
+from grokflow.simulations.runs.measure import Measure, measures, of_diagonal
+from grokflow.theory.diagonal.forecast import Forecast
+from grokflow.theory.linear.prediction import NoPredictor
+from grokflow.theory.transition.times import Transition
 
 # Tasks of torch nets; torch is imported only for them.
 NET_TASKS = ("modular-addition", "xor", "digits", "polynomial", "teacher-student")
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Simulate, print, and write what was asked for."""
     check_outputs(arguments)
     if arguments.problem in NET_TASKS:
-        from grokflow.commands import nets
+        from grokflow.commands.nets import simulate as nets
 
         return nets.run(arguments)
     _refuse_training(arguments)
@@ -149,8 +150,8 @@ def _plot(
     measured: dict[str, np.ndarray],
 ) -> None:
     """Draw the curves."""
-    from figures.curves import data, draw
-    from figures.style import save
+    from grokflow.figures.curves import data, draw
+    from grokflow.figures.style import save
 
     title = f"{request.problem.name}: n = {request.problem.n}, d = {request.problem.d}"
     shown = data(trajectory, trajectory.test_scores(), prediction, when.lambda_t, title)

@@ -8,12 +8,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from figures.report import number, panels, summarise, write_page
+from grokflow.figures.report import number, panels, summarise, write_page
 from grokflow.progress import bar
-from proofs_check.laboratory import Laboratory
-from proofs_check.registry import select
-from proofs_check.verify import Outcome, as_records, verify_all
-from simulations.records import check_suffix, versions, write_json
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.registry import select
+from grokflow.proofs_check.verify import Outcome, as_records, verify_all
+from grokflow.simulations.runs.files import check_suffix, versions, write_json
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""Diagonal nets u^l - v^l."""

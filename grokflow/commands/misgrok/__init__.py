@@ -1,0 +1,1 @@
+"""Grokflow.commands.misgrok."""

@@ -1,0 +1,129 @@
+"""Corollary 3.11 and Remark 3.13: at T_c^- completion has fitted what it sees, and zeros elsewhere.
+
+How it is measured: the largest entry of W(T_c^-) minus the matrix that has the observed values at
+the observed entries and their mirrors and zeros elsewhere, relative to the largest value, with
+λ = 1/α and c = ½, extrapolated to α → ∞. There β = α, the kernel regime holds up to ``(‖W‖/β)²``
+and the fit up to ``λN/β``, so the distance falls like α^-2. Two sets of entries are tried: distinct
+ones, and one in which half of them are sampled with their mirrors, where Assumption A3.8 fails; the
+two values agree there, and the conclusion holds all the same.
+
+A perturbation ``U_ij, V_ij ~ N(α 1{i=j}, σ²)`` adds entries of size ασ to W at time 0, of which
+``e^{-2λT_c^-} = 1/α`` is left at T_c^-: of size σ. So with σ = 1/α the distance falls like 1/α, and
+with a fixed σ it does not fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.completion.experiments import completion_entries, completion_window
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.completion.nuclear import MinNuclearNorm
+from grokflow.theory.completion.problem import CompletionProblem
+
+DERIVATION = (
+    "95 % interval of the extrapolation in powers of 1/α, plus twice the changes when the last "
+    "term or a third of the points is dropped, plus the integrator's tolerance of 1e-6"
+)
+_ALPHAS = np.geomspace(20.0, 1000.0, 8)
+
+
+def zeros_elsewhere(problem: CompletionProblem) -> np.ndarray:
+    """Return the observed values at their entries and the mirrors, and zeros elsewhere."""
+    w, entries = np.zeros((problem.d, problem.d)), problem.measurements
+    for mu, value in zip(np.eye(entries.size), problem.values, strict=True):
+        w[entries.adjoint(mu) > 0] = value
+    return w
+
+
+def least_nuclear_norm(problem: CompletionProblem) -> np.ndarray:
+    """Return the late predictor."""
+    return MinNuclearNorm().predict(problem).matrix
+
+
+def distances(
+    laboratory: Laboratory,
+    mirrored: bool,
+    sigma: Callable[[float], float],
+    target: Callable[[CompletionProblem], np.ndarray],
+    end: int,
+) -> np.ndarray:
+    """Return the distances at every α, shape (8,)."""
+    problem = completion_entries(laboratory, mirrored)
+    wanted = target(problem)
+    found = []
+    for alpha in map(float, _ALPHAS):
+        flow = completion_window(laboratory, alpha, mirrored=mirrored, sigma=sigma(alpha))
+        found.append(np.abs(flow.matrices[end] - wanted).max() / np.abs(problem.values).max())
+    return np.array(found)
+
+
+def none(alpha: float) -> float:
+    """Return no perturbation."""
+    return 0.0
+
+
+def vanishing(alpha: float) -> float:
+    """Return σ = 1/α."""
+    return 1 / alpha
+
+
+def fixed(alpha: float) -> float:
+    """Return σ = 1, whatever α."""
+    return 1.0
+
+
+def check(
+    laboratory: Laboratory,
+    sigma: Callable[[float], float] = none,
+    target: Callable[[CompletionProblem], np.ndarray] = zeros_elsewhere,
+    end: int = 0,
+) -> Evidence:
+    """Extrapolate the distance to `target` at T_c^- (end 0) or T_c^+ (end 1)."""
+    first = 2 if sigma is none else 1
+    terms = np.column_stack([_ALPHAS**-power for power in range(first, first + 3)])
+    discrepancy = allowed = 0.0
+    for mirrored in (False, True):
+        limit = extrapolate(distances(laboratory, mirrored, sigma, target, end), terms)
+        discrepancy, allowed = max(discrepancy, abs(limit.value)), max(allowed, limit.halfwidth)
+    return Evidence(discrepancy, allowed + 1e-6, DERIVATION, resolution=0.01)
+
+
+_HYPOTHESES = (
+    "λ = 1/α, T_c^- = (1-c) log α / λ with c = 1/2",
+    "d = 12, 30 distinct entries, alone and with 15 mirrors",
+)
+
+CLAIM = Claim(
+    label="cor-3.11",
+    statement="at T_c^- W has the observed values at the observed entries and their mirrors, and "
+    "zeros elsewhere, also where both an entry and its mirror are sampled",
+    hypotheses=("matrix completion from U = V = α I", *_HYPOTHESES),
+    source="Lyu et al. 2024, Corollary 3.11 (A3.8, which it asks for, fails for sampled mirrors)",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken("at T_c^+ instead of T_c^-", partial(check, end=1)),
+        Broken("the minimum nuclear norm instead", partial(check, target=least_nuclear_norm)),
+    ),
+)
+
+PERTURBED = Claim(
+    label="rem-3.13",
+    statement="Corollary 3.11 survives a perturbation of the start that vanishes, σ = 1/α",
+    hypotheses=("matrix completion from U_ij, V_ij ~ N(α 1{i=j}, σ²)", *_HYPOTHESES),
+    source="Lyu et al. 2024, Remark 3.13",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=partial(check, sigma=vanishing),
+    broken=(
+        Broken("a fixed σ = 1", partial(check, sigma=fixed)),
+        Broken("at T_c^+ instead of T_c^-", partial(check, sigma=vanishing, end=1)),
+    ),
+)

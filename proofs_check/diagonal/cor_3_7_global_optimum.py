@@ -1,0 +1,91 @@
+"""Corollary 3.7's problem: the max-L1-margin is its global optimum.
+
+The corollary says so without proof. For every (u, v), ``‖u‖² + ‖v‖² ≥ ‖u² - v²‖₁``, with equality
+at ``u² = max(w, 0)``, ``v² = max(-w, 0)``; so the optimum is the smallest L1 norm at margin 1, and
+its dual certificate bounds all (u, v) from below.
+
+How it is measured: sequential quadratic programming on (u, v) itself from ten random starts,
+which knows nothing of L1 norms. No end may lie below the claimed optimum, and the best must reach
+it. The same for depth L with ``u^L - v^L``, where the L1 solution is not optimal.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.diagonal.certificates import quasi_norm
+from grokflow.theory.linear.l1 import MaxL1Margin
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.problem import Problem
+
+DERIVATION = (
+    "the certified relative gap of the predictor plus the tolerance of the descent, 1e-6; each end "
+    "is scaled to margin 1 exactly before its norm is taken"
+)
+_TOLERANCE = 1e-6
+_STARTS = 10
+
+
+def check(laboratory: Laboratory, rival: bool = False, depth: int = 2) -> Evidence:
+    """Compare the claimed optimum (the L2 predictor's with `rival`) with the best descent."""
+    problem = laboratory.path_classes()
+    predictor = MaxL2Margin() if rival else MaxL1Margin()
+    prediction = predictor.predict(problem)
+    claimed = quasi_norm(prediction.w / problem.inputs.combine(prediction.w).min(), depth)
+    starts = np.random.SeedSequence([laboratory.seed, 37]).spawn(_STARTS)
+    best = min(descend(problem, depth, np.random.default_rng(seed)) for seed in starts)
+    allowed = prediction.certificate.gap + _TOLERANCE
+    return Evidence(abs(best / claimed - 1), allowed, DERIVATION, resolution=1e-2)
+
+
+def descend(problem: Problem, depth: int, rng: np.random.Generator) -> float:
+    """Return ``‖u‖² + ‖v‖²`` at margin 1 where a descent from a random start ends."""
+    z, d = problem.inputs.to_array(), problem.d
+
+    def margins(theta: np.ndarray) -> np.ndarray:
+        return np.asarray(z @ (theta[:d] ** depth - theta[d:] ** depth) - 1)
+
+    def slopes(theta: np.ndarray) -> np.ndarray:
+        growth = depth * theta ** (depth - 1)
+        return np.hstack([z * growth[:d], -z * growth[d:]])
+
+    constraint: Any = {"type": "ineq", "fun": margins, "jac": slopes}
+    found = minimize(
+        _norm,
+        rng.uniform(0.1, 1.0, 2 * d),
+        jac=_norm_slope,
+        constraints=constraint,
+        method="SLSQP",
+        options={"maxiter": 2000, "ftol": 1e-13},
+    )
+    margin = float(margins(found.x).min()) + 1
+    return float(found.x @ found.x) / margin ** (2 / depth) if margin > 0 else np.inf
+
+
+def _norm(theta: np.ndarray) -> float:
+    return float(theta @ theta)
+
+
+def _norm_slope(theta: np.ndarray) -> np.ndarray:
+    return 2 * theta
+
+
+CLAIM = Claim(
+    label="cor-3.7-global",
+    statement="the smallest ‖u‖² + ‖v‖² at margins ≥ 1 is that of the max-L1-margin",
+    hypotheses=("depth-2 diagonal net", "separable data"),
+    source="Lyu et al. 2024, Corollary 3.7 (stated there without proof)",
+    kind=StatementKind.EQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken("the max-L2-margin instead", partial(check, rival=True)),
+        Broken("the net of depth 4", partial(check, depth=4)),
+    ),
+)

@@ -1,0 +1,66 @@
+"""Figure 1: the same net groks on one problem and misgroks on another.
+
+How it is measured: test accuracy on 10 000 points at the start of the rich phase against the end
+of the record, at the paper's sizes. The early value is read where the training set has just been
+fitted for the first time; the fall (or rise) must exceed five standard errors of the two
+accuracies.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
+
+DERIVATION = "minus five binomial standard errors of the two test accuracies"
+
+
+def change(experiment: Experiment, sign: int) -> Evidence:
+    """Compare test accuracy when the training set is first fitted with the end of the record."""
+    accuracy = experiment.scores.accuracy
+    assert accuracy is not None
+    fitted = int(np.argmax(experiment.trajectory.train_error == 0))
+    error = float(np.hypot(experiment.scores.spread[fitted], experiment.scores.spread[-1]))
+    rise = float(accuracy[-1] - accuracy[fitted])
+    # At least one test point: a spread of zero must not make any difference significant.
+    allowed = -5 * max(error, 1 / experiment.scores.size)
+    return Evidence(-sign * rise, allowed, DERIVATION)
+
+
+def grokking(laboratory: Laboratory, sign: int = 1) -> Evidence:
+    """Test accuracy rises in Figure 1a; with sign -1 the claim is that it falls."""
+    return change(laboratory.figure_1a(), sign)
+
+
+def misgrokking(laboratory: Laboratory, sparsity: int = 0) -> Evidence:
+    """Test accuracy falls in Figure 1b; `sparsity` replaces its dense direction."""
+    return change(laboratory.figure_1b(sparsity), -1)
+
+
+GROKKING = Claim(
+    label="figure-1a",
+    statement="grokking: test accuracy rises after the training set is fitted",
+    hypotheses=("n = 256, d = 100 000, 3-sparse ±1 labels", "λ = 1e-3, ‖θ(0)‖ = 128, logistic"),
+    source="Lyu et al. 2024, Figure 1a",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=grokking,
+    broken=(Broken("it falls instead", partial(grokking, sign=-1)),),
+)
+
+MISGROKKING = Claim(
+    label="figure-1b",
+    statement="misgrokking: test accuracy falls after the training set is fitted",
+    hypotheses=(
+        "n = 32, d = 100 000, Gaussian classes γ = 25 apart along a dense direction",
+        "λ = 1e-3, ‖θ(0)‖ = 128, logistic",
+    ),
+    source="Lyu et al. 2024, Figure 1b",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=misgrokking,
+    broken=(Broken("classes apart along one input only", partial(misgrokking, sparsity=1)),),
+)

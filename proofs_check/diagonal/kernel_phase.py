@@ -1,0 +1,99 @@
+"""The kernel regime of diagonal nets: how long it lasts, and how far θ turns away from its start.
+
+Shared by Lemmas C.5 and D.2 and by section 3.2.1. Six samples of 20 inputs, depths 2, 3 and 4;
+the departure ``‖e^{λt} θ/α - θ̄‖`` comes from the weights and the invariants of the flow
+(`grokflow.theory.diagonal.parameters`), so that it is known where it is 1e-200.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.linear.presets import sparse_regression
+from grokflow.theory.diagonal.parameters import log_departure
+from grokflow.theory.linear.problem import Problem, Task, make_problem
+from grokflow.theory.losses import Loss, Square
+
+DEPTHS = (2, 3, 4)
+# The departure at which the kernel regime counts as over.
+_END = 0.5
+
+
+class KernelPhase(NamedTuple):
+    """The departure from the start, over the kernel regime.
+
+    Parameters
+    ----------
+    end : float
+        ``λT - log α``, T when the departure first is ½.
+    log_departure : float
+        Logarithm of the departure at T_c^-, c = ½.
+    log_reach : float
+        Logarithm of the largest departure, times ``(α e^{-λt})^L``, up to T.
+    """
+
+    end: float
+    log_departure: float
+    log_reach: float
+
+
+def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
+    """Draw six samples of 20 normal inputs: targets of 2 of them for the square loss, else signs.
+
+    Inputs of signs would let many margins be equal.
+    """
+    targets = sparse_regression(n=6, d=20, k=2, seed=laboratory.seed, n_test=200)
+    if isinstance(loss, Square):
+        return targets
+    x, y = targets.inputs.to_array(), np.sign(targets.targets)
+    return make_problem("sparse signs", Task.CLASSIFICATION, x, y, targets.test)
+
+
+def log_capital_a(depth: int, alpha: np.ndarray, power: float) -> np.ndarray:
+    """Return ``log A``, ``A = α^{2(L-1)} / λ``, with ``λ = α^-power``."""
+    return np.asarray((2 * (depth - 1) + power) * np.log(alpha))
+
+
+@remembered
+def kernel_phase(
+    laboratory: Laboratory, loss: Loss, depth: int, alpha: float, power: float
+) -> KernelPhase:
+    """Follow the flow with ``λ = α^-power`` from scale α to the end of its kernel regime."""
+    # Exponential tails: the regime ends when (α e^{-λt})^L has come down to log A.
+    log_size = np.log(log_capital_a(depth, np.array(alpha), power)) / depth
+    last = np.log(alpha) - (0.0 if isinstance(loss, Square) else float(log_size))
+    half = np.log(alpha) / 2
+    times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
+    flow = DiagonalFlow(alpha=alpha, lam=alpha**-power, loss=loss, rtol=rtol(depth), depth=depth)
+    weights = flow.run(small_problem(laboratory, loss), times).weights
+    scales = np.log(alpha) - times
+    far = np.array(
+        [log_departure(w, depth, float(x)) for w, x in zip(weights.T, scales, strict=True)]
+    )
+    return _measured(times, scales, far, depth, half)
+
+
+def rtol(depth: int) -> float:
+    """Return the tolerance of the flow."""
+    return 1e-7 if depth == 2 else 1e-5
+
+
+def _measured(
+    times: np.ndarray, scales: np.ndarray, far: np.ndarray, depth: int, half: float
+) -> KernelPhase:
+    """Read the kernel phase off the logarithms `far` of the departure."""
+    over = np.flatnonzero(far > np.log(_END))
+    if not over.size:
+        nan = float("nan")
+        return KernelPhase(nan, nan, nan)
+    i = int(over[0])
+    end = np.interp(np.log(_END), far[i - 1 : i + 1], times[i - 1 : i + 1])
+    return KernelPhase(
+        float(end - times[0] - scales[0]),
+        float(far[times == half][0]),
+        float((far + depth * scales)[:i].max()),
+    )

@@ -1,0 +1,114 @@
+"""Both ends of the quasi-static path: the L2 predictor and the L1 predictor.
+
+How it is measured: the path is traced to scales β that grow, or shrink, geometrically. Early: the
+distance of the direction to the L2 predictor, extrapolated in β^{-2}. Late: the relative excess of
+the L1 norm (at margin 1, or at the targets) over the smallest one, extrapolated in 1/log(1/β) for
+L = 2, where the potential is κ‖w‖₁ up to O(1/κ), and in β^{(L-2)/L} for L ≥ 3. With exponential
+tails and L ≥ 3 the path ends elsewhere; that is a broken variant here.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.diagonal.path import Path, trace
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem
+
+DERIVATION = (
+    "95 % interval of the extrapolation, plus twice the changes when the last term or a third of "
+    "the points is dropped, plus the tolerance of the path and the certified gap of the predictor"
+)
+_TOLERANCE = 1e-7
+_POINTS = 9
+
+
+def early(laboratory: Laboratory, rival: bool = False) -> Evidence:
+    """Extrapolate the distance to the L2 predictor, or to the L1 predictor with `rival`."""
+    worst = Limit(0.0, 0.0)
+    for problem in (laboratory.path_classes(), laboratory.path_targets()):
+        target = (_l1 if rival else _l2)(problem)
+        log_beta = np.log(np.abs(_l2(problem).w).max()) + np.linspace(6.0, 2.0, _POINTS)
+        w = trace(problem, log_beta, tolerance=_TOLERANCE).weights
+        distance = np.linalg.norm(w - target.w[:, None], axis=0) / np.linalg.norm(target.w)
+        # Ordered towards the limit, which is the largest scale.
+        terms = np.column_stack([np.exp(-2 * log_beta), np.exp(-4 * log_beta)])[::-1]
+        limit = extrapolate(distance[::-1], terms)
+        worst = max(worst, Limit(abs(limit.value), limit.halfwidth + target.certificate.gap))
+    return Evidence(worst.value, worst.halfwidth + 10 * _TOLERANCE, DERIVATION, resolution=0.1)
+
+
+def late(
+    laboratory: Laboratory, rival: bool = False, classes_depth: tuple[int, ...] = (2,)
+) -> Evidence:
+    """Extrapolate the excess of the L1 norm over the best one, or the L2 predictor's norm."""
+    cases = [(laboratory.path_targets(), depth) for depth in (2, 3, 4, 6)]
+    cases += [(laboratory.path_classes(), depth) for depth in classes_depth]
+    discrepancy, allowed = 0.0, 0.0
+    for problem, depth in cases:
+        target = _l1(problem)
+        best = float(np.abs((_l2(problem) if rival else target).w).sum())
+        if depth == 2:
+            log_beta = np.log(problem.scale) - np.geomspace(20, 400, 4 * _POINTS)
+            terms = np.column_stack([1 / log_beta, 1 / log_beta**2])
+        else:
+            rate = (depth - 2) / depth
+            log_beta = np.log(problem.scale) - np.linspace(4, 11, 4 * _POINTS) / rate
+            terms = np.column_stack([np.exp(rate * log_beta), np.exp(2 * rate * log_beta)])
+        excess = np.abs(_end(problem, log_beta, depth).weights).sum(axis=0) / best - 1
+        limit = extrapolate(excess[-_POINTS:], terms[-_POINTS:])
+        discrepancy = max(discrepancy, abs(limit.value))
+        allowed = max(allowed, limit.halfwidth + target.certificate.gap)
+    return Evidence(discrepancy, allowed + 10 * _TOLERANCE, DERIVATION, resolution=0.02)
+
+
+def _end(problem: Problem, log_beta: np.ndarray, depth: int) -> Path:
+    """Trace the path to the given scales from the kernel regime on."""
+    start = np.log(10 * np.abs(_l2(problem).w).max())
+    approach = np.arange(start, log_beta[0], -0.25 * depth)
+    before = trace(problem, approach, depth=depth, tolerance=_TOLERANCE)
+    return trace(problem, log_beta, depth=depth, after=before, tolerance=_TOLERANCE)
+
+
+def _l2(problem: Problem) -> Prediction:
+    return (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
+
+
+def _l1(problem: Problem) -> Prediction:
+    return (MaxL1Margin() if problem.is_classification else MinL1Norm()).predict(problem)
+
+
+EARLY = Claim(
+    label="path-early",
+    statement="as β → ∞ the quasi-static path tends to the L2 predictor",
+    hypotheses=("diagonal net", "separable classes, or targets that can be interpolated"),
+    source="grokflow; for unregularised flow at scale α, Woodworth et al. 2020, Theorem 3",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=early,
+    broken=(Broken("the L1 predictor instead", partial(early, rival=True)),),
+)
+
+LATE = Claim(
+    label="path-late",
+    statement="as β → 0 the quasi-static path tends to the L1 predictor",
+    hypotheses=(
+        "diagonal net",
+        "square loss: depth 2, 3, 4, 6; exponential tails: depth 2",
+    ),
+    source="grokflow; for unregularised flow at scale α, Woodworth et al. 2020, Theorem 3",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=late,
+    broken=(
+        Broken("the L1 norm of the L2 predictor instead", partial(late, rival=True)),
+        Broken("depth 4 with exponential tails", partial(late, classes_depth=(4,))),
+    ),
+)

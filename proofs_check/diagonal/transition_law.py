@@ -1,0 +1,139 @@
+"""The transition law: λt* = log α - (1/L) log m + C(data), with C read off the path.
+
+m is 1 for the square loss; for exponential tails it is the level of the margins,
+``log(1/λ) + O(1)`` with the O(1) read off the path; L = 2. C(data) is where the test error along
+the path crosses, ``C = -½ log β*``. Nothing is simulated for either.
+
+How it is measured: the simulated ``λt* - log α + ½ log m`` at nine λ, extrapolated to λ = 0,
+against C. Corrections: λ and λ² for the square loss; 1/m and 1/m² for exponential tails, because
+single margins differ from their level by O(1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.theory.diagonal.path import Path, scales, trace
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import LOSSES, Loss
+from grokflow.theory.transition.scores import Scores, score
+from grokflow.theory.transition.times import crossing
+
+DERIVATION = (
+    "95 % interval of the extrapolation in λ, plus twice the changes when the last term or a third "
+    "of the points is dropped, plus the changes of both crossings when every second point of the "
+    "path and of the record is dropped"
+)
+
+
+def square(laboratory: Laboratory, constant: bool = True) -> Evidence:
+    """Check the law for the square loss; without `constant`, λt* = log α."""
+    problem = laboratory.path_targets()
+    runs = [laboratory.slow_flow(lam) for lam in laboratory.slow_lams]
+    lams = np.array(laboratory.slow_lams)
+    terms = np.column_stack([lams, lams**2])
+    shift = np.log(laboratory.slow_alpha)
+    return _compare(
+        laboratory, path_of(problem), runs, terms, np.full(len(lams), shift), constant=constant
+    )
+
+
+def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) -> Evidence:
+    """Check the law for exponential and logistic loss; without `level`, the term in log m is 0."""
+    problem, lams = laboratory.grokking_classes(), laboratory.tailed_lams
+    found = []
+    for name in ("exponential", "logistic"):
+        runs = [laboratory.tailed_flow(name, float(lam)) for lam in lams]
+        along = path_of(problem)
+        levels = np.array([along.level(LOSSES[name], float(lam)) for lam in lams])
+        terms = np.column_stack([1 / levels, 1 / levels**2])
+        shift = np.log(laboratory.slow_alpha) - np.log(levels) / 2 * level
+        found.append(_compare(laboratory, along, runs, terms, shift, constant=constant))
+    return max(found, key=lambda evidence: evidence.discrepancy / evidence.allowed)
+
+
+@dataclass(frozen=True)
+class Along:
+    """The path, the test errors of its two ends, and where it crosses between them."""
+
+    path: Path
+    ends: tuple[float, float]
+    crossing: float
+    roughness: float
+
+    def level(self, loss: Loss, lam: float) -> float:
+        """Return the margin level where the path crosses."""
+        slow = -self.path.log_beta / 2
+        return float(np.interp(self.crossing, slow, self.path.margin_level(loss, lam)))
+
+
+def path_of(problem: Problem) -> Along:
+    """Return the path of a depth-2 net, fine enough to read the constant off."""
+    log_beta = scales(problem, 1.0, step=0.25 / 16)
+    path = trace(problem, log_beta[log_beta > np.log(problem.scale) - 16], tolerance=1e-6)
+    scores = score(problem, path.weights)
+    ends = float(scores.error[0]), float(scores.error[-1])
+    return Along(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
+
+
+def _compare(
+    laboratory: Laboratory,
+    along: Along,
+    runs: list[Trajectory],
+    terms: np.ndarray,
+    shift: np.ndarray,
+    *,
+    constant: bool,
+) -> Evidence:
+    """Extrapolate ``λt* - shift`` and compare it with the crossing of the path."""
+    times, roughness = [], along.roughness
+    for run in runs:
+        time, rough = crossing_of(run.lambda_t, laboratory.scores_of(run), along.ends)
+        times.append(time)
+        roughness = max(roughness, rough)
+    limit = extrapolate(np.array(times) - shift, terms)
+    target = along.crossing if constant else 0.0
+    allowed = limit.halfwidth + 2 * roughness
+    return Evidence(abs(limit.value - target), allowed, DERIVATION, resolution=0.3)
+
+
+def crossing_of(
+    times: np.ndarray, scores: Scores, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """Return when the error crosses, and by how much that moves with half of the points."""
+    full = crossing(times, scores.error, *ends).lambda_t
+    half = crossing(times[::2], scores.error[::2], *ends).lambda_t
+    return full, abs(full - half)
+
+
+SQUARE = Claim(
+    label="transition-square",
+    statement="λt* - log α tends to C(data) as λ → 0",
+    hypotheses=("depth-2 diagonal net, square loss", "targets that can be interpolated"),
+    source="grokflow; the leading order is Lyu et al. 2024, Theorems 3.9 and 3.10",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=square,
+    broken=(Broken("the leading order alone, C = 0", partial(square, constant=False)),),
+)
+
+TAILED = Claim(
+    label="transition-tails",
+    statement="λt* - log α + (1/2) log m tends to C(data) as λ → 0, m = log(1/λ) + O(1)",
+    hypotheses=("depth-2 diagonal net, exponential or logistic loss", "separable data"),
+    source="grokflow; the leading order is Lyu et al. 2024, Theorems 3.4 and 3.5",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=tailed,
+    broken=(
+        Broken("without the term in log m", partial(tailed, level=False)),
+        Broken("the leading order and log m alone, C = 0", partial(tailed, constant=False)),
+    ),
+)

@@ -1,0 +1,166 @@
+"""Theorems 3.5 and 3.10: after the transition the parameters tend to KKT points of (R1) and (R2).
+
+How it is measured: the KKT residual (`grokflow.theory.homogeneous.kkt`) of θ at T_c^+, one of the
+times of the theorems, extrapolated to α → ∞. For diagonal nets of depth 2, 3 and 4 θ comes from the
+reduced flow, at nine scales and c = 4; a symmetrised two-layer quadratic net (L = 3) is followed in
+all its parameters from six scales, c = 9.
+
+(R1), exponential loss: margins at finite λ are log 1/λ up to O(1) that differ from sample to
+sample, so the residual falls like 1/log 1/λ, with corrections in log log 1/λ/(log 1/λ)² and
+1/(log 1/λ)²; Lemma C.12 asks for its square root. (R2), square loss: the data are missed by O(λ);
+corrections in λ and λ².
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
+from grokflow.proofs_check.diagonal.late_phase import RTOL, late_phases
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
+from grokflow.proofs_check.laboratory import WINDOW, Laboratory
+from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
+from grokflow.theory.homogeneous.kkt import interpolation_residual, margin_residual
+from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.transition.times import window
+
+_DERIVATION = (
+    "95 % interval of the extrapolation of the residual, plus twice the changes when the last term "
+    "or a third of the points is dropped, plus twice the integrator's tolerance"
+)
+# Scales of the quadratic net, and the power of 1/α that λ is.
+_NETS = {
+    "exponential": (np.geomspace(4.0, 10.0, 6), 12.0),
+    "square": (np.geomspace(10.0, 60.0, 6), 2.0),
+}
+_NET_RTOL = 1e-3
+# Their α is small, and (1+c) log α must leave them time to come to rest.
+_NET_C = 9.0
+
+
+def check(laboratory: Laboratory, loss: str) -> Evidence:
+    """Extrapolate the residuals of all nets at T_c^+."""
+    return weakest([check_diagonal(laboratory, loss), check_net(laboratory, loss)])
+
+
+def check_diagonal(laboratory: Laboratory, loss: str, late: bool = True) -> Evidence:
+    """Extrapolate the residuals of diagonal nets at T_c^+, or at T_c^- unless `late`."""
+    parts = []
+    for depth in DEPTHS:
+        phases = late_phases(laboratory, loss, depth)
+        values = phases.late_residual if late else phases.early_residual
+        parts.append(_limit(values, _corrections(loss, phases.log_lam), RTOL))
+    return weakest(parts)
+
+
+def check_net(laboratory: Laboratory, loss: str, turned: bool = False) -> Evidence:
+    """Extrapolate the residuals of the quadratic net.
+
+    With `turned` the gradients are those at the start, as (K1) and (K2) have them.
+    """
+    alphas, power = _NETS[loss]
+    values = [_net_residual(laboratory, loss, a, a**-power, turned) for a in alphas.tolist()]
+    log_lam = power * np.log(alphas)
+    return _limit(np.array(values), _corrections(loss, log_lam)[:, :2], _NET_RTOL)
+
+
+def _corrections(loss: str, log_lam: np.ndarray) -> np.ndarray:
+    """Return the correction terms at the given values of log 1/λ."""
+    if loss == "square":
+        return np.exp(-np.outer(log_lam, [1.0, 2.0]))
+    return np.column_stack([1 / log_lam, np.log(log_lam) / log_lam**2, 1 / log_lam**2])
+
+
+def _limit(values: np.ndarray, corrections: np.ndarray, tolerance: float) -> Evidence:
+    limit = extrapolate(values, corrections)
+    allowed = limit.halfwidth + 2 * tolerance
+    return Evidence(abs(limit.value), allowed, _DERIVATION, resolution=0.1)
+
+
+def _net_residual(
+    laboratory: Laboratory, loss: str, alpha: float, lam: float, turned: bool
+) -> float:
+    module, problem = quadratic_forms(laboratory, loss)
+    times = np.array([window(alpha, _NET_C).late])
+    theta = follow(laboratory, alpha, lam, times, _NET_RTOL, loss).theta[0]
+    net = NetMap.of(module)
+    at = net.theta if turned else torch.from_numpy(theta)
+    outputs = net.outputs(torch.from_numpy(theta), problem.x)[:, 0].numpy()
+    jacobian, y = net.jacobian(at, problem.x).numpy(), problem.y.flatten().numpy()
+    if loss == "square":
+        return interpolation_residual(theta, outputs, jacobian, y)
+    return margin_residual(theta, y * outputs, y[:, None] * jacobian, float(DEGREE))
+
+
+def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:
+    """Ask that the residual of (R1) fall at least like ``(log 1/λ)^power``."""
+    parts = []
+    for depth in DEPTHS:
+        phases = late_phases(laboratory, "exponential", depth)
+        x = np.log(phases.log_lam)
+        at, slopes = local_slopes(x, np.log(phases.late_residual))
+        limit = extrapolate(slopes, _corrections("exponential", np.exp(at)))
+        noise = 2 * RTOL / float(np.diff(x).min())
+        allowed = limit.halfwidth + noise
+        parts.append(Evidence(limit.value - power, allowed, _DERIVATION, resolution=0.5))
+    return weakest(parts)
+
+
+_BOTH = "diagonal nets of depth 2, 3 and 4; a symmetrised two-layer quadratic net (L = 3)"
+_EARLY = f"at T_c^-, c = {WINDOW:g}, instead of T_c^+"
+
+MARGIN = Claim(
+    label="thm-3.5",
+    statement="at T_c^+ the direction of θ tends to KKT points of (R1), "
+    "min ½‖θ‖² : y_i f(θ; x_i) ≥ 1",
+    hypotheses=(
+        _BOTH,
+        "exponential loss, separable data, λ a power of 1/α",
+        "c = 4; 9 for the quadratic net",
+    ),
+    source="Lyu et al. 2024, Theorem 3.5 (which says that such times exist)",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=partial(check, loss="exponential"),
+    broken=(
+        Broken(_EARLY, partial(check_diagonal, loss="exponential", late=False)),
+        Broken("gradients at the start", partial(check_net, loss="exponential", turned=True)),
+    ),
+)
+
+RATE = Claim(
+    label="lem-c.12",
+    statement="the KKT residual of (R1) is O((log 1/λ)^{-1/2}) at T_c^+",
+    hypotheses=(
+        "diagonal nets of depth 2, 3 and 4 from u = v = α",
+        "exponential loss, separable data, λ a power of 1/α",
+        "c = 4",
+    ),
+    source="Lyu et al. 2024, Lemma C.12",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check_rate,
+    broken=(Broken("O((log 1/λ)^{-2})", partial(check_rate, power=-2.0)),),
+)
+
+INTERPOLATION = Claim(
+    label="thm-3.10",
+    statement="in regression θ(T_c^+) tends to KKT points of (R2), min ½‖θ‖² : f(θ; x_i) = y_i",
+    hypotheses=(
+        _BOTH,
+        "square loss, independent features, λ a power of 1/α",
+        "c = 4; 9 for the quadratic net",
+    ),
+    source="Lyu et al. 2024, Theorem 3.10 (which says that such times exist)",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=partial(check, loss="square"),
+    broken=(
+        Broken(_EARLY, partial(check_diagonal, loss="square", late=False)),
+        Broken("gradients at the start", partial(check_net, loss="square", turned=True)),
+    ),
+)

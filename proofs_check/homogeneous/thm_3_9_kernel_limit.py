@@ -1,0 +1,130 @@
+"""Theorem 3.9: in regression the function at T_c^- tends to the min-norm kernel predictor.
+
+How it is measured: the largest difference between ``f(θ(T_c^-); x)`` and ``⟨∇f(θ̄; x), h*⟩`` over
+test inputs, relative to the largest target, with λ = 1/α and c = ½, at several α, extrapolated. The
+predictor comes from a kernel of inner products, the function from the flow. For diagonal nets of
+depth 2, 3 and 4 the kernel has a closed form; a symmetrised two-layer quadratic net (L = 3) has its
+own by differentiation. In both, the even terms beyond the linear one cancel between the two halves,
+which leaves a relative error ``(α e^{-λt})^{-2L} = α^{-L}``; the data are fitted to
+``λ (α e^{-λt})^{-2(L-1)}``, which is α^{-L} too. Corrections: its first three powers, two of them
+for the quadratic net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
+from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
+from grokflow.theory.homogeneous.tangent import DiagonalTangent
+from grokflow.theory.linear.l1 import MinL1Norm
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.tangent import module_tangent
+from grokflow.theory.transition.times import window
+
+_ALPHAS = np.geomspace(10.0, 1000.0, 8)
+_NET_ALPHAS = np.geomspace(10.0, 60.0, 6)
+_NET_RTOL = 1e-4
+
+_DERIVATION = (
+    "95 % interval of the extrapolation in powers of α^-L, plus twice the changes when the last "
+    "term or a third of the points is dropped, plus ten times the integrator's tolerance"
+)
+
+Predict = Callable[[Problem, int, np.ndarray], np.ndarray]
+
+
+def kernel(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
+    """Return the outputs of the min-norm kernel predictor at the inputs `x`."""
+    inputs = problem.inputs.to_array()
+    predictor = MinKernelNorm().predict(DiagonalTangent(depth), inputs, problem.targets)
+    return np.asarray(predictor.outputs(x))
+
+
+def least_l1_norm(problem: Problem, depth: int, x: np.ndarray) -> np.ndarray:
+    """Return the outputs of the late predictor of depth 2."""
+    return np.asarray(x @ MinL1Norm().predict(problem).w)
+
+
+def check(laboratory: Laboratory, predict: Predict = kernel, end: int = 0) -> Evidence:
+    """Extrapolate the distances of diagonal nets at T_c^- (end 0) or T_c^+ (end 1)."""
+    problem = small_problem(laboratory, LOSSES["square"])
+    x = np.random.default_rng([laboratory.seed, 39]).standard_normal((50, problem.d))
+    parts = []
+    for depth in DEPTHS:
+        expected = predict(problem, depth, x)
+        outputs = [x @ _weights(laboratory, depth, a)[:, end] for a in _ALPHAS.tolist()]
+        corrections = np.column_stack([_ALPHAS ** -(depth * k) for k in (1.0, 2.0, 3.0)])
+        parts.append(_limit(np.array(outputs), expected, corrections, rtol(depth)))
+    return weakest(parts)
+
+
+def _limit(
+    outputs: np.ndarray, expected: np.ndarray, corrections: np.ndarray, tolerance: float
+) -> Evidence:
+    """Extrapolate the largest distance from `expected`, relative to its largest value."""
+    distances = np.abs(outputs - expected).max(axis=1) / np.abs(expected).max()
+    limit = extrapolate(distances, corrections)
+    allowed = limit.halfwidth + 10 * tolerance
+    return Evidence(abs(limit.value), allowed, _DERIVATION, resolution=0.01)
+
+
+@remembered
+def _weights(laboratory: Laboratory, depth: int, alpha: float) -> np.ndarray:
+    """Return the weights at both ends of the window, shape (d, 2)."""
+    loss = LOSSES["square"]
+    flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth)
+    problem = small_problem(laboratory, loss)
+    return flow.run(problem, np.array(window(alpha, WINDOW))).weights
+
+
+def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:
+    """Extrapolate the distances of the net from the kernel predictor of the net number `draw`."""
+    module, problem = quadratic_forms(laboratory)
+    x, tested = problem.x.numpy(), problem.x_test[:50]
+    tangent = module_tangent(quadratic_forms(laboratory, draw=draw).module, x)
+    expected = MinKernelNorm().predict(tangent, x, problem.y[:, 0].numpy()).outputs(tested.numpy())
+    net = NetMap.of(module)
+    outputs = []
+    for alpha in _NET_ALPHAS.tolist():
+        time = np.array([window(alpha, WINDOW)[end]])
+        theta = follow(laboratory, alpha, 1 / alpha, time, _NET_RTOL).theta[0]
+        outputs.append(net.outputs(torch.from_numpy(theta), tested).numpy()[:, 0])
+    corrections = np.column_stack([_NET_ALPHAS ** -(DEGREE * k) for k in (1.0, 2.0)])
+    return _limit(np.array(outputs), expected, corrections, _NET_RTOL)
+
+
+def check_both(laboratory: Laboratory) -> Evidence:
+    """Extrapolate the distances of diagonal nets and of the quadratic net."""
+    return weakest([check(laboratory), check_net(laboratory)])
+
+
+CLAIM = Claim(
+    label="thm-3.9",
+    statement="f(θ(T_c^-); x) tends to ⟨∇f(θ̄; x), h*⟩, h* the min-norm interpolant (K2)",
+    hypotheses=(
+        "diagonal nets of depth 2, 3 and 4; a symmetrised two-layer quadratic net (L = 3)",
+        "square loss, λ = 1/α, c = 1/2",
+        "independent features (A3.8)",
+    ),
+    source="Lyu et al. 2024, Theorem 3.9",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=check_both,
+    broken=(
+        Broken("at T_c^+ instead of T_c^-", partial(check, end=1)),
+        Broken("the min-L1-norm interpolant instead", partial(check, predict=least_l1_norm)),
+        Broken("the kernel of a net drawn anew", partial(check_net, draw=1)),
+    ),
+)

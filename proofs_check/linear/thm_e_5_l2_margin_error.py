@@ -1,0 +1,53 @@
+"""Theorem E.5: the max-L2-margin classifier of k-sparse ±1 data errs rarely once n exceeds kd.
+
+How it is measured, and what error is allowed: see `grokflow.proofs_check.linear.margin_errors`. The
+dimension cannot be left out of the bound: at d = 10 000 the error, estimated on 4000 test points
+and lowered by five standard errors, exceeds what remains without it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.probability import failure_rate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.linear.margin_errors import DELTA, HYPOTHESES, check
+from grokflow.proofs_check.linear.margin_experiments import sparse_weights
+from grokflow.simulations.linear.presets import sparse
+from grokflow.theory.linear.bounds import max_l2_margin_error
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.transition.scores import score
+
+
+def check_without_dimension(laboratory: Laboratory) -> Evidence:
+    """Compare the error for n = 500, d = 10 000, k = 1 with the bound for d = 1."""
+    n, d, k = 500, 10_000, 1
+    bound = max_l2_margin_error(n=n, d=1, k=k, delta=DELTA).value
+    weights = sparse_weights(laboratory, MaxL2Margin(), n=n, d=d, k=k, draws=4)
+    # The label of every draw is the sign of the first input: one test set serves all of them.
+    scores = score(sparse(n=1, d=d, k=k, seed=laboratory.seed, n_test=4000), np.array(weights).T)
+    return failure_rate(scores.error - 5 * scores.spread > bound, DELTA)
+
+
+_check = partial(check, predictor=MaxL2Margin(), law=max_l2_margin_error)
+
+CLAIM = Claim(
+    label="thm-e.5",
+    statement="with probability at least 1 - δ the max-L2-margin classifier errs at most "
+    "4 √(kd/n) + 3 √(log(2/δ)/2n)",
+    hypotheses=(*HYPOTHESES, "n = 720, where the bound is 0.95"),
+    source="Lyu et al. 2024, Theorem E.5",
+    kind=StatementKind.PROBABILITY,
+    expected=Verdict.SUPPORTED,
+    check=partial(_check, n=720),
+    broken=(
+        Broken("the dimension left out, 4 √(k/n)", check_without_dimension),
+        Broken(
+            "4 samples repeated 10 000 times, not independent",
+            partial(_check, n=40_000, copies=10_000, draws=8),
+        ),
+    ),
+)

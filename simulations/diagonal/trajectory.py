@@ -1,0 +1,199 @@
+"""What a flow returns: states at output times, their curves, and the work they took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.diagonal.certificates import quasi_norm
+from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.transition.scores import Scores, joined, score
+from grokflow.theory.transition.times import Transition, crossing
+
+
+class SolverWork(NamedTuple):
+    """What a solver spent: evaluations of the flow and of its Jacobian, and wall time."""
+
+    name: str
+    rhs_evaluations: int
+    jacobian_evaluations: int
+    seconds: float
+
+
+class _Evaluated(NamedTuple):
+    """Weights, one time a row; training outputs; norms of (u, v)."""
+
+    rows: np.ndarray
+    outputs: np.ndarray
+    norms: np.ndarray
+
+
+def _evaluated(flow: ReducedFlow, lambda_t: np.ndarray, states: np.ndarray) -> _Evaluated:
+    """Compute what follows from states, in one pass over the data."""
+    m, (n, d) = len(lambda_t), flow.problem.inputs.shape
+    rows = np.empty((m, d))  # one time a row, so that writes are contiguous
+    maps = [flow.scale.potential(float(s)) for s in lambda_t]
+
+    def visit(columns: slice, block: np.ndarray) -> np.ndarray:
+        xi = states @ block
+        for i, potential in enumerate(maps):
+            rows[i, columns] = potential.weights(xi[i])
+        squares = [potential.norm_squared(part) for potential, part in zip(maps, xi, strict=True)]
+        return np.vstack([block @ rows[:, columns].T, squares])
+
+    summed = flow.problem.inputs.sweep(visit).T if m else np.empty((0, n + 1))
+    return _Evaluated(rows, summed[:, :-1], np.sqrt(summed[:, -1]))
+
+
+def _repeated(row: np.ndarray, count: int) -> np.ndarray:
+    return np.tile(row, (count, 1))
+
+
+def times_within(count: int, d: int, memory: int) -> list[slice]:
+    """Cut `count` output times into parts whose weights of d numbers take at most `memory`."""
+    length = max(memory // (8 * d), 1)
+    return [slice(i, min(i + length, count)) for i in range(0, max(count, 1), length)]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """States of the reduced flow at m output times.
+
+    Parameters
+    ----------
+    flow : ReducedFlow
+        Problem, loss, scale and λ.
+    lambda_t : ndarray, shape (m,)
+        Slow times λt.
+    states : ndarray, shape (m, n)
+        The reduced state p.
+    outputs : ndarray, shape (m, n)
+        Training margins, or training outputs for regression.
+    norms : ndarray, shape (m,)
+        ``‖(u, v)‖``.
+    work : SolverWork
+        What it took.
+    memory : int
+        Bytes for weights: those of all times are kept where they fit, else computed from the
+        states when they are asked for, as many times together as fit.
+    kept : ndarray, shape (d, m), or None
+        The weights of all times.
+    rest : ndarray, shape (d,), or None
+        The weights of the times that are not `moving`.
+    moving : int
+        Number of times whose weights follow from the states.
+    """
+
+    flow: ReducedFlow
+    lambda_t: np.ndarray
+    states: np.ndarray
+    outputs: np.ndarray
+    norms: np.ndarray
+    work: SolverWork
+    memory: int
+    kept: np.ndarray | None
+    rest: np.ndarray | None
+    moving: int
+
+    @classmethod
+    def from_states(
+        cls,
+        flow: ReducedFlow,
+        lambda_t: np.ndarray,
+        states: np.ndarray,
+        work: SolverWork,
+        memory: int,
+    ) -> Trajectory:
+        """Compute weights and outputs of all states, in one pass over the data where they fit."""
+        m, (n, d) = len(lambda_t), flow.problem.inputs.shape
+        outputs, norms, rows = np.empty((m, n)), np.empty(m), np.empty((0, d))
+        for part in times_within(m, d, memory):
+            rows, outputs[part], norms[part] = _evaluated(flow, lambda_t[part], states[part])
+        kept = rows.T if len(rows) == m else None
+        return cls(flow, lambda_t, states, outputs, norms, work, memory, kept, None, m)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights ``w = u^L - v^L`` at all times, shape (d, m).
+
+        Raises
+        ------
+        ValueError
+            When they need more bytes than `memory`.
+        """
+        if self.kept is None:
+            m, d = len(self.lambda_t), self.flow.problem.d
+            raise ValueError(
+                f"memory is {self.memory} bytes, expected {8 * m * d} for {d} weights at {m} "
+                "times: raise it, or take weights_at some of the times"
+            )
+        return self.kept
+
+    def weights_at(self, part: slice) -> np.ndarray:
+        """Return the weights at these of the times, shape (d, k)."""
+        if self.kept is not None:
+            return self.kept[:, part]
+        chosen = np.arange(len(self.lambda_t))[part]
+        moving = chosen[chosen < self.moving]
+        rows = _evaluated(self.flow, self.lambda_t[moving], self.states[moving]).rows
+        if self.rest is None:
+            return rows.T
+        return np.hstack([rows.T, _repeated(self.rest, len(chosen) - len(moving)).T])
+
+    def at_rest(self, w: np.ndarray, lambda_t: np.ndarray) -> Trajectory:
+        """Return the trajectory with its last time replaced by later ones that have weights `w`.
+
+        Coordinates of (u, v) at zero weight go on falling like ``e^{-s}``; the last state is
+        repeated.
+        """
+        k, depth, before = len(lambda_t), self.flow.scale.depth, self.without_last()
+        idle = self.norms[-1] ** 2 - quasi_norm(self.weights_at(slice(-1, None))[:, 0], depth)
+        falling = max(float(idle), 0.0) * np.exp(-2 * (lambda_t - self.lambda_t[-1]))
+        outputs = self.flow.problem.inputs.combine(w)
+        fits = before.kept is not None and 8 * len(w) * (before.moving + k) <= self.memory
+        return replace(
+            before,
+            lambda_t=np.append(before.lambda_t, lambda_t),
+            states=np.vstack([before.states, _repeated(self.states[-1], k)]),
+            outputs=np.vstack([before.outputs, _repeated(outputs, k)]),
+            norms=np.append(before.norms, np.sqrt(falling + quasi_norm(w, depth))),
+            kept=np.vstack([before.weights.T, _repeated(w, k)]).T if fits else None,
+            rest=w,
+        )
+
+    def without_last(self) -> Trajectory:
+        """Return all times but the last, which moves."""
+        names = ("lambda_t", "states", "outputs", "norms")
+        shorter = {name: getattr(self, name)[:-1] for name in names}
+        kept = None if self.kept is None else self.kept[:, :-1]
+        return replace(self, **shorter, kept=kept, moving=self.moving - 1)
+
+    @property
+    def train_loss(self) -> np.ndarray:
+        """Mean training loss, shape (m,)."""
+        targets = self.flow.problem.targets
+        return np.asarray(self.flow.loss.value(self.outputs, targets).mean(axis=1))
+
+    @property
+    def train_error(self) -> np.ndarray:
+        """Misclassified fraction, or mean squared error, on the training set, shape (m,)."""
+        if self.flow.problem.is_classification:
+            return np.asarray((self.outputs <= 0).mean(axis=1))
+        return np.asarray(((self.outputs - self.flow.problem.targets) ** 2).mean(axis=1))
+
+    @property
+    def margins(self) -> np.ndarray:
+        """Least margin over the training set, shape (m,); for classification only."""
+        return np.asarray(self.outputs.min(axis=1))
+
+    def test_scores(self) -> Scores:
+        """Return accuracy, error and loss on the test set at every output time."""
+        problem, loss = self.flow.problem, self.flow.loss
+        parts = times_within(len(self.lambda_t), problem.d, self.memory)
+        return joined([score(problem, self.weights_at(part), loss) for part in parts])
+
+    def transition(self, test_error: np.ndarray, early: float, late: float) -> Transition:
+        """Return when the test error crosses from the early to the late predictor's."""
+        return crossing(self.lambda_t, test_error, early, late)

@@ -1,0 +1,163 @@
+"""One problem that misgroks: judged by its predictors, shrunk, and confirmed by its flow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grokflow.simulations.completion.flow import CompletionStopped
+from grokflow.simulations.diagonal.flow import FlowStopped
+from grokflow.simulations.misgrokking.comparison import (
+    Course,
+    Model,
+    predict_change,
+    simulate_course,
+)
+from grokflow.simulations.misgrokking.data_families import save_instance
+from grokflow.simulations.misgrokking.families import Family, Settings
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.transition.change import Change
+from grokflow.theory.transition.scores import Kind
+
+# The early predictor of a completion is zero where it is tested, up to rounding.
+_ROUNDING = 1e-9
+# Shares of the drop that predictions keep with confidence while a problem is shrunk: more where
+# less was not borne out by the simulation.
+_SHARES = (0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem and what its predictors say; `change` is None where there are none."""
+
+    family: Family
+    settings: Settings
+    change: Change | None
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A problem that misgroks, predicted and simulated.
+
+    Parameters
+    ----------
+    family : Family
+        Where it comes from.
+    settings : mapping
+        Its settings, shrunk.
+    found : Trial
+        The problem as it was drawn.
+    model : Model
+        The net.
+    predicted : Change
+        From the early to the late predictor.
+    course : Course
+        The simulated flow.
+    """
+
+    family: Family
+    settings: Settings
+    found: Trial
+    model: Model
+    predicted: Change
+    course: Course
+
+    def save(self, folder: Path) -> str:
+        """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""
+        path = folder / f"{self.family.name}.npz"
+        save_instance(path, self.family.build(self.settings))
+        problem, model = self.family.problem(self.settings), self.model
+        command = f"grokflow simulate {path} --alpha {model.alpha:g} --lam {model.lam:g}"
+        if isinstance(problem, Problem):
+            command += f" --depth {model.depth} --loss {model.loss(problem).name}"
+        return f"{command} --until {model.until:.6g}"
+
+
+def judge(family: Family, settings: Settings, model: Model) -> Trial:
+    """Compute the predictors of one problem."""
+    try:
+        problem = family.problem(settings)
+        return Trial(family, settings, predict_change(problem, _of_depth(model, settings)))
+    except NotConverged:
+        return Trial(family, settings, None, "a predictor did not converge")
+    except ValueError as error:
+        return Trial(family, settings, None, _reason(error))
+
+
+def _reason(error: ValueError) -> str:
+    """Return the first part of a message without its numbers, so that equal reasons are equal."""
+    return re.sub(r"\d+", "#", re.split(r"[,:(]| but ", str(error))[0]).strip()
+
+
+def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:
+    """Confirm the first of these trials that a simulation bears out, shrunk to half of its drop.
+
+    Returns the problem as drawn where nothing smaller keeps that, and the family's name where no
+    trial is borne out.
+    """
+    for trial in trials:
+        if (whole := confirm(trial, trial, model)) is None:
+            continue
+        least = whole.course.change.drop / 2
+        for share in _SHARES:
+            small = confirm(shrink(trial, model, effort, share), trial, model)
+            if small and small.course.change.drop >= least:
+                return small
+        return whole
+    return trials[0].family.name
+
+
+def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
+    """Simulate; None unless the training set is fitted early and the test results then fall."""
+    assert trial.change is not None
+    model = _of_depth(model, trial.settings)
+    try:
+        course = simulate_course(trial.family.problem(trial.settings), model)
+    except (FlowStopped, CompletionStopped):
+        return None
+    if not (course.fitted and course.change.kind is Kind.MISGROKKING and course.change.low > 0):
+        return None
+    return Case(trial.family, trial.settings, found, model, trial.change, course)
+
+
+def shrink(trial: Trial, model: Model, effort: int, share: float = 0.5) -> Trial:
+    """Simplify one setting after the other while a share of the drop remains.
+
+    The same share of the lower end of its interval must remain too.
+
+    Ends when nothing can be simplified, or after `effort` predictions.
+    """
+    assert trial.change is not None
+    whole, best, before = trial.change, trial, None
+    while best is not before and effort > 0:
+        before = best
+        for key, item in trial.family.ranges.items():
+            for value in item.simpler(best.settings[key])[:effort]:
+                effort -= 1
+                simpler = judge(trial.family, {**best.settings, key: value}, model)
+                if misgroks(simpler, share * whole.drop, share * whole.low):
+                    best = simpler
+                    break
+    return best
+
+
+def misgroks(trial: Trial, drop: float = 0.0, low: float = 0.0) -> bool:
+    """Whether the early predictor is no worse than the zero one, and the late one worse.
+
+    `drop` and `low` are what the drop and the lower end of its interval must reach.
+    """
+    change = trial.change
+    return (
+        change is not None
+        and change.kind is Kind.MISGROKKING
+        and change.early >= change.chance - _ROUNDING
+        and change.drop >= drop
+        and change.low >= low
+    )
+
+
+def _of_depth(model: Model, settings: Settings) -> Model:
+    return replace(model, depth=int(settings.get("depth", model.depth)))

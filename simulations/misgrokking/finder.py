@@ -1,0 +1,177 @@
+"""The misgrokking finder: problems on which a net first generalises and then gets worse.
+
+Problems are drawn from families and judged by their predictors alone, a few hundredths of a second
+each. The largest drop of every family is shrunk, as hypothesis shrinks a failing example, while
+half of the drop remains with confidence, and confirmed by simulating the flow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from grokflow.simulations.misgrokking.cases import Case, Trial, judge, misgroks, settle
+from grokflow.simulations.misgrokking.comparison import Model
+from grokflow.simulations.misgrokking.families import FAMILIES, Family, Settings, select
+from grokflow.theory.transition.scores import Kind
+
+Result = TypeVar("Result")
+
+# Problems of a family that are simulated before the family is given up.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a search found.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+        At most one a family, the largest simulated drop first.
+    tried : int
+        Problems whose predictors were computed.
+    kinds : mapping
+        How many of them are of each kind, by family.
+    skipped : mapping
+        How many have no predictors, by reason.
+    unconfirmed : tuple of str
+        Families in which predictors misgrok and no simulation did.
+    interrupted : bool
+        Whether the search was interrupted; what was found is kept.
+    """
+
+    cases: tuple[Case, ...] = ()
+    tried: int = 0
+    kinds: Mapping[str, Mapping[Kind, int]] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    unconfirmed: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def find_misgrokking(
+    families: Sequence[Family | str] | None = None,
+    *,
+    budget: int = 400,
+    effort: int = 100,
+    seed: int = 0,
+    model: Model | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, float], None] = lambda name, fraction: None,
+) -> Findings:
+    """Search families for misgrokking.
+
+    Parameters
+    ----------
+    families : sequence of Family or str, optional
+        Where to search: names of `grokflow.simulations.misgrokking.families.FAMILIES`, all of them
+        by default, or families of your own, such as
+        `grokflow.simulations.misgrokking.data_families.data_family` makes of a file.
+    budget : int
+        Problems to judge by their predictors, shared evenly among the families.
+    effort : int
+        Predictions made to shrink one problem.
+    seed : int
+        Decides which problems are drawn, whatever the executor.
+    model : Model, optional
+        The net, of depth 2 where a family does not say otherwise.
+    executor : Executor, optional
+        Where to compute; in this process by default.
+    progress : callable
+        Called with the name of the stage and the fraction done.
+
+    Returns
+    -------
+    Findings
+        Also after Ctrl-C, with what was found until then.
+    """
+    wanted = families_of(families)
+    if budget < len(wanted):
+        raise ValueError(
+            f"budget is {budget}, expected at least one problem for each of the {len(wanted)} "
+            "families: raise it, or name fewer families"
+        )
+    model = model or Model()
+    trials: list[Trial] = []
+    settled: list[Case | str | None] = []
+    interrupted = False
+    try:
+        drawn = list(_drawn(wanted, budget, seed))
+        for trial in each(executor, judge, [(*item, model) for item in drawn]):
+            trials.append(trial)
+            progress("predicting", len(trials) / len(drawn))
+        ranked = [_ranked(trials, family) for family in wanted]
+        tasks = [(best[:_ATTEMPTS], model, effort) for best in ranked if best]
+        for case in each(executor, settle, tasks):
+            settled.append(case)
+            progress("shrinking and simulating", len(settled) / len(tasks))
+    except KeyboardInterrupt:
+        interrupted = True
+    cases = [case for case in settled if isinstance(case, Case)]
+    return Findings(
+        tuple(sorted(cases, key=_by_drop)),
+        len(trials),
+        _kinds(trials),
+        Counter(trial.error for trial in trials if trial.error),
+        tuple(name for name in settled if isinstance(name, str)),
+        interrupted,
+    )
+
+
+def families_of(wanted: Sequence[Family | str] | None) -> list[Family]:
+    """Return families by name or as they are; ValueError where two have one name."""
+    if wanted is None:
+        return list(FAMILIES.values())
+    found = [item if isinstance(item, Family) else select([item])[0] for item in wanted]
+    names = [item.name for item in found]
+    if again := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"family {again[0]} is named twice: drop one, or rename the file")
+    return found
+
+
+def _drawn(families: list[Family], budget: int, seed: int) -> Iterator[tuple[Family, Settings]]:
+    """Draw settings; those of a family do not depend on which others are searched."""
+    for i in range(budget):
+        family = families[i % len(families)]
+        key = (*family.name.encode(), i // len(families))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        yield family, family.draw(rng)
+
+
+def each(
+    executor: Executor | None, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[Result]:
+    """Yield the results of ``function(*task)``, in order here, as they come from an executor."""
+    if executor is None:
+        yield from (function(*task) for task in tasks)
+        return
+    # After an interruption what is pending goes with the executor, which its owner shuts down.
+    for future in as_completed([executor.submit(function, *task) for task in tasks]):
+        yield future.result()
+
+
+def _ranked(trials: list[Trial], family: Family) -> list[Trial]:
+    """Return the family's misgrokking trials, the largest certain drop first."""
+    kept = [trial for trial in trials if trial.family.name == family.name and misgroks(trial)]
+    return sorted(kept, key=lambda trial: (-_low(trial), str(trial.settings)))
+
+
+def _by_drop(case: Case) -> tuple[float, str]:
+    return -case.course.change.drop, case.family.name
+
+
+def _low(trial: Trial) -> float:
+    return trial.change.low if trial.change else -np.inf
+
+
+def _kinds(trials: list[Trial]) -> dict[str, Counter[Kind]]:
+    found: dict[str, Counter[Kind]] = {}
+    for trial in trials:
+        if trial.change is not None:
+            found.setdefault(trial.family.name, Counter())[trial.change.kind] += 1
+    return found

@@ -1,0 +1,180 @@
+"""Where a net groks and where it misgroks: predicted and simulated over a plane of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.misgrokking.comparison import Model, predict_change, simulate_course
+from grokflow.simulations.misgrokking.families import FAMILIES, Settings
+from grokflow.simulations.misgrokking.finder import each
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.transition.change import Change
+from grokflow.theory.transition.scores import Kind
+
+# Test points of every problem: three standard errors of a cell of four are 0.024 at most.
+_N_TEST = 4000
+_REACH = 3
+# Attempts to draw a problem with both classes.
+_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A family over the ratio n/d and one more setting, at fixed d.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family.
+    axis : str
+        The other axis in symbols: ``k`` or ``γ``.
+    d : int
+        Number of inputs.
+    ratios, values : ndarray, shapes (r,) and (v,)
+        Values of n/d and of the other axis.
+    """
+
+    family: str
+    axis: str
+    d: int
+    ratios: np.ndarray
+    values: np.ndarray
+
+    def settings(self, ratio: float, value: float, seed: int) -> Settings:
+        """Return the settings of one problem."""
+        sizes = {"n": round(ratio * self.d), "d": self.d, "n_test": _N_TEST, "seed": seed}
+        if self.axis == "k":
+            return {**sizes, "share": value / self.d}
+        return {**sizes, "share": 1.0, "gamma": value}
+
+
+class Drops(NamedTuple):
+    """Drops of quality, shape (v, r), averaged over seeds, with their standard errors."""
+
+    mean: np.ndarray
+    error: np.ndarray
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """The kind in every cell: what is visible beyond three standard errors."""
+        found = np.full(self.mean.shape, Kind.NEITHER)
+        found[self.mean > _REACH * self.error] = Kind.MISGROKKING
+        found[self.mean < -_REACH * self.error] = Kind.GROKKING
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseMap:
+    """A plane with what the predictors and what the flow say of it.
+
+    Parameters
+    ----------
+    plane : Plane
+        The axes.
+    model : Model
+        The net.
+    seeds : int
+        Problems a cell.
+    predicted, simulated : Drops
+        Early minus late accuracy, NaN where a cell was not reached.
+    interrupted : bool
+        Whether some cells were not reached.
+    """
+
+    plane: Plane
+    model: Model
+    seeds: int
+    predicted: Drops
+    simulated: Drops
+    interrupted: bool = False
+
+
+def plane_of(axis: str, grid: int = 9, d: int = 64) -> Plane:
+    """Return the plane over n/d and k (``share``), or over n/d and γ (``gamma``)."""
+    ratios = np.geomspace(1 / 8, 2, grid)
+    if axis == "share":
+        votes = 2 * np.round((np.geomspace(1, d - 1, grid) - 1) / 2) + 1
+        return Plane("majority", "k", d, ratios, np.unique(votes))
+    if axis == "gamma":
+        return Plane("gap", "γ", d, ratios, np.linspace(0, 8, grid))
+    raise ValueError(f"map is {axis!r}, expected share or gamma: pick one")
+
+
+def phase_map(
+    plane: Plane,
+    *,
+    seeds: int = 4,
+    seed: int = 0,
+    model: Model | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, float], None] = lambda name, fraction: None,
+) -> PhaseMap:
+    """Predict and simulate every cell, the same problems for both.
+
+    Parameters
+    ----------
+    plane : Plane
+        The axes.
+    seeds : int
+        Problems a cell; the map is of their average.
+    seed : int
+        Decides which they are.
+    model, executor, progress
+        As for `grokflow.simulations.misgrokking.finder.find_misgrokking`.
+    """
+    model = model or Model()
+    tasks = list(_tasks(plane, seeds, seed, model))
+    shape = (len(plane.values), len(plane.ratios), seeds, 2)
+    drops, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    interrupted = False
+    try:
+        for done, answer in enumerate(each(executor, _compare, tasks), start=1):
+            for i, change in enumerate((answer.predicted, answer.simulated)):
+                drops[(*answer.cell, i)], errors[(*answer.cell, i)] = change.drop, change.error
+            progress("phase map", done / len(tasks))
+    except KeyboardInterrupt:
+        interrupted = True
+    mean, error = drops.mean(axis=2), np.sqrt((errors**2).sum(axis=2)) / seeds
+    both = [Drops(mean[..., i], error[..., i]) for i in range(2)]
+    return PhaseMap(plane, model, seeds, both[0], both[1], interrupted)
+
+
+class _Answer(NamedTuple):
+    cell: tuple[int, int, int]
+    predicted: Change
+    simulated: Change
+
+
+def _tasks(
+    plane: Plane, seeds: int, seed: int, model: Model
+) -> Iterator[tuple[tuple[int, int, int], str, Settings, Model]]:
+    for i, value in enumerate(plane.values):
+        for j, ratio in enumerate(plane.ratios):
+            for k in range(seeds):
+                # The same seeds in every cell: neighbours differ by their settings alone.
+                settings = plane.settings(float(ratio), float(value), seed * seeds + k)
+                yield (i, j, k), plane.family, settings, model
+
+
+def _drawn(family: str, settings: Settings) -> Problem | CompletionProblem:
+    """Draw the problem; again from another seed where the labels are all equal."""
+    for again in range(_DRAWS):
+        seed = int(settings["seed"]) + again * 10**6
+        try:
+            return FAMILIES[family].problem({**settings, "seed": seed})
+        except ValueError as error:
+            failure = error
+    raise failure
+
+
+def _compare(cell: tuple[int, int, int], family: str, settings: Settings, model: Model) -> _Answer:
+    problem = _drawn(family, settings)
+    return _Answer(
+        cell, predict_change(problem, model), simulate_course(problem, model, points=4).change
+    )

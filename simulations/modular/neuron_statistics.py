@@ -1,0 +1,126 @@
+"""What random draws say of trained neurons: intervals by bootstrap, and random pruning orders."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from grokflow.theory.modular.net import ModularWeights
+from grokflow.theory.modular.neuron_groups import fit_mixtures
+from grokflow.theory.modular.participation import NeuronIpr
+from grokflow.theory.modular.pruning import LabelledPairs, PruningCurve, prune
+
+# The accuracies of a pruning curve.
+KINDS = ("train", "test", "corrupted", "uncorrupted")
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class NeuronSplit(NamedTuple):
+    """Memorising and periodic neurons, as a mixture of two groups of ratios tells them apart.
+
+    ``threshold`` is the ratio at which both are equally likely, ``memorising`` the number of
+    neurons below it, ``preference`` the BIC of one group minus that of two: positive where there
+    are two.
+    """
+
+    threshold: Interval
+    memorising: int
+    means: tuple[float, float]
+    preference: float
+
+
+class PruningStudy(NamedTuple):
+    """Curves by ascending, by descending ratio, and those of random orders.
+
+    ``random`` has the curve of the means; ``low`` and ``high`` hold the band from the 2.5th to the
+    97.5th percentile at every number of removed neurons.
+    """
+
+    low_first: PruningCurve
+    high_first: PruningCurve
+    random: PruningCurve
+    low: PruningCurve
+    high: PruningCurve
+
+
+def split_neurons(ipr: NeuronIpr, rng: np.random.Generator, *, draws: int = 200) -> NeuronSplit:
+    """Split the neurons of a net that have a ratio; neurons are resampled for the interval.
+
+    Raises
+    ------
+    ValueError
+        For fewer than four neurons with a ratio.
+    """
+    values = ipr.values[ipr.alive]
+    fit = fit_mixtures(values[None])
+    resampled = values[rng.integers(0, len(values), (draws, len(values)))]
+    thresholds = fit_mixtures(resampled).thresholds
+    threshold = float(fit.thresholds[0])
+    low, high = np.exp(fit.means[0])
+    return NeuronSplit(
+        _interval(threshold, thresholds),
+        int(np.count_nonzero(values < threshold)),
+        (float(low), float(high)),
+        float(fit.preference[0]),
+    )
+
+
+def rank_correlation(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, *, draws: int = 1000
+) -> Interval:
+    """Return Spearman's coefficient of two quantities of the same neurons.
+
+    Pairs that hold a NaN are left out, and the others resampled for the interval.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    if np.count_nonzero(both) < 3:
+        raise ValueError(
+            f"{np.count_nonzero(both)} pairs of finite numbers found, expected at least 3: leave "
+            "out collapsed neurons"
+        )
+    pairs = np.stack([x[both], y[both]])
+    count = pairs.shape[1]
+    chosen = np.vstack([np.arange(count), rng.integers(0, count, (draws, count))])
+    first, second = rankdata(pairs[:, chosen], axis=-1)
+    first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
+    spread = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    # A resample of equal values has no ranks to compare.
+    found = (first * second).sum(axis=1) / np.where(spread > 0, spread, 1)
+    return _interval(float(found[0]), found[1:])
+
+
+def study_pruning(
+    weights: ModularWeights,
+    pairs: LabelledPairs,
+    ipr: NeuronIpr,
+    rng: np.random.Generator,
+    *,
+    draws: int = 50,
+    points: int = 20,
+) -> PruningStudy:
+    """Prune from both ends of the ratios, and in random orders at `points` + 1 numbers."""
+    order = ipr.ascending()
+    counts = np.unique(np.linspace(0, weights.width, points + 1).round().astype(np.int64))
+    curves = [prune(weights, pairs, rng.permutation(weights.width), counts) for _ in range(draws)]
+    values = np.array([[getattr(curve, name) for name in KINDS] for curve in curves])
+    bands = (values.mean(axis=0), *np.percentile(values, [2.5, 97.5], axis=0))
+    fraction = counts / weights.width
+    return PruningStudy(
+        prune(weights, pairs, order),
+        prune(weights, pairs, order[::-1]),
+        *(PruningCurve(counts, fraction, *band) for band in bands),
+    )
+
+
+def _interval(value: float, draws: np.ndarray) -> Interval:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Interval(value, float(low), float(high))

@@ -1,0 +1,133 @@
+"""The flow of nets with kinks: explicit steps with as many stages as the sharpness asks for.
+
+At a large start a step of gradient descent must be small enough for the first moments, when the
+sharpness of the loss is proportional to α², and training then takes 1e8 steps. Once the data are
+fitted, the sharpness of cross-entropy over λ is of the order of the size of the start, squared and
+decaying. A Runge-Kutta-Chebyshev step (`grokflow.simulations.nets.explicit.chebyshev_steps`) of k
+stages covers k² steps of descent. Kinks of ReLU units do not stop it: it chatters along them as
+descent does, where an error estimate or a line search would drive the step to nothing. Where the
+sharpness rises faster than it is looked at, a few steps are taken again with more stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import nn
+
+from grokflow.simulations.nets.explicit.chebyshev_walk import ChebyshevWalk
+from grokflow.simulations.nets.keeper import NetKeeper
+from grokflow.simulations.nets.recorder import recorder_of
+from grokflow.simulations.nets.trajectory import NetTrajectory
+from grokflow.simulations.runs.checkpoint import Checkpoint, identity
+from grokflow.simulations.runs.checks import check_ranges, checked_times
+from grokflow.simulations.runs.measure import Measure
+from grokflow.theory.nets.flat_module import check_module
+from grokflow.theory.nets.problem import NetProblem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChebyshevFlow:
+    """Method settings: follow ``dθ/dt = -∇(L + (λ/2) ‖θ‖²)`` to first order in the step.
+
+    The sharpness is the largest eigenvalue of ``Jᵀ l'' J / m + λ``.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay λ.
+    part : float
+        Step times sharpness over half of what is stable for the number of stages: stable below
+        2, and above 1 only while the sharpness does not rise quickly.
+    longest : float
+        Largest step in slow time, λη: the error of the slow motion is proportional to it.
+    dtype : torch.dtype
+        float32 or float64.
+    max_steps : int
+        Gradients after which the run is given up.
+    device : str
+        Where torch computes.
+    thin : int
+        Keep the parameters of every thin-th record; 0 keeps the last only.
+    """
+
+    lam: float
+    part: float = 1.0
+    longest: float = 2e-3
+    dtype: torch.dtype = torch.float64
+    max_steps: int = 1_000_000
+    device: str = "cpu"
+    thin: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        check_ranges(self, lam=(1e-14, 1e2), part=(1e-3, 1.9), longest=(1e-8, 1e-1))
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        return "chebyshev"
+
+    def run(
+        self,
+        net: nn.Module,
+        problem: NetProblem,
+        lambda_t: np.ndarray,
+        *,
+        measure: frozenset[Measure] = frozenset(),
+        checkpoint: Checkpoint | None = None,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> NetTrajectory:
+        """Follow a copy of `net` and record it at the given slow times.
+
+        Parameters
+        ----------
+        net : nn.Module
+            The net at its start.
+        problem : NetProblem
+            What it learns.
+        lambda_t : ndarray, shape (k,)
+            Increasing slow times; steps end on them.
+        measure : frozenset of Measure
+            What to measure at every record, see `grokflow.simulations.nets.measuring`; for
+            homogeneous nets.
+        checkpoint : Checkpoint or None
+            Where the state is kept. An earlier run with the same settings is continued, bit for
+            bit as if it had not been interrupted; there may be more times than there were.
+        progress : callable
+            Called with the fraction of slow time done.
+
+        Raises
+        ------
+        DescentStopped
+            When `max_steps` do not suffice, or numbers are not finite however short the steps.
+        DescentInterrupted
+            On Ctrl-C. Both carry what was reached, and the checkpoint then holds it.
+        ValueError
+            For times that do not increase, checkpoints of other runs, and modules without
+            parameters or with dropout or batch norm in training mode.
+        """
+        times = checked_times(lambda_t)
+        check_module(net)
+        recorder = recorder_of(net, problem, measure, self.device, thin=self.thin)
+        walk = ChebyshevWalk(self, net, problem, recorder)
+        settings = self._settings() | identity(net, problem, measure)
+        keeper = NetKeeper(checkpoint, settings, walk)
+        keeper.resume(float(times[-1]), "λt")
+        records, last = walk.recorder.records, float(times[-1])
+        recorded = records[-1].lambda_t if records else -1.0
+        pending = [float(s) for s in times if s >= walk.s and s > recorded]
+        return keeper.follow(
+            pending,
+            lambda: f"stopped at λt = {walk.s:.4g} of {last:g}: {walk.complaint()}",
+            lambda s: progress(s / last if last else 1.0),
+        )
+
+    def _settings(self) -> dict[str, object]:
+        """Return the method as JSON holds it; what it may spend does not decide its course."""
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        shown = {"optimizer": self.name, "dtype": str(self.dtype).removeprefix("torch.")}
+        return {name: value for name, value in (own | shown).items() if name != "max_steps"}

@@ -1,0 +1,284 @@
+"""Gradient flow with weight decay of any homogeneous torch module, by linearly implicit steps.
+
+In slow time ``s = λt`` the flow is ``dθ/ds = -(1/(mλ)) Jᵀ l'(f) - θ``. With the multipliers
+``μ = -l'(f) / (mλ)`` as unknowns of their own it reads, exactly,
+
+    dθ/ds = Jᵀμ - θ,    0 = mλ μ + l'(f(θ)).
+
+One step of a W-method solves a linear system a stage whose matrix is the NTK Gram matrix
+(`grokflow.simulations.nets.implicit.stage_systems`): the derivative of the first equation but for
+``Σ μ_i ∇²f_i``, which is of order one, and that of the second exactly. The step is then limited by
+how the solution bends, whatever λ is. Without the multipliers, a stage that misses the data by h²
+is pulled back by ``h²/λ`` along gradients that have turned by h, and the error grows like ``h³/λ``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from enum import Enum
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import nn
+
+from grokflow.simulations.nets.implicit.cvode_walk import CvodeWalk, Walk, WalkFailed
+from grokflow.simulations.nets.implicit.memory import NetMemory
+from grokflow.simulations.nets.implicit.rosenbrock_walk import Rules, WMethodWalk
+from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, on_device, probed
+from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
+from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
+from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.theory.nets.homogeneity import degree_of_homogeneity
+from grokflow.theory.nets.losses import SquaredError
+from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.problem import NetProblem
+
+
+class NetSolver(Enum):
+    """How the stages of the flow are solved."""
+
+    AUTO = "the Gram matrix where it is small enough, else iterative"
+    GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
+    ITERATIVE = "W-method, conjugate gradients with blocks of the Gram matrix"
+    MULTISTEP = "CVODE, BDF with GMRES"
+
+
+class NetFlowStopped(Stopped):
+    """The flow could not reach the end; ``trajectory`` holds what it did reach."""
+
+    trajectory: NetTrajectory
+
+
+class NetFlowInterrupted(Interrupted):
+    """Ctrl-C; ``trajectory`` holds what was reached."""
+
+    trajectory: NetTrajectory
+
+    def __init__(self, trajectory: NetTrajectory) -> None:
+        super().__init__(trajectory, f"interrupted after {len(trajectory.lambda_t)} records")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetFlow:
+    """Method settings: follow a module from ``θ = α θ̄`` under weight decay λ.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay λ of the objective ``L + (λ/2) ‖θ‖²``.
+    rtol : float
+        Local error of one step, of θ over its norm and of the outputs over their size (1 or the
+        targets', if larger).
+    solver : NetSolver
+        What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
+    memory : int
+        Bytes that the solver may take on top of the module and its samples: activations, vectors,
+        and the Gram matrix (``16 (mC)²``) or blocks of it (``16 m²`` each, up to C of them).
+    dense_rows : int
+        Largest number mC of outputs for which AUTO takes the Gram matrix.
+    thin : int
+        Keep the parameters of every thin-th record; 0 keeps the last only.
+    max_steps : int
+        Steps, accepted and rejected, after which the flow is given up.
+    device : str
+        Where torch computes: "cpu" or "cuda".
+    """
+
+    lam: float
+    rtol: float = 1e-3
+    solver: NetSolver = NetSolver.AUTO
+    memory: int = 2**31
+    dense_rows: int = 1000
+    thin: int = 1
+    max_steps: int = 20_000
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1))
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
+            raise ValueError(f"device is {self.device}, expected one that is there: use cpu")
+
+    def run(
+        self,
+        module: nn.Module,
+        problem: NetProblem,
+        alpha: float,
+        lambda_t: np.ndarray,
+        *,
+        measure: frozenset[Measure] = frozenset(),
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> NetTrajectory:
+        """Follow the flow and return its curves at the given times.
+
+        Parameters
+        ----------
+        module : nn.Module
+            Maps m inputs to outputs of shape (m,) or (m, C), each input by itself; homogeneous in
+            its parameters θ̄. It is not changed.
+        problem : NetProblem
+            Samples and loss.
+        alpha : float
+            Scale of the start.
+        lambda_t : ndarray, shape (k,)
+            Increasing slow times ``λt ≥ 0`` to record. Steps end on them.
+        measure : frozenset of Measure
+            What to measure at every record, see `grokflow.simulations.nets.measuring`.
+        progress : callable
+            Called with the fraction of slow time done after every step.
+
+        Raises
+        ------
+        ValueError
+            For a module that is not homogeneous, random or without parameters; for a scale at
+            which outputs are lost in rounding; for times that do not increase; for too little
+            memory.
+        NetFlowStopped
+            When gradients are NaN, or the step size is driven to nothing, or `max_steps` do not
+            suffice.
+        NetFlowInterrupted
+            On Ctrl-C. Both carry what was reached, the last state after all records.
+        """
+        times = checked_times(lambda_t)
+        problem = on_device(problem, self.device)
+        degree = self._checked_degree(module, problem, alpha)
+        net = NetMap.of(module, self.device)
+        walk = self._walk(net, problem, alpha)
+        recorder = Recorder(
+            net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
+        )
+        run = _Run(self, alpha, walk, recorder)
+        try:
+            for end in times.tolist():
+                walk.until(end, lambda s: progress(s / float(times[-1] or 1.0)))
+                run.record()
+        except (WalkFailed, NotFinite) as error:
+            failure = str(error) or "the outputs are NaN or infinite: check the module there"
+            with suppress(NotFinite):
+                run.record()
+            raise NetFlowStopped(
+                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", run.trajectory()
+            ) from error
+        except KeyboardInterrupt:
+            with suppress(NotFinite):
+                run.record()
+            raise NetFlowInterrupted(run.trajectory()) from None
+        return run.trajectory()
+
+    def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
+        """Choose the solver."""
+        start = alpha * net.theta
+        need = NetMemory.of(net, start, problem.x)
+        check_memory(self.memory, need.products, "the activations of all inputs (or take fewer)")
+        solver, whole = self.solver, need.products + need.layers + need.gram
+        if solver is NetSolver.AUTO:
+            rows = net.outputs(start, problem.x).numel()
+            small = rows <= self.dense_rows and whole <= self.memory
+            solver = NetSolver.GRAM if small else NetSolver.ITERATIVE
+        if solver is NetSolver.MULTISTEP:
+            return CvodeWalk(
+                net, problem, start, lam=self.lam, rtol=self.rtol, max_steps=self.max_steps
+            )
+        dense = solver is NetSolver.GRAM
+        if dense:
+            check_memory(self.memory, whole, "the Gram matrix of all outputs (or another solver)")
+        blocks = max(0, self.memory - need.products - need.layers) // need.block
+        size = _output_scale(problem)
+        rules = Rules(self.lam, self.rtol, size, dense, blocks, self.max_steps)
+        return WMethodWalk(rules, net, problem, start)
+
+    def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
+        """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
+        if not (np.isfinite(alpha) and alpha > 0):
+            raise ValueError(f"alpha is {alpha}, expected a positive number: choose one")
+        flat, x = probed(module, problem.x, self.memory)
+        degree = degree_of_homogeneity(flat, x)
+        _check_targets(problem, flat.outputs)
+        reach = float(flat.sensitivity(flat.theta, x)[1].max())
+        rounding = float(np.finfo(float).eps) * reach * alpha**degree
+        if not rounding <= self.rtol * _output_scale(problem):
+            raise ValueError(
+                f"alpha is {alpha:g}, at which outputs are differences of numbers so large that "
+                f"rounding errors reach {rounding:.0e}, expected at most rtol = {self.rtol:g} of "
+                "their size: lower alpha, or use the reduced flows for diagonal nets"
+            )
+        return degree
+
+
+@dataclass(eq=False)
+class _Run:
+    """A walk and what is recorded of it."""
+
+    flow: NetFlow
+    alpha: float
+    walk: Walk
+    recorder: Recorder
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.started = perf_counter()
+
+    def record(self) -> None:
+        """Record where the walk is, once."""
+        s, records = self.walk.s, self.recorder.records
+        if records and records[-1].lambda_t == s:
+            return
+        log_t = float(np.log(s / self.flow.lam)) if s else float("-inf")
+        scale = self.alpha * float(np.exp(-s))
+        self.recorder.add(Moment(self.walk.steps, log_t, s, scale), self.walk.theta)
+
+    def trajectory(self) -> NetTrajectory:
+        """Return what was recorded and what was spent."""
+        walk, work, net = self.walk, self.walk.work, self.recorder.net
+        spent = NetWork(
+            walk.name,
+            work.gradients,
+            perf_counter() - self.started,
+            walk.steps,
+            walk.rejected,
+            work.jacobians,
+            work.factorisations,
+            work.products,
+        )
+        return self.recorder.trajectory(net.at, self._settings(), spent)
+
+    def _settings(self) -> dict[str, object]:
+        """Return what reproduces the run, as JSON holds it."""
+        problem = self.recorder.problem
+        own = {field.name: getattr(self.flow, field.name) for field in fields(self.flow)}
+        return own | {
+            "optimizer": "flow",
+            "solver": self.flow.solver.name.lower(),
+            "alpha": self.alpha,
+            "problem": {"name": problem.name, **problem.settings},
+            "loss": problem.loss.name,
+        }
+
+
+def _output_scale(problem: NetProblem) -> float:
+    """Return the size of outputs: 1 for margins and logits, the targets' for the square loss."""
+    if not isinstance(problem.loss, SquaredError):
+        return 1.0
+    return float(problem.y.pow(2).mean().sqrt()) or 1.0
+
+
+def _check_targets(problem: NetProblem, outputs: int) -> None:
+    """Refuse targets that do not fit the loss and the outputs of the module."""
+    y, name = problem.y, problem.loss.name
+    if isinstance(problem.loss, SquaredError):
+        fits, wanted = tuple(y.shape[1:]) == (outputs,), f"targets of shape (m, {outputs})"
+    elif name == "cross-entropy":
+        fits = not y.is_floating_point() and 0 <= int(y.min()) and int(y.max()) < outputs
+        wanted = f"integer classes from 0 to {outputs - 1}"
+    else:
+        fits = outputs == 1 and y.ndim == 1 and bool((y.abs() == 1).all())
+        wanted = "labels -1 and +1 of shape (m,) and one output"
+    if not fits:
+        raise ValueError(
+            f"targets of shape {tuple(y.shape)} and type {y.dtype} for {outputs} outputs and the "
+            f"{name} loss, expected {wanted}: recode y or change the module"
+        )

@@ -1,0 +1,220 @@
+"""Collects what is recorded of a net while it is followed, by the flow or step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grokflow.simulations.nets.measuring import NetGauge
+from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
+from grokflow.simulations.runs.measure import Measure
+from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.nets.homogeneity import degree_of_homogeneity
+from grokflow.theory.nets.log_losses import log_loss
+from grokflow.theory.nets.losses import OneHotSquare, SquaredError
+from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.problem import NetProblem
+from grokflow.theory.nets.state import departure, normalised_margin
+
+# Samples evaluated at once, and inputs on which homogeneity and rounding are measured.
+_CHUNK = 8192
+_PROBES = 8
+
+
+class Moment(NamedTuple):
+    """When a record is made; pure decay would have led to ``scale θ̄``."""
+
+    step: int
+    log_t: float
+    lambda_t: float
+    scale: float
+
+
+class Record(NamedTuple):
+    """One row of the curves of `grokflow.simulations.nets.trajectory.NetTrajectory`."""
+
+    steps: int
+    log_t: float
+    lambda_t: float
+    train_error: float
+    test_error: float
+    train_loss: float
+    test_loss: float
+    log_loss: float
+    norms: float
+    margins: float
+    departures: float
+
+
+class NotFinite(RuntimeError):
+    """Parameters or outputs are NaN or infinite."""
+
+
+class Recorder:
+    """Records of a net, in float64 whatever it is trained in.
+
+    Parameters
+    ----------
+    net : NetMap
+        The net at θ̄, on the device of the problem.
+    problem : NetProblem
+        Samples in float64.
+    wanted : frozenset of Measure
+        What to measure beyond losses, errors, norm, margin and departure.
+    degree : float
+        Degree of homogeneity, NaN for unknown.
+    thin : int
+        Keep the parameters of every thin-th record; 0 keeps the last only.
+    memory : int
+        Bytes that measuring may take.
+    """
+
+    def __init__(
+        self,
+        net: NetMap,
+        problem: NetProblem,
+        wanted: frozenset[Measure],
+        *,
+        degree: float,
+        thin: int,
+        memory: int = 2**31,
+    ) -> None:
+        self.net, self.problem, self.degree, self.thin = net, problem, degree, thin
+        self.gauge = NetGauge(wanted, net, problem, memory)
+        self.records: list[Record] = []
+        self.measured: list[dict[str, float]] = []
+        self.states: dict[int, Tensor] = {}
+
+    def add(self, moment: Moment, theta: Tensor) -> None:
+        """Record the state θ.
+
+        Raises
+        ------
+        NotFinite
+            When it, or an output on the training set, is not finite; nothing is recorded then.
+        """
+        problem, loss = self.problem, self.problem.loss
+        f, tested = self._outputs(theta, problem.x), self._outputs(theta, problem.x_test)
+        if not bool(torch.isfinite(theta).all() & torch.isfinite(f).all()):
+            raise NotFinite
+        record = Record(
+            moment.step,
+            moment.log_t,
+            moment.lambda_t,
+            _mean(loss.errors(f, problem.y)),
+            _mean(loss.errors(tested, problem.y_test)),
+            _mean(loss.value(f, problem.y)),
+            _mean(loss.value(tested, problem.y_test)),
+            float(log_loss(loss, f, problem.y)),
+            float(theta.norm()),
+            normalised_margin(loss, f, problem.y),
+            departure(self.net, theta, moment.scale),
+        )
+        measured = self.gauge.at(theta, moment.scale)
+        # In this order, so that an interrupt in between leaves nothing half-recorded.
+        count = len(self.records)
+        self.states[count] = theta.clone()
+        self.measured.append(measured)
+        self.records.append(record)
+        if count and not (self.thin and (count - 1) % self.thin == 0):
+            del self.states[count - 1]
+
+    def _outputs(self, theta: Tensor, x: Tensor) -> Tensor:
+        parts = [self.net.outputs(theta, part) for part in torch.split(x, _CHUNK)]
+        return torch.cat(parts)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that was recorded, as a checkpoint holds it."""
+        return {
+            "records": [tuple(record) for record in self.records],
+            "measured": list(self.measured),
+            "outputs": list(self.gauge.outputs),
+            "states": dict(self.states),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what was recorded."""
+        self.records = [Record(*record) for record in state["records"]]
+        self.measured = list(state["measured"])
+        self.gauge.outputs = list(state["outputs"])
+        self.states = dict(state["states"])
+
+    def trajectory(
+        self,
+        net_at: Callable[[Tensor], nn.Module],
+        settings: Mapping[str, object],
+        work: NetWork,
+    ) -> NetTrajectory:
+        """Return what was collected; `net_at` makes the net with the last parameters."""
+        count = len(self.records)
+        table = np.array(self.records, dtype=np.float64).reshape(count, len(Record._fields))
+        curves = {name: table[:, i] for i, name in enumerate(Record._fields)}
+        curves["steps"] = curves["steps"].astype(np.int64)
+        states = {i: state.cpu() for i, state in self.states.items() if i < count}
+        theta = torch.stack(list(states.values())) if states else torch.empty(0)
+        loss = self.problem.loss
+        return NetTrajectory(
+            **curves,
+            direction_norm=float(self.net.theta.norm()),
+            measured=self._measured(count),
+            kept=np.array(list(states), dtype=np.int64),
+            theta=theta.numpy().reshape(len(states), len(self.net.theta)),
+            net=net_at(states[count - 1] if count else self.net.theta),
+            degree=self.degree,
+            classification=isinstance(loss, OneHotSquare) or not isinstance(loss, SquaredError),
+            settings=settings,
+            work=work,
+        )
+
+    def _measured(self, count: int) -> dict[str, np.ndarray]:
+        rows = self.measured[:count]
+        found = {name: np.array([row[name] for row in rows]) for name in (rows or [{}])[0]}
+        if Measure.LATE in self.gauge.wanted:
+            found["late_distance"] = self.gauge.late_distances(count)
+        return found
+
+
+def probed(module: nn.Module, x: Tensor, memory: int) -> tuple[FlatModule, np.ndarray]:
+    """Return a copy of a module on the CPU, and the few inputs on which it is looked at."""
+    inputs = x[:_PROBES].cpu().numpy()
+    return FlatModule.of(NetMap.of(module).module, inputs, memory), inputs
+
+
+def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
+    """Return the degree of homogeneity on a few inputs; refuse nets that have none."""
+    return degree_of_homogeneity(*probed(net.module, x, memory))
+
+
+def recorder_of(
+    net: nn.Module,
+    problem: NetProblem,
+    measure: frozenset[Measure],
+    device: str,
+    *,
+    thin: int = 0,
+) -> Recorder:
+    """Return what records training; it measures the degree only of nets it has to measure."""
+    mapped, moved = NetMap.of(net, device), on_device(problem, device)
+    degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
+    return Recorder(mapped, moved, measure, degree=degree, thin=thin)
+
+
+def on_device(problem: NetProblem, device: str) -> NetProblem:
+    """Move samples to a device, floats as float64."""
+    samples = problem.x, problem.y, problem.x_test, problem.y_test
+    x, y, x_test, y_test = (moved(array, device, torch.float64) for array in samples)
+    return replace(problem, x=x, y=y, x_test=x_test, y_test=y_test)
+
+
+def moved(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
+    """Move an array to a device, floats to a dtype."""
+    return array.to(device, dtype if array.is_floating_point() else None)
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,148 @@
+"""What following a net returns, by its flow or step by step: curves, parameters and the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from grokflow.theory.nets.state import end_of_kernel_regime
+from grokflow.theory.transition.times import Transition, crossing
+
+
+class NetWork(NamedTuple):
+    """What a run spent.
+
+    Gradients are those of the training loss or of a batch; a Jacobian is the gradients of all
+    outputs, a product a pair ``Jᵀw``, ``Jv`` of conjugate gradients. What is measured along the
+    way is not counted. Seconds are added up over interruptions.
+    """
+
+    name: str
+    gradient_evaluations: int
+    seconds: float
+    steps: int
+    rejected: int = 0
+    jacobians: int = 0
+    factorisations: int = 0
+    products: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class NetTrajectory:
+    """The state of a net at k recorded times.
+
+    Parameters
+    ----------
+    steps : ndarray of int, shape (k,)
+        Steps taken: those of gradient descent, or those that the flow's solver accepted.
+    log_t, lambda_t : ndarray, shape (k,)
+        Logarithm of the time t, and the slow time λt. For descent, t is the sum of step sizes.
+    train_error, test_error : ndarray, shape (k,)
+        Misclassified fractions, or mean squared errors.
+    train_loss, test_loss, log_loss : ndarray, shape (k,)
+        Mean losses, and the logarithm of the first without underflow.
+    norms : ndarray, shape (k,)
+        ``‖θ‖`` of the trained parameters.
+    margins : ndarray, shape (k,)
+        Least margin over the training set, of a class over all others; NaN for the square loss.
+    departures : ndarray, shape (k,)
+        ``‖θ / (α e^{-λt}) - θ̄‖``, small in the kernel regime (Lemma C.5).
+    direction_norm : float
+        ``‖θ̄‖``.
+    measured : mapping of str to ndarray, shape (k,)
+        What else was asked for, see `grokflow.simulations.runs.measure`.
+    kept : ndarray of int, shape (j,)
+        At which of the k records the parameters were kept; the last is always among them.
+    theta : ndarray, shape (j, P)
+        Parameters there.
+    net : nn.Module
+        The net as it is at the last record.
+    degree : float
+        Measured degree of homogeneity L; NaN where it was not measured.
+    classification : bool
+        Whether errors are misclassified fractions.
+    settings : mapping
+        What reproduces the run.
+    work : NetWork
+        What it took.
+    """
+
+    steps: np.ndarray
+    log_t: np.ndarray
+    lambda_t: np.ndarray
+    train_error: np.ndarray
+    test_error: np.ndarray
+    train_loss: np.ndarray
+    test_loss: np.ndarray
+    log_loss: np.ndarray
+    norms: np.ndarray
+    margins: np.ndarray
+    departures: np.ndarray
+    direction_norm: float
+    measured: Mapping[str, np.ndarray]
+    kept: np.ndarray
+    theta: np.ndarray
+    net: nn.Module
+    degree: float
+    classification: bool
+    settings: Mapping[str, object]
+    work: NetWork
+
+    @property
+    def normalised_margins(self) -> np.ndarray:
+        """Least margins over ``‖θ‖^L``, shape (k,)."""
+        return np.asarray(self.margins / self.norms**self.degree)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """Return every curve by its name in JSON and files, each of shape (k,)."""
+        scores = {"train_error": self.train_error, "test_error": self.test_error}
+        if self.classification:
+            scores = {
+                "train_accuracy": 1 - self.train_error,
+                "test_accuracy": 1 - self.test_error,
+            }
+        always = {
+            "train_loss": self.train_loss,
+            "test_loss": self.test_loss,
+            "log_loss": self.log_loss,
+            "norms": self.norms,
+            "departures": self.departures,
+        }
+        if not np.isnan(self.margins).all():
+            always["margins"] = self.margins
+            if np.isfinite(self.degree):
+                always["normalised_margins"] = self.normalised_margins
+        return scores | always | dict(self.measured)
+
+    def fitted(self) -> int:
+        """Return the number of the first record at which the training set is fitted, or k.
+
+        Fitted means no error for classes, a hundredth of the first error for real targets.
+        """
+        if not len(self.steps):
+            return 0
+        level = 0.0 if self.classification else 0.01 * self.train_error[0]
+        done = np.flatnonzero(self.train_error <= level)
+        return int(done[0]) if done.size else len(self.steps)
+
+    def kernel_regime_end(self, part: float) -> float:
+        """Return the λt at which the departure exceeds `part` of ``‖θ̄‖`` (Lemma C.5), or NaN.
+
+        NaN also without weight decay, and where it has done so before the first record.
+        """
+        gone = self.departures > part * self.direction_norm
+        if not (self.lambda_t > 0).any() or gone[0]:
+            return float("nan")
+        return end_of_kernel_regime(self.lambda_t, self.departures, part * self.direction_norm)
+
+    def transition(self, early: float, late: float) -> Transition:
+        """Return when, in slow time, the test error crosses from `early` to `late`."""
+        return crossing(self.lambda_t, self.test_error, early, late)
+
+    def transition_step(self, early: float, late: float) -> Transition:
+        """Return the same in steps, both fields."""
+        return crossing(self.steps.astype(np.float64), self.test_error, early, late)

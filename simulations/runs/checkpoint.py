@@ -1,0 +1,95 @@
+"""Checkpoints of long training runs: one file, written whole, that resumes bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grokflow.simulations.runs.files import write_whole
+from grokflow.simulations.runs.measure import Measure
+from grokflow.theory.nets.problem import NetProblem
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where the state of a run is kept, and how often it is written.
+
+    Parameters
+    ----------
+    path : Path
+        The file. If it exists, the run goes on from it.
+    seconds : float
+        Work that may be lost when the process is killed.
+    """
+
+    path: Path
+    seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse files that could not be written, before the work starts."""
+        if not self.path.absolute().parent.is_dir() or self.path.is_dir():
+            raise ValueError(
+                f"checkpoint {self.path} is no file in an existing folder: create the folder first"
+            )
+
+    def save(self, settings: Mapping[str, object], state: Mapping[str, Any]) -> None:
+        """Write settings and state."""
+        content = {"settings": json.dumps(settings), "state": state}
+        write_whole(self.path, partial(torch.save, content))
+
+    def load(self, settings: Mapping[str, object]) -> Mapping[str, Any] | None:
+        """Return the state, or None when there is no file.
+
+        Raises
+        ------
+        ValueError
+            When the file is damaged, or of a run with other settings.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, weights_only=True)
+            found, state = json.loads(content["settings"]), content["state"]
+        except Exception:
+            raise ValueError(
+                f"{self.path} is not a checkpoint, expected one written by grokflow: choose "
+                "another file, or delete it to start anew"
+            ) from None
+        wanted = json.loads(json.dumps(settings))
+        for key in sorted({*found, *wanted}):
+            if found.get(key) != wanted.get(key):
+                raise ValueError(
+                    f"{self.path} is of a run with {key} {found.get(key)}, expected "
+                    f"{wanted.get(key)}: ask for the same settings, or choose another file"
+                )
+        result: Mapping[str, Any] = state
+        return result
+
+
+def identity(net: nn.Module, problem: NetProblem, measure: frozenset[Measure]) -> dict[str, object]:
+    """Return what decides the course of a run besides its method, as JSON holds it."""
+    return {
+        "measure": sorted(item.value for item in measure),
+        "problem": {"name": problem.name, **problem.settings},
+        "loss": problem.loss.name,
+        "start": fingerprint(net, problem),
+    }
+
+
+def fingerprint(net: nn.Module, problem: NetProblem) -> str:
+    """Return a digest of the start and of all samples."""
+    digest = hashlib.sha256()
+    tensors: list[Tensor] = [problem.x, problem.y, problem.x_test, problem.y_test]
+    tensors += [tensor for _, tensor in sorted(net.state_dict().items())]
+    for tensor in tensors:
+        digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""Who computes the cells of a scan: local processes, or a Dask cluster.
+
+Any ``concurrent.futures.Executor`` will do for `grokflow.simulations.scan.runner.Scan.run`; these
+are the two that the command line offers. No scheduler of our own: a lost worker's tasks are run
+again by Dask, and local processes that die end the scan, whose store holds what was finished.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from threading import Thread
+from time import sleep
+from typing import TypeVar
+
+Cell = TypeVar("Cell")
+Outcome = TypeVar("Outcome")
+
+# One thread of BLAS for each process: set before numpy is imported there.
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+@contextmanager
+def local(jobs: int | None = None) -> Iterator[Executor | None]:
+    """Yield local processes, by default one a core; None, this process, for one job.
+
+    They are loky's, and leave when the parent is killed.
+
+    Raises
+    ------
+    RuntimeError
+        When one of them dies.
+    ValueError
+        When loky is not installed.
+    """
+    count = jobs or os.cpu_count() or 1
+    if count == 1:
+        yield None
+        return
+    try:
+        from loky import ProcessPoolExecutor
+    except ImportError as error:
+        raise ValueError(
+            f"jobs is {count} and loky is missing, expected it for several processes: install "
+            "grokflow[scan], or ask for one job"
+        ) from error
+    pool: Executor = ProcessPoolExecutor(  # type: ignore[no-untyped-call]
+        count, env=_ONE_THREAD, initializer=_leave_with, initargs=(os.getpid(),)
+    )
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a worker process died, perhaps for lack of memory; finished cells are stored: resume, "
+            "with fewer jobs"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]
+
+
+def _leave_with(parent: int) -> None:
+    """End this worker soon after its parent, which may have been killed without a word."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(0.5)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def dask(address: str) -> Iterator[Executor]:
+    """Yield the workers of the Dask scheduler at `address`, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    ValueError
+        When Dask is not installed or nobody answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ValueError(
+            "dask is missing, expected it for a cluster: install grokflow[scan]"
+        ) from error
+    try:
+        client = Client(address, timeout="5s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no Dask scheduler answers at {address} ({error}), expected one such as "
+            "tcp://host:8786: start `dask scheduler` and `dask worker` first"
+        ) from error
+    with client:
+        executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
+        yield executor
+
+
+def compute(
+    tasks: Sequence[list[Cell]],
+    measure: Callable[[Sequence[Cell]], list[Outcome]],
+    executor: Executor | None,
+) -> Iterator[tuple[list[Cell], list[Outcome]]]:
+    """Yield every task with its outcomes, as soon as they are known; None is this process.
+
+    When the loop over them ends early, what was submitted is the executor's to drop.
+    """
+    if executor is None:
+        yield from ((task, measure(task)) for task in tasks)
+        return
+    pending = {executor.submit(measure, task): task for task in tasks}
+    for future in as_completed(pending):
+        yield pending.pop(future), future.result()

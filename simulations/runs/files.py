@@ -1,0 +1,167 @@
+"""Results as labelled data on disk: one xarray data set, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.theory.transition.scores import Scores
+
+if TYPE_CHECKING:
+    import xarray
+
+    from grokflow.simulations.modular.trajectory import ModularTrajectory
+    from grokflow.simulations.nets.trajectory import NetTrajectory
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that computes."""
+    names = ("grokflow", "numpy", "scipy", "scikit-sundae")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def curves(trajectory: Trajectory, scores: Scores) -> dict[str, np.ndarray]:
+    """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
+    out: dict[str, np.ndarray] = {}
+    if scores.accuracy is not None:
+        out |= {"train_accuracy": 1 - trajectory.train_error, "test_accuracy": scores.accuracy}
+    else:
+        out |= {"train_error": trajectory.train_error, "test_error": scores.error}
+    loss = scores.loss if scores.loss is not None else scores.error
+    out |= {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
+    if scores.accuracy is not None:
+        # ‖θ‖^L is no double at α = 1e100.
+        shrunk = np.exp(-trajectory.flow.scale.depth * np.log(trajectory.norms))
+        margins = trajectory.margins
+        out |= {"margins": margins, "normalised_margins": margins * shrunk}
+    return out
+
+
+def to_dataset(
+    trajectory: Trajectory, recorded: Mapping[str, np.ndarray], settings: Mapping[str, object]
+) -> xarray.Dataset:
+    """Return curves and reduced states with labels, settings and versions."""
+    import xarray
+
+    variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in recorded.items()}
+    variables["state"] = (("lambda_t", "sample"), trajectory.states)
+    attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
+    return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)
+
+
+def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
+    """Return the curves of a net with labels, settings and versions."""
+    import xarray
+
+    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
+    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
+    attributes = {
+        "settings": json.dumps(jsonable(settings)),
+        "versions": json.dumps(versions() | {"torch": version("torch")}),
+    }
+    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
+
+
+def modular_dataset(
+    trajectory: ModularTrajectory, ipr: np.ndarray, settings: Mapping[str, object]
+) -> xarray.Dataset:
+    """Return the curves and the weights of a net on corrupted labels, labelled."""
+    import xarray
+
+    variables: dict[str, Any] = {
+        name: ("step", values) for name, values in trajectory.curves().items()
+    }
+    net = trajectory.weights
+    variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
+    variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
+    attributes = {
+        "settings": json.dumps(jsonable(settings)),
+        "versions": json.dumps(dict(trajectory.versions)),
+    }
+    return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)
+
+
+def write(path: Path, dataset: xarray.Dataset) -> None:
+    """Write a data set as ``.npz``, ``.csv`` (curves only) or ``.nc``, by the file's suffix."""
+    writers: dict[str, Callable[[Path], object]] = {
+        ".npz": lambda target: _write_npz(target, dataset),
+        ".csv": lambda target: _curves_of(dataset).to_dataframe().to_csv(target),
+        ".nc": lambda target: dataset.to_netcdf(target, engine="scipy"),
+    }
+    check_suffix(path, writers)
+    write_whole(path, writers[path.suffix])
+
+
+def _write_npz(path: Path, dataset: xarray.Dataset) -> None:
+    arrays: dict[str, Any] = {str(name): dataset[name].values for name in dataset.variables}
+    np.savez_compressed(path, **arrays, **dataset.attrs)
+
+
+def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return what has one number a time."""
+    coords = [(name,) for name in dataset.coords]
+    return dataset[[name for name, item in dataset.items() if item.dims in coords]]
+
+
+def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) -> None:
+    """Refuse an output file that could not be written, before the work starts."""
+    if path.suffix not in allowed:
+        raise ValueError(
+            f"{path} has suffix {path.suffix!r}, expected one of {', '.join(allowed)}: rename it"
+        )
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"{path.parent} is not a folder, expected one: create it first")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected a file: choose another name")
+    try:
+        tempfile.TemporaryFile(dir=path.absolute().parent).close()
+    except OSError as error:
+        raise ValueError(
+            f"{path.parent} takes no files ({error.strerror}), expected a folder that does: "
+            "choose another"
+        ) from None
+
+
+def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
+    """Write to a temporary file beside `path` and move it into place when it is complete."""
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        writer(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with null for every NaN and infinity."""
+    text = json.dumps(jsonable(content), indent=1, allow_nan=False)
+    write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
+
+
+def jsonable(value: object) -> object:
+    """Turn mappings, arrays, numpy numbers, tuples and NaN into what JSON holds."""
+    match value:
+        case np.ndarray():
+            return jsonable(value.tolist())
+        case np.generic():
+            return jsonable(value.item())
+        case float() if not np.isfinite(value):
+            return None
+        case Mapping():
+            return {str(key): jsonable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [jsonable(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,193 @@
+"""One cell of a scan: which problem, which model, and what it is filed under.
+
+A cell is plain data: two numbers α and λ, the model, and the settings of a problem by name, so
+that it can be sent to another process or machine and hashed. Its seed goes to the problem's
+generator as it is: cells that differ in α, λ or the model alone share their data, and
+``grokflow simulate PROBLEM --set seed=...`` shows any of them. Nothing depends on the order of the
+cells or on who works on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+
+from grokflow.simulations.completion.data import completion, holds_entries, load_entries
+from grokflow.simulations.linear.files import load
+from grokflow.simulations.linear.presets import PRESETS
+from grokflow.simulations.runs.files import versions
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.linear.problem import Problem
+
+Value = float | int | str
+Maker = Callable[..., Problem | CompletionProblem]
+
+# Packages whose source decides what a cell comes out as.
+_COMPUTING = ("grokflow.theory", "grokflow.simulations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A problem and a model at one α and λ.
+
+    Parameters
+    ----------
+    problem : str
+        A preset, ``completion``, a data file, or ``module:function`` of one's own.
+    data : tuple of (name, value)
+        Every setting of the problem but its seed, sorted by name.
+    seed : int
+        Seed of the problem.
+    alpha, lam : float
+        Initial scale and weight decay.
+    depth : int
+        L of the diagonal net; 2 for completion.
+    loss : str
+        Name of the loss.
+    sigma : float
+        Perturbation of the start of completion.
+    method : str
+        ``shift``: by the shift law where it is exact enough; ``direct``: simulated; ``audit``:
+        both, and compared.
+    """
+
+    problem: str
+    data: tuple[tuple[str, Value], ...]
+    seed: int
+    alpha: float
+    lam: float
+    depth: int = 2
+    loss: str = "logistic"
+    sigma: float = 0.0
+    method: str = "shift"
+
+    def settings(self) -> dict[str, Value]:
+        """Return everything that decides the result but the code."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "data"}
+        return dict(self.data) | own
+
+    def key(self) -> str:
+        """Return the name under which the store files the cell: a hash of settings and code."""
+        return key_of(self.settings())
+
+
+def key_of(settings: Mapping[str, object]) -> str:
+    """Return the hash of settings and code under which a store files what they lead to."""
+    text = json.dumps([settings, code_version()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=2)
+def make_problem_of(
+    problem: str, data: tuple[tuple[str, Value], ...], seed: int, square: bool
+) -> Problem | CompletionProblem:
+    """Draw or read the data of a cell; the last ones are kept."""
+    settings = {name: value for name, value in data if name != "sha256"}
+    maker = _maker(problem, square)
+    if "seed" in inspect.signature(maker).parameters:
+        settings["seed"] = seed
+    return maker(**settings)
+
+
+def full_data(problem: str, settings: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+    """Return the settings of the problem, defaults filled in, and a digest of a data file.
+
+    Raises
+    ------
+    ValueError
+        For a problem or a setting that does not exist, or a value of another type.
+    """
+    known = data_keys(problem)
+    for name in settings:
+        if name not in known:
+            raise ValueError(
+                f"{problem} has no key {name!r}, expected {', '.join(known)}: pick one"
+            )
+    full = {
+        name: _as_type(name, settings.get(name, default), default)
+        for name, default in known.items()
+        if settings.get(name, default) is not None
+    }
+    if _is_file(problem):
+        full["sha256"] = _digest(Path(problem))
+    return tuple(sorted(full.items()))
+
+
+def data_keys(problem: str) -> dict[str, Value | None]:
+    """Return the settings of a problem that can be scanned, with their defaults."""
+    parameters = inspect.signature(_maker(problem, square=False)).parameters
+    return {
+        name: None if item.default is inspect.Parameter.empty else item.default
+        for name, item in parameters.items()
+        if name not in ("seed", "path", "regression")
+    }
+
+
+def _maker(problem: str, square: bool) -> Maker:
+    """Return the function that makes the problem; `square` decides what a file's labels are."""
+    if problem in PRESETS:
+        return PRESETS[problem]
+    if problem == "completion":
+        return completion
+    if _is_file(problem):
+        path = Path(problem)
+        return (
+            partial(load_entries, path)
+            if holds_entries(path)
+            else partial(load, path, regression=square)
+        )
+    module, _, name = problem.partition(":")
+    if name:
+        made: Maker = getattr(import_module(module), name)
+        return made
+    raise ValueError(
+        f"problem is {problem!r}, expected {', '.join(PRESETS)}, completion, a .npz or .csv file "
+        "or module:function: check the name"
+    )
+
+
+def _is_file(problem: str) -> bool:
+    return Path(problem).suffix in (".npz", ".csv")
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read {path} ({error.strerror}): check the name") from error
+
+
+def _as_type(name: str, value: Value | None, default: Value | None) -> Value:
+    """Return `value` in the type of the default."""
+    if isinstance(value, str) or value is None:
+        if value is None or isinstance(default, (int, float)):
+            raise ValueError(f"{name} is {value!r}, expected a number: give one")
+        return value
+    if isinstance(default, float):
+        return float(value)
+    if value != int(value):
+        raise ValueError(f"{name} is {value}, expected a whole number: round it")
+    return int(value)
+
+
+@cache
+def code_version() -> str:
+    """Return the versions of what computes, and a digest of the source of it.
+
+    The digest changes with every edit, so that results of older code are never mistaken for those
+    of the present one.
+    """
+    digest = hashlib.sha256()
+    for package in _COMPUTING:
+        folder = Path(import_module(package).__path__[0])
+        for file in sorted(folder.rglob("*.py")):
+            place = file.relative_to(folder).as_posix()
+            digest.update(f"{package}/{place}".encode() + b"\0" + file.read_bytes())
+    named = [f"{name} {version}" for name, version in versions().items()]
+    return ", ".join([*named, f"source {digest.hexdigest()[:16]}"])

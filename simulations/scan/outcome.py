@@ -1,0 +1,217 @@
+"""What one cell of a scan comes out as: its transition, simulated or moved by the shift law.
+
+**The shift law.** After the data are fitted, a trajectory depends on α and time only through
+``α(s) = α e^{-s}``, ``s = λt``. One trajectory from a reference scale then gives ``λt* - log α``
+for every α. Its reference is fixed by the problem and λ, so a cell comes out the same whatever
+other cells are in the scan. Two errors are stated with every cell so found:
+
+* *memory*: multipliers of samples that the first fit needed and the transition does not. Those
+  from scale α are ``(α*/α)^L`` of what they are at the transition, ``α* = α e^{-λt*}``. Cells
+  with more than 1e-4 of it are simulated.
+* *integration*: either trajectory has weights to its relative tolerance, which blurs the test
+  error. A classification error moves by as many test points as have a margin within the
+  tolerance, a mean squared error by twice its root times that of the targets' mean square; the
+  blur times the slope of the crossing, ``2 width`` a unit of progress, is a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.scan.cells import Cell
+from grokflow.simulations.scan.models import (
+    Net,
+    Outlook,
+    Record,
+    net_of,
+    simulated_ends,
+    simulated_kind,
+    transition_of,
+)
+from grokflow.theory.transition.times import Transition
+
+# Share of the first fit that a cell found by the shift law may remember.
+_MEMORY = 1e-4
+# Share that the reference trajectory remembers.
+_REFERENCE_MEMORY = 1e-8
+# Local errors of many steps add up to the tolerance; it is doubled for safety, as in `shift_law`.
+_SAFETY = 2.0
+# Times of the record, relative to the predicted transition: fine around it, coarse elsewhere.
+_OFFSETS = np.concatenate(
+    [
+        np.arange(-8.0, -3.0, 0.5),
+        np.arange(-3.0, -1.5, 0.1),
+        np.arange(-1.5, 2.0, 0.025),
+        np.arange(2.0, 4.0, 0.1),
+        np.arange(4.0, 10.1, 0.5),
+    ]
+)
+
+
+class Outcome(NamedTuple):
+    """What a cell comes out as; NaN where there is no such number, "" where there is no word.
+
+    Times are slow times λt; errors are test errors (misclassified fraction or mean square).
+    """
+
+    lambda_t: float = float("nan")  # transition, simulated where it was
+    width: float = float("nan")
+    kind: str = ""  # predicted by the early and the late predictor
+    simulated_kind: str = ""  # from the simulated curve's two ends
+    predicted: float = float("nan")  # transition on the quasi-static path
+    predicted_width: float = float("nan")
+    constant: float = float("nan")  # C(data) of λt* = log α - (1/L) log m + C
+    early: float = float("nan")  # test error of the early predictor
+    late: float = float("nan")  # and of the late one
+    first: float = float("nan")  # simulated test error when the data are fitted
+    last: float = float("nan")  # and at the end
+    simulated: bool = False  # from a trajectory of its own
+    shifted: float = float("nan")  # transition by the shift law, where that was asked for
+    stated: float = float("nan")  # its stated error
+    evaluations: int = 0  # of the flow, for this cell alone
+    error: str = ""  # why there is no result
+
+
+def measure(cells: Sequence[Cell]) -> list[Outcome]:
+    """Return what the cells come out as, in order; all share everything but α and the method.
+
+    A cell that fails comes out as an error with its message; the others are not affected. One
+    thread is used, so that results do not depend on the machine's load.
+    """
+    with _one_thread():
+        try:
+            net = _net(_without_scale(cells[0]))
+            outlook = net.outlook
+        except Exception as error:  # whatever it is, the scan goes on and the row tells
+            return [_failed(error)] * len(cells)
+        return [_outcome(net, outlook, cell) for cell in cells]
+
+
+def _outcome(net: Net, outlook: Outlook, cell: Cell) -> Outcome:
+    try:
+        shift = _shift(net) if cell.method != "direct" else None
+        by_shift = None if shift is None else shift.apply(net, outlook, cell.alpha)
+        if by_shift is not None and cell.method == "shift":
+            return by_shift
+        own = _direct(net, outlook, cell.alpha)
+        if by_shift is None:
+            return own
+        return own._replace(shifted=by_shift.shifted, stated=by_shift.stated)
+    except Exception as error:  # see `measure`
+        return _failed(error)._replace(kind=outlook.kind.value)
+
+
+def _failed(error: Exception) -> Outcome:
+    words = " ".join(str(error).split()) or "no message"
+    return Outcome(error=f"{type(error).__name__}: {words}")
+
+
+def _direct(net: Net, outlook: Outlook, alpha: float) -> Outcome:
+    record = net.run(alpha, _times(net, outlook, alpha))
+    return _summary(outlook, alpha, record, transition_of(record, outlook), simulated=True)
+
+
+def _times(net: Net, outlook: Outlook, alpha: float) -> np.ndarray:
+    """Return the times of the record, around the transition or, without one, the weights' scale."""
+    centre = outlook.offset if np.isfinite(outlook.offset) else -net.log_scale
+    times = np.log(alpha) + centre + _OFFSETS
+    return np.asarray(times[times > 0])
+
+
+def _summary(
+    outlook: Outlook, alpha: float, record: Record, when: Transition, *, simulated: bool
+) -> Outcome:
+    early, late = (float(error) for error in outlook.scores.error[:2])
+    first, last = (float(error) for error in simulated_ends(record).error)
+    return Outcome(
+        lambda_t=when.lambda_t,
+        width=when.width,
+        kind=outlook.kind.value,
+        simulated_kind=simulated_kind(record).value,
+        predicted=float(np.log(alpha)) + outlook.offset,
+        predicted_width=outlook.width,
+        constant=outlook.constant,
+        early=early,
+        late=late,
+        first=first,
+        last=last,
+        simulated=simulated,
+        evaluations=record.evaluations if simulated else 0,
+    )
+
+
+class _Shift(NamedTuple):
+    """The reference trajectory of a net: its record, and ``λt* - log α`` on it."""
+
+    alpha: float
+    record: Record
+    offset: float
+    width: float
+
+    def apply(self, net: Net, outlook: Outlook, alpha: float) -> Outcome | None:
+        """Return the cell at `alpha`, or None where the law is not exact enough."""
+        log_alpha = float(np.log(alpha))
+        memory = np.exp(-net.depth * (log_alpha + self.offset))
+        if not memory <= _MEMORY:  # or NaN
+            return None
+        moved = Transition(log_alpha + self.offset, self.width)
+        found = _summary(outlook, alpha, self.record, moved, simulated=False)
+        stated = memory + 2 * _blur(net, outlook) * 2 * self.width
+        return found._replace(shifted=moved.lambda_t, stated=float(stated))
+
+
+@lru_cache(maxsize=2)
+def _shift(net: Net) -> _Shift | None:
+    """Return the reference of a net, or None where the law does not hold or nothing crosses."""
+    outlook = net.outlook
+    if not net.shifts or not np.isfinite(outlook.offset):
+        return None
+    alpha = float(np.exp(-outlook.offset - np.log(_REFERENCE_MEMORY) / net.depth))
+    record = net.run(alpha, _times(net, outlook, alpha))
+    when = transition_of(record, outlook)
+    if not np.isfinite(when).all():
+        return None
+    return _Shift(alpha, record, when.lambda_t - float(np.log(alpha)), when.width)
+
+
+def _blur(net: Net, outlook: Outlook) -> float:
+    """Return by how much a trajectory's tolerance can move the progress of its test error."""
+    scores, tolerance = outlook.scores, _SAFETY * net.rtol
+    early, late = (float(error) for error in scores.error[:2])
+    if scores.accuracy is not None:
+        return (tolerance + 1 / scores.size) / abs(early - late)
+    return 2 * tolerance * float(np.sqrt((early + late) / 2 * scores.baseline)) / abs(early - late)
+
+
+@lru_cache(maxsize=2)
+def _net(cell: Cell) -> Net:
+    """Return the net of a cell, with its predictors once for all of its scales."""
+    return net_of(cell)
+
+
+def _without_scale(cell: Cell) -> Cell:
+    settings = {name: getattr(cell, name) for name in cell.__dataclass_fields__}
+    return Cell(**settings | {"alpha": 1.0, "method": "shift"})
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread, of BLAS and of our own, in any process."""
+    from threadpoolctl import threadpool_limits
+
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        with threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
+            yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

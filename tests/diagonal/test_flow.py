@@ -1,0 +1,237 @@
+"""The reduced flow: the full system, closed forms, tolerance, work, limits, refusals."""
+
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy.special import lambertw
+
+from grokflow.simulations.diagonal.flow import DiagonalFlow, FlowInterrupted, FlowStopped
+from grokflow.simulations.diagonal.trajectory import times_within
+from grokflow.simulations.linear.presets import sparse, sparse_regression
+from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.diagonal.scale import DiagonalScale
+from grokflow.theory.linear.l1 import L1Penalised
+from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.losses import LOSSES
+from tests.reference import full_flow
+
+CLASSES = sparse(n=8, d=20, n_test=10)
+TARGETS = sparse_regression(n=8, d=20, n_test=10)
+
+
+def problem_for(loss):
+    return TARGETS if loss == "square" else CLASSES
+
+
+def errors(weights, reference):
+    """Relative error of w at every output time."""
+    return np.linalg.norm(weights - reference, axis=0) / np.linalg.norm(reference, axis=0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("alpha", "lam"), [(0.3, 0.1), (1.0, 1e-2), (10.0, 1e-2)])
+def test_the_reduction_equals_the_full_system(loss, alpha, lam):
+    problem = problem_for(loss)
+    times = np.concatenate([np.geomspace(1e-4, 0.1, 5), np.linspace(0.3, np.log(alpha) + 4, 12)])
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
+    found = flow.run(problem, times)
+    reference = full_flow.weights(
+        problem.inputs.to_array(), problem.targets, alpha, lam, loss, times
+    )
+    assert errors(found.weights, reference).max() <= 1e-6
+    norms = np.sqrt(np.hypot(reference, 2 * alpha**2 * np.exp(-2 * times)).sum(axis=0))
+    assert np.allclose(found.norms, norms, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("alpha", [1e-1, 1e2, 1e8, 1e100])
+@pytest.mark.parametrize("lam", [1e-1, 1e-12])
+def test_the_tolerance_is_kept_with_bounded_work(loss, alpha, lam):
+    problem = problem_for(loss)
+    times = max(np.log(alpha), 0) + np.linspace(0.5, 7, 30)
+    coarse, fine = (
+        DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=rtol).run(problem, times)
+        for rtol in (1e-5, 1e-7)
+    )
+    size = np.linalg.norm(fine.weights, axis=0)
+    if size.min() > 0:
+        assert errors(coarse.weights, fine.weights).max() <= 1e-5
+    # Steps grow like log α and log 1/λ; 40 a decade covers every case with room.
+    decades = abs(np.log10(alpha)) + abs(np.log10(lam))
+    assert coarse.work.rhs_evaluations <= 1200 + 40 * decades
+    assert coarse.work.jacobian_evaluations <= 150
+
+
+@pytest.mark.parametrize("alpha", [1e2, 1e8, 1e40, 1e100])
+def test_one_sample_and_one_input_follow_the_lambert_function(alpha):
+    """In the kernel phase q e^q = 4α(s)²/λ, up to the drift of q, a relative 1/(q (q+1))."""
+    one = np.ones((1, 1))
+    problem = make_problem("one", Task.CLASSIFICATION, one, np.ones(1), StoredTestSet(one, one[0]))
+    lam, s = 1e-3, np.log(alpha) / 2
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["exponential"], rtol=1e-8)
+    q = flow.run(problem, np.array([s])).outputs[0, 0]
+    log_argument = np.log(4 / lam) + 2 * (np.log(alpha) - s)
+    expected = (
+        lambertw(np.exp(log_argument)).real
+        if log_argument < 700
+        else log_argument - np.log(log_argument)
+    )
+    assert abs(q - expected) <= 1.5 / q
+
+
+def test_starting_the_clock_in_log_time_changes_nothing():
+    """The solver's time starts at s = 0 exactly and passes through every s, at any scale."""
+    for alpha in (1e-1, 1e4, 1e100):
+        flow = ReducedFlow(CLASSES, LOSSES["logistic"], DiagonalScale(alpha, CLASSES.scale), 1e-3)
+        clock = flow.clock
+        transient = np.exp(clock.log_transient)
+        rounding = np.finfo(float).eps * (1 + abs(clock.log_transient))
+        assert clock.at(0.0).s <= rounding * transient
+        s = np.concatenate([transient * np.array([1e-3, 1.0, 1e3]), [1e-2, 1.0, 200.0]])
+        back = [clock.at(tau).s for tau in clock.of(s)]
+        assert np.allclose(back, s, rtol=1e-11, atol=1e-12 * transient)
+        h = 1e-6
+        tau = float(clock.of(np.array([1.0]))[0])
+        pace = (clock.at(tau + h).s - clock.at(tau - h).s) / (2 * h)
+        assert np.isclose(clock.at(tau).pace, pace, rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [1e2, 1e100])
+def test_the_transient_is_the_unregularised_fit(alpha):
+    """Within t ≪ 1/λ the square loss decays like the linear flow with matrix 8α²K/n."""
+    lam = 1e-3
+    gram = TARGETS.inputs.gram
+    values, vectors = np.linalg.eigh(gram)
+    rates = 16 * values / TARGETS.n  # in units of α² t
+    clock = np.array([0.1, 1.0, 3.0]) / rates[-1]
+    times = clock * lam / alpha**2
+    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-6)
+    found = flow.run(TARGETS, times).outputs
+    for q, u in zip(found, clock, strict=True):
+        expected = vectors @ (-np.expm1(-rates * u) * (vectors.T @ TARGETS.targets))
+        # Weight decay and nonlinearity are relatively λ/α² and (w/2α²)², below 1e-6 here.
+        assert np.abs(q - expected).max() <= 3e-6 * np.abs(TARGETS.targets).max()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_flow_ends_at_the_penalised_predictor(loss):
+    problem, lam = problem_for(loss), 1e-2
+    end = np.array([200.0, 400.0])
+    found = DiagonalFlow(alpha=1.0, lam=lam, loss=LOSSES[loss], rtol=1e-7).run(problem, end)
+    late = L1Penalised(LOSSES[loss], lam, gap=1e-10).predict(problem)
+    # The entropic penalty differs from the L1 norm by O(log κ / κ) at κ ~ 2s: first order in 1/κ.
+    distance = np.linalg.norm(found.weights - late.w[:, None], axis=0) / np.linalg.norm(late.w)
+    kappa = [DiagonalScale(1.0, problem.scale).kappa(s) for s in end]
+    assert (distance <= np.log(kappa) / kappa).all()
+    assert distance[1] <= 0.7 * distance[0] + 1e-6
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_bounded_memory_changes_nothing_but_what_is_kept(depth):
+    """Depth 3 comes to rest before the last times, so that both kinds of weights are there."""
+    times = np.append(np.linspace(0.1, 3, 7), [60.0, 70.0])
+    settings = {"alpha": 1.0, "lam": 1e-2, "loss": LOSSES["logistic"], "depth": depth}
+    whole = DiagonalFlow(**settings).run(CLASSES, times)
+    bounded = DiagonalFlow(**settings, memory=3 * 8 * CLASSES.d).run(CLASSES, times)
+    assert whole.weights.shape == (CLASSES.d, len(times))
+    assert bounded.kept is None
+    with pytest.raises(ValueError, match=r"memory is 480 bytes, expected 1440 .*weights_at"):
+        _ = bounded.weights
+    for name in ("outputs", "norms", "states"):
+        assert np.allclose(getattr(bounded, name), getattr(whole, name), rtol=1e-13, atol=1e-15)
+    for part in (slice(0, 3), slice(6, 9), slice(-1, None), slice(None, None, 4)):
+        found = bounded.weights_at(part)
+        assert np.allclose(found, whole.weights[:, part], rtol=1e-13, atol=1e-15)
+    scores, expected = bounded.test_scores(), whole.test_scores()
+    assert np.array_equal(scores.error, expected.error)
+    assert np.allclose(scores.loss, expected.loss, rtol=1e-6)
+
+
+def test_the_peak_is_bounded_by_the_option():
+    """400 vectors of 5000 weights are 16 MB; a megabyte holds 26 of them."""
+    problem = sparse(n=4, d=5000, n_test=1)
+    times = np.linspace(0.01, 8, 400)
+    peaks = []
+    for memory in (2**20, 2**29):
+        flow = DiagonalFlow(alpha=10.0, lam=1e-2, loss=LOSSES["logistic"], memory=memory)
+        tracemalloc.start()
+        trajectory = flow.run(problem, times)
+        trajectory.test_scores()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert len(times_within(400, problem.d, 2**20)) == 16
+    # Weights, ξ and the copy in single precision of one part; the potential's temporaries.
+    assert peaks[0] <= 4 * 2**20
+    assert peaks[1] >= 8 * problem.d * len(times)
+
+
+def test_progress_reaches_one_and_never_falls():
+    seen = []
+    flow = DiagonalFlow(alpha=1.0, lam=1e-2, loss=LOSSES["logistic"])
+    flow.run(CLASSES, np.linspace(0.1, 2, 7), progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_a_stopped_flow_keeps_what_it_reached_and_says_what_to_do(capfd):
+    flow = DiagonalFlow(alpha=1.0, lam=1e-6, loss=LOSSES["logistic"], max_steps=40)
+    with pytest.raises(FlowStopped, match=r"raise rtol .* or max_steps") as caught:
+        flow.run(CLASSES, np.array([1e-9, 15.0]))
+    assert len(caught.value.trajectory.lambda_t) == 1
+
+
+def interrupt_at(fraction, done):
+    if done >= fraction:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("depth", "fraction", "count"), [(2, 0.45, 5), (6, 0.2, 2), (6, 1.0, None)]
+)
+def test_an_interruption_keeps_what_was_reached(depth, fraction, count):
+    """At depth 6 the last of the times followed is the pole, which nobody asked for."""
+    flow = DiagonalFlow(alpha=2.0, lam=1e-2, loss=LOSSES["logistic"], depth=depth)
+    times = np.linspace(0.5, 5, 10)
+    whole = flow.run(CLASSES, times)
+    with pytest.raises(FlowInterrupted) as caught:
+        flow.run(CLASSES, times, progress=partial(interrupt_at, fraction))
+    kept = caught.value.trajectory
+    assert len(kept.lambda_t) == (count or whole.moving)
+    assert np.array_equal(kept.weights, whole.weights[:, : len(kept.lambda_t)])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 0.0}, "alpha is 0, expected"),
+        ({"alpha": -1.0}, "alpha is -1, expected"),
+        ({"alpha": float("nan")}, "alpha is nan, expected"),
+        ({"lam": 0.0}, "lam is 0, expected"),
+        ({"rtol": 1.0}, "rtol is 1, expected"),
+        ({"depth": 9}, "depth is 9, expected 2 to 8"),
+        ({"depth": 3, "rtol": 1e-8}, "rtol is 1e-08, expected 1e-05"),
+    ],
+)
+def test_scales_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DiagonalFlow(**({"alpha": 1.0, "lam": 1e-3, "loss": LOSSES["logistic"]} | settings))
+
+
+def test_losses_and_times_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="loss is square on a classification problem"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["square"]).run(CLASSES, np.array([1.0]))
+    with pytest.raises(ValueError, match="lambda_t must increase"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"]).run(CLASSES, np.array([2.0, 1]))
+    with pytest.raises(ValueError, match="memory is 100 bytes, expected 160 for one vector"):
+        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"], memory=100).run(
+            CLASSES, np.array([1.0])
+        )
+
+
+def test_weight_decay_that_rounding_would_hide_is_refused():
+    with pytest.raises(ValueError, match="lam is 1e-16 with the square loss, expected"):
+        DiagonalFlow(alpha=1e16, lam=1e-16, loss=LOSSES["square"])
+    DiagonalFlow(alpha=1e16, lam=1e-12, loss=LOSSES["square"])
+    DiagonalFlow(alpha=1e16, lam=1e-80, loss=LOSSES["exponential"])

@@ -1,0 +1,105 @@
+"""The quasi-static path: both limits with their rate, feasibility, and the transition law."""
+
+import numpy as np
+import pytest
+
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.linear.presets import sparse, sparse_regression
+from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.diagonal.path import scales, trace
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.losses import LOSSES
+
+CLASSES = sparse(n=16, d=60, n_test=2000)
+TARGETS = sparse_regression(n=16, d=60, n_test=2000)
+CASES = [(CLASSES, MaxL2Margin(), MaxL1Margin()), (TARGETS, MinL2Norm(), MinL1Norm())]
+
+
+@pytest.mark.parametrize(("problem", "early", "late"), CASES, ids=["classes", "targets"])
+def test_the_path_starts_at_the_l2_predictor_with_quadratic_rate(problem, early, late):
+    w = early.predict(problem).w
+    log_beta = np.log(np.abs(w).max()) + np.array([5.0, 4.0, 3.0, 2.0])
+    path = trace(problem, log_beta, tolerance=1e-10)
+    error = np.linalg.norm(path.weights - w[:, None], axis=0) / np.linalg.norm(w)
+    # The hypentropy is quadratic up to (w/β)²: the slope of log error in log β is -2.
+    slope = np.polyfit(log_beta, np.log(error), 1)[0]
+    assert abs(slope + 2) <= 0.1
+
+
+@pytest.mark.parametrize(("problem", "early", "late"), CASES, ids=["classes", "targets"])
+def test_the_path_ends_at_the_l1_predictor(problem, early, late):
+    best = np.abs(late.predict(problem).w).sum()
+    log_beta = scales(problem, float(np.abs(early.predict(problem).w).max()))
+    path = trace(problem, log_beta)
+    norms = np.abs(path.weights).sum(axis=0)
+    # The hypentropy differs from κ‖w‖₁ by at most ‖w‖₁ log(d) relative to κ ~ 25 at the end.
+    assert norms[-1] / best - 1 <= np.log(problem.d) / 25
+    assert norms[-1] >= best * (1 - 2e-4)
+    assert norms[-1] < norms[0]
+
+
+def test_every_point_of_the_path_is_fitted_and_multipliers_never_fall():
+    for problem, early, _ in CASES:
+        log_beta = scales(problem, float(np.abs(early.predict(problem).w).max()))
+        path = trace(problem, log_beta, tolerance=1e-6)
+        q = problem.inputs.combine(path.weights)
+        if problem.is_classification:
+            assert q.min() >= 1 - 1e-6
+            assert (np.diff(path.multipliers, axis=0) >= -1e-12).all()
+            moved = np.diff(path.multipliers, axis=0) > 1e-6
+            assert np.abs(q.T[1:][moved] - 1).max() <= 1e-5
+        else:
+            miss = np.abs(q - problem.targets[:, None]).max()
+            assert miss <= 1e-6 * np.abs(problem.targets).max()
+
+
+def test_more_samples_than_inputs_have_a_path_too():
+    x = np.random.default_rng(7).standard_normal((150, 5))
+    y = np.sign(x[:, 0])
+    problem = make_problem("tall", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    early, late = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)
+    path = trace(problem, scales(problem, float(np.abs(early.w).max())))
+    q = problem.inputs.combine(path.weights)
+    assert q.min() >= 1 - 2e-4
+    norms = np.abs(path.weights).sum(axis=0)
+    assert np.isclose(norms[-1], np.abs(late.w).sum(), rtol=np.log(5) / 25)
+
+
+def test_scaling_inputs_and_targets_moves_the_path_along():
+    x, y = TARGETS.inputs.to_array(), TARGETS.targets
+    log_beta = np.linspace(2, -8, 21)
+    base = trace(TARGETS, log_beta, tolerance=1e-9).weights
+    scaled = make_problem("s", Task.REGRESSION, x * 1e-3, y * 1e3, StoredTestSet(x, y))
+    moved = trace(scaled, log_beta + np.log(1e6), tolerance=1e-9).weights
+    assert np.allclose(moved, 1e6 * base, rtol=1e-6, atol=1e-6 * 1e6)
+
+
+def test_square_loss_follows_the_path_to_first_order_in_lambda():
+    alpha, errors = 1e4, []
+    path_times = np.log(alpha) + np.linspace(-1, 5, 13)
+    path = trace(TARGETS, 2 * (np.log(alpha) - path_times), tolerance=1e-10)
+    lams = np.array([1e-2, 1e-3, 1e-4, 1e-5])
+    for lam in lams:
+        flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-8)
+        w = flow.run(TARGETS, path_times).weights
+        errors.append(np.linalg.norm(w - path.weights, axis=0).max())
+    slope = np.polyfit(np.log(lams), np.log(errors), 1)[0]
+    assert abs(slope - 1) <= 0.1
+
+
+@pytest.mark.parametrize("alpha", [1e2, 1e8, 1e64])
+def test_the_transition_is_predicted_before_simulating(alpha):
+    lam = 1e-6
+    for problem, loss in ((CLASSES, LOSSES["logistic"]), (TARGETS, LOSSES["square"])):
+        prediction = forecast(problem, alpha=alpha, lam=lam, loss=loss)
+        times = np.log(alpha) + np.linspace(-3, 8, 221)
+        trajectory = DiagonalFlow(alpha=alpha, lam=lam, loss=loss).run(problem, times)
+        early, late = prediction.scores.error[:2]
+        found = trajectory.transition(trajectory.test_scores().error, early, late)
+        # Square loss: O(λ) and the grid of the path. Exponential tails: O(1/m), m ~ log 1/λ.
+        allowed = 0.02 if loss.name == "square" else 2 / np.log(1 / lam)
+        assert abs(found.lambda_t - prediction.transition.lambda_t) <= allowed
+        leading_order = abs(found.lambda_t - prediction.leading_order)
+        assert leading_order > 5 * abs(found.lambda_t - prediction.transition.lambda_t)

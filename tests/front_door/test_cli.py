@@ -1,0 +1,353 @@
+"""The command line: JSON keys, files, exit codes, one-line errors, interruption."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from grokflow.cli import main
+
+SMALL = ["--set", "n=12", "d=40", "--set", "n_test=500"]
+
+
+def run(capsys, *arguments):
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        code = exit_.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def read(path):
+    """Parse strictly: NaN and Infinity are not JSON."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} in JSON")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+@pytest.mark.parametrize("problem", ["sparse", "gaussian-margin", "sparse-regression"])
+def test_predict_writes_the_documented_keys(capsys, tmp_path, problem):
+    path = tmp_path / "out.json"
+    code, out, _ = run(capsys, "predict", problem, *SMALL, "--alpha", "1e4", "--json", path)
+    assert code == 0
+    record = read(path)
+    expected = "problem alpha norm lam loss early late transition kind".split()
+    assert set(expected) <= set(record)
+    for role in ("early", "late"):
+        predictor = record[role]
+        assert set(predictor) == {"name", "test_accuracy", "test_error", "margin", "certificate"}
+        certificate = predictor["certificate"]
+        assert set(certificate) == {"lower", "upper", "infeasibility", "gap"}
+        assert certificate["gap"] <= 1e-6
+        assert predictor["name"] in out
+    assert set(record["transition"]) >= {"leading_order", "predicted"}
+    assert math.isclose(record["transition"]["leading_order"], math.log(1e4))
+    assert math.isclose(record["norm"], 1e4 * math.sqrt(80))
+    assert record["kind"] in {"grokking", "misgrokking", "neither"}
+    assert record["problem"]["n"] == 12
+    name = "test_error" if problem == "sparse-regression" else "test_accuracy"
+    assert set(record["path"]) == {"lambda_t", name}
+    assert len(record["path"]["lambda_t"]) == len(record["path"][name]) > 20
+    assert (np.diff(record["path"]["lambda_t"]) > 0).all()
+
+
+def test_predict_gives_the_bounds_where_their_hypotheses_hold(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    sizes = ["--set", "n=400", "d=40", "k=1", "n_test=100"]
+    assert run(capsys, "predict", "sparse", *sizes, "--json", path)[0] == 0
+    bounds = read(path)["bounds"]
+    for role in ("early", "late_limit"):
+        row = bounds[role]
+        assert row["vacuous"] == (row["error"] >= 1) == (row["smallest_n"] > 400)
+    assert bounds["early"]["vacuous"] and not bounds["late_limit"]["vacuous"]
+    assert run(capsys, "predict", "gaussian-margin", *SMALL, "--json", path)[0] == 0
+    assert "bounds" not in read(path)
+
+
+def test_simulate_covers_deeper_nets(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    options = ["--depth", "4", "--alpha", "1e100", "--lam", "1e-6", "--points", "30"]
+    code, _, _ = run(capsys, "simulate", "sparse", *SMALL, *options, "--json", path)
+    assert code == 0
+    record = read(path)
+    assert record["model"] == "diagonal net, depth 4"
+    assert abs(record["transition"]["lambda_t"] - math.log(1e100)) < 10
+    assert record["train_accuracy"][-1] == 1
+
+
+def test_predict_covers_deeper_nets(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    code, out, _ = run(capsys, "predict", "sparse", *SMALL, "--depth", "4", "--json", path)
+    assert code == 0
+    record = read(path)
+    assert record["model"] == "diagonal net, depth 4"
+    for role in ("late", "late_limit"):
+        assert record[role]["stationarity"] <= 1e-6
+        assert record[role]["certificate"]["lower"] <= record[role]["certificate"]["upper"]
+    assert "KKT point" in out
+
+
+def test_simulate_writes_the_documented_keys_files_and_picture(capsys, tmp_path):
+    files = {name: tmp_path / f"out.{name}" for name in ("json", "npz", "csv", "nc", "png")}
+    arguments = ["simulate", "sparse", *SMALL, "--norm", "50", "--until", "8", "--points", "20"]
+    code, out, _ = run(capsys, *arguments, "--json", files["json"], "--plot", files["png"])
+    assert code == 0
+    record = read(files["json"])
+    curves = "lambda_t train_accuracy test_accuracy train_loss test_loss norms".split()
+    assert all(len(record[name]) == 20 for name in curves)
+    assert set(record["transition"]) == {"lambda_t", "width"}
+    assert set(record["solver"]) == {
+        "name", "rhs_evaluations", "jacobian_evaluations", "seconds",
+    }  # fmt: skip
+    assert {"problem", "model", "alpha", "norm", "lam", "loss"} <= set(record)
+    assert math.isclose(record["norm"], 50)
+    assert record["lambda_t"][-1] == 8
+    assert "evaluations" in out
+    assert files["png"].read_bytes()[:4] == b"\x89PNG"
+    for name in ("npz", "csv", "nc"):
+        assert run(capsys, *arguments, "--out", files[name])[0] == 0
+    import xarray
+
+    with np.load(files["npz"]) as arrays:
+        assert np.allclose(arrays["test_accuracy"], record["test_accuracy"])
+        assert json.loads(str(arrays["settings"]))["loss"] == "logistic"
+        assert "numpy" in json.loads(str(arrays["versions"]))
+    with xarray.open_dataset(files["nc"], engine="scipy") as dataset:
+        assert np.allclose(dataset.norms, record["norms"])
+        assert dataset.state.dims == ("lambda_t", "sample")
+    table = np.genfromtxt(files["csv"], delimiter=",", names=True)
+    assert np.allclose(table["train_loss"], record["train_loss"])
+
+
+def test_regression_reports_errors_in_place_of_accuracies(capsys, tmp_path):
+    path = tmp_path / "out.json"
+    arguments = ["simulate", "sparse-regression", *SMALL, "--alpha", "10", "--points", "15"]
+    assert run(capsys, *arguments, "--json", path)[0] == 0
+    record = read(path)
+    assert len(record["test_error"]) == 15
+    assert "test_accuracy" not in record
+    assert record["solver"]["name"].startswith("IDA")
+
+
+def test_the_users_data_are_read_and_mapped(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 60))
+    data, out = tmp_path / "mine.npz", tmp_path / "out.json"
+    np.savez(data, X=x, y=(x[:, 0] > 0).astype(int))
+    code, text, _ = run(capsys, "predict", data, "--set", "seed=3", "--json", out)
+    assert code == 0
+    assert "labels 0 and 1 read as -1 and +1" in text
+    assert any("held out" in note for note in read(out)["notes"])
+    np.savez(data, X=x, y=x[:, 0])
+    assert run(capsys, "predict", data, "--loss", "square", "--json", out)[0] == 0
+    assert read(out)["loss"] == "square"
+
+
+def test_non_separable_data(capsys, tmp_path):
+    """predict says so with the certificate; simulate follows the flow all the same."""
+    rng = np.random.default_rng(1)
+    path, out = tmp_path / "noise.npz", tmp_path / "out.json"
+    np.savez(path, X=rng.standard_normal((80, 3)), y=rng.choice([-1, 1], 80))
+    code, _, err = run(capsys, "predict", path)
+    assert code == 2
+    assert "not separable" in err
+    assert "Farkas" in err
+    assert "square loss" in err
+    assert run(capsys, "simulate", path, "--points", "10", "--json", out)[0] == 0
+    assert read(out)["transition"] == {"lambda_t": None, "width": None}
+    tall = ["sparse-regression", "--set", "n=30", "d=20", "noise=1", "n_test=100"]
+    assert run(capsys, "predict", *tall)[0] == 2
+    assert run(capsys, "simulate", *tall, "--points", "5", "--json", out)[0] == 0
+    assert read(out)["transition"]["lambda_t"] is None
+
+
+@pytest.mark.parametrize(("error", "expected"), [("stopped", 1), ("interrupted", 130)])
+def test_a_flow_that_is_stopped_writes_what_it_reached(
+    capsys, tmp_path, monkeypatch, error, expected
+):
+    from grokflow.simulations.diagonal.flow import DiagonalFlow, FlowInterrupted, FlowStopped
+
+    run_whole = DiagonalFlow.run
+
+    def run_part(self, problem, times, **options):
+        reached = run_whole(self, problem, times[:7], **options)
+        raise FlowStopped("raise rtol", reached) if error == "stopped" else FlowInterrupted(reached)
+
+    monkeypatch.setattr(DiagonalFlow, "run", run_part)
+    paths = {name: tmp_path / f"out.{name}" for name in ("json", "npz", "png")}
+    arguments = ["simulate", "sparse", *SMALL, "--points", "20", "--json", paths["json"]]
+    arguments += ["--out", paths["npz"], "--plot", paths["png"]]
+    code, out, err = run(capsys, *arguments)
+    assert code == expected and len(err.splitlines()) == 1 and "evaluations" in out
+    assert len(read(paths["json"])["lambda_t"]) == 7
+    assert paths["npz"].exists() and paths["png"].exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "spars"], "problem is 'spars', expected sparse, gaussian-margin"),
+        (["predict", "sparse", "--set", "m=3"], "sparse has no key 'm', expected n, d, k"),
+        (["predict", "sparse", "--set", "n=a"], "--set got 'n=a', expected KEY=NUMBER"),
+        (["predict", "sparse", "--set", "n=2.5"], "n is 2.5, expected a whole number"),
+        (["predict", "sparse", "--set", "seed=-1"], "seed is -1, expected at least 0"),
+        (["predict", "sparse", "--alpha", "0"], "0 found, expected a finite number above 0"),
+        (["predict", "sparse", "--alpha", "1e200"], "alpha is 1e+200, expected"),
+        (["predict", "sparse", "--lam", "-1"], "-1 found, expected a finite number above 0"),
+        (["predict", "sparse", "--depth", "1"], "depth is 1, expected at least 2"),
+        (["simulate", "sparse", "--depth", "9"], "depth is 9, expected 2 to 8"),
+        (["predict", "sparse", *SMALL, "--loss", "square"], "loss is square on a classification"),
+        (["predict", "sparse", "--loss", "hinge"], "invalid choice: 'hinge'"),
+        (["predict", "sparse", "--json", "out.txt"], "suffix '.txt', expected one of .json"),
+        (["simulate", "sparse", "--out", "nowhere/out.npz"], "nowhere is not a folder"),
+        (["simulate", "sparse", "--out", "folder.nc"], "folder.nc is a folder, expected a file"),
+        (["simulate", "sparse", "--points", "0"], "0 found, expected a whole number"),
+        (["verify", "--claim", "thm-9"], "claim is 'thm-9', expected one of thm-3.4"),
+        (["predict", "missing.npz"], "cannot read missing.npz"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_2(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.nc").mkdir()
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def refuse_files(**options):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_the_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("grokflow.simulations.runs.files.tempfile.TemporaryFile", refuse_files)
+    code, out, err = run(capsys, "simulate", "sparse", "--json", tmp_path / "out.json")
+    assert (code, out) == (2, "") and "takes no files (Permission denied), expected a folder" in err
+    assert list(tmp_path.iterdir()) == []
+    assert len([line for line in err.splitlines() if "grokflow" in line and ": " in line]) >= 1
+
+
+def test_verify_reports_json_and_page(capsys, tmp_path):
+    out, folder = tmp_path / "v.json", tmp_path / "page"
+    arguments = ["verify", "--claim", "cor-3.6", "--claim", "thm-3.4-printed"]
+    code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
+    assert code == 0
+    record = read(out)
+    assert {"claims", "summary", "versions", "seed"} <= set(record)
+    keys = "label statement source kind expected verdict discrepancy allowed seconds broken"
+    for claim in record["claims"]:
+        assert set(keys.split()) <= set(claim)
+        assert claim["verdict"] == claim["expected"]
+        assert all(item["verdict"] == "refuted" for item in claim["broken"])
+    page = (folder / "index.html").read_text()
+    assert "cor-3.6" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "2 of 2 claims" in text
+
+
+def test_verify_with_two_processes_agrees(capsys, tmp_path):
+    records = []
+    for jobs in (1, 2):
+        out = tmp_path / f"{jobs}.json"
+        arguments = ["verify", "--claim", "cor-3.6", "--claim", "cor-3.7", "--jobs", jobs]
+        assert run(capsys, *arguments, "--json", out)[0] == 0
+        claims = sorted(read(out)["claims"], key=lambda claim: claim["label"])
+        records.append([(c["label"], c["verdict"], c["broken"]) for c in claims])
+    assert records[0] == records[1]
+
+
+def stand_in(monkeypatch, label, check):
+    """Replace a claim's check by a quick one, and leave it no broken variants."""
+    from dataclasses import replace
+
+    from grokflow.proofs_check.registry import CLAIMS
+
+    monkeypatch.setitem(CLAIMS, label, replace(CLAIMS[label], check=check, broken=()))
+
+
+def hold(laboratory):
+    from grokflow.proofs_check.claim import Evidence
+
+    return Evidence(0.0, 1.0, "stand-in")
+
+
+def fail(laboratory):
+    from grokflow.proofs_check.claim import Evidence
+
+    return Evidence(2.0, 1.0, "stand-in")
+
+
+def interrupt(laboratory):
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_keeps_what_was_finished(capsys, tmp_path, monkeypatch):
+    stand_in(monkeypatch, "cor-3.6", hold)
+    stand_in(monkeypatch, "figure-1a", interrupt)
+    out, folder = tmp_path / "v.json", tmp_path / "page"
+    arguments = ["verify", "--claim", "cor-3.6", "--claim", "figure-1a"]
+    code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
+    assert code == 130
+    assert [claim["label"] for claim in read(out)["claims"]] == ["cor-3.6"]
+    assert "cor-3.6" in (folder / "index.html").read_text()
+    assert "1 of 2 claims were finished" in text
+
+
+INTERRUPTED = """
+import signal, sys
+from grokflow import cli
+from grokflow.commands import verify
+
+def inside_exec(arguments):
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+def where_cleaning_up_fails(arguments):
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise ValueError("a stack that is empty")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+verify.run = {how}
+sys.exit(cli.main(["verify"]))
+"""
+
+
+@pytest.mark.parametrize("how", ["inside_exec", "where_cleaning_up_fails"])
+def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
+    """As a module: Python would then die by the signal where the interrupt hit an `exec`."""
+    (tmp_path / "struck.py").write_text(INTERRUPTED.format(how=how))
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    done = subprocess.run(
+        [sys.executable, "-m", "struck"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert (done.returncode, done.stderr) == (130, "grokflow: interrupted\n")
+
+
+def test_a_verdict_that_is_not_expected_is_exit_1(capsys, monkeypatch):
+    stand_in(monkeypatch, "cor-3.6", fail)
+    code, text, _ = run(capsys, "verify", "--claim", "cor-3.6")
+    assert code == 1
+    assert "NOT expected" in text
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys; from grokflow.cli import build_parser; build_parser().format_help(); "
+        "print(*(set(sys.modules) & {'numpy', 'scipy', 'torch', 'cvxpy', 'matplotlib', 'rich'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""

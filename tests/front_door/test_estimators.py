@@ -1,0 +1,198 @@
+"""The scikit-learn estimators: its own checks, and agreement with the predictors they wrap."""
+
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from sklearn.base import ClassifierMixin, clone
+from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import grokflow as gf
+from grokflow.theory.linear.prediction import NoPredictor, NotSeparable
+from grokflow.theory.linear.problem import StoredTestSet
+
+HARD = (
+    gf.MaxL2MarginClassifier,
+    gf.MaxL1MarginClassifier,
+    gf.MinL2NormRegressor,
+    gf.MinL1NormRegressor,
+)
+SOFT = (gf.L1PenalisedClassifier, gf.L1PenalisedRegressor)
+
+# These checks fit data with more samples than inputs, which no weights separate or interpolate:
+# refusing them is what the theory asks for. The same checks pass below on lifted inputs, where the
+# linear programs differ from the L2 estimators by the name of the predictor only.
+NO_PREDICTOR = """
+    check_fit_score_takes_y check_estimators_overwrite_params check_dont_overwrite_parameters
+    check_estimators_fit_returns_self check_readonly_memmap_input
+    check_n_features_in_after_fitting check_positive_only_tag_during_fit check_estimators_dtypes
+    check_dtype_object check_pipeline_consistency check_estimators_nan_inf check_estimators_pickle
+    check_f_contiguous_array_estimator check_classifier_data_not_an_array check_classifiers_train
+    check_regressors_train check_regressor_data_not_an_array check_regressors_int
+    check_supervised_y_2d check_methods_sample_order_invariance check_methods_subset_invariance
+    check_fit2d_1feature check_dict_unchanged check_fit_idempotent check_fit_check_is_fitted
+    check_n_features_in check_fit2d_predict1d
+""".split()
+# Which of them are for regressors only, and for classifiers only.
+OTHER_KIND = {
+    True: ["check_regressors_train", "check_regressor_data_not_an_array", "check_regressors_int"],
+    False: ["check_classifiers_train", "check_classifier_data_not_an_array"],
+}
+
+
+def run_checks(estimator, expected=()):
+    """Run scikit-learn's checks; return the names of those that failed as expected."""
+    reasons = dict.fromkeys(expected, "explained beside the list")
+    outcomes = check_estimator(
+        estimator, expected_failed_checks=reasons, on_skip=None, on_fail="raise"
+    )
+    assert len(outcomes) > 50
+    return {outcome["check_name"] for outcome in outcomes if outcome["status"] == "xfail"}
+
+
+@pytest.mark.parametrize("estimator", SOFT)
+def test_scikit_learn_accepts_the_penalised_estimators(estimator):
+    assert not run_checks(estimator())
+
+
+@pytest.mark.parametrize("estimator", HARD)
+def test_scikit_learn_accepts_the_others_but_for_data_without_a_predictor(estimator):
+    expected = set(NO_PREDICTOR) - set(OTHER_KIND[issubclass(estimator, ClassifierMixin)])
+    assert run_checks(estimator(), NO_PREDICTOR) == expected
+
+
+def lift(x):
+    """Replace each row by random inputs drawn from its hash: distinct rows are independent."""
+    seeds = [zlib.crc32(row.tobytes()) for row in np.ascontiguousarray(x, dtype=np.float64)]
+    return np.array([np.random.default_rng(seed).standard_normal(500) for seed in seeds])
+
+
+@pytest.mark.parametrize("estimator", HARD[::2])
+def test_scikit_learn_accepts_the_others_on_lifted_inputs(estimator):
+    # A Pipeline fits its steps in place.
+    in_place = {"check_estimators_overwrite_params", "check_dont_overwrite_parameters"}
+    pipeline = make_pipeline(FunctionTransformer(lift, validate=True), estimator())
+    assert run_checks(pipeline, in_place) == in_place
+
+
+def data(n=20, d=60, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, d))
+    return x, np.where(x[:, 0] > 0, "yes", "no"), x[:, 0] - 2 * x[:, 1]
+
+
+WRAPPED = [
+    (gf.MaxL2MarginClassifier(), gf.MaxL2Margin()),
+    (gf.MaxL1MarginClassifier(gap=1e-9), gf.MaxL1Margin(gap=1e-9)),
+    (gf.L1PenalisedClassifier(0.1), gf.L1Penalised(gf.LOSSES["logistic"], 0.1)),
+    (gf.L1PenalisedClassifier(0.1, "exponential"), gf.L1Penalised(gf.LOSSES["exponential"], 0.1)),
+    (gf.L1PenalisedClassifier(0.1, "square"), gf.L1Penalised(gf.LOSSES["square"], 0.1)),
+    (gf.MinL2NormRegressor(), gf.MinL2Norm()),
+    (gf.MinL1NormRegressor(gap=1e-9), gf.MinL1Norm(gap=1e-9)),
+    (gf.L1PenalisedRegressor(0.1), gf.L1Penalised(gf.LOSSES["square"], 0.1)),
+]
+
+
+@pytest.mark.parametrize(("estimator", "predictor"), WRAPPED, ids=lambda x: type(x).__name__)
+def test_an_estimator_returns_the_weights_and_certificate_of_its_predictor(estimator, predictor):
+    x, labels, targets = data()
+    if hasattr(estimator, "decision_function"):
+        signs = np.where(labels == "yes", 1.0, -1.0)
+        problem = gf.make_problem("x", gf.Task.CLASSIFICATION, x, signs, StoredTestSet(x, signs))
+        fitted = clone(estimator).fit(x, labels)
+        (certificate,) = fitted.certificate_
+        assert fitted.classes_.tolist() == ["no", "yes"]
+        assert (fitted.predict(x) == labels).all()
+        assert np.array_equal(fitted.decision_function(x), x @ fitted.coef_[0])
+    else:
+        problem = gf.make_problem("x", gf.Task.REGRESSION, x, targets, StoredTestSet(x, targets))
+        fitted = clone(estimator).fit(x, targets)
+        certificate = fitted.certificate_
+        assert np.array_equal(fitted.predict(x), x @ fitted.coef_)
+    found = predictor.predict(problem)
+    assert np.array_equal(np.ravel(fitted.coef_), found.w)
+    assert certificate == found.certificate
+    assert fitted.n_features_in_ == 60
+
+
+def test_the_penalised_regressor_is_scikit_learns_lasso():
+    """Lasso halves the mean square: its strength is λ/4. Both are certified to 1e-9."""
+    x, _, y = data(n=40, d=10)
+    lasso = Lasso(alpha=0.1 / 4, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(x, y)
+    ours = gf.L1PenalisedRegressor(0.1, gap=1e-9).fit(x, y)
+    # Strong convexity of the mean square: μ ‖w - w'‖²/2 ≤ gap, μ = 2 λ_min(XᵀX)/n.
+    curvature = 2 * np.linalg.eigvalsh(x.T @ x)[0] / len(x)
+    allowed = np.sqrt(2 * 2e-9 * ours.certificate_.upper / curvature)
+    assert np.linalg.norm(ours.coef_ - lasso.coef_) <= allowed
+
+
+def test_several_classes_are_separated_one_from_the_rest():
+    x, _, _ = data(n=30)
+    y = np.arange(30) % 3
+    fitted = gf.MaxL2MarginClassifier().fit(x, y)
+    assert fitted.coef_.shape == (3, 60)
+    assert len(fitted.certificate_) == 3
+    assert (fitted.predict(x) == y).all()
+    alone = gf.MaxL2MarginClassifier().fit(x, y == 1)
+    assert np.allclose(fitted.coef_[1], alone.coef_[0])
+
+
+def test_they_work_in_pipelines_and_searches():
+    x, labels, _ = data(n=60, d=30)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(with_mean=False), gf.L1PenalisedClassifier()),
+        {"l1penalisedclassifier__lam": [1e-2, 1e3]},
+        cv=3,
+    ).fit(x, labels)
+    # At λ = 1000 the weights are zero: the smaller one must win, and find the one input.
+    assert search.best_params_ == {"l1penalisedclassifier__lam": 1e-2}
+    assert search.best_score_ > 0.8
+    scores = cross_val_score(gf.MinL1NormRegressor(), *data(n=30, d=40)[::2], cv=3)
+    assert scores.min() > 0.99
+
+
+def test_bad_settings_and_hopeless_data_are_refused():
+    x, labels, _ = data(n=40, d=3)
+    y = np.random.default_rng(1).permutation(labels)
+    for estimator in HARD[:2]:
+        with pytest.raises(NotSeparable, match="not separable"):
+            estimator().fit(x, y)
+    for estimator in HARD[2:]:
+        with pytest.raises(NoPredictor, match="no w interpolates"):
+            estimator().fit(x, np.arange(40.0))
+    for lam in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="expected a positive number: choose a larger lam"):
+            gf.L1PenalisedClassifier(lam).fit(x, y)
+    with pytest.raises(ValueError, match="loss is 'hinge', expected one of exponential"):
+        gf.L1PenalisedClassifier(loss="hinge").fit(x, y)
+    with pytest.raises(ValueError, match="y holds one class, a, expected at least two"):
+        gf.MaxL2MarginClassifier().fit(x, ["a"] * 40)
+
+
+def run(code):
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_scikit_learn_is_imported_only_where_it_is_used():
+    code = "import sys, grokflow as gf, grokflow.cli; print('sklearn' in sys.modules)"
+    assert run(code) == "False\n"
+    assert (
+        run(code + "; gf.MaxL2MarginClassifier; print('sklearn' in sys.modules)")[-5:] == "True\n"
+    )
+
+
+def test_without_scikit_learn_the_extra_is_named():
+    code = (
+        "import sys; sys.modules['sklearn.base'] = None; import grokflow as gf\n"
+        "try: gf.MaxL2MarginClassifier\n"
+        "except ImportError as error: print(error)"
+    )
+    assert run(code) == "the estimators need scikit-learn: pip install 'grokflow[sklearn]'\n"

@@ -1,0 +1,52 @@
+"""The tree: packages come from this checkout, names resolve, the README shows the real table."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import grokflow
+from grokflow.claims_table import between_marks, markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = ["theory", "simulations", "proofs_check", "figures"]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_come_from_this_checkout_through_links_of_the_one_package(layer):
+    assert Path(importlib.import_module(f"grokflow.{layer}").__file__).parent == (
+        ROOT / "grokflow" / layer
+    )
+    assert (ROOT / "grokflow" / layer).readlink() == Path("..") / layer
+
+
+def test_the_package_is_typed():
+    assert (ROOT / "grokflow" / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", grokflow.__all__)
+def test_public_names_resolve(name):
+    assert getattr(grokflow, name) is not None
+    assert name in dir(grokflow)
+
+
+def test_unknown_names_say_what_there_is():
+    with pytest.raises(AttributeError, match=r"it has .*DiagonalFlow"):
+        _ = grokflow.nothing
+
+
+def test_the_readme_shows_the_generated_claims_table():
+    assert between_marks((ROOT / "README.md").read_text(encoding="utf-8")) == markdown()
+
+
+def test_the_readme_example_predicts_a_time_that_the_simulation_confirms_to_three_digits(capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    assert len(code.strip().splitlines()) <= 12
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "grokking" in printed
+    predicted, simulated = (float(line.split("=")[1]) for line in printed.splitlines())
+    assert f"{predicted:.3g}" == f"{simulated:.3g}"
+    assert abs(predicted / simulated - 1) <= 1e-4
+    assert f"{simulated:.3f}" in text

@@ -1,0 +1,175 @@
+"""Generators, data files and what is refused at the door."""
+
+import numpy as np
+import pytest
+
+from grokflow.simulations.linear.files import load
+from grokflow.simulations.linear.presets import PRESETS, gaussian_margin, sparse, sparse_regression
+from grokflow.simulations.runs.files import write_whole
+from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+
+SMALL = {"n": 6, "d": 30, "n_test": 700}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_same_seed_gives_the_same_problem_and_another_does_not(name):
+    one, same, other = (PRESETS[name](**SMALL, seed=seed) for seed in (1, 1, 2))
+    w = np.eye(30)[:, :2]
+    assert np.array_equal(one.inputs.to_array(), same.inputs.to_array())
+    assert np.array_equal(one.test.outputs(w).values, same.test.outputs(w).values)
+    assert not np.array_equal(one.inputs.to_array(), other.inputs.to_array())
+    assert not np.array_equal(one.test.outputs(w).values, other.test.outputs(w).values)
+
+
+def test_the_number_of_test_points_changes_no_training_point():
+    few, many = sparse(n=6, d=30, n_test=10), sparse(n=6, d=30, n_test=900)
+    assert np.array_equal(few.inputs.to_array(), many.inputs.to_array())
+    assert len(many.test.outputs(np.eye(30)).labels) == many.test.size == 900
+
+
+def test_sparse_labels_are_signs_of_k_inputs():
+    problem = sparse(n=40, d=30, k=5, n_test=500)
+    z = problem.inputs.to_array()
+    assert set(np.unique(z)) == {-1.0, 1.0}
+    assert problem.inputs.blocks[0].dtype == np.int8
+    assert (z[:, :5].sum(axis=1) > 0).all()
+    values, labels = problem.test.outputs(np.eye(30))
+    assert np.array_equal(np.sign(values[:, :5].sum(axis=1)), labels)
+
+
+def test_gaussian_classes_are_gamma_apart_and_regression_is_clean_on_test():
+    problem = gaussian_margin(n=20, d=50, gamma=3.0, n_test=400, sparsity=1)
+    values, labels = problem.test.outputs(np.eye(50))
+    assert (np.abs(values[:, 0]) >= 1.5 - 1e-5).all()
+    assert np.abs(np.abs(values.mean(axis=0))[1:]).max() <= 5 / np.sqrt(400)
+    noisy = sparse_regression(n=20, d=50, k=2, noise=0.5, n_test=300)
+    values, labels = noisy.test.outputs(np.eye(50))
+    assert np.allclose(labels, values[:, :2].sum(axis=1), atol=1e-5)
+    residual = noisy.targets - noisy.inputs.to_array()[:, :2].sum(axis=1)
+    assert 0.2 <= residual.std() <= 0.9
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sparse(n=0), "n is 0, expected at least 1"),
+        (lambda: sparse(k=2), "k is 2, expected an odd number"),
+        (lambda: sparse(d=2, k=3), "k is 3, expected an odd number up to d = 2"),
+        (lambda: sparse(n_test=0), "n_test is 0"),
+        (lambda: gaussian_margin(gamma=-1.0), "gamma is -1.0"),
+        (lambda: gaussian_margin(d=5, sparsity=6), "sparsity is 6"),
+        (lambda: sparse_regression(noise=float("nan")), "noise is nan"),
+        (lambda: sparse_regression(d=2, k=3), "k is 3, expected at most d = 2"),
+    ],
+)
+def test_generators_refuse_bad_sizes(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array([0, 1, 1]), r"labels \[0\] found, expected -1 and \+1"),
+        (np.array([1, -1, 2]), r"labels \[2\] found"),
+        (np.array([1, -1]), r"y has shape \(2,\), expected \(3,\)"),
+    ],
+)
+def test_problems_refuse_labels_that_are_not_signs(y, message):
+    with pytest.raises(ValueError, match=message):
+        make_problem("p", Task.CLASSIFICATION, np.eye(3), y, StoredTestSet(np.eye(3), y))
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def fail(target):
+        target.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    write_whole(path, lambda target: target.write_text("new"))
+    assert path.read_text() == "new"
+
+
+def save(tmp_path, **arrays):
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+X = np.random.default_rng(0).standard_normal((12, 4))
+Y = np.where(X[:, 0] > 0, 1, -1)
+
+
+def test_npz_files_with_and_without_a_test_set(tmp_path):
+    full = load(save(tmp_path, X=X, y=Y, X_test=X[:3], y_test=Y[:3]))
+    assert full.n == 12
+    assert full.test.size == 3
+    assert not full.notes
+    split = load(save(tmp_path, X=X, y=Y), seed=4)
+    assert (split.n, split.test.size) == (9, 3)
+    assert "9" not in split.notes[0] or "held out" in split.notes[0]
+    again = load(save(tmp_path, X=X, y=Y), seed=4)
+    assert np.array_equal(split.inputs.to_array(), again.inputs.to_array())
+
+
+def test_two_valued_labels_are_mapped_with_a_note(tmp_path):
+    problem = load(save(tmp_path, X=X, y=(Y + 1) // 2, X_test=X, y_test=(Y + 1) // 2))
+    assert problem.task is Task.CLASSIFICATION
+    assert problem.notes == ("labels 0 and 1 read as -1 and +1",)
+    assert np.array_equal(problem.inputs.to_array(), X * Y[:, None])
+
+
+def test_csv_files(tmp_path):
+    path = tmp_path / "data.csv"
+    lines = ["a,b,y,split"] + [f"{x[0]},{x[1]},{y},train" for x, y in zip(X, Y, strict=True)]
+    path.write_text("\n".join([*lines, "1,2,1,test"]) + "\n")
+    problem = load(path)
+    assert (problem.n, problem.d, problem.test.size) == (12, 2, 1)
+    path.write_text("a,y\n" + "\n".join(f"{i},{i / 7}" for i in range(1, 9)) + "\n")
+    assert load(path).task is Task.REGRESSION
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": X}, "has no y, expected X and y"),
+        ({"X": X, "y": Y[:5]}, r"y has shape \(5,\), expected \(12,\)"),
+        ({"X": X[:, 0], "y": Y}, r"X has shape \(12,\), expected \(n, d\)"),
+        ({"X": np.where(X == X[2, 1], np.nan, X), "y": Y}, r"X\[2, 1\] is nan"),
+        ({"X": np.where(X == X[2, 1], np.inf, X), "y": Y}, r"X\[2, 1\] is inf"),
+        ({"X": X * (np.arange(12) != 3)[:, None], "y": Y}, "is all zeros"),
+        ({"X": np.vstack([X, X[:1]]), "y": np.append(Y, -Y[0])}, "are equal but y is"),
+        ({"X": X, "y": np.ones(12)}, "y has 1 distinct values, expected 2"),
+        ({"X": X.astype(str), "y": Y}, "expected real numbers"),
+        ({"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y}, "X_test has 2 columns"),
+        ({"X": X, "y": Y, "X_test": X, "y_test": Y * 3}, "y_test holds -3"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(tmp_path, arrays, message):
+    arrays = dict(arrays)
+    if "X_test" not in arrays and "y" in arrays and arrays["X"].ndim == 2:
+        arrays |= {"X_test": X[:2], "y_test": np.array([-1, 1])}
+    with pytest.raises(ValueError, match=message) as caught:
+        load(save(tmp_path, **arrays))
+    assert "\n" not in str(caught.value)
+
+
+def test_classification_of_many_values_and_unreadable_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="y has 12 distinct values"):
+        load(save(tmp_path, X=X, y=X[:, 0]), regression=False)
+    for name, content in (("a.npz", "text"), ("a.csv", ""), ("b.csv", "x,y\nred,1\n")):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValueError, match="cannot read"):
+            load(tmp_path / name)
+    with pytest.raises(ValueError, match="cannot read"):
+        load(tmp_path / "missing.npz")
+    with pytest.raises(ValueError, match=r"expected \.npz or \.csv"):
+        load(tmp_path / "data.txt")
+    with pytest.raises(ValueError, match=r"holdout is 1\.5"):
+        load(save(tmp_path, X=X, y=Y), holdout=1.5)

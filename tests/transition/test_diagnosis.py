@@ -1,0 +1,171 @@
+"""The diagnosis of a forecast: what it says is tested by following its advice."""
+
+import json
+
+import numpy as np
+import pytest
+
+from grokflow.cli import main
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.linear.files import Table
+from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.misgrokking.data_families import save_instance
+from grokflow.simulations.misgrokking.families import FAMILIES
+from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.transition.change import change_of
+from grokflow.theory.transition.diagnosis import diagnose, learns
+from grokflow.theory.transition.scores import Kind, Scores, score
+from grokflow.theory.transition.times import Transition, window
+
+MODEL = {"alpha": 1e3, "lam": 1e-3}
+KINDS = {
+    "grokking": {"n": 40, "d": 120, "share": 0.01, "n_test": 2000, "seed": 0},
+    "misgrokking": {"n": 12, "d": 120, "share": 1.0, "n_test": 2000, "seed": 1},
+    "neither": {"n": 12, "d": 20, "share": 0.3, "n_test": 500, "seed": 2},
+}
+
+
+def problem_of(kind, **changed):
+    settings = {**KINDS[kind], **changed}
+    if kind == "misgrokking":
+        return FAMILIES["gap"].problem({**settings, "gamma": 5.0})
+    return FAMILIES["majority"].problem(settings)
+
+
+def diagnosis_of(problem, **model):
+    model = {**MODEL, **model}
+    prediction = forecast(problem, **model, loss=LOSSES["logistic"])
+    curve = prediction.curve
+    return diagnose(
+        prediction.scores,
+        prediction.transition,
+        curve.lambda_t,
+        curve.scores,
+        **model,
+        tailed=True,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predict_says_the_kind_of_a_file_in_words(kind, tmp_path, capsys):
+    import pandas
+
+    family = "gap" if kind == "misgrokking" else "majority"
+    settings = KINDS[kind] | ({"gamma": 5.0} if family == "gap" else {})
+    table = FAMILIES[family].build(settings)
+    frame = pandas.DataFrame(np.vstack([table.x, table.x_test]))
+    frame["y"] = np.concatenate([table.y, table.y_test])
+    frame["split"] = ["train"] * len(table.y) + ["test"] * len(table.y_test)
+    data, out = tmp_path / "data.csv", tmp_path / "out.json"
+    frame.to_csv(data, index=False)
+    assert main(["predict", str(data), "--alpha", "1e3", "--json", str(out)]) == 0
+    said, record = capsys.readouterr().out, json.loads(out.read_text())
+    found = record["diagnosis"]
+    assert found["kind"] == record["kind"] == kind
+    assert found["early"] == record["early"]["test_accuracy"]
+    assert found["late"] == record["late"]["test_accuracy"]
+    assert found["low"] <= found["drop"] <= found["high"]
+    assert found["n_test"] == len(table.y_test) and 0 <= found["gap"] <= 1e-6
+    assert all(line in said for line in (*found["words"], *found["advice"]))
+    assert kind in found["words"][0] and "95 %" in found["words"][1]
+    assert {"grokking": "train until", "misgrokking": "stop early", "neither": "α and λ"}[kind] in (
+        found["advice"][0]
+    )
+
+
+@pytest.mark.parametrize("kind", ["grokking", "misgrokking"])
+def test_following_the_advice_does_what_it_says(kind):
+    problem = problem_of(kind)
+    found = diagnosis_of(problem)
+    assert found.change.kind.value == kind
+    # Where the path ends before three quarters are done it knows no width.
+    end = found.transition.lambda_t + np.nan_to_num(found.transition.width, nan=5.0)
+    flow = DiagonalFlow(**MODEL, loss=LOSSES["logistic"])
+    trajectory = flow.run(problem, np.array([found.stop, end]))
+    early, late = trajectory.test_scores().accuracy
+    assert found.stop == window(MODEL["alpha"], 0.5).early
+    # At T_c^- the net is at the early predictor; three quarters of the way are done at the end,
+    # whose time is known to a relative 1/log(1/λ) only: half of it then.
+    assert abs(early - found.change.early) <= abs(found.change.drop) / 4
+    assert abs(late - found.change.early) >= abs(found.change.drop) / 2
+
+
+def test_a_smaller_scale_saves_the_time_that_is_said():
+    problem = problem_of("grokking")
+    found, sooner = diagnosis_of(problem), diagnosis_of(problem, alpha=100.0)
+    # The path is traced once and shifted in time, so only its interpolation differs.
+    saved = found.transition.lambda_t - sooner.transition.lambda_t
+    assert found.saved == pytest.approx(np.log(10)) == pytest.approx(saved, abs=1e-6)
+
+
+def test_a_start_beyond_the_transition_is_told(tmp_path, capsys):
+    path = tmp_path / "data.npz"
+    save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
+    assert main(["predict", str(path), "--alpha", "0.05"]) == 0
+    said = capsys.readouterr().out
+    assert "starts beyond the transition" in said and "sooner" not in said
+    assert np.isnan(diagnosis_of(problem_of("grokking"), alpha=0.05).stop)
+
+
+def test_the_test_points_that_are_asked_for_show_the_difference():
+    problem = sparse(n=20, d=40, k=39, n_test=200)
+    found = diagnosis_of(problem)
+    assert found.change.kind is Kind.NEITHER and found.change.size < found.needed < 1e5
+    # The measured difference may be twice the true one, whose square decides.
+    more = diagnosis_of(sparse(n=20, d=40, k=39, n_test=round(4 * found.needed)))
+    assert more.visible < found.visible / 3
+    assert more.visible == pytest.approx(abs(found.change.drop) / 2, rel=0.2)
+
+
+def test_nothing_learned_is_told_from_nothing_gained():
+    def change(early, late):
+        accuracy = np.array([early, late])
+        spread = np.sqrt(accuracy * (1 - accuracy) / 400)
+        return change_of(Scores(accuracy, 1 - accuracy, None, 400, spread, 0.5))
+
+    assert not learns(change(0.51, 0.49))
+    assert learns(change(0.80, 0.81))
+    assert learns(change(0.51, 0.9))
+
+
+def test_the_best_of_the_path_is_found_on_it():
+    lambda_t = np.array([-1.0, 1.0, 3.0, 5.0])
+    along = Scores(None, np.array([0.1, 1.0, 0.4, 2.0]), None, 50, np.full(4, 0.01), 2.0)
+    ends = Scores(None, np.array([1.0, 2.0]), None, 50, np.full(2, 0.01), 2.0)
+    found = diagnose(
+        ends, Transition(4.0, 1.0), lambda_t, along, alpha=100.0, lam=1e-3, tailed=False
+    )
+    # The first point lies before the start.
+    assert (found.best, found.best_quality, found.end_quality) == (3.0, 0.8, 0.0)
+    assert found.stop == pytest.approx(np.log(100.0) / 2) and found.time_error == 1e-3
+
+
+def test_completion_is_diagnosed_too(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    sizes = ["--set", "d=12", "fraction=0.4"]
+    assert main(["predict", "completion", *sizes, "--alpha", "100", "--json", str(out)]) == 0
+    record, said = json.loads(out.read_text()), capsys.readouterr().out
+    assert record["diagnosis"]["kind"] == record["kind"] and "diagnosis" in said
+    assert record["diagnosis"]["late"] == pytest.approx(
+        1 - record["late"]["test_error"] / record["early"]["test_error"]
+    )
+
+
+def test_deep_nets_are_told_to_be_kkt_points(tmp_path, capsys):
+    path = tmp_path / "data.npz"
+    save_instance(path, FAMILIES["majority"].build(KINDS["misgrokking"] | {"d": 30}))
+    assert main(["predict", str(path), "--alpha", "100", "--depth", "3"]) == 0
+    assert "KKT point to" in capsys.readouterr().out
+
+
+def test_a_saved_table_is_read_back(tmp_path):
+    from grokflow.simulations.linear.files import read_table
+
+    table = FAMILIES["linear"].build(KINDS["grokking"])
+    save_instance(tmp_path / "data.npz", table)
+    again = read_table(tmp_path / "data.npz")
+    assert isinstance(again, Table) and again.task is table.task
+    assert all(np.array_equal(a, b) for a, b in zip(again[1:5], table[1:5], strict=True))
+    w = np.random.default_rng(0).standard_normal((120, 1))
+    assert score(again.problem("a", {}), w).error == score(table.problem("b", {}), w).error

@@ -1,0 +1,73 @@
+"""The early predictor of matrix completion: minimum Frobenius norm (Lyu et al., Corollary 3.11).
+
+Observed entries and their mirrors are fitted, all others are zero; for general measurements the
+m×m Gram matrix decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.completion import certificates
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.linear.certificates import Certificate
+from grokflow.theory.linear.prediction import NoPredictor
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixPrediction:
+    """A symmetric matrix that the flow heads for, with the proof of how good it is.
+
+    Parameters
+    ----------
+    name : str
+        Which predictor.
+    matrix : ndarray, shape (d, d)
+        The matrix W.
+    multipliers : ndarray, shape (m,)
+        Dual unknowns of the distinct measurements.
+    certificate : Certificate
+        Bounds on the optimum, recomputed from the data.
+    """
+
+    name: str
+    matrix: np.ndarray
+    multipliers: np.ndarray
+    certificate: Certificate
+
+    @property
+    def rank(self) -> int:
+        """Number of eigenvalues above a millionth of the largest."""
+        size = np.abs(np.linalg.eigvalsh(self.matrix))
+        return int((size > 1e-6 * size.max()).sum())
+
+
+@dataclass(frozen=True)
+class MinFrobeniusNorm:
+    """``min ½‖W‖_F² : <A_i, W> = y_i`` over symmetric W."""
+
+    name: str = "min-Frobenius-norm"
+
+    def predict(self, problem: CompletionProblem) -> MatrixPrediction:
+        """Solve with the Gram matrix, and refine once.
+
+        Raises
+        ------
+        NoPredictor
+            When no symmetric matrix has the measured values.
+        """
+        measurements, shift = problem.measurements, np.zeros(problem.measurements.size)
+        mu = measurements.solve_gram(problem.values, shift)
+        for _ in range(2):
+            miss = problem.values - measurements.apply(measurements.adjoint(mu))
+            mu = mu + measurements.solve_gram(miss, shift)
+        w = measurements.adjoint(mu)
+        certificate = certificates.min_frobenius_norm(problem, w, mu)
+        if certificate.infeasibility > 1e-6:
+            raise NoPredictor(
+                f"no symmetric matrix has the values (residual {certificate.infeasibility:.1e}), "
+                "expected independent measurements: drop those that depend on others"
+            )
+        return MatrixPrediction(self.name, w, mu, certificate)

@@ -1,0 +1,126 @@
+"""Late predictors of matrix completion: minimum nuclear norm, exact and at finite λ.
+
+Because ``min ‖U‖² + ‖V‖² = ‖W‖_*`` over ``UUᵀ - VVᵀ = W`` for symmetric W, the flow at weight decay
+λ ends at the minimiser of ``(1/N) Σ (<A_i, W> - y_i)² + (λ/2)‖W‖_*``. Both are solved as the L1
+predictors are (`grokflow.theory.linear.l1`), by proximal points with a dual in the measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.completion import certificates
+from grokflow.theory.completion.certificates import operator_norm
+from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.proximal_points import Iterate, Work, proximal_points
+from grokflow.theory.linear.certificates import Certificate
+
+
+@dataclass(frozen=True)
+class MinNuclearNorm:
+    """``min ‖W‖_* : <A_i, W> = y_i`` over symmetric W, where the flow ends as λ → 0.
+
+    The minimiser need not be unique; its norm is.
+
+    Parameters
+    ----------
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    gap: float = 1e-7
+    name: str = "min-nuclear-norm"
+
+    def predict(
+        self,
+        problem: CompletionProblem,
+        *,
+        near: MatrixPrediction | None = None,
+        work: Work | None = None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> MatrixPrediction:
+        """Solve to the certified gap.
+
+        Parameters
+        ----------
+        problem : CompletionProblem
+            Measurements that some symmetric matrix meets.
+        near : MatrixPrediction, optional
+            A nearby predictor to start from, such as `NuclearPenalised`.
+        work : Work, optional
+            Counts what it costs.
+        interrupt : callable
+            Called once a step; may raise to stop.
+
+        Raises
+        ------
+        NoPredictor
+            When no symmetric matrix has the values.
+        """
+        MinFrobeniusNorm().predict(problem)
+        start = None
+        if near is not None and near.matrix.any():
+            reach = operator_norm(problem.measurements.adjoint(near.multipliers))
+            start = Iterate(near.matrix, near.multipliers / reach)
+
+        def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
+            return certificates.min_nuclear_norm(problem, w, mu)
+
+        w, mu = proximal_points(
+            problem,
+            np.zeros(problem.measurements.size),
+            certify,
+            near=start,
+            gap=self.gap,
+            interrupt=interrupt,
+            work=work or Work(),
+        )
+        return MatrixPrediction(self.name, w, mu, certify(w, mu))
+
+
+@dataclass(frozen=True)
+class NuclearPenalised:
+    """``min (1/N) Σ (<A_i, W> - y_i)² + (λ/2)‖W‖_*``: where the flow at weight decay λ ends.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay of the flow; the nuclear strength is half of it.
+    gap : float
+        Certified relative duality gap at which to stop.
+    """
+
+    lam: float
+    gap: float = 1e-7
+    name: str = "nuclear-penalised"
+
+    def predict(
+        self,
+        problem: CompletionProblem,
+        *,
+        work: Work | None = None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> MatrixPrediction:
+        """Solve the penalised problem; it has a solution for any data.
+
+        `work` counts what it costs; `interrupt` is called once a step and may raise to stop.
+        """
+        tau = self.lam / 2
+
+        def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
+            return certificates.nuclear_penalised(problem, w, tau * mu, self.lam)
+
+        w, mu = proximal_points(
+            problem,
+            tau / (2 * problem.weights),
+            certify,
+            near=None,
+            gap=self.gap,
+            interrupt=interrupt,
+            work=work or Work(),
+        )
+        return MatrixPrediction(self.name, w, tau * mu, certify(w, mu))

@@ -1,0 +1,179 @@
+"""The quasi-static path of matrix completion: where the flow sits for every effective scale.
+
+For ``W = UUᵀ - VVᵀ`` from ``U = V = α I`` the product ``UᵀV = β I``, ``β = α² e^{-2λt}``, is exact,
+so that ``W = β (M - M⁻¹)``, ``UUᵀ + VVᵀ = β (M + M⁻¹) = (W² + 4β² I)^{1/2} =: S`` with a positive
+definite M, and ``dM/ds = H M + M H`` in slow time ``s = λt``, where H is a combination of the
+measurement matrices A_i. For λ → 0 the flow stays fitted, and that alone fixes the combination:
+
+    dW/ds = -2 W + S H + H S,   H = A*(η),   2 tr(A_i S A_j) η_j = 2 y_i.
+
+W is the only unknown: every symmetric W is ``β (M - M⁻¹)`` of one M > 0. Along the path
+``d(A(W) - y)/ds = -2 (A(W) - y)``: a solution that leaves the measurements is drawn back.
+
+Commuting measurements keep the eigenvectors fixed; the eigenvalues are then a depth-2 diagonal net,
+``w = 2β sinh(4ν)``, and W minimises the hypentropy of its eigenvalues over all interpolants
+(`grokflow.theory.diagonal.path`). In general it does not: the last M is a time-ordered product of
+exponentials, not the exponential of one H, so the path depends on its history, and its end need not
+be a minimiser of the nuclear norm (conjectured by Gunasekar et al. 2017, refuted by Li, Luo and Lyu
+2021). What holds for all measurements is the kernel limit ``β → ∞``, the minimum Frobenius norm,
+with a relative error of order ``(‖W‖/β)²``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.integrate import DOP853
+from scipy.linalg import cho_factor, cho_solve, eigh
+
+from grokflow.theory.completion.certificates import operator_norm
+from grokflow.theory.completion.frobenius import MinFrobeniusNorm
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.numerics.newton import NotConverged
+
+# The path starts where β is this many times the largest eigenvalue: in the kernel regime to 1e-6.
+_KERNEL = 1e3
+
+
+@dataclass(frozen=True, eq=False)
+class CompletionPath:
+    """Matrices along the quasi-static path, at k decreasing scales β.
+
+    Parameters
+    ----------
+    log_beta : ndarray, shape (k,)
+        Logarithms of the scales β, decreasing.
+    matrices : ndarray, shape (k, d, d)
+        The symmetric matrices W.
+    evaluations : int
+        Right-hand sides that the integration took.
+    """
+
+    log_beta: np.ndarray
+    matrices: np.ndarray
+    evaluations: int
+
+    def lambda_t(self, alpha: float) -> np.ndarray:
+        """Return when the flow passes every scale: ``λt = log α - ½ log β``, shape (k,)."""
+        return np.asarray(np.log(alpha) - self.log_beta / 2)
+
+
+def trace_completion(
+    problem: CompletionProblem,
+    log_beta: np.ndarray,
+    *,
+    rtol: float = 1e-7,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> CompletionPath:
+    """Follow the quasi-static path over decreasing scales.
+
+    Parameters
+    ----------
+    problem : CompletionProblem
+        Measurements that some symmetric matrix meets.
+    log_beta : ndarray, shape (k,)
+        Decreasing logarithms of the scales β.
+    rtol : float
+        Local error of the integrator, relative to the largest eigenvalue of the kernel predictor.
+    progress : callable
+        Called with the fraction of slow time done.
+
+    Raises
+    ------
+    NoPredictor
+        When no symmetric matrix has the values.
+    NotConverged
+        When the integrator stops before the last scale.
+    """
+    early = MinFrobeniusNorm().predict(problem).matrix
+    times = -np.asarray(log_beta, dtype=np.float64) / 2
+    size = operator_norm(early)
+    if size == 0:
+        return CompletionPath(np.asarray(log_beta), np.zeros((len(times), *early.shape)), 0)
+    start = min(-np.log(_KERNEL * size) / 2, float(times[0]))
+    upper = np.triu_indices(problem.d)
+    slope = partial(_packed_rate, problem, upper)
+    solver = DOP853(slope, start, early[upper], float(times[-1]), rtol=rtol, atol=rtol * size)
+    out = np.empty((len(times), *early.shape))
+    done = 0
+    while done < len(times):
+        if solver.status == "running":
+            message = solver.step()
+        if solver.status == "failed":
+            raise NotConverged(f"the path stopped at log β = {-2 * solver.t:.2f} ({message})")
+        reached = int(np.searchsorted(times, solver.t, side="right"))
+        if reached > done:
+            between = solver.dense_output()
+            for i in range(done, reached):
+                out[i] = _onto_constraints(problem, _unpack(upper, between(times[i])))
+            done = reached
+        progress((float(solver.t) - start) / (float(times[-1]) - start))
+    return CompletionPath(np.asarray(log_beta), out, solver.nfev)
+
+
+def path_scales(
+    problem: CompletionProblem, alpha: float = np.inf, step: float = 0.05
+) -> np.ndarray:
+    """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
+
+    At the first scale the largest eigenvalue of the kernel predictor is a tenth of β, or β = α² if
+    that is smaller; the last is ``e^-16`` times the smaller of that eigenvalue and α².
+    """
+    size = np.log(operator_norm(MinFrobeniusNorm().predict(problem).matrix) or 1.0)
+    start = min(size + np.log(10), 2 * np.log(alpha))
+    return np.arange(start, min(size, start) - 16, -2 * step)
+
+
+def metric(w: np.ndarray, beta: float) -> np.ndarray:
+    """Return ``S = (W² + 4β² I)^{1/2}``, which is ``UUᵀ + VVᵀ``, shape (d, d)."""
+    values, vectors = eigh(w, check_finite=False)
+    return np.asarray((vectors * np.hypot(values, 2 * beta)) @ vectors.T)
+
+
+def move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Return ``S H + H S``, ``H = A*(η)``, that changes the measurements by `change`.
+
+    Among all changes of W that do, it is the one that moves (U, V) least.
+    """
+    gram = problem.measurements.metric_gram(s)
+    scale = 1 / np.sqrt(np.diagonal(gram))
+    gram *= np.outer(scale, scale)
+    # Measurements that depend on each other, exactly or as β → 0, leave rounding: lift it.
+    gram[np.diag_indices_from(gram)] += 1e-15 * len(gram)
+    factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    half = s @ problem.measurements.adjoint(scale * cho_solve(factor, scale * change))
+    return np.asarray(half + half.T)
+
+
+def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
+    """Return dW/ds at slow time ``slow = -½ log β``."""
+    s = metric(w, float(np.exp(-2 * slow)))
+    return np.asarray(move(problem, s, 2 * problem.values) - 2 * w)
+
+
+def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:
+    """Correct what the integrator left of ``A(W) - y``, of the size of its tolerance."""
+    measurements = problem.measurements
+    shift = np.zeros(measurements.size)
+    miss = measurements.solve_gram(problem.residuals(w), shift)
+    return np.asarray(w - measurements.adjoint(miss))
+
+
+def _packed_rate(
+    problem: CompletionProblem,
+    upper: tuple[np.ndarray, np.ndarray],
+    slow: float,
+    packed: np.ndarray,
+) -> np.ndarray:
+    return np.asarray(rate(problem, float(slow), _unpack(upper, packed))[upper])
+
+
+def _unpack(upper: tuple[np.ndarray, np.ndarray], packed: np.ndarray) -> np.ndarray:
+    """Return the symmetric matrix with the given upper triangle."""
+    d = int(upper[0][-1]) + 1
+    w = np.zeros((d, d))
+    w[upper] = packed
+    return np.asarray(w + np.triu(w, 1).T)

@@ -1,0 +1,107 @@
+"""Certificates for the non-convex problems of depth L ≥ 3: KKT residuals and global bounds.
+
+With ``θ = (u, v)``, ``u_j = max(w_j, 0)^{1/L}``, ``v_j = max(-w_j, 0)^{1/L}``, stationarity of
+``½‖θ‖²`` under the constraints reads ``θ = Σ μ_i ∇_θ q_i``; coordinates with ``w_j = 0`` satisfy it
+for L ≥ 2 by themselves. In units of ``‖θ‖`` the residual over the support is
+
+    |w_j|^{1/L} - L |w_j|^{(L-1)/L} sign(w_j) (Xᵀμ)_j.
+
+Global bounds come from ``Σ|w_j|^{2/L} ≥ ‖w‖₁^{2/L}``: the L1 problem bounds this one from below.
+They meet the answer only when it has one nonzero weight; a KKT point is all that is claimed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from grokflow.theory.linear.certificates import (
+    Certificate,
+    l1_penalised,
+    max_l1_margin,
+    min_l1_norm,
+)
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss
+
+# Margins up to one plus this count as active.
+ACTIVE = 1e-5
+
+
+class KKT(NamedTuple):
+    """Multipliers of shape (n,) and the relative residual of stationarity."""
+
+    multipliers: np.ndarray
+    residual: float
+
+
+def quasi_norm(w: np.ndarray, depth: int) -> float:
+    """Return ``Σ|w_j|^{2/L}``, the smallest ``‖u‖² + ‖v‖²`` with ``u^L - v^L = w``."""
+    return float((np.abs(w) ** (2 / depth)).sum())
+
+
+def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> KKT:
+    """Return the best multipliers of (R1) (classification) or (R2) (regression) at `w`.
+
+    Those of (R1) are at least 0, and 0 where the margin exceeds the smallest one.
+    """
+    support = np.flatnonzero(w)
+    x = problem.inputs.take(support)
+    size, sign = np.abs(w[support]), np.sign(w[support])
+    wanted = size ** (1 / depth)
+    active = np.full(problem.n, True)
+    if problem.is_classification:
+        q = x @ w[support]
+        active = q <= float(q.min()) * (1 + ACTIVE)
+    matrix = (x[active] * (depth * size ** ((depth - 1) / depth) * sign)).T
+    low = 0.0 if problem.is_classification else -np.inf
+    found = lsq_linear(matrix, wanted, (low, np.inf), tol=1e-15)
+    multipliers = np.zeros(problem.n)
+    multipliers[active] = found.x
+    residual = np.linalg.norm(matrix @ found.x - wanted) / np.linalg.norm(wanted)
+    return KKT(multipliers, float(residual))
+
+
+def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: float) -> KKT:
+    """Return the pulls ``-l'(q_i)/n`` and the residual of ``∇L + λθ = 0`` relative to ``λ‖θ‖``."""
+    pull = loss.descent(problem.inputs.combine(w), problem.targets) / problem.n
+    support = np.flatnonzero(w)
+    if support.size == 0:
+        return KKT(pull, 0.0)
+    size, sign = np.abs(w[support]), np.sign(w[support])
+    wanted = lam * size ** (1 / depth)
+    slope = depth * size ** ((depth - 1) / depth) * sign * problem.inputs.correlate(pull)[support]
+    return KKT(pull, float(np.linalg.norm(slope - wanted) / np.linalg.norm(wanted)))
+
+
+def quasi_constrained(
+    problem: Problem, w: np.ndarray, multipliers: np.ndarray, depth: int
+) -> Certificate:
+    """Bound ``min Σ|w|^{2/L} : q ≥ 1`` (classification) or ``q = y`` (regression)."""
+    bound = max_l1_margin if problem.is_classification else min_l1_norm
+    # The bound asks for ‖Xᵀμ‖_∞ ≤ 1 and takes the best multiple of μ only if it is larger.
+    reach = float(np.abs(problem.inputs.correlate(multipliers)).max())
+    l1 = bound(problem, w, multipliers / reach if reach > 0 else multipliers)
+    lower = max(l1.lower, 0.0) ** (2 / depth)
+    scale = 1.0
+    if problem.is_classification:
+        scale = 1 / float(problem.inputs.combine(w).min())
+    return Certificate(lower, quasi_norm(w * scale, depth), l1.infeasibility)
+
+
+def quasi_penalised(
+    problem: Problem, w: np.ndarray, multipliers: np.ndarray, depth: int, loss: Loss, lam: float
+) -> Certificate:
+    """Bound ``min (1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}``.
+
+    No minimiser has an L1 norm above ``R = (2 F/λ)^{L/2}``, F the value at `w` or at zero; up to R,
+    ``Σ|w|^{2/L} ≥ R^{2/L - 1} ‖w‖₁``, a problem with an L1 penalty.
+    """
+    q = problem.inputs.combine(w)
+    upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * quasi_norm(w, depth)
+    at_zero = float(loss.value(np.zeros(problem.n), problem.targets).mean())
+    reach = (2 * min(upper, at_zero) / lam) ** (depth / 2)
+    weak = lam * reach ** (2 / depth - 1)
+    return Certificate(l1_penalised(problem, w, multipliers, loss, weak).lower, upper, 0.0)

@@ -1,0 +1,221 @@
+"""The quasi-static path: what the flow sits at for every effective scale, as λ → 0.
+
+For λ → 0 the diagonal net ``u^L - v^L`` stays fitted while its effective scale
+``β = (α e^{-λt})^L`` falls, and its weights trace a path that depends on the data and L alone,
+from the max-L2-margin or min-L2-norm predictor (β → ∞) to a KKT point of the ``‖w‖_{2/L}``
+problem of Theorem 3.5 or 3.10 (β → 0).
+
+* Square loss: the weights minimise the potential of `grokflow.theory.diagonal.mirror` or
+  `grokflow.theory.diagonal.deep_mirror` at
+  scale β over all interpolants. As β → 0 the potential of every depth tends to a multiple of
+  ``‖w‖₁`` (corrections 1/log(1/β) for L = 2, ``β^{(L-2)/L}`` for L ≥ 3): the path ends at the
+  min-L1 interpolant whatever L is. Being sparse, it is a KKT point for L_{2/L} too.
+* Exponential tails: margins sit at a slowly varying level m. Divided by it, the weights solve a
+  complementarity flow, ``Z w ≥ 1``, multipliers non-decreasing and growing only at margin 1; one
+  implicit Euler ("catching-up") step is a bounded convex minimisation (Moreau 1977). For L = 2
+  old multipliers are forgotten, for they grow with log(1/β), and the path ends at the
+  max-L1-margin. For L ≥ 3 they stay bounded: samples that left the margin keep theirs, and the
+  end is a KKT point that depends on the whole path and can have a smaller L1-margin.
+
+With the level m, which the growth rate of the multipliers fixes, the path also says *when*: the
+transition is predicted for finite α and λ before anything is simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.diagonal.deep_mirror import mirror_map
+from grokflow.theory.linear.dual import Dual, Linear
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss, Square
+from grokflow.theory.numerics.newton import minimise
+
+# Margins below this level are those of a net that has not fitted the data yet.
+_LEAST_LEVEL = 1e-3
+# For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
+_LEVEL_SWEEPS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Weights along the quasi-static path, at m decreasing scales β.
+
+    Parameters
+    ----------
+    log_beta : ndarray, shape (m,)
+        Logarithms of the scales β, decreasing.
+    multipliers : ndarray, shape (m, n)
+        The invariant coordinates: a in ``w = 2β sinh(4 Xᵀa)`` for L = 2, ξ in
+        ``w = β ((1 - Xᵀξ)^{-p} - (1 + Xᵀξ)^{-p})`` for L ≥ 3.
+    weights : ndarray, shape (d, m)
+        The weights; for classification divided by the margin level.
+    depth : int
+        L.
+    """
+
+    log_beta: np.ndarray
+    multipliers: np.ndarray
+    weights: np.ndarray
+    depth: int = 2
+
+    def margin_level(self, loss: Loss, lam: float) -> np.ndarray:
+        """Return the margin level m at every scale, shape (m,); ones for the square loss.
+
+        The multipliers grow by ``da_i/ds = c r_i/(nλ)``, with c = 1 for L = 2 and
+        ``L (L-2) α(s)^{L-2}`` for L ≥ 3. Inverted through the loss's tail, ``q_i = -log r_i``, and
+        averaged with the weights ``da_i``, this gives the level at which the margins sit.
+        """
+        level = np.ones_like(self.log_beta)
+        if isinstance(loss, Square):
+            return level
+        growth = np.maximum(np.gradient(self.multipliers, -self.log_beta / self.depth, axis=0), 0.0)
+        share = growth / growth.sum(axis=1, keepdims=True)
+        n = self.multipliers.shape[1]
+        for _ in range(_LEVEL_SWEEPS if self.depth > 2 else 1):
+            pull = np.clip(n * lam * growth / self._speed(level)[:, None], 1e-300, 0.5)
+            margins = -np.log(pull)
+            if loss.name == "logistic":
+                margins = margins + np.log1p(-pull)
+            level = np.maximum((share * margins).sum(axis=1), _LEAST_LEVEL)
+        return level
+
+    def _speed(self, level: np.ndarray) -> np.ndarray:
+        """Return c of `margin_level`; weights at margin m have scale ``α(s)^L = mβ``."""
+        L = self.depth
+        if L == 2:
+            return np.ones_like(level)
+        return np.asarray(L * (L - 2) * np.exp((np.log(level) + self.log_beta) * (L - 2) / L))
+
+    def lambda_t(self, alpha: float, lam: float, loss: Loss) -> np.ndarray:
+        """Return when the flow passes every scale: ``λt = log α - (1/L) log(m β)``, shape (m,)."""
+        level = self.margin_level(loss, lam)
+        return np.asarray(np.log(alpha) - (np.log(level) + self.log_beta) / self.depth)
+
+    def part(self, points: slice) -> Path:
+        """Return some of the points."""
+        return Path(
+            self.log_beta[points], self.multipliers[points], self.weights[:, points], self.depth
+        )
+
+    def then(self, other: Path) -> Path:
+        """Return this path continued by another one at smaller scales."""
+        return Path(
+            np.concatenate([self.log_beta, other.log_beta]),
+            np.concatenate([self.multipliers, other.multipliers]),
+            np.concatenate([self.weights, other.weights], axis=1),
+            self.depth,
+        )
+
+
+def trace(
+    problem: Problem,
+    log_beta: np.ndarray,
+    *,
+    depth: int = 2,
+    tolerance: float = 1e-4,
+    after: Path | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Path:
+    """Follow the quasi-static path over decreasing scales.
+
+    Parameters
+    ----------
+    problem : Problem
+        Separable classification data, or regression data that can be interpolated.
+    log_beta : ndarray, shape (m,)
+        Decreasing logarithms of the scales β.
+    depth : int
+        L ≥ 2 of the diagonal net.
+    tolerance : float
+        Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
+    after : Path, optional
+        What is known at larger scales; its last point is where the search begins.
+    progress : callable
+        Called with the fraction of scales done.
+
+    Raises
+    ------
+    NotConverged
+        When a step does not converge, which for infeasible data is its only possible end.
+    """
+    omega = problem.scale
+    path = after or Path(np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0)), depth)
+    first = len(path.log_beta)
+    everywhere = np.concatenate([path.log_beta, log_beta])
+    multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
+    weights = np.empty((problem.d, len(log_beta)))
+    hessian = None
+    for i, scale in enumerate(log_beta, start=first):
+        potential = mirror_map(path.depth, omega, float(scale))
+        reach = omega / float(potential.curvature(np.ones(1))[0])
+        data = Linear(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
+        if i:
+            guess = _guess(problem, multipliers[:i], everywhere, path.depth) / potential.unit
+        else:
+            guess = _kernel_start(problem)
+        # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
+        floor = multipliers[i - 1] / potential.unit if problem.is_classification else -np.inf
+        # With more samples than inputs the multipliers are not unique: a proximal term that costs
+        # at most a hundredth of the tolerance picks those nearest to the guess.
+        ridge = 1e-2 * tolerance / float(np.abs(guess).max())
+        found = minimise(
+            Dual(problem, data, potential, ridge, guess),
+            guess,
+            tolerance=tolerance,
+            lower=floor,
+            hessian=hessian,
+        )
+        hessian = found.hessian
+        multipliers[i] = potential.unit * found.x
+        weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
+        progress((i - first + 1) / len(log_beta))
+    return Path(np.asarray(log_beta), multipliers[first:], weights, path.depth)
+
+
+def _guess(problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int) -> np.ndarray:
+    """Extrapolate the multipliers, linearly in the variable in which the rich regime is linear.
+
+    That is log β for L = 2 and ``β^{(L-2)/L}`` for L ≥ 3. The second point continues the kernel
+    regime, where multipliers grow like 1/β. For L ≥ 3 the guess must stay inside ``|x| < 1``,
+    where the last point is at every scale.
+    """
+    i = len(known)
+    last = known[-1]
+    if i == 1:
+        step = last * np.expm1(log_beta[0] - log_beta[1])
+    else:
+        c = (depth - 2) / depth
+        clock = (
+            np.exp(c * (log_beta[i - 2 : i + 1] - log_beta[i])) if c else log_beta[i - 2 : i + 1]
+        )
+        step = (clock[2] - clock[1]) / (clock[1] - clock[0]) * (last - known[-2])
+    if depth == 2:
+        return np.asarray(last + step)
+    now, move = (np.abs(problem.inputs.correlate(part)) for part in (last, step))
+    room = np.divide(1 - now, move, out=np.full_like(now, np.inf), where=move > 0)
+    return np.asarray(last + min(1.0, 0.5 * float(room.min())) * step)
+
+
+def _kernel_start(problem: Problem) -> np.ndarray:
+    """Return the state of the kernel predictor, ``w = ω Xᵀp = Xᵀμ``."""
+    predictor = MaxL2Margin() if problem.is_classification else MinL2Norm()
+    return predictor.predict(problem).multipliers / problem.scale
+
+
+def scales(
+    problem: Problem, largest_weight: float, step: float = 0.25, depth: int = 2
+) -> np.ndarray:
+    """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
+
+    At the first scale the largest weight is a tenth of β. At the last, κ exceeds 25 for L = 2 and
+    ``1 - x_ω ~ (β/ω)^{(L-2)/L}`` is 1e-6 for L ≥ 3, so that all but the weights of the late
+    predictor have vanished.
+    """
+    start = np.log(10 * largest_weight)
+    below = 25.0 if depth == 2 else np.log(1e6) * depth / (depth - 2)
+    return np.arange(start, np.log(problem.scale) - below, -depth * step)

@@ -1,0 +1,201 @@
+"""Late predictors of diagonal nets of any depth: KKT points in the quasi-norm L_{2/L}.
+
+For ``w = u^L - v^L`` the smallest ``‖u‖² + ‖v‖²`` is ``Σ|w_j|^{2/L}``, so the problems (R1) and
+(R2) of Theorems 3.5 and 3.10, and the finite-λ one, become
+
+    min Σ|w|^{2/L} : y_i <w, x_i> ≥ 1  (or = y_i),    min (1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}.
+
+For L ≥ 3 they are not convex: a coordinate at zero is stationary whatever pulls at it, and there
+are many KKT points. Each predictor below returns the one it is led to from a given start, by
+majorising ``|w|^{2/L}`` with weighted L1 norms (Candès, Wakin and Boyd 2008 [1]_), which never
+increases the objective.
+
+References
+----------
+.. [1] Candès, Wakin and Boyd, Enhancing sparsity by reweighted l1 minimization, J. Fourier Anal.
+   Appl. 14 (2008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import lstsq
+
+from grokflow.theory.diagonal import certificates as kkt
+from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.prediction import NoPredictor, Prediction, normalised_margin
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.newton import NotConverged
+
+_SWEEPS = 200
+_NEWTON_STEPS = 50
+# Change of the weights between two sweeps, a little above the accuracy of the L1 predictors, at
+# which only polishing is left to do.
+_SETTLED = 1e-4
+# Weights below this fraction of the largest are rounding errors of the solver that gave them.
+_NEGLIGIBLE = 1e-7
+
+
+@dataclass(frozen=True)
+class MaxQuasiMargin:
+    """A KKT point of (R1), ``min Σ|w|^{2/L} : y_i <w, x_i> ≥ 1``.
+
+    Parameters
+    ----------
+    depth : int
+        L ≥ 2; at L = 2 it is the max-L1-margin.
+    """
+
+    depth: int
+    name: str = "max-quasi-norm-margin"
+
+    def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
+        """Descend from the weights `near`, shape (d,), which must have a positive margin."""
+        margin = float(problem.inputs.combine(near).min())
+        if margin <= 0:
+            raise NoPredictor(
+                f"the start has margin {margin:.2g}, expected a separating one: start from "
+                "max-L2-margin weights"
+            )
+        w = _reweighted(problem, near / margin, self.depth, MaxL1Margin().predict)
+        w = _onto_constraints(problem, w)
+        w = w / float(problem.inputs.combine(w).min())
+        point = kkt.of_constraints(problem, w, self.depth)
+        return Prediction(
+            self.name,
+            w,
+            point.multipliers,
+            normalised_margin(problem, w, 1),
+            kkt.quasi_constrained(problem, w, point.multipliers, self.depth),
+            point.residual,
+        )
+
+
+@dataclass(frozen=True)
+class MinQuasiNorm:
+    """A KKT point of (R2), ``min Σ|w|^{2/L} : <w, x_i> = y_i``."""
+
+    depth: int
+    name: str = "min-quasi-norm"
+
+    def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
+        """Descend from the interpolating weights `near`, shape (d,)."""
+        w = _reweighted(problem, near, self.depth, MinL1Norm().predict)
+        w = _onto_constraints(problem, w)
+        point = kkt.of_constraints(problem, w, self.depth)
+        certificate = kkt.quasi_constrained(problem, w, point.multipliers, self.depth)
+        return Prediction(self.name, w, point.multipliers, None, certificate, point.residual)
+
+
+@dataclass(frozen=True)
+class QuasiPenalised:
+    """A stationary point of ``(1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}``: where the flow ends.
+
+    Parameters
+    ----------
+    loss : Loss
+        Loss of the flow.
+    lam : float
+        Weight decay of the flow.
+    depth : int
+        L ≥ 2.
+    """
+
+    loss: Loss
+    lam: float
+    depth: int
+    name: str = "quasi-norm-penalised"
+
+    def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
+        """Descend from the weights `near`, shape (d,)."""
+        solve = L1Penalised(self.loss, self.lam).predict
+        w = self._polished(problem, _reweighted(problem, near, self.depth, solve))
+        point = kkt.of_penalty(problem, w, self.depth, self.loss, self.lam)
+        return Prediction(
+            self.name,
+            w,
+            point.multipliers,
+            normalised_margin(problem, w, 1),
+            kkt.quasi_penalised(problem, w, point.multipliers, self.depth, self.loss, self.lam),
+            point.residual,
+        )
+
+    def _polished(self, problem: Problem, w: np.ndarray) -> np.ndarray:
+        """Take Newton steps on the support, where the objective is smooth."""
+        support = np.flatnonzero(w)
+        if support.size == 0:
+            return w
+        x, part = problem.inputs.take(support), w[support]
+        n, power, tau = problem.n, 2 / self.depth, self.lam / 2
+        for _ in range(_NEWTON_STEPS):
+            size, q = np.abs(part), x @ part
+            slope = tau * power * size ** (power - 1) * np.sign(part)
+            gradient = slope - x.T @ self.loss.descent(q, problem.targets) / n
+            if np.abs(gradient).max() <= 1e-13 * np.abs(slope).max():
+                break
+            hessian = (x.T * (self.loss.curvature(q, problem.targets) / n)) @ x
+            hessian[np.diag_indices_from(hessian)] += (
+                tau * power * (power - 1) * size ** (power - 2)
+            )
+            step = lstsq(hessian, -gradient)[0]
+            # A weight that would change its sign goes half the way to zero instead.
+            reach = np.where(part * step < 0, size / np.maximum(np.abs(step), 1e-300), np.inf)
+            part = part + min(1.0, 0.5 * float(reach.min())) * step
+        polished = np.zeros_like(w)
+        polished[support] = part
+        return polished
+
+
+def survey(
+    predictor: MaxQuasiMargin | MinQuasiNorm | QuasiPenalised,
+    problem: Problem,
+    starts: list[np.ndarray],
+) -> list[Prediction]:
+    """Return the KKT points reached from several starts, the smallest objective first."""
+    found = [predictor.predict(problem, near=start) for start in starts]
+    return sorted(found, key=lambda point: point.certificate.upper)
+
+
+def _reweighted(
+    problem: Problem,
+    start: np.ndarray,
+    depth: int,
+    solve: Callable[[Problem], Prediction],
+) -> np.ndarray:
+    """Minimise weighted L1 norms until the weights that they are made of no longer change."""
+    w = start
+    for _ in range(_SWEEPS):
+        support = np.flatnonzero(np.abs(w) > _NEGLIGIBLE * np.abs(w).max())
+        if support.size == 0:
+            return np.zeros_like(w)
+        # The slope of |w|^{2/L} is the price of column j: dividing the column by it makes it 1.
+        price = 2 / depth * np.abs(w[support]) ** (2 / depth - 1)
+        columns = Features.from_array(problem.inputs.take(support) / price)
+        new = np.zeros_like(w)
+        new[support] = solve(replace(problem, inputs=columns)).w / price
+        if np.abs(new - w).max() <= _SETTLED * np.abs(new).max():
+            return new
+        w = new
+    change = float(np.abs(new - w).max() / np.abs(new).max())
+    raise NotConverged(
+        f"reweighting still changes w by {change:.1e} after {_SWEEPS} sweeps, expected "
+        f"{_SETTLED:.0e}: start nearer to a KKT point, such as the end of the path"
+    )
+
+
+def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:
+    """Move the nonzero weights onto the constraints that are active, to rounding."""
+    support = np.flatnonzero(w)
+    x = problem.inputs.take(support)
+    active = np.full(problem.n, True)
+    if problem.is_classification:
+        active = x @ w[support] <= 1 + kkt.ACTIVE
+    miss = problem.targets[active] - x[active] @ w[support]
+    moved = w.copy()
+    moved[support] += lstsq(x[active], miss)[0]
+    return moved

@@ -1,0 +1,77 @@
+"""How the effective scale of a diagonal net moves with slow time, by logarithms throughout.
+
+From ``u = v = α`` on, ``α(s) = α e^{-s}`` with ``s = λt``. The invariant coordinates ν of the
+mirror map (`grokflow.theory.diagonal.mirror`, `grokflow.theory.diagonal.deep_mirror`) grow by
+``dν/ds = c r / (nλ)``, r the pull on the samples and
+
+    c = 1 for L = 2,    c = L (L-2) α(s)^{L-2} for L ≥ 3.
+
+With ``ν = unit(s) p`` the state p is of order one throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap
+from grokflow.theory.diagonal.mirror import Hypentropy
+
+
+@dataclass(frozen=True, eq=False)  # by identity: hashing is part of every evaluation
+class DiagonalScale:
+    """Scale of the diagonal net ``u^L - v^L``.
+
+    Parameters
+    ----------
+    alpha : float
+        The value of every coordinate of u and v at time 0.
+    omega : float
+        The size of a typical weight.
+    depth : int
+        L ≥ 2.
+    """
+
+    alpha: float
+    omega: float
+    depth: int = 2
+
+    def log_scale(self, s: float) -> float:
+        """Return ``log α(s)``."""
+        return math.log(self.alpha) - s
+
+    def kappa(self, s: float) -> float:
+        """Return ``κ = asinh(ω / 2β)`` of depth 2 without overflow at either end."""
+        log_ratio = math.log(self.omega / 2) - 2 * self.log_scale(s)
+        if log_ratio > 20:
+            return log_ratio + math.log(2)  # asinh(x) = log 2x to 1e-17 relative
+        return math.asinh(math.exp(log_ratio))
+
+    def potential(self, s: float) -> MirrorMap:
+        """Return the mirror map at slow time `s`."""
+        return _potential(self, s)
+
+    def pole(self, room: float) -> float:
+        """Return the slow time at which ``1 - x_ω`` is `room`; infinite for depth 2."""
+        if self.depth == 2:
+            return float("inf")
+        p = self.depth / (self.depth - 2)
+        log_growth = np.log(room**-p - (2 - room) ** -p)
+        log_beta = np.log(self.omega) - log_growth
+        return float(np.log(self.alpha) - log_beta / self.depth)
+
+    def log_speed(self, s: float) -> float:
+        """Return ``log c``."""
+        L = self.depth
+        return 0.0 if L == 2 else float(np.log(L * (L - 2)) + (L - 2) * self.log_scale(s))
+
+
+@lru_cache(maxsize=16)
+def _potential(scale: DiagonalScale, s: float) -> MirrorMap:
+    """Return the mirror map; one evaluation of a flow asks for it several times."""
+    if scale.depth == 2:
+        return Hypentropy(scale.omega, scale.kappa(s))
+    return DeepHypentropy(scale.omega, scale.depth, scale.depth * scale.log_scale(s))

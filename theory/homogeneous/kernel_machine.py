@@ -1,0 +1,202 @@
+"""Early predictors of any homogeneous model: what its kernel regime converges to.
+
+Theorem 3.4 of Lyu et al. (2024): for classification the output at ``T_c^-``, normalised, tends to
+``⟨∇f(θ̄; x), h*⟩`` with h* along the solution of (K1), the hard-margin support vector machine
+without bias on the features ``∇f(θ̄; x)``; Theorem 3.9: for regression with independent features
+it tends to that of (K2), the min-norm interpolant.
+
+Several outputs
+---------------
+The vector h ranges over all parameters of the model. A model with C outputs and targets of shape
+(m, C) is one problem with the full (mC, mC) kernel. A model with one output and targets of shape
+(m, C) stands for C copies of itself that share nothing: C problems with one kernel, whose squared
+norms add up. Classes enter as ±1 targets, one column a class (`one_vs_rest`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.homogeneous import certificates as kernel_certificates
+from grokflow.theory.homogeneous.tangent import TangentKernel
+from grokflow.theory.linear.certificates import Certificate
+from grokflow.theory.linear.prediction import NoPredictor, NotSeparable
+from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
+
+# Relative miss of the targets above which they count as out of reach.
+_REACHED = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class KernelPrediction:
+    """A predictor ``x -> ⟨∇f(θ̄; x), h⟩`` in the span of the training features, with proof.
+
+    Parameters
+    ----------
+    name : str
+        Which predictor.
+    tangent : TangentKernel
+        Inner products of the features.
+    inputs : ndarray, shape (m, ...)
+        Training inputs.
+    coefficients, multipliers : ndarray, shape of the targets
+        ``h = Σ coefficients · ∇f``; the dual unknowns are the same, without the label's sign.
+    margin : float or None
+        ``γ_ntk``, the least ``y_i ⟨∇f_i, h⟩ / ‖h‖``; None for regression.
+    certificate : Certificate
+        Bounds on ``½‖h‖²``, recomputed from the kernel, the targets and the multipliers.
+    """
+
+    name: str
+    tangent: TangentKernel
+    inputs: np.ndarray
+    coefficients: np.ndarray
+    multipliers: np.ndarray
+    margin: float | None
+    certificate: Certificate
+
+    def outputs(self, x: np.ndarray) -> np.ndarray:
+        """Return ``⟨∇f(θ̄; x), h⟩`` at k inputs, shape (k,) or (k, C).
+
+        For classification h has margin one on the training set, so that this is
+        ``γ_ntk⁻¹ ⟨∇f(θ̄; x), h*⟩`` with the unit vector h* of Theorem 3.4.
+        """
+        cross = self.tangent.cross(x, self.inputs)
+        if self.tangent.outputs == 1:
+            return np.asarray(cross @ self.coefficients)
+        return np.asarray(cross @ self.coefficients.ravel()).reshape(len(x), -1)
+
+    def classes(self, x: np.ndarray) -> np.ndarray:
+        """Return the class with the largest output at k inputs, shape (k,)."""
+        return np.asarray(np.argmax(self.outputs(x), axis=1))
+
+
+@dataclass(frozen=True)
+class MaxKernelMargin:
+    """(K1), ``min ½‖h‖² : y_i ⟨∇f_i(θ̄), h⟩ ≥ 1``."""
+
+    name: str = "max-margin-ntk"
+
+    def predict(self, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> KernelPrediction:
+        """Solve (K1) for labels ±1 of shape (m,) or (m, C).
+
+        Raises
+        ------
+        NotSeparable
+            With a Farkas certificate, when no h has a positive margin.
+        """
+        if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
+            raise ValueError(
+                f"labels {bad} found, expected -1 and +1: recode y, code classes by one_vs_rest, "
+                "or use the min-norm predictor"
+            )
+        system = _System.of(tangent, x, y)
+        system.check_features()
+        columns = [_margin_multipliers(system.gram, labels) for labels in system.targets.T]
+        multipliers = np.column_stack(columns)
+        certificate = kernel_certificates.kernel_margin(system.gram, system.targets, multipliers)
+        margin = 1 / np.sqrt(2 * certificate.upper)
+        return KernelPrediction(
+            self.name,
+            tangent,
+            x,
+            (system.targets * multipliers).reshape(y.shape),
+            multipliers.reshape(y.shape),
+            float(margin),
+            certificate,
+        )
+
+
+@dataclass(frozen=True)
+class MinKernelNorm:
+    """(K2), ``min ½‖h‖² : ⟨∇f_i(θ̄), h⟩ = y_i``."""
+
+    name: str = "min-norm-ntk"
+
+    def predict(self, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> KernelPrediction:
+        """Solve ``K μ = y`` for targets of shape (m,) or (m, C).
+
+        Raises
+        ------
+        NoPredictor
+            When no h reaches the targets, which dependent features (A3.8 violated) may cause.
+        """
+        system = _System.of(tangent, x, y)
+        multipliers = interpolate(system.gram, system.targets)
+        certificate = kernel_certificates.kernel_norm(system.gram, system.targets, multipliers)
+        if certificate.infeasibility > _REACHED:
+            raise NoPredictor(
+                f"no h interpolates the targets (residual {certificate.infeasibility:.1e}), "
+                "expected independent gradients or targets that agree where they depend: drop "
+                "samples, or widen the model"
+            )
+        coefficients = multipliers.reshape(y.shape)
+        return KernelPrediction(
+            self.name, tangent, x, coefficients, coefficients, None, certificate
+        )
+
+
+def one_vs_rest(classes: np.ndarray) -> np.ndarray:
+    """Code classes 0 to C-1 of shape (m,) as targets ±1 of shape (m, C)."""
+    found = np.unique(classes)
+    if classes.dtype.kind not in "iu" or len(found) < 2 or found[0] != 0:
+        raise ValueError(
+            f"classes {found[:5].tolist()} of type {classes.dtype} found, expected integers from 0 "
+            "to C-1, C ≥ 2: number them"
+        )
+    return np.where(classes[:, None] == np.arange(found[-1] + 1), 1.0, -1.0)
+
+
+class _System(NamedTuple):
+    """Kernel (n, n) and targets (n, p) of p independent problems."""
+
+    gram: np.ndarray
+    targets: np.ndarray
+
+    @classmethod
+    def of(cls, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> _System:
+        """Lay targets out for the kernel at x: all outputs of a sample are rows, copies columns."""
+        _check_targets(y, len(x), tangent.outputs)
+        gram = tangent.gram(x)
+        if not np.isfinite(gram).all():
+            raise ValueError(
+                "the kernel holds NaN or infinity, expected finite inner products of gradients: "
+                "check the inputs, and that the model is differentiable at its start"
+            )
+        copies = y.shape[1] if tangent.outputs == 1 and y.ndim == 2 else 1
+        return cls(gram, y.astype(np.float64).reshape(-1, copies))
+
+    def check_features(self) -> None:
+        """Refuse outputs whose gradient is zero: no h gives them a margin."""
+        if not (sizes := np.diagonal(self.gram)).all():
+            raise ValueError(
+                f"the gradient of output {int(np.argmin(sizes))}, counted over inputs and outputs, "
+                "is zero, expected a nonzero one: its margin is 0 for every h, so drop that input"
+            )
+
+
+def _check_targets(y: np.ndarray, samples: int, outputs: int) -> None:
+    """Refuse targets that do not fit samples and outputs, or that are no finite numbers."""
+    expected = (samples,) if outputs == 1 else (samples, outputs)
+    copies = outputs == 1 and y.ndim == 2 and y.shape[:1] == expected
+    if not y.size or (y.shape != expected and not copies):
+        raise ValueError(
+            f"y has shape {y.shape}, expected {expected} to match the inputs and the outputs "
+            "of the model, at least one: give one target for each"
+        )
+    if not (y.dtype.kind in "biuf" and np.isfinite(y).all()):
+        raise ValueError(
+            f"y of type {y.dtype} holds NaN, infinity or no numbers, expected finite numbers: "
+            "drop those samples"
+        )
+
+
+def _margin_multipliers(gram: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    found = hard_margin(gram * np.outer(labels, labels))
+    if not found.separable:
+        farkas = kernel_certificates.kernel_farkas(gram, labels, found.multipliers)
+        raise NotSeparable(farkas, rows="gradients y_i ∇f_i")
+    return found.multipliers

@@ -1,0 +1,130 @@
+"""Early predictors of the depth-2 diagonal net: what the kernel regime converges to.
+
+Theorem 3.4 and Corollary 3.6 of Lyu et al. (2024): the direction of w at ``T_c^-`` tends to the
+max-L2-margin direction; Theorem 3.9 gives the min-L2-norm interpolant for regression. Both live
+in the span of the n training inputs, so the n×n Gram matrix decides them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.linear import certificates
+from grokflow.theory.linear.dual import Dual, OfLoss
+from grokflow.theory.linear.prediction import (
+    NoPredictor,
+    NotSeparable,
+    Prediction,
+    normalised_margin,
+)
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
+from grokflow.theory.numerics.newton import minimise
+
+
+@dataclass(frozen=True)
+class MaxL2Margin:
+    """``min ½‖w‖² : y_i <w, x_i> ≥ 1``, the hard-margin support vector machine without bias."""
+
+    name: str = "max-L2-margin"
+
+    def predict(self, problem: Problem) -> Prediction:
+        """Solve through `grokflow.theory.numerics.hard_margin.hard_margin`.
+
+        Raises
+        ------
+        NotSeparable
+            With the certificate, when no w has a positive margin.
+        """
+        mu, separable = hard_margin(problem.inputs.gram)
+        if not separable:
+            raise NotSeparable(certificates.farkas(problem, mu))
+        w = problem.inputs.correlate(mu)
+        return Prediction(
+            self.name,
+            w,
+            mu,
+            normalised_margin(problem, w, 2),
+            certificates.max_l2_margin(problem, w, mu),
+        )
+
+
+@dataclass(frozen=True)
+class MinL2Norm:
+    """``min ½‖w‖² : <w, x_i> = y_i``, the min-norm interpolant."""
+
+    name: str = "min-L2-norm"
+
+    def predict(self, problem: Problem) -> Prediction:
+        """Solve ``K μ = y``.
+
+        Raises
+        ------
+        NoPredictor
+            When no w interpolates the targets.
+        """
+        mu = interpolate(problem.inputs.gram, problem.targets)
+        w = problem.inputs.correlate(mu)
+        certificate = certificates.min_l2_norm(problem, w, mu)
+        if certificate.infeasibility > 1e-6:
+            raise NoPredictor(
+                f"no w interpolates the targets (residual {certificate.infeasibility:.1e}), "
+                "expected linearly independent rows: use fewer samples or more inputs"
+            )
+        return Prediction(self.name, w, mu, None, certificate)
+
+
+@dataclass(frozen=True)
+class _Square:
+    """The potential of ``½‖w‖²``: ``φ(ξ) = ξ²/2``, so that ``w = Xᵀμ``."""
+
+    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        return xi
+
+    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
+        return float(xi @ xi) / 2
+
+    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        return np.ones_like(xi)
+
+
+@dataclass(frozen=True)
+class L2Penalised:
+    """``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²``: where the linear model ends at weight decay λ.
+
+    Its limits for λ → 0 are the max-L2-margin direction and the min-L2-norm interpolant.
+
+    Parameters
+    ----------
+    loss : Loss
+        Loss of the flow.
+    lam : float
+        Weight decay λ.
+    """
+
+    loss: Loss
+    lam: float
+    name: str = "L2-penalised"
+
+    def predict(self, problem: Problem) -> Prediction:
+        """Solve the penalised problem by Newton's method on its dual; any data have a solution.
+
+        Raises
+        ------
+        NotConverged
+            When the multipliers do not reproduce the pull of their outputs to 1e-9.
+        """
+        pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
+        # With μ = s · pull the outputs are s K pull: a step on which they stay of order one.
+        size = float(np.abs(problem.inputs.gram @ pull).max())
+        start = pull / max(size, self.lam)
+        data = OfLoss(self.loss, problem.targets, self.lam)
+        found = minimise(Dual(problem, data, _Square()), start, tolerance=1e-9)
+        mu = found.x
+        w = problem.inputs.correlate(mu)
+        certificate = certificates.l2_penalised(problem, w, self.lam * mu, self.loss, self.lam)
+        margin = normalised_margin(problem, w, 2)
+        return Prediction(self.name, w, self.lam * mu, margin, certificate)

@@ -1,0 +1,72 @@
+"""What every predictor returns, and what it raises when there is nothing to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.linear.certificates import Certificate, Farkas
+from grokflow.theory.linear.problem import Problem
+
+
+class Point(NamedTuple):
+    """Weights of shape (d,) and multipliers of shape (n,), not certified yet."""
+
+    w: np.ndarray
+    mu: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A linear predictor that the flow heads for, with the proof of how good it is.
+
+    Parameters
+    ----------
+    name : str
+        Which predictor.
+    w : ndarray, shape (d,)
+        Weights.
+    multipliers : ndarray, shape (n,)
+        Dual unknowns of the training samples.
+    margin : float or None
+        ``min_i y_i <w, x_i> / ‖w‖`` in the predictor's own norm; None for regression.
+    certificate : Certificate
+        Bounds on the optimum, recomputed from the data.
+    stationarity : float or None
+        Relative KKT residual where the problem is not convex, so that the answer is a KKT point
+        and the bounds need not meet; None where the certificate says it all.
+    """
+
+    name: str
+    w: np.ndarray
+    multipliers: np.ndarray
+    margin: float | None
+    certificate: Certificate
+    stationarity: float | None = None
+
+
+class NoPredictor(ValueError):
+    """The predictor does not exist for these data; the flow does."""
+
+
+class NotSeparable(NoPredictor):
+    """No classifier linear in the features fits the labels; ``certificate`` proves it."""
+
+    def __init__(self, certificate: Farkas, rows: str = "rows y_i x_i") -> None:
+        support = int((certificate.multipliers > 1e-12).sum())
+        super().__init__(
+            f"the data are not separable: {support} of the {rows} combine to a vector of "
+            f"norm {certificate.residual:.1e} (Farkas), expected none to: use the square "
+            "loss, or the finite-lambda predictor"
+        )
+        self.certificate = certificate
+
+
+def normalised_margin(problem: Problem, w: np.ndarray, order: int) -> float | None:
+    """Return the margin of `w` divided by its L1 or L2 norm; None for regression."""
+    if not problem.is_classification:
+        return None
+    norm = float(np.linalg.norm(w, order))
+    return float(problem.inputs.combine(w).min()) / norm if norm > 0 else None

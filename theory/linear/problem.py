@@ -1,0 +1,205 @@
+"""Learning problems: labelled training data, and a test set that is only ever multiplied.
+
+A problem knows its data and nothing of the methods that solve it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from grokflow.theory.numerics.data_matrix import Features
+
+Vector = Float[np.ndarray, " n"]
+
+
+class Task(Enum):
+    """What is learned: the sign of y, or y."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class Outputs(NamedTuple):
+    """Outputs of shape (m, p) of p linear predictors on m test inputs, and the m labels."""
+
+    values: np.ndarray
+    labels: np.ndarray
+
+
+@runtime_checkable
+class TestSet(Protocol):
+    """Labelled test inputs. They may be generated block by block and never stored."""
+
+    @property
+    def size(self) -> int:
+        """Number of test points."""
+
+    def outputs(self, w: np.ndarray) -> Outputs:
+        """Return the outputs of the weight vectors in the columns of `w`, shape (d, p)."""
+
+
+@dataclass(frozen=True)
+class StoredTestSet:
+    """Test inputs of shape (m, d) kept in memory, with labels of shape (m,)."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of test points."""
+        return len(self.labels)
+
+    def outputs(self, w: np.ndarray) -> Outputs:
+        """Return ``inputs @ w`` and the labels."""
+        return Outputs(self.inputs.astype(np.float64) @ w, self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A supervised problem with n samples of d inputs.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    task : Task
+        Classification (labels ±1) or regression.
+    inputs : Features
+        The design: the rows are ``y_i x_i`` for classification, so that its outputs are the
+        margins ``q_i = y_i <w, x_i>``, and ``x_i`` for regression.
+    targets : ndarray, shape (n,)
+        Ones for classification, y for regression.
+    test : TestSet
+        Labelled inputs on which predictors are judged.
+    settings : mapping
+        What reproduces the problem (sizes, seeds, file).
+    notes : tuple of str
+        What was changed at the door (labels mapped, a test set split off).
+    """
+
+    name: str
+    task: Task
+    inputs: Features
+    targets: np.ndarray
+    test: TestSet
+    settings: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of training samples."""
+        return self.inputs.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Number of inputs."""
+        return self.inputs.shape[1]
+
+    @cached_property
+    def scale(self) -> float:
+        """A typical size of one weight: root mean square of the targets over that of ``|x_i|``."""
+        inputs = np.sqrt(np.trace(self.inputs.gram) / self.n)
+        targets = np.sqrt(np.mean(self.targets**2)) or 1.0
+        return float(targets / inputs)
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the labels are signs."""
+        return self.task is Task.CLASSIFICATION
+
+
+def make_problem(
+    name: str,
+    task: Task,
+    x: np.ndarray,
+    y: np.ndarray,
+    test: TestSet,
+    settings: Mapping[str, object] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Problem:
+    """Check data at the door and build a `Problem`.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    task : Task
+        Classification or regression.
+    x : ndarray, shape (n, d)
+        Inputs.
+    y : ndarray, shape (n,)
+        Labels: exactly -1 and +1 for classification, any finite number for regression.
+    test : TestSet
+        Labelled test inputs.
+    settings : mapping, optional
+        What reproduces the problem.
+    notes : tuple of str, optional
+        What was changed before.
+
+    Raises
+    ------
+    ValueError
+        For mismatched shapes, NaN or infinite entries, labels that are not ±1, samples that are
+        zero, and equal inputs with different labels.
+    """
+    check_inputs(x, y)
+    targets = np.asarray(y, dtype=np.float64)
+    design = x
+    if task is Task.CLASSIFICATION:
+        if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
+            raise ValueError(
+                f"labels {bad} found, expected -1 and +1: recode y, or use the square loss"
+            )
+        design = x * np.asarray(y, dtype=x.dtype)[:, None]
+        targets = np.ones(len(y))
+    _check_consistent(x, y)
+    return Problem(
+        name, task, Features.from_array(design), targets, test, dict(settings or {}), notes
+    )
+
+
+def check_inputs(x: np.ndarray, y: np.ndarray, what: str = "X") -> None:
+    """Refuse arrays that are not an (n, d) table of finite numbers with n labels."""
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{what} has shape {x.shape}, expected (n, d) with n, d ≥ 1: reshape it")
+    if y.shape != (x.shape[0],):
+        raise ValueError(
+            f"y has shape {y.shape}, expected ({x.shape[0]},) to match the rows of {what}: "
+            "give one label for each row"
+        )
+    for label, array in ((what, x), ("y", y)):
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{label} holds {array.dtype}, expected real numbers: convert it")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise ValueError(
+                f"{label}{list(at)} is {array[at]}, expected finite numbers: drop or impute it"
+            )
+
+
+def _check_consistent(x: np.ndarray, y: np.ndarray) -> None:
+    """Refuse zero rows and equal rows with different labels: no linear model can fit them."""
+    empty = np.flatnonzero(~x.any(axis=1))
+    if empty.size:
+        raise ValueError(
+            f"row {empty[0]} of X is all zeros, expected a nonzero input: its margin is 0 for "
+            "every w, so drop the row"
+        )
+    # A random projection sorts equal rows together; only those are compared in full.
+    key = x @ np.random.default_rng(0).standard_normal(x.shape[1])
+    order = np.argsort(key, kind="stable")
+    for i, j in pairwise(order):
+        if abs(key[i] - key[j]) <= 1e-9 * abs(key[i]) and y[i] != y[j] and (x[i] == x[j]).all():
+            raise ValueError(
+                f"rows {min(i, j)} and {max(i, j)} of X are equal but y is {y[min(i, j)]} and "
+                f"{y[max(i, j)]}, expected one label for one input: drop one of them"
+            )

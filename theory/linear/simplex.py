@@ -1,0 +1,79 @@
+"""The L1 linear programs by the simplex method, for badly scaled data that proximal points fail on.
+
+Columns and rows are scaled to unit length first, and the vertex is solved for again at the end, so
+that neither the tolerances of the solver nor the scales of the data are left in the answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lstsq
+from scipy.optimize import linprog
+
+from grokflow.theory.linear.prediction import Point
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.newton import NotConverged
+
+# Entries of X above which the simplex method would take minutes.
+_LARGEST = 4_000_000
+# Relative slack at which a margin counts as active.
+_ACTIVE = 1e-6
+
+
+def vertex(problem: Problem) -> Point:
+    """Solve ``min ‖w‖₁ : q ≥ 1`` (classification) or ``q = y`` (regression), q = Xw.
+
+    Raises
+    ------
+    NotConverged
+        When X is too large, or the solver fails.
+    """
+    if problem.n * problem.d > _LARGEST:
+        raise NotConverged(
+            f"X has {problem.n * problem.d} entries, expected at most {_LARGEST} for the simplex "
+            "method: ask for a larger gap, or scale the inputs to similar sizes"
+        )
+    x, y = problem.inputs.to_array(), problem.targets
+    columns = 1 / _lengths(x)
+    rows = 1 / _lengths((x * columns).T)
+    size = float(np.abs(rows * y).max())
+    system = x * columns * rows[:, None]
+    price = columns / columns.max()
+    constraint = {"A_eq": np.hstack([system, -system]), "b_eq": rows * y / size}
+    if problem.is_classification:
+        constraint = {"A_ub": -constraint["A_eq"], "b_ub": -constraint["b_eq"]}
+    found = linprog(np.append(price, price), **constraint, method="highs-ds")
+    if found.x is None:
+        raise NotConverged(
+            f"the simplex method ends without an answer ({found.message}): scale the inputs to "
+            "similar sizes"
+        )
+    w = (found.x[: problem.d] - found.x[problem.d :]) * columns * size
+    marginals = -found.ineqlin.marginals if problem.is_classification else found.eqlin.marginals
+    return polished(problem, Point(w, marginals * rows * columns.max()))
+
+
+def polished(problem: Problem, point: Point) -> Point:
+    """Solve again for a vertex: support and active samples stay, values become exact.
+
+    The nonzero weights move onto the active constraints, the multipliers of the active samples onto
+    ``(Xᵀμ)_j = sign w_j``, each by the least change.
+    """
+    support = np.flatnonzero(point.w)
+    x = problem.inputs.take(support)
+    outputs = x @ point.w[support]
+    active = np.full(problem.n, True)
+    if problem.is_classification:
+        active = outputs <= 1 + _ACTIVE
+    w, mu = point.w.copy(), np.where(active, point.mu, 0.0)
+    w[support] += lstsq(x[active], problem.targets[active] - outputs[active])[0]
+    mu[active] += lstsq(x[active].T, np.sign(point.w[support]) - x.T @ mu)[0]
+    return Point(w, mu)
+
+
+def _lengths(x: np.ndarray) -> np.ndarray:
+    """Return the Euclidean lengths of the columns, 1 where they vanish."""
+    largest = np.abs(x).max(axis=0)
+    safe = np.where(largest > 0, largest, 1.0)
+    lengths = safe * np.linalg.norm(x / safe, axis=0)
+    return np.where(largest > 0, lengths, 1.0)

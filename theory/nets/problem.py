@@ -1,0 +1,63 @@
+"""Learning problems for nets: training and test samples with the loss that judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from grokflow.theory.nets.losses import NetLoss
+
+
+@dataclass(frozen=True, eq=False)
+class NetProblem:
+    """Samples for a net with C outputs.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    loss : NetLoss
+        The loss, which fixes the form of the targets.
+    x, x_test : Tensor, shapes (m, ...), (k, ...)
+        Inputs: float64, or int64 for embeddings.
+    y, y_test : Tensor
+        Targets as `grokflow.theory.nets.losses` has them.
+    settings : mapping
+        What reproduces the problem.
+    notes : tuple of str
+        What was changed at the door.
+    """
+
+    name: str
+    loss: NetLoss
+    x: Tensor
+    y: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    settings: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse samples without targets, and numbers that are not finite."""
+        for inputs, targets, what in ((self.x, self.y, "x"), (self.x_test, self.y_test, "x_test")):
+            if len(inputs) != len(targets):
+                raise ValueError(
+                    f"{what} has {len(inputs)} samples and {len(targets)} targets, expected one "
+                    "target for each: drop the others"
+                )
+            for array in (inputs, targets):
+                if array.is_floating_point() and not bool(torch.isfinite(array).all()):
+                    raise ValueError(
+                        f"{what} or its targets hold NaN or infinity, expected finite numbers: "
+                        "drop those samples"
+                    )
+        if not len(self.x):
+            raise ValueError("x has no samples, expected at least one: add some")
+
+    @property
+    def m(self) -> int:
+        """Number of training samples."""
+        return len(self.x)

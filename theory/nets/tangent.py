@@ -1,0 +1,149 @@
+"""The tangent kernel of a torch module, computed in blocks that fit in a stated memory."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor, nn
+
+from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.nets.homogeneity import check_zero_output, degree_of_homogeneity
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleTangent:
+    """The linearised module: ``K = J(x) J(x')ᵀ`` with ``J = ∂f/∂θ`` at the module's parameters.
+
+    A kernel of n rows and n' columns needs ``n/b`` blocks of the first Jacobian and, for each,
+    all blocks of the second (half of them where both are the same), b rows each.
+
+    Parameters
+    ----------
+    flat : FlatModule
+        The module as a function of its parameters, with the block size b.
+    degree : float
+        Measured degree of homogeneity L.
+    """
+
+    flat: FlatModule
+    degree: float
+
+    @property
+    def outputs(self) -> int:
+        """Number C of outputs."""
+        return self.flat.outputs
+
+    def gram(self, x: np.ndarray) -> np.ndarray:
+        """Return the kernel of m inputs with themselves, shape (mC, mC)."""
+        blocks = self.flat.rows(x)
+        kernel = np.empty((len(x) * self.outputs,) * 2)
+        for i, rows in enumerate(blocks):
+            held = self._features(x, rows)
+            kernel[np.ix_(rows, rows)] = held @ held.T
+            for columns in blocks[:i]:
+                part = held @ self._features(x, columns).T
+                kernel[np.ix_(rows, columns)] = part
+                kernel[np.ix_(columns, rows)] = part.T
+        return kernel
+
+    def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the kernel between k new inputs and m inputs, shape (kC, mC)."""
+        kernel = np.empty((len(x_new) * self.outputs, len(x) * self.outputs))
+        for rows in self.flat.rows(x_new):
+            held = self._features(x_new, rows)
+            for columns in self.flat.rows(x):
+                kernel[np.ix_(rows, columns)] = held @ self._features(x, columns).T
+        return kernel
+
+    def combine(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Return ``h = Σ coefficients ∇f``, shape (P,): the direction of a kernel predictor."""
+        flat = coefficients.ravel()
+        return np.asarray(sum(flat[rows] @ self._features(x, rows) for rows in self.flat.rows(x)))
+
+    def _features(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.flat.jacobian(self.flat.theta, x, rows).numpy())
+
+
+def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
+    """Linearise a module at its parameters θ̄, after checking what the theory supposes of it.
+
+    That f is twice differentiable (A3.1) is not checked: ReLU nets are taken, though the theorems
+    leave them out.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Maps m inputs to outputs of shape (m,) or (m, C), each input by itself: MLPs,
+        convolutional nets and others without batch norm. It is evaluated in float64 on copies of
+        its parameters and never changed.
+    x : ndarray, shape (m, ...)
+        Inputs on which homogeneity and zero output are checked.
+    memory : int
+        Bytes that Jacobian blocks and the activations under them may take at any time; kernels,
+        inputs and the module come on top.
+
+    Raises
+    ------
+    ValueError
+        For a module that is not homogeneous (A3.1), not zero at θ̄ (A3.2), without parameters,
+        not differentiable, random in training mode, or with NaN or infinite outputs.
+    """
+    flat = FlatModule.of(module, x, memory)
+    degree = degree_of_homogeneity(flat, x)
+    check_zero_output(flat, x)
+    return ModuleTangent(flat, degree)
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleOutputs:
+    """A module's outputs at fixed inputs, as functions of its parameters.
+
+    The numpy side of a module for `grokflow.theory.homogeneous.slow_manifold`; the whole Jacobian
+    of mC rows is kept.
+
+    Parameters
+    ----------
+    flat : FlatModule
+        The module as a function of its parameters.
+    x : ndarray, shape (m, ...)
+        Inputs.
+    """
+
+    flat: FlatModule
+    x: np.ndarray
+
+    def outputs(self, theta: np.ndarray) -> np.ndarray:
+        """Return the outputs, shape (mC,), input by input."""
+        return self.flat.evaluate(theta, self.x).ravel()
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Return their gradients, shape (mC, P)."""
+        rows = np.arange(len(self.x) * self.flat.outputs)
+        return np.asarray(self.flat.jacobian(theta, self.x, rows).numpy())
+
+
+class Symmetrised(nn.Module):
+    """``(f(θ₁; x) - f(θ₂; x)) / √2`` with ``θ₁ = θ₂`` at the start: zero there, same kernel.
+
+    The gradients are ``(∇f, -∇f)/√2``, so the tangent kernel and the degree of homogeneity are
+    those of `module`, and A3.2 holds for every input (Chizat, Oyallon, Bach 2019). Outputs at
+    ``αθ̄ + α^{1-L} h`` are linear in h to ``O(α^{-2L})``, where other models reach ``O(α^{-L})``:
+    for h a combination of the gradients, terms of even order cancel.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The module, copied twice.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.first = copy.deepcopy(module)
+        self.second = copy.deepcopy(module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs for a batch."""
+        difference: Tensor = (self.first(x) - self.second(x)) / np.sqrt(2)
+        return difference

@@ -1,0 +1,115 @@
+"""What a forecast means for the person who trains: how much, when, how surely, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.transition.change import Change, change_of, quality
+from grokflow.theory.transition.scores import Kind, Scores
+from grokflow.theory.transition.times import Transition, window
+
+# The early phase is left at T_c^- for this c, the middle of the window of the theorems.
+_EARLY = 0.5
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The consequences of a forecast.
+
+    Parameters
+    ----------
+    change : Change
+        From the early to the late predictor, with its interval over the draw of the test set.
+    transition : Transition
+        Predicted λt* and width; NaN where nothing visible changes.
+    time_error : float
+        Order of the relative error of λt*: λ for the square loss, 1/log(1/λ) for exponential
+        tails.
+    stop : float
+        λt at which to stop while the early predictor lasts; NaN where it does not last.
+    best : float
+        λt on the quasi-static path at which the test results are best.
+    best_quality : float
+        Quality there.
+    end_quality : float
+        Quality at the end of the path: the late one, where the late predictor is unique.
+    saved : float
+        By how much of λt a tenfold smaller α would hasten the transition: ln 10, or all of it.
+    visible : float
+        Smallest difference of quality that this test set shows at three standard errors.
+    needed : float
+        Test points that would show the measured difference; infinite where there is none.
+    """
+
+    change: Change
+    transition: Transition
+    time_error: float
+    stop: float
+    best: float
+    best_quality: float
+    end_quality: float
+    saved: float
+    visible: float
+    needed: float
+
+
+def diagnose(
+    scores: Scores,
+    transition: Transition,
+    lambda_t: np.ndarray,
+    along: Scores,
+    *,
+    alpha: float,
+    lam: float,
+    tailed: bool,
+) -> Diagnosis:
+    """Diagnose a forecast.
+
+    Parameters
+    ----------
+    scores : Scores
+        Test results of the early and the late predictor first.
+    transition : Transition
+        Predicted transition.
+    lambda_t : ndarray, shape (m,)
+        Times of the quasi-static path.
+    along : Scores
+        Test results along it.
+    alpha, lam : float
+        Scale of the start and weight decay.
+    tailed : bool
+        Whether the loss has an exponential tail.
+    """
+    change = change_of(scores)
+    reached = np.flatnonzero(lambda_t >= 0)
+    best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
+    visible = 3 * change.error
+    ratio = visible / abs(change.drop) if change.drop else np.inf
+    when = transition.lambda_t
+    return Diagnosis(
+        change,
+        transition,
+        min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
+        _stop(transition, alpha),
+        float(lambda_t[best]),
+        float(quality(along)[best]),
+        float(quality(along)[-1]),
+        float(np.clip(when, 0, np.log(10))) if np.isfinite(when) else np.nan,
+        visible,
+        float(np.ceil(change.size * ratio**2)),
+    )
+
+
+def _stop(transition: Transition, alpha: float) -> float:
+    """Return T_c^-, or the time before the transition begins where that is earlier."""
+    before = transition.lambda_t - np.nan_to_num(transition.width)
+    last = min(float(before), window(alpha, _EARLY).early)
+    return last if last > 0 else float("nan")
+
+
+def learns(change: Change) -> bool:
+    """Whether the better of both predictors is visibly better than the zero predictor."""
+    better = max(change.early, change.late)
+    return change.kind is not Kind.NEITHER or better - change.chance > 3 * change.error

@@ -1,0 +1,111 @@
+"""How good predictors are: accuracy, error, loss, margin, and the kind of a transition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss, Square
+
+
+class Kind(Enum):
+    """What happens between the early and the late predictor."""
+
+    GROKKING = "grokking"
+    MISGROKKING = "misgrokking"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Test results of p predictors, in arrays of shape (p,).
+
+    Parameters
+    ----------
+    accuracy : ndarray or None
+        Fraction of test points with the right sign; None for regression.
+    error : ndarray
+        Misclassified fraction, or mean squared error.
+    loss : ndarray or None
+        Mean loss on the test set, None where no loss was given.
+    size : int
+        Number of test points.
+    spread : ndarray
+        Standard error of ``error`` over the draw of the test set.
+    baseline : float
+        Error of the zero predictor: one half, or the mean square of the labels.
+    """
+
+    accuracy: np.ndarray | None
+    error: np.ndarray
+    loss: np.ndarray | None
+    size: int
+    spread: np.ndarray
+    baseline: float
+
+    def split(self, count: int) -> tuple[Scores, Scores]:
+        """Return the scores of the first `count` predictors and of the others."""
+        first, rest = (
+            Scores(
+                None if self.accuracy is None else self.accuracy[part],
+                self.error[part],
+                None if self.loss is None else self.loss[part],
+                self.size,
+                self.spread[part],
+                self.baseline,
+            )
+            for part in (slice(count), slice(count, None))
+        )
+        return first, rest
+
+
+def score(problem: Problem, w: np.ndarray, loss: Loss | None = None) -> Scores:
+    """Judge the weight vectors in the columns of `w`, shape (d, p), on the test set."""
+    values, labels = problem.test.outputs(w)
+    m = len(labels)
+    if problem.is_classification:
+        margins = values * labels[:, None]
+        # An output of zero decides nothing: it is right half of the time.
+        error = np.mean(margins < 0, axis=0) + np.mean(margins == 0, axis=0) / 2
+        spread = np.sqrt(error * (1 - error) / m)
+        mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
+        return Scores(1 - error, error, mean, m, spread, 0.5)
+    baseline = float(np.mean(labels**2))
+    squares = (values - labels[:, None]) ** 2
+    error = squares.mean(axis=0)
+    spread = squares.std(axis=0) / np.sqrt(m)
+    return Scores(None, error, error if isinstance(loss, Square) else None, m, spread, baseline)
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """Return the scores of predictors that were judged in parts, on one test set."""
+    first = parts[0]
+    return Scores(
+        None if first.accuracy is None else _all(part.accuracy for part in parts),
+        _all(part.error for part in parts),
+        None if first.loss is None else _all(part.loss for part in parts),
+        first.size,
+        _all(part.spread for part in parts),
+        first.baseline,
+    )
+
+
+def _all(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
+    return np.concatenate([array for array in arrays if array is not None])
+
+
+def kind_of(scores: Scores) -> Kind:
+    """Compare the test errors of the early and the late predictor, the first two of `scores`.
+
+    The difference counts when it exceeds three standard errors of the test set and a thousandth
+    of the zero predictor's error; below that nobody could see the transition in a plot.
+    """
+    early, late = scores.error[:2]
+    visible = max(3 * float(np.hypot(*scores.spread[:2])), 1e-3 * scores.baseline)
+    if abs(early - late) <= visible:
+        return Kind.NEITHER
+    return Kind.GROKKING if late < early else Kind.MISGROKKING
