@@ -31,7 +31,7 @@ from grokflow.simulations.nets.tasks.catalogue import modular_addition
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
-from grokflow.theory.nets.tangent import Symmetrised
+from grokflow.theory.nets.symmetrised import Symmetrised
 
 LAM = 1e-4
 RECORDS = 9

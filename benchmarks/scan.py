@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
 from grokflow.simulations.runs.store import Store
-from grokflow.simulations.scan.cells import code_version, make_problem_of
+from grokflow.simulations.scan.cells import make_problem_of
 from grokflow.simulations.scan.law import fit_laws
 from grokflow.simulations.scan.outcome import measure
 from grokflow.simulations.scan.runner import Scan

@@ -17,11 +17,12 @@ from grokflow.commands.predict import forecast_of
 from grokflow.commands.shared.output import cells, check_outputs, heads, output_times
 from grokflow.progress import bar
 from grokflow.simulations.diagonal.flow import FlowInterrupted, FlowStopped
-from grokflow.simulations.diagonal.trajectory import Trajectory
-from grokflow.simulations.runs.files import curves, to_dataset, write, write_json, write_whole
-from grokflow.simulations.runs.measure import Measure, measures, of_diagonal
+from grokflow.simulations.diagonal.measuring import of_diagonal
+from grokflow.simulations.diagonal.trajectory import Trajectory, curves, to_dataset
+from grokflow.simulations.runs.files import write, write_json, write_whole
+from grokflow.simulations.runs.measure import Measure, measures
 from grokflow.theory.diagonal.forecast import Forecast
-from grokflow.theory.linear.prediction import NoPredictor
+from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.transition.times import Transition
 
 # Tasks of torch nets; torch is imported only for them.

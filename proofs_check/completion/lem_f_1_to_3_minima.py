@@ -30,10 +30,10 @@ from scipy.optimize import minimize
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.certificates import factors as certify
 from grokflow.theory.completion.nuclear import NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
-from grokflow.theory.linear.certificates import Certificate
 
 _D, _ENTRIES, _STARTS = 8, 24, 5
 _LAM = 0.05

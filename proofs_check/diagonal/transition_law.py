@@ -22,8 +22,9 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.diagonal.trajectory import Trajectory
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES, Loss
-from grokflow.theory.transition.scores import Scores, score
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import crossing
 
 DERIVATION = (

@@ -23,8 +23,8 @@ from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
 from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.losses import SquaredError
+from grokflow.theory.nets.outputs import ModuleOutputs
 from grokflow.theory.nets.problem import NetProblem
-from grokflow.theory.nets.tangent import ModuleOutputs
 
 _TIMES = np.array([0.25, 0.5, 1.0, 2.0])
 _LAMS = np.geomspace(1e-2, 1e-4, 9)

@@ -17,9 +17,9 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
+from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin
 from grokflow.theory.homogeneous.normaliser import Normaliser, log_normaliser
-from grokflow.theory.homogeneous.tangent import DiagonalTangent
 
 DERIVATION = (
     "95 % interval of the extrapolation (A = log α) in log A/A, 1/A, log A/A², plus twice the "

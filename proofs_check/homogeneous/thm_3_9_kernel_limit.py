@@ -24,8 +24,8 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
-from grokflow.theory.homogeneous.tangent import DiagonalTangent
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES

@@ -19,7 +19,7 @@ from grokflow.proofs_check.linear.margin_experiments import sparse_weights
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import max_l2_margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
-from grokflow.theory.transition.scores import score
+from grokflow.theory.linear.scores import score
 
 
 def check_without_dimension(laboratory: Laboratory) -> Evidence:

@@ -27,8 +27,9 @@ from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
 from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.scores import score
 from grokflow.theory.transition.change import Change
-from grokflow.theory.transition.scores import Kind, score
+from grokflow.theory.transition.scores import Kind
 
 DELTA = 0.2
 # One failure among so few still has an interval below δ.

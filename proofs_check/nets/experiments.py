@@ -17,7 +17,7 @@ from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
-from grokflow.theory.nets.tangent import Symmetrised
+from grokflow.theory.nets.symmetrised import Symmetrised
 
 DEGREE = 3
 _SAMPLES = 7

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grokflow.simulations.completion.trajectory import CompletionRecorder, CompletionTrajectory
-from grokflow.simulations.diagonal.trajectory import SolverWork
 from grokflow.simulations.runs.checks import (
     ALPHA_RANGE,
     LAM_RANGE,
@@ -29,6 +28,7 @@ from grokflow.simulations.runs.checks import (
 )
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure, advance
+from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.completion.flow_equations import CompletionSystem, SimplifiedNewton
 from grokflow.theory.completion.problem import CompletionProblem
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokflow.simulations.diagonal.trajectory import SolverWork
 from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.transition.scores import Scores

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokflow.simulations.diagonal.trajectory import SolverWork, Trajectory
+from grokflow.simulations.diagonal.trajectory import Trajectory
 from grokflow.simulations.runs.checks import (
     ALPHA_RANGE,
     LAM_RANGE,
@@ -36,6 +36,7 @@ from grokflow.simulations.runs.checks import (
 )
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure, advance
+from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 from grokflow.theory.diagonal.scale import DiagonalScale

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
-from grokflow.theory.transition.scores import Scores, joined, score
+from grokflow.theory.linear.scores import score
+from grokflow.theory.transition.scores import Scores, joined
 from grokflow.theory.transition.times import Transition, crossing
 
-
-class SolverWork(NamedTuple):
-    """What a solver spent: evaluations of the flow and of its Jacobian, and wall time."""
-
-    name: str
-    rhs_evaluations: int
-    jacobian_evaluations: int
-    seconds: float
+if TYPE_CHECKING:
+    import xarray
 
 
 class _Evaluated(NamedTuple):
@@ -197,3 +196,32 @@ class Trajectory:
     def transition(self, test_error: np.ndarray, early: float, late: float) -> Transition:
         """Return when the test error crosses from the early to the late predictor's."""
         return crossing(self.lambda_t, test_error, early, late)
+
+
+def curves(trajectory: Trajectory, scores: Scores) -> dict[str, np.ndarray]:
+    """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
+    out: dict[str, np.ndarray] = {}
+    if scores.accuracy is not None:
+        out |= {"train_accuracy": 1 - trajectory.train_error, "test_accuracy": scores.accuracy}
+    else:
+        out |= {"train_error": trajectory.train_error, "test_error": scores.error}
+    loss = scores.loss if scores.loss is not None else scores.error
+    out |= {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
+    if scores.accuracy is not None:
+        # ‖θ‖^L is no double at α = 1e100.
+        shrunk = np.exp(-trajectory.flow.scale.depth * np.log(trajectory.norms))
+        margins = trajectory.margins
+        out |= {"margins": margins, "normalised_margins": margins * shrunk}
+    return out
+
+
+def to_dataset(
+    trajectory: Trajectory, recorded: Mapping[str, np.ndarray], settings: Mapping[str, object]
+) -> xarray.Dataset:
+    """Return curves and reduced states with labels, settings and versions."""
+    import xarray
+
+    variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in recorded.items()}
+    variables["state"] = (("lambda_t", "sample"), trajectory.states)
+    attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
+    return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)

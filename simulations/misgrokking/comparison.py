@@ -16,9 +16,10 @@ from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.l1 import L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.transition.change import Change, change_of, quality
-from grokflow.theory.transition.scores import Scores, score
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import leading_order, window
 
 # The early phase is read at T_c^- for this c, the middle of the window of Theorems 3.4 and 3.9.

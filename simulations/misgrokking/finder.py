@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import numpy as np
 
 from grokflow.simulations.misgrokking.cases import Case, Trial, judge, misgroks, settle
 from grokflow.simulations.misgrokking.comparison import Model
 from grokflow.simulations.misgrokking.families import FAMILIES, Family, Settings, select
+from grokflow.simulations.runs.executors import each
 from grokflow.theory.transition.scores import Kind
-
-Result = TypeVar("Result")
 
 # Problems of a family that are simulated before the family is given up.
 _ATTEMPTS = 3
@@ -141,18 +139,6 @@ def _drawn(families: list[Family], budget: int, seed: int) -> Iterator[tuple[Fam
         key = (*family.name.encode(), i // len(families))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
         yield family, family.draw(rng)
-
-
-def each(
-    executor: Executor | None, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
-) -> Iterator[Result]:
-    """Yield the results of ``function(*task)``, in order here, as they come from an executor."""
-    if executor is None:
-        yield from (function(*task) for task in tasks)
-        return
-    # After an interruption what is pending goes with the executor, which its owner shuts down.
-    for future in as_completed([executor.submit(function, *task) for task in tasks]):
-        yield future.result()
 
 
 def _ranked(trials: list[Trial], family: Family) -> list[Trial]:

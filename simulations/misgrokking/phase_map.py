@@ -11,7 +11,7 @@ import numpy as np
 
 from grokflow.simulations.misgrokking.comparison import Model, predict_change, simulate_course
 from grokflow.simulations.misgrokking.families import FAMILIES, Settings
-from grokflow.simulations.misgrokking.finder import each
+from grokflow.simulations.runs.executors import each
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.transition.change import Change

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.simulations.modular.phase_table import PhaseOutcome, PhaseTable
+from grokflow.simulations.runs.code import key_of
 from grokflow.simulations.runs.executors import compute
 from grokflow.simulations.runs.store import Store
-from grokflow.simulations.scan.cells import key_of
 from grokflow.theory.modular.operations import operation
 from grokflow.theory.modular.participation import neuron_ipr
 from grokflow.theory.modular.phases import phase

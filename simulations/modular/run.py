@@ -21,7 +21,7 @@ from grokflow.simulations.modular.training import (
     ModularStart,
     ModularTraining,
 )
-from grokflow.simulations.modular.trajectory import ModularTrajectory, Scores
+from grokflow.simulations.modular.trajectory import ModularTrajectory, PairScores
 from grokflow.simulations.runs.files import versions
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.participation import neuron_ipr
@@ -177,7 +177,7 @@ class ModularRun:
     def trajectory(self, cell: int) -> ModularTrajectory:
         """Return what was recorded of one cell."""
         columns = torch.stack(self.rows)[:, cell].numpy().T.copy()
-        names = [*Scores._fields, *(f"{name}_loss" for name in Scores._fields), "norm"]
+        names = [*PairScores._fields, *(f"{name}_loss" for name in PairScores._fields), "norm"]
         settings = self.method.settings() | {"steps": self.step} | self.cells[cell].settings()
         return ModularTrajectory(
             steps=np.array(self.steps),
@@ -231,11 +231,13 @@ def _stream(cell: ModularCell, *key: int) -> np.random.Generator:
     return np.random.default_rng(_seed(cell, *key))
 
 
-def _scores(cell: ModularCell, values: np.ndarray) -> Scores:
+def _scores(cell: ModularCell, values: np.ndarray) -> PairScores:
     """Return means over the four kinds of pairs."""
     data = cell.data
     kinds = (data.train, data.test, data.corrupted, data.uncorrupted)
-    return Scores(*(float(values[kind].mean()) if len(kind) else float("nan") for kind in kinds))
+    return PairScores(
+        *(float(values[kind].mean()) if len(kind) else float("nan") for kind in kinds)
+    )
 
 
 def _copied(state: Mapping[str, Any]) -> dict[str, Any]:

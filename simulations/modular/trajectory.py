@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.runs.files import jsonable
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.transition.times import Stage, Transition, crossing, stage
 
+if TYPE_CHECKING:
+    import xarray
 
-class Scores(NamedTuple):
+
+class PairScores(NamedTuple):
     """One number for each kind of pair; NaN where there is no such pair.
 
     ``corrupted`` compares with the wrong labels that were trained on.
@@ -70,8 +75,8 @@ class ModularTrajectory:
 
     def curves(self) -> dict[str, np.ndarray]:
         """Return every curve by its name, each of shape (k,)."""
-        losses = [f"{name}_loss" for name in Scores._fields]
-        found = {name: getattr(self, name) for name in (*Scores._fields, *losses, "norm")}
+        losses = [f"{name}_loss" for name in PairScores._fields]
+        found = {name: getattr(self, name) for name in (*PairScores._fields, *losses, "norm")}
         return found | ({"network_ipr": self.ipr} if self.ipr.size else {})
 
     def grokking(self) -> Transition:
@@ -99,3 +104,22 @@ class ModularTrajectory:
 
     def _corrupted_levels(self) -> tuple[float, float]:
         return float(np.max(self.corrupted)), 1 / self.weights.p
+
+
+def modular_dataset(
+    trajectory: ModularTrajectory, ipr: np.ndarray, settings: Mapping[str, object]
+) -> xarray.Dataset:
+    """Return the curves and the weights of a net on corrupted labels, labelled."""
+    import xarray
+
+    variables: dict[str, Any] = {
+        name: ("step", values) for name, values in trajectory.curves().items()
+    }
+    net = trajectory.weights
+    variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
+    variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
+    attributes = {
+        "settings": json.dumps(jsonable(settings)),
+        "versions": json.dumps(dict(trajectory.versions)),
+    }
+    return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)

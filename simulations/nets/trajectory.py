@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import nn
 
+from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.theory.nets.state import end_of_kernel_regime
 from grokflow.theory.transition.times import Transition, crossing
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class NetWork(NamedTuple):
@@ -146,3 +152,16 @@ class NetTrajectory:
     def transition_step(self, early: float, late: float) -> Transition:
         """Return the same in steps, both fields."""
         return crossing(self.steps.astype(np.float64), self.test_error, early, late)
+
+
+def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
+    """Return the curves of a net with labels, settings and versions."""
+    import xarray
+
+    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
+    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
+    attributes = {
+        "settings": json.dumps(jsonable(settings)),
+        "versions": json.dumps(versions() | {"torch": version("torch")}),
+    }
+    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from grokflow.simulations.runs.files import write_whole
-from grokflow.simulations.runs.measure import Measure
-from grokflow.theory.nets.problem import NetProblem
 
 
 @dataclass(frozen=True)
@@ -72,24 +68,3 @@ class Checkpoint:
                 )
         result: Mapping[str, Any] = state
         return result
-
-
-def identity(net: nn.Module, problem: NetProblem, measure: frozenset[Measure]) -> dict[str, object]:
-    """Return what decides the course of a run besides its method, as JSON holds it."""
-    return {
-        "measure": sorted(item.value for item in measure),
-        "problem": {"name": problem.name, **problem.settings},
-        "loss": problem.loss.name,
-        "start": fingerprint(net, problem),
-    }
-
-
-def fingerprint(net: nn.Module, problem: NetProblem) -> str:
-    """Return a digest of the start and of all samples."""
-    digest = hashlib.sha256()
-    tensors: list[Tensor] = [problem.x, problem.y, problem.x_test, problem.y_test]
-    tensors += [tensor for _, tensor in sorted(net.state_dict().items())]
-    for tensor in tensors:
-        digest.update(str((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

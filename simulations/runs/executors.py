@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from threading import Thread
 from time import sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Cell = TypeVar("Cell")
 Outcome = TypeVar("Outcome")
@@ -114,3 +114,18 @@ def compute(
     pending = {executor.submit(measure, task): task for task in tasks}
     for future in as_completed(pending):
         yield pending.pop(future), future.result()
+
+
+Result = TypeVar("Result")
+
+
+def each(
+    executor: Executor | None, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[Result]:
+    """Yield the results of ``function(*task)``, in order here, as they come from an executor."""
+    if executor is None:
+        yield from (function(*task) for task in tasks)
+        return
+    # After an interruption what is pending goes with the executor, which its owner shuts down.
+    for future in as_completed([executor.submit(function, *task) for task in tasks]):
+        yield future.result()

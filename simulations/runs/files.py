@@ -13,81 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grokflow.simulations.diagonal.trajectory import Trajectory
-from grokflow.theory.transition.scores import Scores
-
 if TYPE_CHECKING:
     import xarray
-
-    from grokflow.simulations.modular.trajectory import ModularTrajectory
-    from grokflow.simulations.nets.trajectory import NetTrajectory
 
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that computes."""
     names = ("grokflow", "numpy", "scipy", "scikit-sundae")
     return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-def curves(trajectory: Trajectory, scores: Scores) -> dict[str, np.ndarray]:
-    """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
-    out: dict[str, np.ndarray] = {}
-    if scores.accuracy is not None:
-        out |= {"train_accuracy": 1 - trajectory.train_error, "test_accuracy": scores.accuracy}
-    else:
-        out |= {"train_error": trajectory.train_error, "test_error": scores.error}
-    loss = scores.loss if scores.loss is not None else scores.error
-    out |= {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
-    if scores.accuracy is not None:
-        # ‖θ‖^L is no double at α = 1e100.
-        shrunk = np.exp(-trajectory.flow.scale.depth * np.log(trajectory.norms))
-        margins = trajectory.margins
-        out |= {"margins": margins, "normalised_margins": margins * shrunk}
-    return out
-
-
-def to_dataset(
-    trajectory: Trajectory, recorded: Mapping[str, np.ndarray], settings: Mapping[str, object]
-) -> xarray.Dataset:
-    """Return curves and reduced states with labels, settings and versions."""
-    import xarray
-
-    variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in recorded.items()}
-    variables["state"] = (("lambda_t", "sample"), trajectory.states)
-    attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
-    return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)
-
-
-def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
-    """Return the curves of a net with labels, settings and versions."""
-    import xarray
-
-    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
-    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
-    attributes = {
-        "settings": json.dumps(jsonable(settings)),
-        "versions": json.dumps(versions() | {"torch": version("torch")}),
-    }
-    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
-
-
-def modular_dataset(
-    trajectory: ModularTrajectory, ipr: np.ndarray, settings: Mapping[str, object]
-) -> xarray.Dataset:
-    """Return the curves and the weights of a net on corrupted labels, labelled."""
-    import xarray
-
-    variables: dict[str, Any] = {
-        name: ("step", values) for name, values in trajectory.curves().items()
-    }
-    net = trajectory.weights
-    variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
-    variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
-    attributes = {
-        "settings": json.dumps(jsonable(settings)),
-        "versions": json.dumps(dict(trajectory.versions)),
-    }
-    return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)
 
 
 def write(path: Path, dataset: xarray.Dataset) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
-from grokflow.simulations.scan.cells import code_version
+from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.scan.outcome import Outcome
 
 # "grok": the mark of this application in the header of an SQLite file.

@@ -11,25 +11,21 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 
 from grokflow.simulations.completion.data import completion, holds_entries, load_entries
 from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS
-from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.code import key_of
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem
 
 Value = float | int | str
 Maker = Callable[..., Problem | CompletionProblem]
-
-# Packages whose source decides what a cell comes out as.
-_COMPUTING = ("grokflow.theory", "grokflow.simulations")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +71,6 @@ class Cell:
     def key(self) -> str:
         """Return the name under which the store files the cell: a hash of settings and code."""
         return key_of(self.settings())
-
-
-def key_of(settings: Mapping[str, object]) -> str:
-    """Return the hash of settings and code under which a store files what they lead to."""
-    text = json.dumps([settings, code_version()], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache(maxsize=2)
@@ -174,20 +164,3 @@ def _as_type(name: str, value: Value | None, default: Value | None) -> Value:
     if value != int(value):
         raise ValueError(f"{name} is {value}, expected a whole number: round it")
     return int(value)
-
-
-@cache
-def code_version() -> str:
-    """Return the versions of what computes, and a digest of the source of it.
-
-    The digest changes with every edit, so that results of older code are never mistaken for those
-    of the present one.
-    """
-    digest = hashlib.sha256()
-    for package in _COMPUTING:
-        folder = Path(import_module(package).__path__[0])
-        for file in sorted(folder.rglob("*.py")):
-            place = file.relative_to(folder).as_posix()
-            digest.update(f"{package}/{place}".encode() + b"\0" + file.read_bytes())
-    named = [f"{name} {version}" for name, version in versions().items()]
-    return ", ".join([*named, f"source {digest.hexdigest()[:16]}"])

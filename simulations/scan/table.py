@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.files import check_suffix, write_whole
-from grokflow.simulations.scan.cells import Cell, Value, code_version
+from grokflow.simulations.scan.cells import Cell, Value
 from grokflow.simulations.scan.outcome import Outcome
 
 if TYPE_CHECKING:

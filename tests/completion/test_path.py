@@ -19,8 +19,8 @@ from grokflow.theory.completion.path import metric, move, path_scales, rate, tra
 from grokflow.theory.completion.problem import TestEntries as Targets
 from grokflow.theory.completion.problem import make_entries_problem, make_measurement_problem
 from grokflow.theory.diagonal.path import trace
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.transition.scores import Kind
 from grokflow.theory.transition.times import crossing
 from tests.reference import completion_flow

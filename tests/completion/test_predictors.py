@@ -18,9 +18,9 @@ from grokflow.theory.completion.problem import make_entries_problem, make_measur
 from grokflow.theory.completion.proximal_points import Work
 from grokflow.theory.completion.thresholding import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NoPredictor
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7

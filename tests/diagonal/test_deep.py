@@ -16,9 +16,9 @@ from grokflow.theory.diagonal.path import scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised, survey
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.predictor import NoPredictor
 from tests.reference import full_flow
 
 CLASSES = sparse(n=16, d=60, n_test=2000)

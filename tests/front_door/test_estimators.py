@@ -14,8 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import grokflow as gf
-from grokflow.theory.linear.prediction import NoPredictor, NotSeparable
 from grokflow.theory.linear.problem import StoredTestSet
+from grokflow.theory.predictor import NoPredictor, NotSeparable
 
 HARD = (
     gf.MaxL2MarginClassifier,

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grokflow.proofs_check.strategies import interpolable, separable
+from grokflow.theory.completion.tangent import FactorisationTangent
+from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.certificates import kernel_margin, kernel_norm
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm, one_vs_rest
-from grokflow.theory.homogeneous.tangent import DiagonalTangent, FactorisationTangent
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.prediction import NoPredictor, NotSeparable
+from grokflow.theory.predictor import NoPredictor, NotSeparable
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-9

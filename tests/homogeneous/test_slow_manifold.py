@@ -10,13 +10,15 @@ from scipy.optimize import root
 from torch import nn
 
 from grokflow.simulations.linear.presets import sparse_regression
+from grokflow.theory.completion.tangent import FactorisationTangent
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
-from grokflow.theory.homogeneous.tangent import FactorisationTangent
 from grokflow.theory.homogeneous.zero_loss import Point
 from grokflow.theory.linear.l1 import MinL1Norm
-from grokflow.theory.nets.tangent import ModuleOutputs, Symmetrised, module_tangent
+from grokflow.theory.nets.outputs import ModuleOutputs
+from grokflow.theory.nets.symmetrised import Symmetrised
+from grokflow.theory.nets.tangent import module_tangent
 from grokflow.theory.numerics.newton import NotConverged
 
 

@@ -26,8 +26,8 @@ from grokflow.theory.linear.bounds import (
 )
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.scores import score
 from grokflow.theory.transition.intervals import clopper_pearson
-from grokflow.theory.transition.scores import score
 
 LAWS = {"E.4": max_l1_margin_error, "E.5": max_l2_margin_error}
 FIGURE_1A = {"d": 100_000, "k": 3, "delta": 0.05}

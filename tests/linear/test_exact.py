@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from grokflow.theory.linear import certificates, exact
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.prediction import NotSeparable
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import rational
+from grokflow.theory.predictor import NotSeparable
 
 EPS = np.finfo(float).eps
 LAM = 0.0625

@@ -13,13 +13,13 @@ from grokflow.theory.linear import certificates
 from grokflow.theory.linear import simplex as linear_program
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.prediction import NotSeparable
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram
 from grokflow.theory.numerics.data_matrix import Features
 from grokflow.theory.numerics.hard_margin import _least_distance, _proximal_pivoting
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NotSeparable
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7

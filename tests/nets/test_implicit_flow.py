@@ -21,7 +21,7 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
-from grokflow.theory.nets.tangent import Symmetrised
+from grokflow.theory.nets.symmetrised import Symmetrised
 
 D = 20
 

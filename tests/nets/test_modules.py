@@ -29,7 +29,8 @@ from grokflow.theory.nets.state import (
     normalised_margin,
     stationarity,
 )
-from grokflow.theory.nets.tangent import Symmetrised, module_tangent
+from grokflow.theory.nets.symmetrised import Symmetrised
+from grokflow.theory.nets.tangent import module_tangent
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 4))

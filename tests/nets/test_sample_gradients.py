@@ -17,7 +17,7 @@ from grokflow.theory.nets.curvature_roots import curvature_root
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.sample_gradients import FactoredJacobian, is_factored
-from grokflow.theory.nets.tangent import Symmetrised
+from grokflow.theory.nets.symmetrised import Symmetrised
 
 M = 6
 

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from grokflow.theory.completion.tangent import FactorisationTangent
+from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm, one_vs_rest
-from grokflow.theory.homogeneous.tangent import DiagonalTangent, FactorisationTangent
 from grokflow.theory.nets.flat_module import FlatModule
-from grokflow.theory.nets.tangent import Symmetrised, module_tangent
+from grokflow.theory.nets.symmetrised import Symmetrised
+from grokflow.theory.nets.tangent import module_tangent
 
 EPS = np.finfo(float).eps
 

@@ -10,14 +10,16 @@ import torch
 
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.measuring import of_completion
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.measuring import of_diagonal
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
 from grokflow.simulations.nets.explicit.descent import Descent, DescentInterrupted
 from grokflow.simulations.nets.implicit.flow import NetFlow
 from grokflow.simulations.nets.known_modules import DiagonalNet, Factorisation
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.runs.checkpoint import Checkpoint
-from grokflow.simulations.runs.measure import Measure, measures, of_completion, of_diagonal
+from grokflow.simulations.runs.measure import Measure, measures
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.state import CompletionState
 from grokflow.theory.diagonal.forecast import forecast
@@ -30,7 +32,8 @@ from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, kernel_drift, kkt_bound, stationarity
-from grokflow.theory.nets.tangent import Symmetrised, module_tangent
+from grokflow.theory.nets.symmetrised import Symmetrised
+from grokflow.theory.nets.tangent import module_tangent
 
 ALL = frozenset(Measure)
 D = 40

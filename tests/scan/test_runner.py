@@ -10,10 +10,10 @@ import pytest
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
 from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.axes import axis
-from grokflow.simulations.scan.cells import code_version
 from grokflow.simulations.scan.outcome import Outcome
 from grokflow.simulations.scan.runner import Scan
 from grokflow.theory.diagonal.forecast import forecast
@@ -96,7 +96,7 @@ def test_keys_are_of_all_settings_defaults_included_and_of_the_code(monkeypatch)
         {"direct": True},
     ):
         assert not set(keys(**TINY, **other)) & set(base)
-    monkeypatch.setattr("grokflow.simulations.scan.cells.code_version", lambda: "another")
+    monkeypatch.setattr("grokflow.simulations.runs.code.code_version", lambda: "another")
     assert not set(keys(**TINY)) & set(base)
 
 

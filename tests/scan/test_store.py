@@ -72,7 +72,7 @@ def test_results_are_only_added_to_when_asked(tmp_path):
 
 def test_results_of_older_code_stay_and_are_not_taken_for_new_ones(tmp_path, monkeypatch):
     path = fill(tmp_path / "scan.db")
-    monkeypatch.setattr("grokflow.simulations.scan.cells.code_version", lambda: "newer")
+    monkeypatch.setattr("grokflow.simulations.runs.code.code_version", lambda: "newer")
     with Store(path, resume=True) as store:
         assert len(SCAN.table(store)) == 0
         store.add(CELLS[:2], [Outcome(), Outcome()])

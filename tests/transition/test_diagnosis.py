@@ -12,10 +12,11 @@ from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of
 from grokflow.theory.transition.diagnosis import diagnose, learns
-from grokflow.theory.transition.scores import Kind, Scores, score
+from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition, window
 
 MODEL = {"alpha": 1e3, "lam": 1e-3}

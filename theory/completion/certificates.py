@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.linear.certificates import Certificate
 
 
 def nuclear_norm(w: np.ndarray) -> float:

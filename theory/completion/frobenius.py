@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.linear.certificates import Certificate
-from grokflow.theory.linear.prediction import NoPredictor
+from grokflow.theory.predictor import NoPredictor
 
 
 @dataclass(frozen=True, eq=False)

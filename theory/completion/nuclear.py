@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, Work, proximal_points
-from grokflow.theory.linear.certificates import Certificate
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.thresholding import Thresholded
-from grokflow.theory.linear.certificates import Certificate
 from grokflow.theory.numerics.newton import NotConverged
 
 _OUTER_STEPS = 40

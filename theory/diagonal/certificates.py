@@ -17,12 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from grokflow.theory.linear.certificates import (
-    Certificate,
-    l1_penalised,
-    max_l1_margin,
-    min_l1_norm,
-)
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.certificates import l1_penalised, max_l1_margin, min_l1_norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 

@@ -14,8 +14,9 @@ from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import Loss
-from grokflow.theory.transition.scores import Kind, Scores, kind_of, score
+from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 # Points of the refined path for each of the first one.

@@ -26,11 +26,12 @@ from scipy.linalg import lstsq
 
 from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
-from grokflow.theory.linear.prediction import NoPredictor, Prediction, normalised_margin
+from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.data_matrix import Features
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NoPredictor
 
 _SWEEPS = 200
 _NEWTON_STEPS = 50

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokflow.theory.linear.certificates import Certificate, Farkas
+from grokflow.theory.certificate import Certificate, Farkas
 
 _NONE = float("inf")
 

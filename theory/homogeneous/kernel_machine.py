@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.homogeneous import certificates as kernel_certificates
 from grokflow.theory.homogeneous.tangent import TangentKernel
-from grokflow.theory.linear.certificates import Certificate
-from grokflow.theory.linear.prediction import NoPredictor, NotSeparable
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
+from grokflow.theory.predictor import NoPredictor, NotSeparable
 
 # Relative miss of the targets above which they count as out of reach.
 _REACHED = 1e-6

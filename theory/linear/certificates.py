@@ -7,36 +7,11 @@ it had to scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from grokflow.theory.certificate import Certificate, Farkas
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Bounds on the optimal value of a minimisation problem.
-
-    Parameters
-    ----------
-    lower, upper : float
-        The optimum lies between them; `upper` is attained by the (scaled) answer.
-    infeasibility : float
-        Relative amount by which the answer had to be scaled to satisfy its constraints.
-    """
-
-    lower: float
-    upper: float
-    infeasibility: float
-
-    @property
-    def gap(self) -> float:
-        """Relative duality gap ``(upper - lower) / |upper|``."""
-        if not np.isfinite(self.upper):
-            return float("inf")
-        return float((self.upper - self.lower) / max(abs(self.upper), np.finfo(float).tiny))
 
 
 def _scaled_to_margin(problem: Problem, w: np.ndarray) -> tuple[np.ndarray, float]:
@@ -124,22 +99,6 @@ def l2_penalised(
     pulled = problem.inputs.correlate(multipliers)
     conjugate = float(loss.conjugate(problem.n * multipliers, problem.targets).mean())
     return Certificate(-conjugate - float(pulled @ pulled) / (2 * lam), upper, 0.0)
-
-
-@dataclass(frozen=True)
-class Farkas:
-    """Proof that no w separates the data: ``μ ≥ 0, Σμ = 1, Zᵀμ ≈ 0``.
-
-    Parameters
-    ----------
-    multipliers : ndarray, shape (n,)
-        The convex combination of the rows ``y_i x_i`` that (nearly) vanishes.
-    residual : float
-        ``‖Zᵀμ‖₂``: every unit vector has margin at most this.
-    """
-
-    multipliers: np.ndarray
-    residual: float
 
 
 def farkas(problem: Problem, multipliers: np.ndarray) -> Farkas:

@@ -20,8 +20,8 @@ from functools import cached_property
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.certificates import Certificate
 from grokflow.theory.linear.dual import Conjugate, Dual, Linear, OfLoss
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Point, Prediction, normalised_margin

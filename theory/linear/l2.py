@@ -13,16 +13,12 @@ import numpy as np
 
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Dual, OfLoss
-from grokflow.theory.linear.prediction import (
-    NoPredictor,
-    NotSeparable,
-    Prediction,
-    normalised_margin,
-)
+from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
 from grokflow.theory.numerics.newton import minimise
+from grokflow.theory.predictor import NoPredictor, NotSeparable
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.linear.certificates import Certificate, Farkas
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
 
 
@@ -45,23 +45,6 @@ class Prediction:
     margin: float | None
     certificate: Certificate
     stationarity: float | None = None
-
-
-class NoPredictor(ValueError):
-    """The predictor does not exist for these data; the flow does."""
-
-
-class NotSeparable(NoPredictor):
-    """No classifier linear in the features fits the labels; ``certificate`` proves it."""
-
-    def __init__(self, certificate: Farkas, rows: str = "rows y_i x_i") -> None:
-        support = int((certificate.multipliers > 1e-12).sum())
-        super().__init__(
-            f"the data are not separable: {support} of the {rows} combine to a vector of "
-            f"norm {certificate.residual:.1e} (Farkas), expected none to: use the square "
-            "loss, or the finite-lambda predictor"
-        )
-        self.certificate = certificate
 
 
 def normalised_margin(problem: Problem, w: np.ndarray, order: int) -> float | None:

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.nets.losses import CrossEntropy, SquaredError
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.tangent import ModuleTangent, module_tangent
 from grokflow.theory.numerics.hard_margin import hard_margin
+from grokflow.theory.predictor import NoPredictor
 
 
 def early_direction(net: NetMap, problem: NetProblem, memory: int = 2**30) -> Tensor:

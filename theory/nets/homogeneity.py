@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.predictor import NoPredictor
 
 # None is a power of two, for which floating point would be homogeneous by itself.
 _SCALES = (0.6, 1.5, 3.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.homogeneity import check_zero_output, degree_of_homogeneity
@@ -94,56 +93,3 @@ def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> 
     degree = degree_of_homogeneity(flat, x)
     check_zero_output(flat, x)
     return ModuleTangent(flat, degree)
-
-
-@dataclass(frozen=True, eq=False)
-class ModuleOutputs:
-    """A module's outputs at fixed inputs, as functions of its parameters.
-
-    The numpy side of a module for `grokflow.theory.homogeneous.slow_manifold`; the whole Jacobian
-    of mC rows is kept.
-
-    Parameters
-    ----------
-    flat : FlatModule
-        The module as a function of its parameters.
-    x : ndarray, shape (m, ...)
-        Inputs.
-    """
-
-    flat: FlatModule
-    x: np.ndarray
-
-    def outputs(self, theta: np.ndarray) -> np.ndarray:
-        """Return the outputs, shape (mC,), input by input."""
-        return self.flat.evaluate(theta, self.x).ravel()
-
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Return their gradients, shape (mC, P)."""
-        rows = np.arange(len(self.x) * self.flat.outputs)
-        return np.asarray(self.flat.jacobian(theta, self.x, rows).numpy())
-
-
-class Symmetrised(nn.Module):
-    """``(f(θ₁; x) - f(θ₂; x)) / √2`` with ``θ₁ = θ₂`` at the start: zero there, same kernel.
-
-    The gradients are ``(∇f, -∇f)/√2``, so the tangent kernel and the degree of homogeneity are
-    those of `module`, and A3.2 holds for every input (Chizat, Oyallon, Bach 2019). Outputs at
-    ``αθ̄ + α^{1-L} h`` are linear in h to ``O(α^{-2L})``, where other models reach ``O(α^{-L})``:
-    for h a combination of the gradients, terms of even order cancel.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The module, copied twice.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.first = copy.deepcopy(module)
-        self.second = copy.deepcopy(module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs for a batch."""
-        difference: Tensor = (self.first(x) - self.second(x)) / np.sqrt(2)
-        return difference

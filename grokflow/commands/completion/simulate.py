@@ -11,9 +11,10 @@ from grokflow.commands.completion.predict import CompletionRequest, forecast_of,
 from grokflow.commands.shared.output import cells, heads, output_times
 from grokflow.progress import bar
 from grokflow.simulations.completion.flow import CompletionInterrupted, CompletionStopped
+from grokflow.simulations.completion.measuring import of_completion
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
-from grokflow.simulations.runs.measure import Measure, measures, of_completion
+from grokflow.simulations.runs.measure import Measure, measures
 from grokflow.theory.completion.forecast import CompletionForecast
 from grokflow.theory.transition.times import Transition
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from grokflow.commands.modular.request import ModularRequest, read
 from grokflow.commands.shared.output import check_outputs
-from grokflow.simulations.modular.trajectory import ModularTrajectory
-from grokflow.simulations.runs.files import modular_dataset, write, write_json, write_whole
+from grokflow.simulations.modular.trajectory import ModularTrajectory, modular_dataset
+from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.theory.modular.participation import NeuronIpr
 from grokflow.theory.modular.phases import phase
 

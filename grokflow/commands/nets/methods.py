@@ -22,7 +22,7 @@ from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.module_map import NetMap
-from grokflow.theory.nets.tangent import Symmetrised
+from grokflow.theory.nets.symmetrised import Symmetrised
 
 _BATCH = 32
 Rule = TypeVar("Rule", Descent, ChebyshevFlow)

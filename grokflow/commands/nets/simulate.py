@@ -16,11 +16,11 @@ from grokflow.progress import bar
 from grokflow.simulations.nets.explicit.descent import DescentInterrupted, DescentStopped
 from grokflow.simulations.nets.implicit.flow import NetFlowInterrupted, NetFlowStopped
 from grokflow.simulations.nets.tasks.catalogue import TASKS, Task
-from grokflow.simulations.nets.trajectory import NetTrajectory
-from grokflow.simulations.runs.files import net_dataset, write, write_json, write_whole
+from grokflow.simulations.nets.trajectory import NetTrajectory, net_dataset
+from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.simulations.runs.measure import Measure, measures
-from grokflow.theory.linear.prediction import NoPredictor
 from grokflow.theory.nets.problem import NetProblem
+from grokflow.theory.predictor import NoPredictor
 
 # The kernel regime ends where θ has left its decaying start by this part of its size.
 _DEPARTED = 0.1

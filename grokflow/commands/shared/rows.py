@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.theory.linear.certificates import Certificate
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.times import Transition
 

@@ -19,10 +19,11 @@ import torch
 from torch import nn
 
 from grokflow.simulations.nets.explicit.chebyshev_walk import ChebyshevWalk
+from grokflow.simulations.nets.identity import identity
 from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import recorder_of
 from grokflow.simulations.nets.trajectory import NetTrajectory
-from grokflow.simulations.runs.checkpoint import Checkpoint, identity
+from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import check_ranges, checked_times
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.flat_module import check_module

@@ -14,10 +14,11 @@ from torch import nn
 
 from grokflow.simulations.nets.explicit.descent_walk import Training
 from grokflow.simulations.nets.explicit.step_rule import Optimizer, StepRule
+from grokflow.simulations.nets.identity import identity
 from grokflow.simulations.nets.keeper import DescentInterrupted, DescentStopped, NetKeeper
 from grokflow.simulations.nets.recorder import recorder_of
 from grokflow.simulations.nets.trajectory import NetTrajectory
-from grokflow.simulations.runs.checkpoint import Checkpoint, identity
+from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.flat_module import check_module
 from grokflow.theory.nets.problem import NetProblem

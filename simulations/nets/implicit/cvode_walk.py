@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from grokflow.simulations.nets.implicit.stage_systems import Work
+from grokflow.simulations.nets.implicit.walk import WalkFailed
 from grokflow.theory.nets.module_map import Linearisation, NetMap
 from grokflow.theory.nets.problem import NetProblem
 
@@ -24,42 +24,6 @@ _KRYLOV = 20
 _TRIALS = 30
 # Steps over the slow time, below which nothing moves any more.
 _SMALLEST = 1e-9
-
-
-class WalkFailed(RuntimeError):
-    """Why a walk along the flow cannot go on."""
-
-
-@runtime_checkable
-class Walk(Protocol):
-    """A walk along the flow, for the loop that records it."""
-
-    @property
-    def name(self) -> str:
-        """The method, for results."""
-
-    @property
-    def theta(self) -> Tensor:
-        """Where it is."""
-
-    @property
-    def s(self) -> float:
-        """The slow time there."""
-
-    @property
-    def steps(self) -> int:
-        """Steps accepted so far."""
-
-    @property
-    def rejected(self) -> int:
-        """Steps rejected so far."""
-
-    @property
-    def work(self) -> Work:
-        """What was spent."""
-
-    def until(self, end: float, progress: Callable[[float], None]) -> None:
-        """Walk to the slow time `end`, or raise WalkFailed."""
 
 
 class CvodeWalk:

@@ -24,9 +24,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from grokflow.simulations.nets.implicit.cvode_walk import CvodeWalk, Walk, WalkFailed
+from grokflow.simulations.nets.implicit.cvode_walk import CvodeWalk
 from grokflow.simulations.nets.implicit.memory import NetMemory
 from grokflow.simulations.nets.implicit.rosenbrock_walk import Rules, WMethodWalk
+from grokflow.simulations.nets.implicit.walk import Walk, WalkFailed
 from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, on_device, probed
 from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokflow.simulations.nets.implicit.cvode_walk import WalkFailed
 from grokflow.simulations.nets.implicit.preconditioner import PROBED, BlockModel
 from grokflow.simulations.nets.implicit.rosenbrock import ROS34PW2
 from grokflow.simulations.nets.implicit.stage_systems import (
@@ -21,6 +20,7 @@ from grokflow.simulations.nets.implicit.stage_systems import (
     NotSolved,
     Work,
 )
+from grokflow.simulations.nets.implicit.walk import WalkFailed
 from grokflow.theory.nets.curvature_roots import curvature_root
 from grokflow.theory.nets.module_map import Linearisation, NetMap
 from grokflow.theory.nets.problem import NetProblem

@@ -1,0 +1,45 @@
+"""The tangent kernel of diagonal nets, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DiagonalTangent:
+    """The diagonal net ``f(x) = <u^L - v^L, x>`` at ``u = v = 1``: ``K = 2L² <x, x'>``.
+
+    Parameters
+    ----------
+    degree : int
+        Depth L ≥ 2, the degree of homogeneity.
+    """
+
+    degree: int = 2
+    outputs: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse depths without features."""
+        if self.degree < 2:
+            raise ValueError(
+                f"depth {self.degree} found, expected 2 or more: a net of depth 1 is linear and "
+                "its early and late predictors are the same"
+            )
+
+    def gram(self, x: np.ndarray) -> np.ndarray:
+        """Return ``2L² X Xᵀ``; inputs of shape (m, d)."""
+        return self.cross(x, x)
+
+    def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return ``2L² X_new Xᵀ``."""
+        for rows in (x_new, x):
+            if rows.ndim != 2 or rows.shape[1] != x.shape[-1]:
+                raise ValueError(
+                    f"inputs of shapes {x_new.shape} and {x.shape} found, expected (k, d) and "
+                    "(m, d): reshape them"
+                )
+        return np.asarray(
+            2.0 * self.degree**2 * (x_new.astype(np.float64) @ x.astype(np.float64).T)
+        )
