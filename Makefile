@@ -4,14 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: report test lint bench figures clean
+# One process a core, each with one thread of BLAS; the tests of one file share their fixtures.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+
+.PHONY: report test test-slow lint bench figures clean
 
 report: $(STAMP)
 	$(BIN)/grokflow verify --report report --json report/verify.json
 	@echo "open report/index.html"
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(PYTEST) -m "not slow"
+
+test-slow: $(STAMP)
+	$(PYTEST) -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

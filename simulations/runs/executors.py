@@ -33,20 +33,13 @@ def local(jobs: int | None = None) -> Iterator[Executor | None]:
     ------
     RuntimeError
         When one of them dies.
-    ValueError
-        When loky is not installed.
     """
     count = jobs or os.cpu_count() or 1
     if count == 1:
         yield None
         return
-    try:
-        from loky import ProcessPoolExecutor
-    except ImportError as error:
-        raise ValueError(
-            f"jobs is {count} and loky is missing, expected it for several processes: install "
-            "grokflow[scan], or ask for one job"
-        ) from error
+    from loky import ProcessPoolExecutor
+
     pool: Executor = ProcessPoolExecutor(  # type: ignore[no-untyped-call]
         count, env=_ONE_THREAD, initializer=_leave_with, initargs=(os.getpid(),)
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,8 +130,18 @@ class ScanTable:
             ".parquet": lambda target: self.to_pandas().to_parquet(target, index=False),
             ".nc": lambda target: self.to_xarray().to_netcdf(target, engine="scipy"),
         }
-        check_suffix(path, writers)
+        check_table(path)
         write_whole(path, partial(writers[path.suffix]))
+
+
+def check_table(path: Path) -> None:
+    """Refuse a file that no table could be written to."""
+    check_suffix(path, SUFFIXES)
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise ValueError(
+            f"{path} is Parquet, expected pyarrow to be installed: pip install 'grokflow[scan]', "
+            "or write .csv"
+        )
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -17,7 +17,7 @@ from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.law import Interval, LawFit, fit_laws
 from grokflow.simulations.scan.refine import refined
 from grokflow.simulations.scan.runner import Progress, Scan
-from grokflow.simulations.scan.table import SUFFIXES, ScanTable
+from grokflow.simulations.scan.table import ScanTable, check_table
 
 _ALPHA, _LAM = "1e1:1e8:8", "1e-2:1e-6:5"
 # Rounds of refinement; each halves gaps, so that sixteen new values fit into one.
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Scan, print, and write what was asked for; 1 when the shift law missed its stated error."""
     for path, allowed in _outputs(arguments):
         check_suffix(path, allowed)
+    for path in arguments.table:
+        check_table(path)
     if (arguments.resume or arguments.retry) and not arguments.out:
         raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
     if arguments.jobs is not None and arguments.jobs < 1:
@@ -54,7 +56,6 @@ def _outputs(arguments: argparse.Namespace) -> Iterator[tuple[Any, tuple[str, ..
         yield arguments.json, (".json",)
     if arguments.plot:
         yield arguments.plot, (".png", ".svg", ".pdf")
-    yield from ((path, SUFFIXES) for path in arguments.table)
 
 
 def _read(arguments: argparse.Namespace) -> Scan:
