@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from grokflow.figures.measured import draw_measured, rows
 from grokflow.figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
-from grokflow.proofs_check.laboratory import Experiment
+from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment
 from grokflow.simulations.diagonal.trajectory import Trajectory
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.transition.scores import Scores
@@ -88,7 +88,7 @@ def data(
     )
 
 
-def data_of(experiment: Experiment, title: str) -> Curves:
+def data_of(experiment: DiagonalExperiment, title: str) -> Curves:
     """Collect the curves of an experiment of the laboratory."""
     return data(
         experiment.trajectory,

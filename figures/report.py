@@ -22,7 +22,8 @@ from grokflow.figures.nets import scales as figure_2
 from grokflow.figures.nets import weight_decays
 from grokflow.figures.style import save, to_svg
 from grokflow.proofs_check.completion.experiments import CompletionExperiment, figure_3
-from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment, figure_1a, figure_1b
+from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.figure_2_experiments import modular_decays, modular_scales
 from grokflow.proofs_check.verify import Outcome, as_records
 from grokflow.simulations.runs.files import versions, write_whole
@@ -41,7 +42,7 @@ class Panel:
 
 def panels(laboratory: Laboratory) -> list[Panel]:
     """Draw Figures 1a, 1b, 2b, 2c, 3 and the collapse, from the laboratory's experiments."""
-    first, second = laboratory.figure_1a(), laboratory.figure_1b()
+    first, second = figure_1a(laboratory), figure_1b(laboratory)
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
     shared, third = collapse.data(laboratory), figure_3(laboratory)
@@ -119,7 +120,7 @@ def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:
     ]
 
 
-def _caption(experiment: Experiment) -> str:
+def _caption(experiment: DiagonalExperiment) -> str:
     """Say what was predicted, what was simulated, and what it cost."""
     prediction, work = experiment.forecast, experiment.trajectory.work
     early, late = 100 * (1 - prediction.scores.error[:2])

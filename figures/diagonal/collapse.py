@@ -9,6 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from grokflow.figures.style import PREDICTED, canvas, styled
+from grokflow.proofs_check.diagonal.experiments import (
+    COLLAPSE_ALPHAS,
+    SHIFTED_TIMES,
+    collapse_scores,
+    figure_1a,
+)
 from grokflow.proofs_check.laboratory import Laboratory
 
 
@@ -34,13 +40,13 @@ class Collapse:
 def data(laboratory: Laboratory) -> Collapse:
     """Run (or recall) the trajectories on Figure 1a's data."""
     accuracy = {}
-    for alpha in laboratory.collapse_alphas:
-        scores = laboratory.scores_of(laboratory.collapse(alpha))
+    for alpha in COLLAPSE_ALPHAS:
+        scores = collapse_scores(laboratory, alpha)
         assert scores.accuracy is not None
         accuracy[alpha] = scores.accuracy
-    experiment = laboratory.figure_1a()
+    experiment = figure_1a(laboratory)
     predicted = experiment.forecast.transition.lambda_t - float(np.log(experiment.alpha))
-    return Collapse(laboratory.shifted_times, accuracy, predicted)
+    return Collapse(SHIFTED_TIMES, accuracy, predicted)
 
 
 def draw(collapse: Collapse) -> Figure:

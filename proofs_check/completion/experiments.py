@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Laboratory, remembered
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
@@ -21,7 +21,7 @@ FIGURE_3_ALPHA = 10.0
 FIGURE_3_LAM = 1e-4
 
 # Times around the transition from the laboratory's slow scale.
-SLOW_TIMES = np.log(Laboratory.slow_alpha) + np.linspace(-1.0, 3.0, 41)
+SLOW_TIMES = np.log(SLOW_ALPHA) + np.linspace(-1.0, 3.0, 41)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def completion_window(
 @remembered
 def completion_slow_flow(laboratory: Laboratory, lam: float) -> CompletionTrajectory:
     """Run the flow on `completion_entries` through the transition, at `SLOW_TIMES`."""
-    flow = CompletionFlow(alpha=laboratory.slow_alpha, lam=lam, rtol=1e-8)
+    flow = CompletionFlow(alpha=SLOW_ALPHA, lam=lam, rtol=1e-8)
     return flow.run(completion_entries(laboratory), SLOW_TIMES)
 
 

@@ -18,7 +18,7 @@ from grokflow.proofs_check.completion.experiments import (
     completion_slow_flow,
 )
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.completion.path import trace_completion
 
 DERIVATION = (
@@ -32,7 +32,7 @@ _LAMS = np.geomspace(1e-2, 1e-5, 9)
 def check(laboratory: Laboratory, power: float = 2.0) -> Evidence:
     """Compare with the path at ``β = (α e^{-λt})^power``."""
     flow = partial(completion_slow_flow, laboratory)
-    log_beta = power * (np.log(laboratory.slow_alpha) - SLOW_TIMES)
+    log_beta = power * (np.log(SLOW_ALPHA) - SLOW_TIMES)
     reference = trace_completion(completion_entries(laboratory), log_beta, rtol=1e-9).matrices
     size = np.linalg.norm(reference, axis=(1, 2))
     distances = [

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.l1 import MaxL1Margin
@@ -37,11 +38,11 @@ def sine(w: np.ndarray, v: np.ndarray) -> float:
 
 def check(laboratory: Laboratory, predictor: Rival = _EARLY, end: int = 0) -> Evidence:
     """Extrapolate the angle to `predictor`'s direction at T_c^- (end 0) or T_c^+ (end 1)."""
-    problem: Problem = laboratory.limit_problem()
+    problem: Problem = limit_problem(laboratory)
     target: Prediction = predictor.predict(problem)
-    alphas = laboratory.limit_alphas
+    alphas = limit_alphas(laboratory)
     a = np.log(alphas)
-    angles = [sine(laboratory.window_ends(x).weights[:, end], target.w) for x in alphas]
+    angles = [sine(window_ends(laboratory, x).weights[:, end], target.w) for x in alphas]
     terms = np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2])
     limit = extrapolate(np.array(angles), terms)
     return Evidence(abs(limit.value), limit.halfwidth, DERIVATION, resolution=0.1)

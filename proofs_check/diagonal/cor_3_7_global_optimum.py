@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import path_classes
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.linear.l1 import MaxL1Margin
@@ -34,7 +35,7 @@ _STARTS = 10
 
 def check(laboratory: Laboratory, rival: bool = False, depth: int = 2) -> Evidence:
     """Compare the claimed optimum (the L2 predictor's with `rival`) with the best descent."""
-    problem = laboratory.path_classes()
+    problem = path_classes(laboratory)
     predictor = MaxL2Margin() if rival else MaxL1Margin()
     prediction = predictor.predict(problem)
     claimed = quasi_norm(prediction.w / problem.inputs.combine(prediction.w).min(), depth)

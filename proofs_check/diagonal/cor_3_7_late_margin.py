@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.l1 import MaxL1Margin
@@ -39,11 +40,11 @@ def check(laboratory: Laboratory, rival: Rival = _LATE, end: int = 1) -> Evidenc
 
     The shortfall is measured against the L1-margin of `rival`.
     """
-    problem = laboratory.limit_problem()
+    problem = limit_problem(laboratory)
     target = rival.predict(problem)
-    alphas = laboratory.limit_alphas
+    alphas = limit_alphas(laboratory)
     a = np.log(alphas)
-    weights = [target.w, *(laboratory.window_ends(x).weights[:, end] for x in alphas)]
+    weights = [target.w, *(window_ends(laboratory, x).weights[:, end] for x in alphas)]
     margins = [l1_margin(problem, w) for w in weights]
     shortfall = 1 - np.array(margins[1:]) / margins[0]
     terms = np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2])

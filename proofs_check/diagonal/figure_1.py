@@ -13,12 +13,13 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment, figure_1a, figure_1b
+from grokflow.proofs_check.laboratory import Laboratory
 
 DERIVATION = "minus five binomial standard errors of the two test accuracies"
 
 
-def change(experiment: Experiment, sign: int) -> Evidence:
+def change(experiment: DiagonalExperiment, sign: int) -> Evidence:
     """Compare test accuracy when the training set is first fitted with the end of the record."""
     accuracy = experiment.scores.accuracy
     assert accuracy is not None
@@ -32,12 +33,12 @@ def change(experiment: Experiment, sign: int) -> Evidence:
 
 def grokking(laboratory: Laboratory, sign: int = 1) -> Evidence:
     """Test accuracy rises in Figure 1a; with sign -1 the claim is that it falls."""
-    return change(laboratory.figure_1a(), sign)
+    return change(figure_1a(laboratory), sign)
 
 
 def misgrokking(laboratory: Laboratory, sparsity: int = 0) -> Evidence:
     """Test accuracy falls in Figure 1b; `sparsity` replaces its dense direction."""
-    return change(laboratory.figure_1b(sparsity), -1)
+    return change(figure_1b(laboratory, sparsity), -1)
 
 
 GROKKING = Claim(

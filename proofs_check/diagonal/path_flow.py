@@ -12,8 +12,14 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import (
+    SLOW_LAMS,
+    SLOW_TIMES,
+    path_targets,
+    slow_flow,
+)
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.diagonal.path import trace
 
 DERIVATION = (
@@ -25,16 +31,15 @@ DERIVATION = (
 
 def check(laboratory: Laboratory, power: float = 2.0, depth: int = 2) -> Evidence:
     """Compare with the path of a net of the given depth at ``β = (α e^{-λt})^power``."""
-    flow = laboratory.slow_flow
-    problem = laboratory.path_targets()
-    log_beta = power * (np.log(laboratory.slow_alpha) - laboratory.slow_times)
+    problem = path_targets(laboratory)
+    log_beta = power * (np.log(SLOW_ALPHA) - SLOW_TIMES)
     reference = trace(problem, log_beta, depth=depth, tolerance=1e-10).weights
     size = np.linalg.norm(reference, axis=0)
     distances = [
-        (np.linalg.norm(flow(lam).weights - reference, axis=0) / size).max()
-        for lam in laboratory.slow_lams
+        (np.linalg.norm(slow_flow(laboratory, lam).weights - reference, axis=0) / size).max()
+        for lam in SLOW_LAMS
     ]
-    lams = np.array(laboratory.slow_lams)
+    lams = np.array(SLOW_LAMS)
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
     limit = extrapolate(slopes, np.column_stack([middle, middle**2]))

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import path_classes, path_targets
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.diagonal.path import Path, trace
@@ -33,7 +34,7 @@ _POINTS = 9
 def early(laboratory: Laboratory, rival: bool = False) -> Evidence:
     """Extrapolate the distance to the L2 predictor, or to the L1 predictor with `rival`."""
     worst = Limit(0.0, 0.0)
-    for problem in (laboratory.path_classes(), laboratory.path_targets()):
+    for problem in (path_classes(laboratory), path_targets(laboratory)):
         target = (_l1 if rival else _l2)(problem)
         log_beta = np.log(np.abs(_l2(problem).w).max()) + np.linspace(6.0, 2.0, _POINTS)
         w = trace(problem, log_beta, tolerance=_TOLERANCE).weights
@@ -49,8 +50,8 @@ def late(
     laboratory: Laboratory, rival: bool = False, classes_depth: tuple[int, ...] = (2,)
 ) -> Evidence:
     """Extrapolate the excess of the L1 norm over the best one, or the L2 predictor's norm."""
-    cases = [(laboratory.path_targets(), depth) for depth in (2, 3, 4, 6)]
-    cases += [(laboratory.path_classes(), depth) for depth in classes_depth]
+    cases = [(path_targets(laboratory), depth) for depth in (2, 3, 4, 6)]
+    cases += [(path_classes(laboratory), depth) for depth in classes_depth]
     discrepancy, allowed = 0.0, 0.0
     for problem, depth in cases:
         target = _l1(problem)

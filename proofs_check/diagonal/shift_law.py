@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import COLLAPSE_ALPHAS, collapse
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 
@@ -22,11 +23,11 @@ _FROM = 1e8
 
 def check(laboratory: Laboratory, offset: int = 0) -> Evidence:
     """Compare weights at equal shifted times, moved against each other by `offset` records."""
-    alphas = [alpha for alpha in laboratory.collapse_alphas if alpha >= _FROM]
-    reference = laboratory.collapse(alphas[-1]).weights
+    alphas = [alpha for alpha in COLLAPSE_ALPHAS if alpha >= _FROM]
+    reference = collapse(laboratory, alphas[-1]).weights
     worst = 0.0
     for alpha in alphas[:-1]:
-        weights = laboratory.collapse(alpha).weights
+        weights = collapse(laboratory, alpha).weights
         count = weights.shape[1] - offset
         moved = reference[:, offset:] if offset else reference
         difference = np.linalg.norm(weights[:, :count] - moved, axis=0)

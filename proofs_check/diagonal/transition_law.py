@@ -1,7 +1,7 @@
 """The transition law: λt* = log α - (1/L) log m + C(data), with C read off the path.
 
 m is 1 for the square loss; for exponential tails it is the level of the margins,
-``log(1/λ) + O(1)`` with the O(1) read off the path; L = 2. C(data) is where the test error along
+``log(1/λ) + O(1)`` with the O(1) read off the path; L = 2. C(data) is where the test error path
 the path crosses, ``C = -½ log β*``. Nothing is simulated for either.
 
 How it is measured: the simulated ``λt* - log α + ½ log m`` at nine λ, extrapolated to λ = 0,
@@ -17,9 +17,18 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import (
+    SLOW_LAMS,
+    SLOW_TIMES,
+    grokking_classes,
+    path_targets,
+    slow_scores,
+    tailed_flow,
+    tailed_lams,
+    tailed_scores,
+)
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
-from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.scores import score
@@ -36,32 +45,34 @@ DERIVATION = (
 
 def square(laboratory: Laboratory, constant: bool = True) -> Evidence:
     """Check the law for the square loss; without `constant`, λt* = log α."""
-    problem = laboratory.path_targets()
-    runs = [laboratory.slow_flow(lam) for lam in laboratory.slow_lams]
-    lams = np.array(laboratory.slow_lams)
+    problem = path_targets(laboratory)
+    curves = [(SLOW_TIMES, slow_scores(laboratory, lam)) for lam in SLOW_LAMS]
+    lams = np.array(SLOW_LAMS)
     terms = np.column_stack([lams, lams**2])
-    shift = np.log(laboratory.slow_alpha)
-    return _compare(
-        laboratory, path_of(problem), runs, terms, np.full(len(lams), shift), constant=constant
-    )
+    shift = np.log(SLOW_ALPHA)
+    shifts = np.full(len(lams), shift)
+    return _compare(path_of(problem), curves, terms, shifts, constant=constant)
 
 
 def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) -> Evidence:
     """Check the law for exponential and logistic loss; without `level`, the term in log m is 0."""
-    problem, lams = laboratory.grokking_classes(), laboratory.tailed_lams
+    problem, lams = grokking_classes(laboratory), tailed_lams(laboratory)
     found = []
     for name in ("exponential", "logistic"):
-        runs = [laboratory.tailed_flow(name, float(lam)) for lam in lams]
-        along = path_of(problem)
-        levels = np.array([along.level(LOSSES[name], float(lam)) for lam in lams])
+        curves = [
+            (tailed_flow(laboratory, name, lam).lambda_t, tailed_scores(laboratory, name, lam))
+            for lam in lams.tolist()
+        ]
+        path = path_of(problem)
+        levels = np.array([path.level(LOSSES[name], float(lam)) for lam in lams])
         terms = np.column_stack([1 / levels, 1 / levels**2])
-        shift = np.log(laboratory.slow_alpha) - np.log(levels) / 2 * level
-        found.append(_compare(laboratory, along, runs, terms, shift, constant=constant))
+        shift = np.log(SLOW_ALPHA) - np.log(levels) / 2 * level
+        found.append(_compare(path, curves, terms, shift, constant=constant))
     return max(found, key=lambda evidence: evidence.discrepancy / evidence.allowed)
 
 
-@dataclass(frozen=True)
-class Along:
+@dataclass(frozen=True, eq=False)
+class PathCrossing:
     """The path, the test errors of its two ends, and where it crosses between them."""
 
     path: Path
@@ -75,32 +86,31 @@ class Along:
         return float(np.interp(self.crossing, slow, self.path.margin_level(loss, lam)))
 
 
-def path_of(problem: Problem) -> Along:
+def path_of(problem: Problem) -> PathCrossing:
     """Return the path of a depth-2 net, fine enough to read the constant off."""
     log_beta = scales(problem, 1.0, step=0.25 / 16)
     path = trace(problem, log_beta[log_beta > np.log(problem.scale) - 16], tolerance=1e-6)
     scores = score(problem, path.weights)
     ends = float(scores.error[0]), float(scores.error[-1])
-    return Along(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
+    return PathCrossing(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
 
 
 def _compare(
-    laboratory: Laboratory,
-    along: Along,
-    runs: list[Trajectory],
+    path: PathCrossing,
+    curves: list[tuple[np.ndarray, Scores]],
     terms: np.ndarray,
     shift: np.ndarray,
     *,
     constant: bool,
 ) -> Evidence:
-    """Extrapolate ``λt* - shift`` and compare it with the crossing of the path."""
-    times, roughness = [], along.roughness
-    for run in runs:
-        time, rough = crossing_of(run.lambda_t, laboratory.scores_of(run), along.ends)
+    """Extrapolate ``λt* - shift`` of all test curves and compare it with the path's crossing."""
+    times, roughness = [], path.roughness
+    for slow_times, scores in curves:
+        time, rough = crossing_of(slow_times, scores, path.ends)
         times.append(time)
         roughness = max(roughness, rough)
     limit = extrapolate(np.array(times) - shift, terms)
-    target = along.crossing if constant else 0.0
+    target = path.crossing if constant else 0.0
     allowed = limit.halfwidth + 2 * roughness
     return Evidence(abs(limit.value - target), allowed, DERIVATION, resolution=0.3)
 

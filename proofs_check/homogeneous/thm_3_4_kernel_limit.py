@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.theory.diagonal.tangent import DiagonalTangent
@@ -35,7 +36,7 @@ def corrections(alphas: np.ndarray) -> np.ndarray:
 
 def kernel_limit(laboratory: Laboratory) -> np.ndarray:
     """Return ``⟨∇f(θ̄; x), h*⟩ / γ``, with its label's sign, at the training points."""
-    problem = laboratory.limit_problem()
+    problem = limit_problem(laboratory)
     x = problem.inputs.to_array()
     return MaxKernelMargin().predict(DiagonalTangent(2), x, problem.targets).outputs(x)
 
@@ -43,14 +44,14 @@ def kernel_limit(laboratory: Laboratory) -> np.ndarray:
 def ratio(laboratory: Laboratory, form: Normaliser, alpha: float) -> float:
     """Return the mean over training points of f(T_c^-)/Z over its predicted limit."""
     limit = laboratory.remember(("kernel limit",), partial(kernel_limit, laboratory))
-    at_start_of_window = laboratory.window_ends(alpha).outputs[0]
+    at_start_of_window = window_ends(laboratory, alpha).outputs[0]
     z = log_normaliser(form, alpha=alpha, lam=1 / alpha, c=WINDOW)
     return float(np.mean(at_start_of_window / (z * limit)))
 
 
 def check(laboratory: Laboratory, form: Normaliser, factor: float = 1.0) -> Evidence:
     """Extrapolate the ratio, times `factor`, and compare with one."""
-    alphas = laboratory.limit_alphas
+    alphas = limit_alphas(laboratory)
     ratios = factor * np.array([ratio(laboratory, form, alpha) for alpha in alphas])
     limit = extrapolate(ratios, corrections(alphas))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=1 / 3)

@@ -11,6 +11,7 @@ from grokflow.figures.diagonal import collapse
 from grokflow.figures.report import panels, typeset, write_page
 from grokflow.proofs_check.claim import Evidence, Verdict, weakest
 from grokflow.proofs_check.completion.experiments import figure_3
+from grokflow.proofs_check.diagonal.experiments import figure_1a, figure_1b
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.registry import CLAIMS
@@ -44,7 +45,7 @@ def test_limits_hold_for_other_data(seed):
 
 def test_figure_1_agrees_with_the_paper(laboratory):
     """Accuracies as published: 51 % then 100 %, and about 100 % then little above chance."""
-    grokking, misgrokking = laboratory.figure_1a(), laboratory.figure_1b()
+    grokking, misgrokking = figure_1a(laboratory), figure_1b(laboratory)
     early, late = grokking.scores.accuracy[[0, -1]]
     assert 0.48 <= early <= 0.54
     assert late == 1.0
@@ -83,7 +84,7 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
 
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
-    experiment = laboratory.figure_1a()
+    experiment = figure_1a(laboratory)
     shown = curves.data_of(experiment, "title")
     assert np.array_equal(shown.test, experiment.scores.accuracy)
     assert shown.early == experiment.forecast.scores.accuracy[0]
