@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grokflow.simulations.nets.trajectory import NetTrajectory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curves:
     """What a picture of curves shows.
 

@@ -19,7 +19,7 @@ from grokflow.theory.completion.forecast import CompletionForecast
 _EIGENVALUES = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CompletionCurves:
     """What a picture of matrix completion shows.
 

@@ -18,7 +18,7 @@ from grokflow.proofs_check.diagonal.experiments import (
 from grokflow.proofs_check.laboratory import Laboratory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Collapse:
     """Test accuracies at common shifted times.
 

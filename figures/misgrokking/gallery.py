@@ -16,8 +16,8 @@ from grokflow.theory.completion.problem import CompletionProblem
 _COLUMNS = 4
 
 
-@dataclass(frozen=True)
-class Panel:
+@dataclass(frozen=True, eq=False)
+class CasePanel:
     """One case.
 
     Parameters
@@ -45,33 +45,33 @@ class Panel:
     measure: str
 
 
-def data(findings: Findings) -> list[Panel]:
+def data(findings: Findings) -> list[CasePanel]:
     """Collect the cases of a search, the largest drop first."""
     return [_panel(case) for case in findings.cases]
 
 
-def _panel(case: Case) -> Panel:
-    problem, course = case.family.problem(case.settings), case.course
+def _panel(case: Case) -> CasePanel:
+    problem, simulated = case.family.problem(case.settings), case.simulated
     size = f"d = {problem.d}, {problem.n} entries"
     measure = "explained fraction"
     if not isinstance(problem, CompletionProblem):
         size = f"n = {problem.n}, d = {problem.d}"
         measure = "accuracy" if problem.is_classification else measure
-        size += f", depth {case.model.depth}" if case.model.depth > 2 else ""
-    return Panel(
+        size += f", depth {case.net.depth}" if case.net.depth > 2 else ""
+    return CasePanel(
         f"{case.family.name}: {size}",
-        course.lambda_t,
-        course.train,
-        course.test,
+        simulated.lambda_t,
+        simulated.train,
+        simulated.test,
         case.predicted.early,
         case.predicted.late,
-        course.change.low,
-        course.change.high,
+        simulated.change.low,
+        simulated.change.high,
         measure,
     )
 
 
-def draw(panels: list[Panel]) -> Figure:
+def draw(panels: list[CasePanel]) -> Figure:
     """Draw one small picture a case."""
     if not panels:
         raise ValueError("no misgrokking was found, expected a case to draw: raise --budget")
@@ -89,7 +89,7 @@ def draw(panels: list[Panel]) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: CasePanel) -> None:
     axes.plot(panel.lambda_t, panel.train, color=TRAIN, lw=3, label="train, simulated")
     axes.plot(panel.lambda_t, panel.test, color=TEST, lw=2, label="test, simulated")
     axes.axhline(panel.early, color=EARLY, ls=(0, (4, 3)), lw=1.3, label="early predictor")

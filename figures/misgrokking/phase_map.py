@@ -16,7 +16,7 @@ from grokflow.theory.transition.scores import Kind
 _MARKS = {Kind.GROKKING: "+", Kind.MISGROKKING: "−", Kind.NEITHER: ""}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Maps:
     """Two maps of the rise in accuracy, late minus early, and the kind in every cell.
 

@@ -21,7 +21,7 @@ _LINES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModularCurves:
     """What a picture of the stages shows.
 

@@ -18,7 +18,7 @@ from grokflow.theory.modular.participation import IprConvention, neuron_ipr
 _BINS = np.linspace(0, 1, 41)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neurons:
     """What a panel shows of one net.
 

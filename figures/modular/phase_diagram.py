@@ -24,7 +24,7 @@ _COLOURS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diagram:
     """One panel: phases and the share of seeds in them, shape (fractions, corruptions)."""
 

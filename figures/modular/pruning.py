@@ -15,7 +15,7 @@ _COLOURS = dict(zip(KINDS, (TRAIN, TEST, PREDICTED, LATE), strict=True))
 
 
 @dataclass(frozen=True)
-class Panel:
+class PruningPanel:
     """One order: a curve, and a band where the order is random."""
 
     title: str
@@ -28,16 +28,16 @@ class PruningPicture:
     """What a picture of pruning shows."""
 
     title: str
-    panels: tuple[Panel, ...]
+    panels: tuple[PruningPanel, ...]
 
 
 def data(study: PruningStudy, title: str) -> PruningPicture:
     """Collect the three orders."""
     band = (study.low, study.high)
     panels = (
-        Panel("low IPR first", study.low_first),
-        Panel("high IPR first", study.high_first),
-        Panel("random order, 95 % of the draws", study.random, band),
+        PruningPanel("low IPR first", study.low_first),
+        PruningPanel("high IPR first", study.high_first),
+        PruningPanel("random order, 95 % of the draws", study.random, band),
     )
     return PruningPicture(title, panels)
 
@@ -61,7 +61,7 @@ def draw(picture: PruningPicture) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: PruningPanel) -> None:
     for kind, colour in _COLOURS.items():
         curve, width = getattr(panel.curve, kind), 3.0 if kind == "train" else 1.8
         axes.plot(panel.curve.fraction, curve, color=colour, lw=width, label=kind)

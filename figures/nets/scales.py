@@ -31,7 +31,7 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
 _COLOURS = (EARLY, LATE, TEST)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScaleCurves:
     """What the picture shows.
 

@@ -14,7 +14,7 @@ from grokflow.simulations.nets.trajectory import NetTrajectory
 _COLOURS = (EARLY, LATE, TEST, PREDICTED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DecayCurves:
     """What the picture shows.
 

@@ -15,7 +15,7 @@ from grokflow.simulations.scan.table import ScanTable
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class TimesPanel:
     """Times averaged over seeds, on the grid of α and λ.
 
     Parameters
@@ -32,7 +32,7 @@ class Panel:
     predicted: np.ndarray
 
 
-def data(table: ScanTable) -> Panel:
+def data(table: ScanTable) -> TimesPanel:
     """Average over seeds and whatever else the cells differ in."""
     alpha, lam = (np.unique(table[name]) for name in ("alpha", "lam"))
     grids = []
@@ -42,7 +42,7 @@ def data(table: ScanTable) -> Panel:
             here = (table["lam"] == lam[i]) & (table["alpha"] == alpha[j])
             grid[i, j] = table[name][here].mean() if here.any() else np.nan
         grids.append(grid)
-    return Panel(alpha, lam, *grids)
+    return TimesPanel(alpha, lam, *grids)
 
 
 def draw(table: ScanTable, fits: list[LawFit], title: str) -> Figure:
@@ -65,7 +65,7 @@ def draw(table: ScanTable, fits: list[LawFit], title: str) -> Figure:
     return figure
 
 
-def _times(axes: Axes, figure: Figure, panel: Panel) -> None:
+def _times(axes: Axes, figure: Figure, panel: TimesPanel) -> None:
     """Draw λt* as a map with the path's contours, or as a line where one axis has one value."""
     axes.set_xscale("log")
     axes.grid(False)
@@ -104,7 +104,7 @@ def _law(law: Axes, below: Axes, fit: LawFit) -> None:
     below.set(xlabel="λ", ylabel="residual")
 
 
-def _collapse(axes: Axes, panel: Panel, fits: list[LawFit]) -> None:
+def _collapse(axes: Axes, panel: TimesPanel, fits: list[LawFit]) -> None:
     """Draw ``λt* - log α``, one curve for every α, over log log(1/λ)."""
     x = np.log(-np.log(panel.lam[panel.lam < 1]))
     inside = panel.lam < 1

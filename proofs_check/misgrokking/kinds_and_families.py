@@ -22,7 +22,7 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.completion.flow import CompletionStopped
 from grokflow.simulations.diagonal.flow import FlowStopped
 from grokflow.simulations.misgrokking.cases import Trial, judge
-from grokflow.simulations.misgrokking.comparison import Model, simulate_course
+from grokflow.simulations.misgrokking.comparison import NetSettings, simulate_change
 from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
 from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
@@ -41,7 +41,7 @@ _FEW = 3
 _ENOUGH = 6.0
 _N_TEST = 10_000
 _FEWEST = 3
-_MODEL = Model()
+_NET = NetSettings()
 _DRAWN_FROM = ("signs", "quadratic", "redundant", "words", "linear", "noisy")
 
 # One choice of settings a family; the seeds come from the laboratory.
@@ -83,7 +83,7 @@ def _visible(laboratory: Laboratory) -> list[tuple[Trial, Change]]:
         family = SHIPPED[_DRAWN_FROM[i % len(_DRAWN_FROM)]]
         drawn = family.draw(np.random.default_rng([laboratory.seed, 71, i]))
         small = {key: min(int(value), 150) for key, value in drawn.items() if key == "d"}
-        trial = judge(family, {**drawn, **small}, _MODEL)
+        trial = judge(family, {**drawn, **small}, _NET)
         if trial.change is None or trial.change.kind is Kind.NEITHER:
             continue
         found.append((trial, _simulated(trial)))
@@ -99,7 +99,7 @@ def _visible(laboratory: Laboratory) -> list[tuple[Trial, Change]]:
 def _simulated(trial: Trial) -> Change:
     depth = int(trial.settings.get("depth", 2))
     problem = trial.family.problem(trial.settings)
-    return simulate_course(problem, Model(depth=depth), points=_FEWEST).change
+    return simulate_change(problem, NetSettings(depth=depth), points=_FEWEST).change
 
 
 def _linear_drop(trial: Trial) -> float:
@@ -107,7 +107,7 @@ def _linear_drop(trial: Trial) -> float:
     problem = trial.family.problem(trial.settings)
     assert isinstance(problem, Problem)
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
-    late = L2Penalised(_MODEL.loss(problem), _MODEL.lam).predict(problem)
+    late = L2Penalised(_NET.loss(problem), _NET.lam).predict(problem)
     errors = score(problem, np.column_stack([early.w, late.w])).error
     return float(errors[1] - errors[0])
 
@@ -136,7 +136,7 @@ def _largest(laboratory: Laboratory, name: str, settings: Settings, count: int =
     promises: list[Trial] = []
     drops: list[float] = []
     for seed in range(_SEEDS * laboratory.seed, _SEEDS * laboratory.seed + count):
-        trial = judge(SHIPPED[name], {**settings, **sizes, "seed": seed}, _MODEL)
+        trial = judge(SHIPPED[name], {**settings, **sizes, "seed": seed}, _NET)
         if trial.change is None:
             continue
         promises.append(trial)

@@ -9,10 +9,10 @@ from pathlib import Path
 from grokflow.simulations.completion.flow import CompletionStopped
 from grokflow.simulations.diagonal.flow import FlowStopped
 from grokflow.simulations.misgrokking.comparison import (
-    Course,
-    Model,
+    NetSettings,
+    SimulatedChange,
     predict_change,
-    simulate_course,
+    simulate_change,
 )
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import Family, Settings
@@ -50,37 +50,37 @@ class Case:
         Its settings, shrunk.
     found : Trial
         The problem as it was drawn.
-    model : Model
+    net : NetSettings
         The net.
     predicted : Change
         From the early to the late predictor.
-    course : Course
+    simulated : SimulatedChange
         The simulated flow.
     """
 
     family: Family
     settings: Settings
     found: Trial
-    model: Model
+    net: NetSettings
     predicted: Change
-    course: Course
+    simulated: SimulatedChange
 
     def save(self, folder: Path) -> str:
         """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""
         path = folder / f"{self.family.name}.npz"
         save_instance(path, self.family.build(self.settings))
-        problem, model = self.family.problem(self.settings), self.model
-        command = f"grokflow simulate {path} --alpha {model.alpha:g} --lam {model.lam:g}"
+        problem, net = self.family.problem(self.settings), self.net
+        command = f"grokflow simulate {path} --alpha {net.alpha:g} --lam {net.lam:g}"
         if isinstance(problem, Problem):
-            command += f" --depth {model.depth} --loss {model.loss(problem).name}"
-        return f"{command} --until {model.until:.6g}"
+            command += f" --depth {net.depth} --loss {net.loss(problem).name}"
+        return f"{command} --until {net.until:.6g}"
 
 
-def judge(family: Family, settings: Settings, model: Model) -> Trial:
+def judge(family: Family, settings: Settings, net: NetSettings) -> Trial:
     """Compute the predictors of one problem."""
     try:
         problem = family.problem(settings)
-        return Trial(family, settings, predict_change(problem, _of_depth(model, settings)))
+        return Trial(family, settings, predict_change(problem, _of_depth(net, settings)))
     except NotConverged:
         return Trial(family, settings, None, "a predictor did not converge")
     except ValueError as error:
@@ -92,38 +92,40 @@ def _reason(error: ValueError) -> str:
     return re.sub(r"\d+", "#", re.split(r"[,:(]| but ", str(error))[0]).strip()
 
 
-def settle(trials: list[Trial], model: Model, effort: int) -> Case | str:
+def settle(trials: list[Trial], net: NetSettings, effort: int) -> Case | str:
     """Confirm the first of these trials that a simulation bears out, shrunk to half of its drop.
 
     Returns the problem as drawn where nothing smaller keeps that, and the family's name where no
     trial is borne out.
     """
     for trial in trials:
-        if (whole := confirm(trial, trial, model)) is None:
+        if (whole := confirm(trial, trial, net)) is None:
             continue
-        least = whole.course.change.drop / 2
+        least = whole.simulated.change.drop / 2
         for share in _SHARES:
-            small = confirm(shrink(trial, model, effort, share), trial, model)
-            if small and small.course.change.drop >= least:
+            small = confirm(shrink(trial, net, effort, share), trial, net)
+            if small and small.simulated.change.drop >= least:
                 return small
         return whole
     return trials[0].family.name
 
 
-def confirm(trial: Trial, found: Trial, model: Model) -> Case | None:
+def confirm(trial: Trial, found: Trial, net: NetSettings) -> Case | None:
     """Simulate; None unless the training set is fitted early and the test results then fall."""
     assert trial.change is not None
-    model = _of_depth(model, trial.settings)
+    net = _of_depth(net, trial.settings)
     try:
-        course = simulate_course(trial.family.problem(trial.settings), model)
+        simulated = simulate_change(trial.family.problem(trial.settings), net)
     except (FlowStopped, CompletionStopped):
         return None
-    if not (course.fitted and course.change.kind is Kind.MISGROKKING and course.change.low > 0):
+    if not (
+        simulated.fitted and simulated.change.kind is Kind.MISGROKKING and simulated.change.low > 0
+    ):
         return None
-    return Case(trial.family, trial.settings, found, model, trial.change, course)
+    return Case(trial.family, trial.settings, found, net, trial.change, simulated)
 
 
-def shrink(trial: Trial, model: Model, effort: int, share: float = 0.5) -> Trial:
+def shrink(trial: Trial, net: NetSettings, effort: int, share: float = 0.5) -> Trial:
     """Simplify one setting after the other while a share of the drop remains.
 
     The same share of the lower end of its interval must remain too.
@@ -137,7 +139,7 @@ def shrink(trial: Trial, model: Model, effort: int, share: float = 0.5) -> Trial
         for key, item in trial.family.ranges.items():
             for value in item.simpler(best.settings[key])[:effort]:
                 effort -= 1
-                simpler = judge(trial.family, {**best.settings, key: value}, model)
+                simpler = judge(trial.family, {**best.settings, key: value}, net)
                 if misgroks(simpler, share * whole.drop, share * whole.low):
                     best = simpler
                     break
@@ -159,5 +161,5 @@ def misgroks(trial: Trial, drop: float = 0.0, low: float = 0.0) -> bool:
     )
 
 
-def _of_depth(model: Model, settings: Settings) -> Model:
-    return replace(model, depth=int(settings.get("depth", model.depth)))
+def _of_depth(net: NetSettings, settings: Settings) -> NetSettings:
+    return replace(net, depth=int(settings.get("depth", net.depth)))

@@ -31,7 +31,7 @@ _FITTED = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class NetSettings:
     """A net and its training.
 
     Parameters
@@ -71,7 +71,7 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class SimulatedChange:
     """The simulated quality over slow time, see `grokflow.theory.transition.change`.
 
     Parameters
@@ -91,7 +91,7 @@ class Course:
     fitted: bool
 
 
-def predict_change(problem: Problem | CompletionProblem, model: Model) -> Change:
+def predict_change(problem: Problem | CompletionProblem, net: NetSettings) -> Change:
     """Compare the early and the late predictor; nothing is simulated.
 
     Raises
@@ -103,20 +103,22 @@ def predict_change(problem: Problem | CompletionProblem, model: Model) -> Change
     """
     if isinstance(problem, CompletionProblem):
         # Minimisers of the nuclear norm need not be unique: the path says where the flow ends.
-        path = trace_completion(problem, path_scales(problem, model.alpha))
+        path = trace_completion(problem, path_scales(problem, net.alpha))
         first = MinFrobeniusNorm().predict(problem).matrix
         return change_of(problem.score(np.stack([first, path.matrices[-1]])))
-    loss = model.loss(problem)
-    if model.depth > 2:
-        found = forecast(problem, alpha=model.alpha, lam=model.lam, loss=loss, depth=model.depth)
+    loss = net.loss(problem)
+    if net.depth > 2:
+        found = forecast(problem, alpha=net.alpha, lam=net.lam, loss=loss, depth=net.depth)
         return change_of(found.scores)
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
-    late = L1Penalised(loss, model.lam).predict(problem)
+    late = L1Penalised(loss, net.lam).predict(problem)
     alike = spread_over_equal_columns(problem, late.w)
     return change_of(score(problem, np.column_stack([early.w, alike])))
 
 
-def simulate_course(problem: Problem | CompletionProblem, model: Model, points: int = 60) -> Course:
+def simulate_change(
+    problem: Problem | CompletionProblem, net: NetSettings, points: int = 60
+) -> SimulatedChange:
     """Follow the flow to its end.
 
     Raises
@@ -124,27 +126,25 @@ def simulate_course(problem: Problem | CompletionProblem, model: Model, points: 
     FlowStopped, CompletionStopped
         When the solver gives up.
     """
-    even = np.linspace(model.until / points, model.until, points)
-    times = np.union1d(even, [model.early])
-    at = int(np.searchsorted(times, model.early))
+    even = np.linspace(net.until / points, net.until, points)
+    times = np.union1d(even, [net.early])
+    at = int(np.searchsorted(times, net.early))
     if isinstance(problem, CompletionProblem):
-        matrices = CompletionFlow(alpha=model.alpha, lam=model.lam).run(problem, times)
+        matrices = CompletionFlow(alpha=net.alpha, lam=net.lam).run(problem, times)
         scores, train = matrices.test_scores(), matrices.train_error
         ends = problem.score(matrices.matrices[[at, -1]])
         size = float(np.sum(problem.weights * problem.values**2))
     else:
-        flow = DiagonalFlow(
-            alpha=model.alpha, lam=model.lam, loss=model.loss(problem), depth=model.depth
-        )
+        flow = DiagonalFlow(alpha=net.alpha, lam=net.lam, loss=net.loss(problem), depth=net.depth)
         trajectory = flow.run(problem, times)
         scores, train = trajectory.test_scores(), trajectory.train_error
         ends = score(problem, trajectory.weights[:, [at, -1]])
         size = 1.0 if problem.is_classification else float(np.mean(problem.targets**2))
-    return _course(times, train / size, scores, change_of(ends), at)
+    return _simulated_change(times, train / size, scores, change_of(ends), at)
 
 
-def _course(
+def _simulated_change(
     times: np.ndarray, error: np.ndarray, scores: Scores, change: Change, at: int
-) -> Course:
+) -> SimulatedChange:
     fitted = error[at] <= (0 if scores.accuracy is not None else _FITTED)
-    return Course(times, 1 - error, quality(scores), change, bool(fitted))
+    return SimulatedChange(times, 1 - error, quality(scores), change, bool(fitted))

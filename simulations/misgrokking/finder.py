@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grokflow.simulations.misgrokking.cases import Case, Trial, judge, misgroks, settle
-from grokflow.simulations.misgrokking.comparison import Model
+from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.families import FAMILIES, Family, Settings, select
-from grokflow.simulations.runs.executors import each
+from grokflow.simulations.runs.executors import results_as_completed
 from grokflow.theory.transition.scores import Kind
 
 # Problems of a family that are simulated before the family is given up.
@@ -58,7 +58,7 @@ def find_misgrokking(
     budget: int = 400,
     effort: int = 100,
     seed: int = 0,
-    model: Model | None = None,
+    net: NetSettings | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> Findings:
@@ -76,7 +76,7 @@ def find_misgrokking(
         Predictions made to shrink one problem.
     seed : int
         Decides which problems are drawn, whatever the executor.
-    model : Model, optional
+    net : NetSettings, optional
         The net, of depth 2 where a family does not say otherwise.
     executor : Executor, optional
         Where to compute; in this process by default.
@@ -94,18 +94,18 @@ def find_misgrokking(
             f"budget is {budget}, expected at least one problem for each of the {len(wanted)} "
             "families: raise it, or name fewer families"
         )
-    model = model or Model()
+    net = net or NetSettings()
     trials: list[Trial] = []
     settled: list[Case | str | None] = []
     interrupted = False
     try:
         drawn = list(_drawn(wanted, budget, seed))
-        for trial in each(executor, judge, [(*item, model) for item in drawn]):
+        for trial in results_as_completed(executor, judge, [(*item, net) for item in drawn]):
             trials.append(trial)
             progress("predicting", len(trials) / len(drawn))
         ranked = [_ranked(trials, family) for family in wanted]
-        tasks = [(best[:_ATTEMPTS], model, effort) for best in ranked if best]
-        for case in each(executor, settle, tasks):
+        tasks = [(best[:_ATTEMPTS], net, effort) for best in ranked if best]
+        for case in results_as_completed(executor, settle, tasks):
             settled.append(case)
             progress("shrinking and simulating", len(settled) / len(tasks))
     except KeyboardInterrupt:
@@ -148,7 +148,7 @@ def _ranked(trials: list[Trial], family: Family) -> list[Trial]:
 
 
 def _by_drop(case: Case) -> tuple[float, str]:
-    return -case.course.change.drop, case.family.name
+    return -case.simulated.change.drop, case.family.name
 
 
 def _low(trial: Trial) -> float:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.misgrokking.comparison import Model, predict_change, simulate_course
+from grokflow.simulations.misgrokking.comparison import NetSettings, predict_change, simulate_change
 from grokflow.simulations.misgrokking.families import FAMILIES, Settings
-from grokflow.simulations.runs.executors import each
+from grokflow.simulations.runs.executors import results_as_completed
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.transition.change import Change
@@ -24,7 +24,7 @@ _REACH = 3
 _DRAWS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plane:
     """A family over the ratio n/d and one more setting, at fixed d.
 
@@ -77,7 +77,7 @@ class PhaseMap:
     ----------
     plane : Plane
         The axes.
-    model : Model
+    net : NetSettings
         The net.
     seeds : int
         Problems a cell.
@@ -88,7 +88,7 @@ class PhaseMap:
     """
 
     plane: Plane
-    model: Model
+    net: NetSettings
     seeds: int
     predicted: Drops
     simulated: Drops
@@ -111,7 +111,7 @@ def phase_map(
     *,
     seeds: int = 4,
     seed: int = 0,
-    model: Model | None = None,
+    net: NetSettings | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> PhaseMap:
@@ -125,16 +125,16 @@ def phase_map(
         Problems a cell; the map is of their average.
     seed : int
         Decides which they are.
-    model, executor, progress
+    net, executor, progress
         As for `grokflow.simulations.misgrokking.finder.find_misgrokking`.
     """
-    model = model or Model()
-    tasks = list(_tasks(plane, seeds, seed, model))
+    net = net or NetSettings()
+    tasks = list(_tasks(plane, seeds, seed, net))
     shape = (len(plane.values), len(plane.ratios), seeds, 2)
     drops, errors = np.full(shape, np.nan), np.full(shape, np.nan)
     interrupted = False
     try:
-        for done, answer in enumerate(each(executor, _compare, tasks), start=1):
+        for done, answer in enumerate(results_as_completed(executor, _compare, tasks), start=1):
             for i, change in enumerate((answer.predicted, answer.simulated)):
                 drops[(*answer.cell, i)], errors[(*answer.cell, i)] = change.drop, change.error
             progress("phase map", done / len(tasks))
@@ -142,7 +142,7 @@ def phase_map(
         interrupted = True
     mean, error = drops.mean(axis=2), np.sqrt((errors**2).sum(axis=2)) / seeds
     both = [Drops(mean[..., i], error[..., i]) for i in range(2)]
-    return PhaseMap(plane, model, seeds, both[0], both[1], interrupted)
+    return PhaseMap(plane, net, seeds, both[0], both[1], interrupted)
 
 
 class _Answer(NamedTuple):
@@ -152,14 +152,14 @@ class _Answer(NamedTuple):
 
 
 def _tasks(
-    plane: Plane, seeds: int, seed: int, model: Model
-) -> Iterator[tuple[tuple[int, int, int], str, Settings, Model]]:
+    plane: Plane, seeds: int, seed: int, net: NetSettings
+) -> Iterator[tuple[tuple[int, int, int], str, Settings, NetSettings]]:
     for i, value in enumerate(plane.values):
         for j, ratio in enumerate(plane.ratios):
             for k in range(seeds):
                 # The same seeds in every cell: neighbours differ by their settings alone.
                 settings = plane.settings(float(ratio), float(value), seed * seeds + k)
-                yield (i, j, k), plane.family, settings, model
+                yield (i, j, k), plane.family, settings, net
 
 
 def _drawn(family: str, settings: Settings) -> Problem | CompletionProblem:
@@ -173,8 +173,10 @@ def _drawn(family: str, settings: Settings) -> Problem | CompletionProblem:
     raise failure
 
 
-def _compare(cell: tuple[int, int, int], family: str, settings: Settings, model: Model) -> _Answer:
+def _compare(
+    cell: tuple[int, int, int], family: str, settings: Settings, net: NetSettings
+) -> _Answer:
     problem = _drawn(family, settings)
     return _Answer(
-        cell, predict_change(problem, model), simulate_course(problem, model, points=4).change
+        cell, predict_change(problem, net), simulate_change(problem, net, points=4).change
     )

@@ -11,17 +11,10 @@ from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.neuron_groups import fit_mixtures
 from grokflow.theory.modular.participation import NeuronIpr
 from grokflow.theory.modular.pruning import LabelledPairs, PruningCurve, prune
+from grokflow.theory.transition.intervals import Estimate
 
 # The accuracies of a pruning curve.
 KINDS = ("train", "test", "corrupted", "uncorrupted")
-
-
-class Interval(NamedTuple):
-    """An estimate with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class NeuronSplit(NamedTuple):
@@ -32,7 +25,7 @@ class NeuronSplit(NamedTuple):
     are two.
     """
 
-    threshold: Interval
+    threshold: Estimate
     memorising: int
     means: tuple[float, float]
     preference: float
@@ -76,7 +69,7 @@ def split_neurons(ipr: NeuronIpr, rng: np.random.Generator, *, draws: int = 200)
 
 def rank_correlation(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator, *, draws: int = 1000
-) -> Interval:
+) -> Estimate:
     """Return Spearman's coefficient of two quantities of the same neurons.
 
     Pairs that hold a NaN are left out, and the others resampled for the interval.
@@ -121,6 +114,6 @@ def study_pruning(
     )
 
 
-def _interval(value: float, draws: np.ndarray) -> Interval:
+def _interval(value: float, draws: np.ndarray) -> Estimate:
     low, high = np.percentile(draws, [2.5, 97.5])
-    return Interval(value, float(low), float(high))
+    return Estimate(value, float(low), float(high))

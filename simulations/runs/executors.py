@@ -112,7 +112,7 @@ def compute(
 Result = TypeVar("Result")
 
 
-def each(
+def results_as_completed(
     executor: Executor | None, function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[Result]:
     """Yield the results of ``function(*task)``, in order here, as they come from an executor."""

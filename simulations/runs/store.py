@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from grokflow.simulations.runs.code import code_version
-from grokflow.simulations.scan.outcome import Outcome
+from grokflow.simulations.scan.outcome import CellOutcome
 
 # "grok": the mark of this application in the header of an SQLite file.
 _APPLICATION = 0x67726F6B
@@ -66,7 +66,7 @@ class Store:
         path: str | Path = ":memory:",
         *,
         resume: bool = False,
-        row: type[Any] = Outcome,
+        row: type[Any] = CellOutcome,
         table: str = "cells",
     ) -> None:
         self.path, self.row, self.table = str(path), row, table

@@ -27,6 +27,7 @@ from scipy.stats import t as student
 
 from grokflow.simulations.scan.cells import Value
 from grokflow.simulations.scan.table import ScanTable
+from grokflow.theory.transition.intervals import Estimate
 
 _RESAMPLES = 2000
 _LEVEL = 0.95
@@ -36,15 +37,7 @@ _MEMORY = 1e-3
 _WITHIN = ("alpha", "lam", "p", "seed")
 
 
-class Interval(NamedTuple):
-    """An estimate and the ends of its 95 % interval, NaN with one seed alone."""
-
-    value: float
-    low: float
-    high: float
-
-
-_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+_UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 class Law(NamedTuple):
@@ -55,7 +48,7 @@ class Law(NamedTuple):
     C: float
 
 
-class Estimates(NamedTuple):
+class LeastSquaresFit(NamedTuple):
     """Slopes of shape (k,) and mean intercept, each with b bootstrap values, and residuals."""
 
     slopes: np.ndarray
@@ -75,7 +68,7 @@ class LawFit:
         What they share of the axes with several values.
     table : ScanTable
         The cells.
-    a, b, C, width : Interval
+    a, b, C, width : Estimate
         Coefficients, NaN where the cells do not determine them, and the mean width.
     theory : Law
         Coefficients as λ → 0.
@@ -87,10 +80,10 @@ class LawFit:
 
     settings: dict[str, Value]
     table: ScanTable
-    a: Interval
-    b: Interval
-    C: Interval
-    width: Interval
+    a: Estimate
+    b: Estimate
+    C: Estimate
+    width: Estimate
     theory: Law
     path: Law
     residuals: np.ndarray
@@ -162,7 +155,7 @@ def theory_of(table: ScanTable) -> Law:
 
 def estimate(
     columns: np.ndarray, times: np.ndarray, seeds: np.ndarray, rng: np.random.Generator
-) -> Estimates:
+) -> LeastSquaresFit:
     """Fit ``times = columns @ slopes + intercept of the seed`` by least squares.
 
     Parameters
@@ -190,21 +183,21 @@ def estimate(
     slopes = np.einsum("bij,bj->bi", inverse, weights @ moment)
     intercepts = np.einsum("bs,bs->b", weights, y_mean - slopes @ x_mean.T)
     residuals = y - x @ slopes[0]
-    return Estimates(slopes[0], float(intercepts[0]), slopes[1:], intercepts[1:], residuals)
+    return LeastSquaresFit(slopes[0], float(intercepts[0]), slopes[1:], intercepts[1:], residuals)
 
 
-def interval(value: float, draws: np.ndarray, seeds: np.ndarray) -> Interval:
+def interval(value: float, draws: np.ndarray, seeds: np.ndarray) -> Estimate:
     """Return the expanded percentile interval of a bootstrap over seeds."""
     count = len(np.unique(seeds))
     if count < 2:
-        return Interval(value, np.nan, np.nan)
+        return Estimate(value, np.nan, np.nan)
     reach = np.sqrt(count / (count - 1)) * student.ppf((1 + _LEVEL) / 2, count - 1)
     tail = float(norm.cdf(-reach))
     low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    return Estimate(value, float(low), float(high))
 
 
-def _mean(values: np.ndarray, seeds: np.ndarray, rng: np.random.Generator) -> Interval:
+def _mean(values: np.ndarray, seeds: np.ndarray, rng: np.random.Generator) -> Estimate:
     """Return the mean of finite values, each seed with the same weight."""
     finite = np.isfinite(values)
     if not finite.any():

@@ -28,7 +28,7 @@ from grokflow.theory.transition.times import Transition, crossing
 _FAR = 1e8
 
 
-class Record(NamedTuple):
+class TestCurve(NamedTuple):
     """A trajectory's test results, where the training data are fitted, and the work."""
 
     lambda_t: np.ndarray
@@ -92,7 +92,7 @@ class DiagonalNet:
         constant = found.constant if np.isfinite(found.transition.lambda_t) else float("nan")
         return Outlook(found.scores, found.kind, *found.transition, constant)
 
-    def run(self, alpha: float, lambda_t: np.ndarray) -> Record:
+    def run(self, alpha: float, lambda_t: np.ndarray) -> TestCurve:
         """Follow the flow from scale `alpha`."""
         cell = self.cell
         flow = DiagonalFlow(
@@ -101,7 +101,7 @@ class DiagonalNet:
         found = flow.run(self.problem, lambda_t)
         baseline = 0.0 if self.problem.is_classification else np.mean(self.problem.targets**2)
         fitted = _fitted(found.train_error, float(baseline))
-        return Record(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
+        return TestCurve(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +142,13 @@ class CompletionNet:
             found.scores, found.kind, found.constant, found.transition.width, found.constant
         )
 
-    def run(self, alpha: float, lambda_t: np.ndarray) -> Record:
+    def run(self, alpha: float, lambda_t: np.ndarray) -> TestCurve:
         """Follow the flow from scale `alpha`; a perturbed start is drawn as the command does."""
         cell = self.cell
         flow = CompletionFlow(alpha=alpha, lam=cell.lam, sigma=cell.sigma, rtol=self.rtol)
         found = flow.run(self.problem, lambda_t, rng=np.random.default_rng([cell.seed, 1]))
         fitted = _fitted(found.train_error, float(np.mean(self.problem.values**2)))
-        return Record(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
+        return TestCurve(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
 
 
 Net = DiagonalNet | CompletionNet
@@ -160,7 +160,7 @@ def net_of(cell: Cell) -> Net:
     return CompletionNet(cell) if isinstance(problem, CompletionProblem) else DiagonalNet(cell)
 
 
-def transition_of(record: Record, outlook: Outlook) -> Transition:
+def transition_of(record: TestCurve, outlook: Outlook) -> Transition:
     """Return when the test error crosses from the early to the late predictor's."""
     if outlook.kind is Kind.NEITHER:
         return Transition(np.nan, np.nan)
@@ -168,7 +168,7 @@ def transition_of(record: Record, outlook: Outlook) -> Transition:
     return crossing(record.lambda_t, record.scores.error, early, late)
 
 
-def simulated_ends(record: Record) -> Scores:
+def simulated_ends(record: TestCurve) -> Scores:
     """Return the test results when the data are first fitted and at the end of the record."""
     first = int(np.argmax(record.fitted)) if record.fitted.any() else 0
     ends, scores = [first, len(record.lambda_t) - 1], record.scores
@@ -181,7 +181,7 @@ def simulated_ends(record: Record) -> Scores:
     )
 
 
-def simulated_kind(record: Record) -> Kind:
+def simulated_kind(record: TestCurve) -> Kind:
     """Judge the simulated transition as the predicted one is judged."""
     return kind_of(simulated_ends(record)) if record.scores.size else Kind.NEITHER
 

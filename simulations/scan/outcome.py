@@ -28,7 +28,7 @@ from grokflow.simulations.scan.cells import Cell
 from grokflow.simulations.scan.models import (
     Net,
     Outlook,
-    Record,
+    TestCurve,
     net_of,
     simulated_ends,
     simulated_kind,
@@ -54,7 +54,7 @@ _OFFSETS = np.concatenate(
 )
 
 
-class Outcome(NamedTuple):
+class CellOutcome(NamedTuple):
     """What a cell comes out as; NaN where there is no such number, "" where there is no word.
 
     Times are slow times λt; errors are test errors (misclassified fraction or mean square).
@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
     error: str = ""  # why there is no result
 
 
-def measure(cells: Sequence[Cell]) -> list[Outcome]:
+def measure(cells: Sequence[Cell]) -> list[CellOutcome]:
     """Return what the cells come out as, in order; all share everything but α and the method.
 
     A cell that fails comes out as an error with its message; the others are not affected. One
@@ -93,7 +93,7 @@ def measure(cells: Sequence[Cell]) -> list[Outcome]:
         return [_outcome(net, outlook, cell) for cell in cells]
 
 
-def _outcome(net: Net, outlook: Outlook, cell: Cell) -> Outcome:
+def _outcome(net: Net, outlook: Outlook, cell: Cell) -> CellOutcome:
     try:
         shift = _shift(net) if cell.method != "direct" else None
         by_shift = None if shift is None else shift.apply(net, outlook, cell.alpha)
@@ -107,12 +107,12 @@ def _outcome(net: Net, outlook: Outlook, cell: Cell) -> Outcome:
         return _failed(error)._replace(kind=outlook.kind.value)
 
 
-def _failed(error: Exception) -> Outcome:
+def _failed(error: Exception) -> CellOutcome:
     words = " ".join(str(error).split()) or "no message"
-    return Outcome(error=f"{type(error).__name__}: {words}")
+    return CellOutcome(error=f"{type(error).__name__}: {words}")
 
 
-def _direct(net: Net, outlook: Outlook, alpha: float) -> Outcome:
+def _direct(net: Net, outlook: Outlook, alpha: float) -> CellOutcome:
     record = net.run(alpha, _times(net, outlook, alpha))
     return _summary(outlook, alpha, record, transition_of(record, outlook), simulated=True)
 
@@ -125,11 +125,11 @@ def _times(net: Net, outlook: Outlook, alpha: float) -> np.ndarray:
 
 
 def _summary(
-    outlook: Outlook, alpha: float, record: Record, when: Transition, *, simulated: bool
-) -> Outcome:
+    outlook: Outlook, alpha: float, record: TestCurve, when: Transition, *, simulated: bool
+) -> CellOutcome:
     early, late = (float(error) for error in outlook.scores.error[:2])
     first, last = (float(error) for error in simulated_ends(record).error)
-    return Outcome(
+    return CellOutcome(
         lambda_t=when.lambda_t,
         width=when.width,
         kind=outlook.kind.value,
@@ -150,11 +150,11 @@ class _Shift(NamedTuple):
     """The reference trajectory of a net: its record, and ``λt* - log α`` on it."""
 
     alpha: float
-    record: Record
+    record: TestCurve
     offset: float
     width: float
 
-    def apply(self, net: Net, outlook: Outlook, alpha: float) -> Outcome | None:
+    def apply(self, net: Net, outlook: Outlook, alpha: float) -> CellOutcome | None:
         """Return the cell at `alpha`, or None where the law is not exact enough."""
         log_alpha = float(np.log(alpha))
         memory = np.exp(-net.depth * (log_alpha + self.offset))

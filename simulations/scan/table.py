@@ -15,7 +15,7 @@ import numpy as np
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.files import check_suffix, write_whole
 from grokflow.simulations.scan.cells import Cell, Value
-from grokflow.simulations.scan.outcome import Outcome
+from grokflow.simulations.scan.outcome import CellOutcome
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DIMENSIONS = ("alpha", "lam", "p", "seed")
 SUFFIXES = (".csv", ".parquet", ".nc")
 
-Row = tuple[Mapping[str, Value], Cell, Outcome]
+Row = tuple[Mapping[str, Value], Cell, CellOutcome]
 
 
 class Audit(NamedTuple):
@@ -46,7 +46,7 @@ class ScanTable:
     axes : mapping of name to values
         The scan's.
     columns : mapping of name to ndarray
-        The settings of every cell, and the fields of `Outcome`, one entry a cell.
+        The settings of every cell, and the fields of `CellOutcome`, one entry a cell.
     """
 
     axes: Mapping[str, tuple[Value, ...]]
@@ -61,7 +61,7 @@ class ScanTable:
         for name in names:
             own = [getattr(cell, name) if name in model else point[name] for point, cell, _ in rows]
             columns[name] = _column(own)
-        for i, name in enumerate(Outcome._fields):
+        for i, name in enumerate(CellOutcome._fields):
             columns[name] = _column([outcome[i] for *_, outcome in rows])
         return cls(axes, columns)
 

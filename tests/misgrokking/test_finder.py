@@ -13,7 +13,7 @@ from grokflow.figures.misgrokking import gallery
 from grokflow.figures.misgrokking import phase_map as pictured
 from grokflow.proofs_check.misgrokking.agreement import agreement
 from grokflow.simulations.misgrokking.cases import Trial, judge, misgroks
-from grokflow.simulations.misgrokking.comparison import Model, predict_change
+from grokflow.simulations.misgrokking.comparison import NetSettings, predict_change
 from grokflow.simulations.misgrokking.data_families import data_family, save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES, select
 from grokflow.simulations.misgrokking.finder import find_misgrokking
@@ -38,14 +38,14 @@ def test_the_search_finds_misgrokking_and_shrinks_it(findings):
         findings.skipped.values()
     )
     for case in findings.cases:
-        change = case.course.change
-        assert change.kind is Kind.MISGROKKING and change.low > 0 and case.course.fitted
+        change = case.simulated.change
+        assert change.kind is Kind.MISGROKKING and change.low > 0 and case.simulated.fitted
         assert case.predicted.drop >= case.found.change.drop / 2 > 0
         assert case.predicted.low >= case.found.change.low / 2 > 0
         assert case.predicted.early >= case.predicted.chance - 1e-9
         sizes = [key for key in ("n", "d", "n_test") if key in case.settings]
         assert all(case.settings[key] <= case.found.settings[key] for key in sizes)
-    drops = [case.course.change.drop for case in findings.cases]
+    drops = [case.simulated.change.drop for case in findings.cases]
     assert drops == sorted(drops, reverse=True)
     small, large = findings.cases[-1].settings, findings.cases[-1].found.settings
     assert small != large
@@ -53,7 +53,7 @@ def test_the_search_finds_misgrokking_and_shrinks_it(findings):
 
 def test_a_case_is_the_prediction_of_its_settings(findings):
     case = findings.cases[0]
-    assert predict_change(case.family.problem(case.settings), case.model) == case.predicted
+    assert predict_change(case.family.problem(case.settings), case.net) == case.predicted
 
 
 def test_the_gallery_shows_the_cases(findings):
@@ -61,10 +61,10 @@ def test_the_gallery_shows_the_cases(findings):
     assert len(panels) == len(findings.cases)
     for panel, case in zip(panels, findings.cases, strict=True):
         assert case.family.name in panel.title
-        assert (panel.test, panel.early) == (case.course.test, case.predicted.early)
-        at = np.searchsorted(panel.lambda_t, case.model.early)
-        assert panel.test[at] == pytest.approx(case.course.change.early, abs=1e-9)
-        assert panel.test[-1] == pytest.approx(case.course.change.late, abs=1e-9)
+        assert (panel.test, panel.early) == (case.simulated.test, case.predicted.early)
+        at = np.searchsorted(panel.lambda_t, case.net.early)
+        assert panel.test[at] == pytest.approx(case.simulated.change.early, abs=1e-9)
+        assert panel.test[-1] == pytest.approx(case.simulated.change.late, abs=1e-9)
     with pytest.raises(ValueError, match="no misgrokking was found"):
         gallery.draw([])
 
@@ -77,8 +77,8 @@ def test_the_command_of_every_case_reproduces_it(findings, tmp_path, capsys):
         assert main([*command[1:], "--json", str(out)]) == 0
         record = json.loads(out.read_text())
         times = np.array(record["lambda_t"])
-        early = int(np.argmin(np.abs(times - case.model.early)))
-        change = case.course.change
+        early = int(np.argmin(np.abs(times - case.net.early)))
+        change = case.simulated.change
         if "test_accuracy" in record:
             test = np.array(record["test_accuracy"])
             assert record["train_accuracy"][early] == 1
@@ -113,7 +113,7 @@ def test_an_early_predictor_worse_than_none_is_no_misgrokking():
     trial = judge(
         FAMILIES["noisy"],
         {"n": 6, "d": 8, "share": 0.1, "label_noise": 2.0, "n_test": 500, "seed": 0},
-        Model(),
+        NetSettings(),
     )
     worse = replace(trial.change, early=-0.5, late=-3.0, kind=Kind.MISGROKKING, low=1.0, high=4.0)
     assert not misgroks(Trial(trial.family, trial.settings, worse))
@@ -122,18 +122,22 @@ def test_an_early_predictor_worse_than_none_is_no_misgrokking():
 
 def test_problems_without_predictors_are_counted_by_reason():
     settings = {"n": 40, "d": 8, "share": 1.0, "n_test": 500}
-    reasons = {judge(FAMILIES["linear"], {**settings, "seed": i}, Model()).error for i in range(2)}
+    reasons = {
+        judge(FAMILIES["linear"], {**settings, "seed": i}, NetSettings()).error for i in range(2)
+    }
     assert reasons == {""}
     noisy = {"label_noise": 1.0, **settings}
-    reasons = {judge(FAMILIES["noisy"], {**noisy, "seed": i}, Model()).error for i in range(2)}
+    reasons = {
+        judge(FAMILIES["noisy"], {**noisy, "seed": i}, NetSettings()).error for i in range(2)
+    }
     assert reasons == {"no w interpolates the targets"}
 
 
 def test_a_deeper_net_unlearns_more_of_a_dense_rule():
     family = FAMILIES["deep"]
     settings = {"n": 24, "d": 48, "share": 1.0, "depth": 3, "n_test": 2000, "seed": 1}
-    deep = judge(family, settings, Model())
-    shallow = judge(FAMILIES["majority"], {**settings, "depth": 2}, Model())
+    deep = judge(family, settings, NetSettings())
+    shallow = judge(FAMILIES["majority"], {**settings, "depth": 2}, NetSettings())
     assert deep.change.late < shallow.change.late
 
 
@@ -148,7 +152,7 @@ def test_subsamples_of_a_file_are_searched(tmp_path):
     assert set(family.ranges) == {"n", "d", "depth", "seed"}
     found = find_misgrokking([family], budget=4, effort=15)
     (case,) = found.cases
-    assert case.settings["n"] < 40 and case.course.change.low > 0
+    assert case.settings["n"] < 40 and case.simulated.change.low > 0
     again = data_family(tmp_path / "own.npz").build(case.settings)
     assert again.x.shape == (case.settings["n"], case.settings["d"])
 
@@ -173,7 +177,7 @@ def test_entries_of_a_file_are_subsampled(tmp_path):
     assert len(part.values) == 10 and np.isin(part.values, whole.values).all()
     assert np.array_equal(part.test.values, whole.test.values)
     full = family.build({"n": len(whole.values), "seed": 3})
-    assert predict_change(full, Model()) == predict_change(whole, Model())
+    assert predict_change(full, NetSettings()) == predict_change(whole, NetSettings())
 
 
 # Phase map
@@ -185,7 +189,9 @@ def test_the_map_holds_predictions_and_simulations_of_the_same_problems():
     assert phases.predicted.mean.shape == phases.simulated.mean.shape == (2, 2)
     family = FAMILIES[plane.family]
     changes = [
-        predict_change(family.problem(plane.settings(0.125, float(plane.values[1]), seed)), Model())
+        predict_change(
+            family.problem(plane.settings(0.125, float(plane.values[1]), seed)), NetSettings()
+        )
         for seed in (2, 3)
     ]
     assert phases.predicted.mean[1, 0] == np.mean([change.drop for change in changes])
@@ -204,14 +210,14 @@ def test_agreement_counts_cells():
     error = np.full((2, 2), 0.01)
     said = Drops(np.array([[0.1, -0.1], [0.0, np.nan]]), error)
     done = Drops(np.array([[0.1, 0.1], [0.04, 0.1]]), error)
-    shared = agreement(PhaseMap(plane, Model(), 1, said, done))
+    shared = agreement(PhaseMap(plane, NetSettings(), 1, said, done))
     assert (shared.cells, shared.rate, shared.opposed) == (3, 1 / 3, 1)
-    maps = pictured.data(PhaseMap(plane, Model(), 1, done, done))
+    maps = pictured.data(PhaseMap(plane, NetSettings(), 1, done, done))
     assert not maps.differ.any() and maps.marks["predicted"].tolist() == [["−", "−"], ["−", "−"]]
     assert np.array_equal(maps.rises["simulated"], -done.mean)
     empty = Drops(np.full((2, 2), np.nan), error)
     with pytest.raises(ValueError, match="no cell"):
-        agreement(PhaseMap(plane, Model(), 1, empty, empty))
+        agreement(PhaseMap(plane, NetSettings(), 1, empty, empty))
 
 
 # Interruption and refusals

@@ -12,7 +12,7 @@ from grokflow.figures.scan import law as picture
 from grokflow.simulations.runs.executors import local
 from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.law import estimate, fit_laws, interval
-from grokflow.simulations.scan.outcome import Outcome
+from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.refine import bends, refined
 from grokflow.simulations.scan.runner import Scan
 
@@ -22,7 +22,7 @@ SMALL = {"n": 32, "d": 100, "n_test": 2000}
 def made(scan, time, **fields):
     """Return the scan's table with times given by a function of the point, nothing simulated."""
     outcomes = [
-        Outcome(lambda_t=time(point), predicted=time(point), width=1.0, kind="grokking",
+        CellOutcome(lambda_t=time(point), predicted=time(point), width=1.0, kind="grokking",
                 simulated=True, constant=2.0, **fields)
         for point in scan.points()
     ]  # fmt: skip

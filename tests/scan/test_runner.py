@@ -14,7 +14,7 @@ from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
 from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.axes import axis
-from grokflow.simulations.scan.outcome import Outcome
+from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
@@ -263,7 +263,7 @@ def test_tables_come_labelled_and_come_back_from_every_format(tmp_path, pool):
     for suffix in ("csv", "parquet", "nc"):
         table.write(tmp_path / f"out.{suffix}")
     frame = table.to_pandas()
-    assert {"alpha", "lam", "seed", "depth", "loss", *Outcome._fields} <= set(frame.columns)
+    assert {"alpha", "lam", "seed", "depth", "loss", *CellOutcome._fields} <= set(frame.columns)
     read = pandas.read_csv(tmp_path / "out.csv", keep_default_na=False, na_values=[""])
     assert np.array_equal(read["lambda_t"], frame["lambda_t"], equal_nan=True)
     stored = pandas.read_parquet(tmp_path / "out.parquet")

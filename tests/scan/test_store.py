@@ -13,7 +13,7 @@ import pytest
 
 from grokflow.simulations.runs.executors import dask, local
 from grokflow.simulations.runs.store import Store
-from grokflow.simulations.scan.outcome import Outcome
+from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ CELLS = SCAN.cells()
 def fill(path, count=2, resume=False):
     """Write rows without computing them."""
     with Store(path, resume=resume) as store:
-        store.add(CELLS[:count], [Outcome(lambda_t=float(i)) for i in range(count)])
+        store.add(CELLS[:count], [CellOutcome(lambda_t=float(i)) for i in range(count)])
     return Path(path)
 
 
@@ -41,7 +41,9 @@ def test_killed_fifty_times_it_loses_nothing_repeats_nothing_and_ends_bit_for_bi
 
 
 def test_rows_come_back_as_they_were_written(tmp_path):
-    outcome = Outcome(lambda_t=1 / 3, kind="grokking", simulated=True, evaluations=7, error="λ: no")
+    outcome = CellOutcome(
+        lambda_t=1 / 3, kind="grokking", simulated=True, evaluations=7, error="λ: no"
+    )
     with Store(tmp_path / "scan.db") as store:
         store.add(CELLS[:1], [outcome])
         found = store.outcomes(cell.key() for cell in CELLS)
@@ -75,7 +77,7 @@ def test_results_of_older_code_stay_and_are_not_taken_for_new_ones(tmp_path, mon
     monkeypatch.setattr("grokflow.simulations.runs.code.code_version", lambda: "newer")
     with Store(path, resume=True) as store:
         assert len(SCAN.table(store)) == 0
-        store.add(CELLS[:2], [Outcome(), Outcome()])
+        store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         assert len(store) == 4
 
 
@@ -138,26 +140,26 @@ def test_a_file_that_cannot_be_written_is_said_so_and_kept(tmp_path):
     with Store(path, resume=True) as store:
         store._connection.execute("PRAGMA query_only = ON")
         with pytest.raises(OSError, match=r"readonly.*make it writable"):
-            store.add(CELLS[2:4], [Outcome(), Outcome()])
+            store.add(CELLS[2:4], [CellOutcome(), CellOutcome()])
     assert path.read_bytes() == before
 
 
 def test_a_full_disk_is_said_so_and_what_was_stored_stays(tmp_path):
     with Store(tmp_path / "scan.db") as store:
-        store.add(CELLS[:2], [Outcome(), Outcome()])
+        store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(OSError, match=r"full.*free some space and resume"):
-            store.add(CELLS[2:], [Outcome(error="x" * 10_000)] * len(CELLS[2:]))
+            store.add(CELLS[2:], [CellOutcome(error="x" * 10_000)] * len(CELLS[2:]))
         assert len(store) == 2
     with Store(tmp_path / "scan.db", resume=True) as store:
-        store.add(CELLS[2:], [Outcome()] * len(CELLS[2:]))
+        store.add(CELLS[2:], [CellOutcome()] * len(CELLS[2:]))
         assert len(store) == len(CELLS)
 
 
 def test_another_process_can_read_while_one_writes(tmp_path):
     with Store(tmp_path / "scan.db") as store:
-        store.add(CELLS[:2], [Outcome(), Outcome()])
+        store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         reader = sqlite3.connect(tmp_path / "scan.db")
         assert reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert reader.execute("SELECT count(*) FROM cells").fetchone()[0] == 2
@@ -253,7 +255,7 @@ def test_nobody_at_the_address_is_said_so():
 
 def test_a_worker_that_dies_is_said_so_and_finished_cells_stay(tmp_path):
     with Store(tmp_path / "scan.db") as store:
-        store.add(CELLS[:4], [Outcome()] * 4)
+        store.add(CELLS[:4], [CellOutcome()] * 4)
         with pytest.raises(RuntimeError, match=r"a worker process died.*resume"), local(2) as pool:
             pool.submit(os._exit, 1).result()
         assert len(store) == 4

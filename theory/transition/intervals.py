@@ -14,6 +14,14 @@ class Interval(NamedTuple):
     high: float
 
 
+class Estimate(NamedTuple):
+    """An estimate and the ends of its 95 % interval; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
 def clopper_pearson(count: int | float, draws: int, confidence: float = 0.95) -> Interval:
     """Return the exact interval for a probability after `count` events in `draws` trials.
 

@@ -12,7 +12,7 @@ from grokflow.commands.shared.output import check_outputs, workers
 from grokflow.commands.shared.rows import change_row
 from grokflow.progress import bar
 from grokflow.simulations.misgrokking.cases import Case
-from grokflow.simulations.misgrokking.comparison import Model
+from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.data_families import data_family
 from grokflow.simulations.misgrokking.families import Family
 from grokflow.simulations.misgrokking.finder import Findings, families_of, find_misgrokking
@@ -23,9 +23,9 @@ from grokflow.theory.transition.scores import Kind
 def run(arguments: argparse.Namespace) -> int:
     """Search, print, and write the data files and what was asked for; Ctrl-C keeps all found."""
     check_outputs(arguments, ("json", "plot"))
-    model = Model(alpha=arguments.alpha, lam=arguments.lam, depth=arguments.depth)
+    net = NetSettings(alpha=arguments.alpha, lam=arguments.lam, depth=arguments.depth)
     if arguments.map:
-        return phase_map.run(arguments, model)
+        return phase_map.run(arguments, net)
     families = _families(arguments.family)
     _check_folder(arguments.out, arguments.family or [])
     with bar() as show, workers(arguments) as executor:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             budget=arguments.budget,
             effort=arguments.effort,
             seed=arguments.seed,
-            model=model,
+            net=net,
             executor=executor,
             progress=show,
         )
@@ -96,13 +96,13 @@ def _row(case: Case, command: str) -> dict[str, Any]:
     return {
         "family": case.family.name,
         "settings": dict(case.settings),
-        "alpha": case.model.alpha,
-        "lam": case.model.lam,
-        "depth": case.model.depth,
+        "alpha": case.net.alpha,
+        "lam": case.net.lam,
+        "depth": case.net.depth,
         "early": case.predicted.early,
         "late": case.predicted.late,
         "predicted": change_row(case.predicted),
-        "simulated": change_row(case.course.change),
+        "simulated": change_row(case.simulated.change),
         "found": {"settings": dict(case.found.settings), **change_row(found)},
         "command": command,
     }
@@ -112,7 +112,7 @@ def _lines(findings: Findings, commands: dict[str, str]) -> list[str]:
     """Say the findings in words."""
     lines = []
     for case in findings.cases:
-        said, done = case.predicted, case.course.change
+        said, done = case.predicted, case.simulated.change
         lines += [
             f"{case.family.name}: {case.family.summary}",
             "   " + ", ".join(f"{key} = {_short(item)}" for key, item in case.settings.items()),

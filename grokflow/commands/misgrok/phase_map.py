@@ -9,13 +9,13 @@ from typing import Any
 from grokflow.commands.shared.output import workers
 from grokflow.progress import bar
 from grokflow.proofs_check.misgrokking.agreement import Agreement, agreement
-from grokflow.simulations.misgrokking.comparison import Model
+from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.phase_map import Drops, PhaseMap, phase_map, plane_of
 from grokflow.simulations.runs.files import versions, write_json, write_whole
 from grokflow.theory.transition.scores import Kind
 
 
-def run(arguments: argparse.Namespace, model: Model) -> int:
+def run(arguments: argparse.Namespace, net: NetSettings) -> int:
     """Predict and simulate the map, print it, and write what was asked for."""
     plane = plane_of(arguments.map, arguments.grid)
     with bar() as show, workers(arguments) as executor:
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace, model: Model) -> int:
             plane,
             seeds=arguments.seeds,
             seed=arguments.seed,
-            model=model,
+            net=net,
             executor=executor,
             progress=show,
         )
@@ -38,14 +38,14 @@ def run(arguments: argparse.Namespace, model: Model) -> int:
 
 def record(phases: PhaseMap, shared: Agreement) -> dict[str, Any]:
     """Return the JSON keys of a phase map."""
-    plane, model = phases.plane, phases.model
+    plane, net = phases.plane, phases.net
     return {
         "family": plane.family,
         "d": plane.d,
         "seeds": phases.seeds,
-        "alpha": model.alpha,
-        "lam": model.lam,
-        "depth": model.depth,
+        "alpha": net.alpha,
+        "lam": net.lam,
+        "depth": net.depth,
         "n_over_d": plane.ratios,
         plane.axis: plane.values,
         "predicted": _row(phases.predicted),

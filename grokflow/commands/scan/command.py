@@ -14,10 +14,11 @@ from grokflow.commands.shared.output import workers
 from grokflow.progress import bar
 from grokflow.simulations.runs.files import check_suffix, write_json, write_whole
 from grokflow.simulations.runs.store import Store
-from grokflow.simulations.scan.law import Interval, LawFit, fit_laws
+from grokflow.simulations.scan.law import LawFit, fit_laws
 from grokflow.simulations.scan.refine import refined
 from grokflow.simulations.scan.runner import Progress, Scan
 from grokflow.simulations.scan.table import ScanTable, check_table
+from grokflow.theory.transition.intervals import Estimate
 
 _ALPHA, _LAM = "1e1:1e8:8", "1e-2:1e-6:5"
 # Rounds of refinement; each halves gaps, so that sixteen new values fit into one.
@@ -134,7 +135,7 @@ def _fit_lines(fit: LawFit) -> list[str]:
         f"  {'':5} {'fitted':>9} {'95 % interval':>21} {'theory λ→0':>11} {'path, these λ':>14}",
     ]
     for name in ("a", "b", "C"):
-        found: Interval = getattr(fit, name)
+        found: Estimate = getattr(fit, name)
         lines.append(
             f"  {name:5} {found.value:9.4f} [{found.low:9.4f},{found.high:9.4f}] "
             f"{getattr(fit.theory, name):11.4f} {getattr(fit.path, name):14.4f}"
