@@ -21,7 +21,7 @@ from grokflow.arguments import (
     seed,
     share,
 )
-from grokflow.commands.misgrok.options import add_parser as add_misgrok
+from grokflow.commands.misgrokking.options import add_parser as add_misgrok
 from grokflow.commands.modular.options import add_parser as add_modular
 from grokflow.commands.scan.options import add_parser as add_scan
 

@@ -40,7 +40,7 @@ def add_parser(commands: Commands) -> None:
         commands,
         "misgrok",
         "find problems that a net learns first and unlearns later",
-        home="misgrok.command",
+        home="misgrokking.command",
         epilog=_HELP,
     )
     command.add_argument(

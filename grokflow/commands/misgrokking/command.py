@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from grokflow.commands.misgrok import phase_map
+from grokflow.commands.misgrokking import phase_map
 from grokflow.commands.shared.output import check_outputs, workers
 from grokflow.commands.shared.rows import change_row
 from grokflow.progress import bar

@@ -1,1 +1,0 @@
-"""Grokflow.commands.misgrok."""

@@ -1,0 +1,1 @@
+"""Problems that are learned first and unlearned later."""
