@@ -18,7 +18,7 @@ from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
-from grokflow.theory.losses import LOSSES
+from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.numerics.data_matrix import Features
 
 try:
@@ -163,23 +163,28 @@ class L1PenalisedClassifier(_Classifier):
     ----------
     lam : float
         Weight decay λ of the flow, twice the L1 strength.
-    loss : {"logistic", "exponential", "square"}
-        Loss of the flow; the square loss acts on the margin, ``(y <w, x> - 1)²``.
+    loss : {"logistic", "exponential", "square"} or Loss
+        Loss of the flow; the square loss acts on the margin, ``(y <w, x> - 1)²``. Any other
+        `grokflow.theory.losses.Loss` is given as an object.
     gap : float
         Certified relative duality gap at which to stop.
     """
 
-    def __init__(self, lam: float = 1e-3, loss: str = "logistic", *, gap: float = 1e-7) -> None:
+    def __init__(
+        self, lam: float = 1e-3, loss: str | Loss = "logistic", *, gap: float = 1e-7
+    ) -> None:
         self.lam = lam
         self.loss = loss
         self.gap = gap
 
     def _predictor(self) -> L1Penalised:
+        if isinstance(self.loss, Loss):
+            return _penalised(self.loss, self.lam, self.gap)
         if self.loss not in LOSSES:
             raise ValueError(
-                f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}: pick one"
+                f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}, or a Loss: pick one"
             )
-        return _penalised(self.loss, self.lam, self.gap)
+        return _penalised(LOSSES[self.loss], self.lam, self.gap)
 
 
 class MinL2NormRegressor(_Regressor):
@@ -229,7 +234,7 @@ class L1PenalisedRegressor(_Regressor):
         self.gap = gap
 
     def _predictor(self) -> L1Penalised:
-        return _penalised("square", self.lam, self.gap)
+        return _penalised(LOSSES["square"], self.lam, self.gap)
 
 
 def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
@@ -238,7 +243,7 @@ def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
     return Problem("estimator", task, Features.from_array(design), targets, nothing)
 
 
-def _penalised(loss: str, lam: float, gap: float) -> L1Penalised:
+def _penalised(loss: Loss, lam: float, gap: float) -> L1Penalised:
     if not 0 < lam < np.inf:
         raise ValueError(f"lam is {lam}, expected a positive number: choose a larger lam")
-    return L1Penalised(LOSSES[loss], float(lam), gap=float(gap))
+    return L1Penalised(loss, float(lam), gap=float(gap))

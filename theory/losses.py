@@ -2,31 +2,99 @@
 
 Classification losses act on the margin ``q = y f``; the square loss acts on the output and
 carries its targets. All of them are per sample; the objective averages them over n samples.
+Another loss is any object that has the members of `Loss`; nothing asks for its name.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
 from scipy.special import expit, xlog1py, xlogy
 
-Vector = Float[np.ndarray, " n"]
+
+class PullRange(NamedTuple):
+    """The interval of the pulls ``u = -dl/dq`` that a loss has, which is where ``l*`` is finite.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends.
+    attained : bool
+        Whether finite outputs have the pulls at the ends, as for a loss that is zero beyond some
+        margin; False where the ends are limits.
+    """
+
+    low: float = -np.inf
+    high: float = np.inf
+    attained: bool = False
+
+    def clip(self, u: np.ndarray) -> np.ndarray:
+        """Return the nearest pulls in the interval."""
+        return np.asarray(np.clip(u, self.low, self.high))
+
+
+_ANY, _POSITIVE, _BELOW_ONE = PullRange(), PullRange(0.0), PullRange(0.0, 1.0)
 
 
 @runtime_checkable
 class Loss(Protocol):
-    """A convex loss of the outputs ``q`` of a design: margins, or predictions of targets."""
+    """A convex, once differentiable loss of the outputs ``q`` of a design, sample by sample.
+
+    Outputs are margins ``y f`` for classes, or predictions of real targets. A loss of your own
+    is a class with these members; it needs no base class and no registration. Arrays ``q``, ``u``
+    and ``targets`` broadcast against each other. Losses of margins leave ``targets`` alone.
+
+    The penalised predictors accept every such loss. The flow and the times of the quasi-static
+    path accept losses of targets, and of those of margins the ones that are a `TailedLoss`.
+
+    Examples
+    --------
+    The hinge loss with a quadratic corner, which is zero beyond margin 1:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.theory.losses import PullRange
+    >>> @dataclass(frozen=True)
+    ... class SmoothedHinge:
+    ...     name: str = "smoothed hinge"
+    ...     acts_on_margins: bool = True
+    ...     largest_curvature_at_zero: float = 1.0
+    ...     pull_range: PullRange = PullRange(0.0, 1.0, attained=True)
+    ...     def value(self, q, targets):
+    ...         u = self.descent(q, targets)
+    ...         return u * (1 - q) - u**2 / 2
+    ...     def descent(self, q, targets):
+    ...         return np.clip(1 - q, 0.0, 1.0)
+    ...     def curvature(self, q, targets):
+    ...         return np.where((q >= 0) & (q <= 1), 1.0, 0.0)
+    ...     def conjugate(self, u, targets):
+    ...         return np.where((u >= 0) & (u <= 1), u**2 / 2 - u, np.inf)
+    ...     def outputs_of_pull(self, u, targets):
+    ...         return 1 - u
+    >>> problem = gf.sparse(n=20, d=50, k=3, seed=0, n_test=10)
+    >>> found = gf.L1Penalised(SmoothedHinge(), lam=0.1).predict(problem)
+    >>> found.certificate.gap < 1e-6
+    True
+    """
 
     @property
     def name(self) -> str:
         """What the loss is called in results."""
 
     @property
+    def acts_on_margins(self) -> bool:
+        """Whether q is a margin, for classes; otherwise it is the prediction of a real target."""
+
+    @property
     def largest_curvature_at_zero(self) -> float:
         """The second derivative at q = 0, which sets the time in which the data are fitted."""
+
+    @property
+    def pull_range(self) -> PullRange:
+        """The pulls that some output has."""
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return the loss of every sample."""
@@ -35,15 +103,29 @@ class Loss(Protocol):
         """Return ``-dl/dq``, the pull on every output."""
 
     def curvature(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return ``d²l/dq²``."""
+        """Return ``d²l/dq²``; at outputs where it jumps, the value on the side of larger ones."""
 
     def conjugate(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return ``sup_q (-u q - l(q))``, infinite outside its domain."""
+        """Return ``sup_q (-u q - l(q))``, infinite outside `pull_range`."""
+
+    def outputs_of_pull(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return q with ``-dl/dq = u``: the inverse of `descent`, with positive curvature there."""
 
 
 @runtime_checkable
 class TailedLoss(Loss, Protocol):
-    """A loss with an exponential tail, whose pull is known by its logarithm however small it is."""
+    """A loss with an exponential tail, whose pull is known by its logarithm however small it is.
+
+    Without one the margins of a classifier stop growing before λ matters, so that neither the
+    flow at large α nor the time of its transition is what the theory describes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> gf.LOSSES["logistic"].log_descent(np.array([1000.0]))
+    array([-1000.])
+    """
 
     def log_descent(self, q: np.ndarray) -> np.ndarray:
         """Return ``log(-dl/dq)``."""
@@ -52,12 +134,31 @@ class TailedLoss(Loss, Protocol):
         """Return ``-d log(-dl/dq)/dq``, the curvature relative to the pull: 1 for large q."""
 
 
+def with_tail(loss: Loss, purpose: str) -> TailedLoss:
+    """Return the loss, or refuse one whose pull is not known by its logarithm.
+
+    Raises
+    ------
+    ValueError
+        That names what the loss lacks for this purpose.
+    """
+    if isinstance(loss, TailedLoss):
+        return loss
+    missing = [member for member in ("log_descent", "tail") if not hasattr(loss, member)]
+    raise ValueError(
+        f"loss is {loss.name} without {' and '.join(missing)}, expected an exponential tail for "
+        f"{purpose}: give it these methods, or take the logistic loss"
+    )
+
+
 @dataclass(frozen=True)
 class Exponential:
     """``exp(-q)``: the loss of the classification theorems."""
 
     name: str = "exponential"
+    acts_on_margins: bool = True
     largest_curvature_at_zero: float = 1.0
+    pull_range: PullRange = _POSITIVE
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``exp(-q)``; beyond 1e43 it saturates, so that a wild trial step stays finite."""
@@ -83,13 +184,19 @@ class Exponential:
         """Return ``u log u - u`` for u ≥ 0."""
         return np.where(u >= 0, xlogy(u, np.maximum(u, 0)) - u, np.inf)
 
+    def outputs_of_pull(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return ``-log u``."""
+        return np.asarray(-np.log(u))
+
 
 @dataclass(frozen=True)
 class Logistic:
     """``log(1 + exp(-q))``: the loss of the classification experiments."""
 
     name: str = "logistic"
+    acts_on_margins: bool = True
     largest_curvature_at_zero: float = 0.25
+    pull_range: PullRange = _BELOW_ONE
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``log(1 + exp(-q))`` without overflow."""
@@ -117,13 +224,19 @@ class Logistic:
         v = np.clip(u, 0, 1)
         return np.where(inside, xlogy(v, v) + xlog1py(1 - v, -v), np.inf)
 
+    def outputs_of_pull(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return ``log((1 - u) / u)``."""
+        return np.asarray(np.log1p(-u) - np.log(u))
+
 
 @dataclass(frozen=True)
 class Square:
     """``(q - target)²``, without the factor one half, as the paper writes it."""
 
     name: str = "square"
+    acts_on_margins: bool = False
     largest_curvature_at_zero: float = 2.0
+    pull_range: PullRange = _ANY
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``(q - target)²``."""
@@ -140,6 +253,10 @@ class Square:
     def conjugate(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``u²/4 - u target``."""
         return np.asarray(u**2 / 4 - u * targets)
+
+    def outputs_of_pull(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return ``target - u/2``."""
+        return np.asarray(targets - u / 2)
 
 
 LOSSES: dict[str, Loss] = {loss.name: loss for loss in (Exponential(), Logistic(), Square())}

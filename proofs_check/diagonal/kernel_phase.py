@@ -16,7 +16,7 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.theory.diagonal.parameters import log_departure
 from grokflow.theory.linear.problem import Problem, Task, make_problem
-from grokflow.theory.losses import Loss, Square
+from grokflow.theory.losses import Loss
 
 DEPTHS = (2, 3, 4)
 # The departure at which the kernel regime counts as over.
@@ -47,7 +47,7 @@ def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
     Inputs of signs would let many margins be equal.
     """
     targets = sparse_regression(n=6, d=20, k=2, seed=laboratory.seed, n_test=200)
-    if isinstance(loss, Square):
+    if not loss.acts_on_margins:
         return targets
     x, y = targets.inputs.to_array(), np.sign(targets.targets)
     return make_problem("sparse signs", Task.CLASSIFICATION, x, y, targets.test)
@@ -65,7 +65,7 @@ def kernel_phase(
     """Follow the flow with ``λ = α^-power`` from scale α to the end of its kernel regime."""
     # Exponential tails: the regime ends when (α e^{-λt})^L has come down to log A.
     log_size = np.log(log_capital_a(depth, np.array(alpha), power)) / depth
-    last = np.log(alpha) - (0.0 if isinstance(loss, Square) else float(log_size))
+    last = np.log(alpha) - (float(log_size) if loss.acts_on_margins else 0.0)
     half = np.log(alpha) / 2
     times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
     flow = DiagonalFlow(alpha=alpha, lam=alpha**-power, loss=loss, rtol=rtol(depth), depth=depth)

@@ -41,7 +41,7 @@ from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, Square
+from grokflow.theory.losses import Loss, with_tail
 
 if TYPE_CHECKING:
     from sksundae.cvode import CVODE
@@ -109,7 +109,7 @@ class DiagonalFlow:
             rtol=(1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3),
             depth=(2.0, 8.0),
         )
-        if isinstance(self.loss, Square) and self.lam < _SQUARE_LAM:
+        if not self.loss.acts_on_margins and self.lam < _SQUARE_LAM:
             raise ValueError(
                 f"lam is {self.lam:g} with the square loss, expected at least {_SQUARE_LAM:g}: "
                 "below, the residuals that hold the weights drown in rounding; raise lam, or "
@@ -212,7 +212,7 @@ class DiagonalFlow:
         """
         steepness = flow.scale.potential(float(end)).steepness
         wanted = self.rtol / (4 * max(10.0, 2 * steepness))
-        if not isinstance(self.loss, Square):
+        if self.loss.acts_on_margins:
             return wanted
         # In directions that no weight feels, p moves by (y - q)/ε, and y - q is known to rounding:
         # asking for more than that would only make the solver chase noise. There are no such
@@ -223,13 +223,15 @@ class DiagonalFlow:
 
 
 def check_loss(problem: Problem, loss: Loss) -> None:
-    """Refuse a square loss on margins and an exponential-tailed loss on real targets."""
-    if isinstance(loss, Square) == problem.is_classification:
+    """Refuse a loss of targets on margins, and on real targets all but these."""
+    if loss.acts_on_margins != problem.is_classification:
         wanted = "exponential or logistic" if problem.is_classification else "square"
         raise ValueError(
             f"loss is {loss.name} on a {problem.task.value} problem, expected {wanted}: "
             "change the loss or the task"
         )
+    if loss.acts_on_margins:
+        with_tail(loss, "the flow at large scales")
 
 
 class _Stepper:
@@ -237,7 +239,7 @@ class _Stepper:
 
     def __init__(self, flow: ReducedFlow, tolerance: float, max_steps: int) -> None:
         self.flow = flow
-        self.implicit = isinstance(flow.loss, Square)
+        self.implicit = not flow.loss.acts_on_margins
         self.fences = _fences(flow)
         self.evaluations = 0
         self.jacobians = 0

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import dataclass
 from fractions import Fraction
 
 import cvxpy
@@ -15,7 +16,7 @@ from grokflow.theory.linear import certificates, exact
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
-from grokflow.theory.losses import LOSSES
+from grokflow.theory.losses import LOSSES, Logistic
 from grokflow.theory.numerics import rational
 from grokflow.theory.predictor import NotSeparable
 
@@ -253,13 +254,12 @@ def test_what_proves_nothing_is_refused():
 
 
 def test_unknown_losses_are_refused():
-    class Hinge:
-        name = "hinge"
-        largest_curvature_at_zero = 0.0
-        value = descent = curvature = conjugate = staticmethod(lambda q, targets: q)
+    @dataclass(frozen=True)
+    class Renamed(Logistic):
+        name: str = "renamed"
 
-    with pytest.raises(ValueError, match="loss is 'hinge', expected one of exponential"):
-        exact.l1_penalised(Z, np.ones(2), np.ones(2), np.ones(2), Hinge(), LAM)
+    with pytest.raises(ValueError, match="loss is 'renamed', expected one of exponential"):
+        exact.l1_penalised(Z, np.ones(2), np.ones(2), np.ones(2), Renamed(), LAM)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import numpy as np
 from grokflow.theory.diagonal.deep_mirror import MirrorMap
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, TailedLoss
+from grokflow.theory.losses import Loss, TailedLoss, with_tail
 from grokflow.theory.numerics.solver_time import Moment, SolverTime
 
 # |ν_j| below which the mirror map is linear to double precision: (1e-8)²/6 < 2^-53.
@@ -105,8 +105,7 @@ class ReducedFlow:
 
     @cached_property  # a structural check takes longer than an evaluation of a small problem
     def _tailed(self) -> TailedLoss:
-        assert isinstance(self.loss, TailedLoss)
-        return self.loss
+        return with_tail(self.loss, "the flow at large scales")
 
     def defect(self, at: Moment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Return ``ε (dp/ds + d p) + l'(q)``, which the flow keeps at zero; `rate` is ``dp/dτ``.

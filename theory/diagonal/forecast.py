@@ -15,7 +15,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.scores import score
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, with_tail
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
@@ -87,7 +87,7 @@ def forecast(
     Parameters
     ----------
     problem : Problem
-        Separable data for exponential and logistic loss, interpolable data for the square loss.
+        Separable data for a loss of margins, interpolable data for one of targets.
     alpha, lam : float
         Initial scale and weight decay.
     loss : Loss
@@ -103,7 +103,11 @@ def forecast(
         With a Farkas certificate, when no linear classifier fits.
     NoPredictor
         When no weights interpolate regression targets.
+    ValueError
+        For a loss of margins without an exponential tail.
     """
+    if loss.acts_on_margins:
+        with_tail(loss, "the time of the transition")
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
     progress(0.05)
     largest = float(np.abs(early.w).max())

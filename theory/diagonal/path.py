@@ -29,14 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.theory.diagonal.deep_mirror import mirror_map
-from grokflow.theory.linear.dual import Dual, Linear
+from grokflow.theory.linear.dual import Constraint, Dual
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, Square
+from grokflow.theory.losses import Loss, with_tail
 from grokflow.theory.numerics.newton import minimise
 
 # Margins below this level are those of a net that has not fitted the data yet.
-_LEAST_LEVEL = 1e-3
+_LOWEST_LEVEL = 1e-3
 # For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
 _LEVEL_SWEEPS = 20
 
@@ -64,24 +64,29 @@ class Path:
     depth: int = 2
 
     def margin_level(self, loss: Loss, lam: float) -> np.ndarray:
-        """Return the margin level m at every scale, shape (m,); ones for the square loss.
+        """Return the margin level m at every scale, shape (m,); ones for losses of targets.
 
         The multipliers grow by ``da_i/ds = c r_i/(nλ)``, with c = 1 for L = 2 and
         ``L (L-2) α(s)^{L-2}`` for L ≥ 3. Inverted through the loss's tail, ``q_i = -log r_i``, and
         averaged with the weights ``da_i``, this gives the level at which the margins sit.
+
+        Raises
+        ------
+        ValueError
+            For a loss of margins without an exponential tail.
         """
         level = np.ones_like(self.log_beta)
-        if isinstance(loss, Square):
+        if not loss.acts_on_margins:
             return level
+        with_tail(loss, "the time of the transition")
+        largest_pull = min(0.5, loss.pull_range.high / 2)
         growth = np.maximum(np.gradient(self.multipliers, -self.log_beta / self.depth, axis=0), 0.0)
         share = growth / growth.sum(axis=1, keepdims=True)
         n = self.multipliers.shape[1]
         for _ in range(_LEVEL_SWEEPS if self.depth > 2 else 1):
-            pull = np.clip(n * lam * growth / self._speed(level)[:, None], 1e-300, 0.5)
-            margins = -np.log(pull)
-            if loss.name == "logistic":
-                margins = margins + np.log1p(-pull)
-            level = np.maximum((share * margins).sum(axis=1), _LEAST_LEVEL)
+            pull = np.clip(n * lam * growth / self._speed(level)[:, None], 1e-300, largest_pull)
+            margins = loss.outputs_of_pull(pull, np.ones(n))
+            level = np.maximum((share * margins).sum(axis=1), _LOWEST_LEVEL)
         return level
 
     def _speed(self, level: np.ndarray) -> np.ndarray:
@@ -153,7 +158,7 @@ def trace(
     for i, scale in enumerate(log_beta, start=first):
         potential = mirror_map(path.depth, omega, float(scale))
         reach = omega / float(potential.curvature(np.ones(1))[0])
-        data = Linear(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
+        data = Constraint(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
         if i:
             guess = _guess(problem, multipliers[:i], everywhere, path.depth) / potential.unit
         else:

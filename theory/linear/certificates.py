@@ -79,26 +79,44 @@ def l1_penalised(
 ) -> Certificate:
     """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₁`` by its Fenchel dual.
 
-    The multipliers are scaled to ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible.
+    Multipliers outside the pulls of the loss are moved to the nearest one, then all are scaled to
+    ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible.
     """
     tau = lam / 2
+    multipliers = _repaired(problem, multipliers, loss)
     reach = float(np.abs(problem.inputs.correlate(multipliers)).max())
     mu = multipliers * min(1.0, tau / reach) if reach > 0 else multipliers
     q = problem.inputs.combine(w)
     upper = float(loss.value(q, problem.targets).mean() + tau * np.abs(w).sum())
-    lower = -float(loss.conjugate(problem.n * mu, problem.targets).mean())
+    lower = -_mean_conjugate(problem, mu, loss)
     return Certificate(lower, upper, 0.0)
 
 
 def l2_penalised(
     problem: Problem, w: np.ndarray, multipliers: np.ndarray, loss: Loss, lam: float
 ) -> Certificate:
-    """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²`` by ``max -(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ``."""
+    """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²`` by ``max -(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ``.
+
+    Multipliers outside the pulls of the loss are moved to the nearest one.
+    """
+    multipliers = _repaired(problem, multipliers, loss)
     q = problem.inputs.combine(w)
     upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * float(w @ w)
     pulled = problem.inputs.correlate(multipliers)
-    conjugate = float(loss.conjugate(problem.n * multipliers, problem.targets).mean())
+    conjugate = _mean_conjugate(problem, multipliers, loss)
     return Certificate(-conjugate - float(pulled @ pulled) / (2 * lam), upper, 0.0)
+
+
+def _repaired(problem: Problem, multipliers: np.ndarray, loss: Loss) -> np.ndarray:
+    """Return the nearest multipliers μ for which every nμ is in the range of the pulls."""
+    low, high, _ = loss.pull_range
+    return np.asarray(np.clip(multipliers, low / problem.n, high / problem.n))
+
+
+def _mean_conjugate(problem: Problem, mu: np.ndarray, loss: Loss) -> float:
+    # Rounding may carry nμ out of the range that μ was moved into.
+    pulls = loss.pull_range.clip(problem.n * mu)
+    return float(loss.conjugate(pulls, problem.targets).mean())
 
 
 def farkas(problem: Problem, multipliers: np.ndarray) -> Farkas:

@@ -26,11 +26,15 @@ from grokflow.theory.numerics.newton import (
 
 @runtime_checkable
 class Conjugate(Protocol):
-    """The data term of a dual: ``Σ_i g_i(μ_i)`` over μ ≥ lower."""
+    """The data term of a dual: ``Σ_i g_i(μ_i)`` over ``lower ≤ μ ≤ upper``."""
 
     @property
     def lower(self) -> float:
-        """Lower bound on μ."""
+        """Lower bound on μ, minus infinity for none."""
+
+    @property
+    def upper(self) -> float:
+        """Upper bound on μ, infinity for none."""
 
     def value(self, mu: np.ndarray) -> float:
         """Return the sum, infinite outside the domain."""
@@ -49,7 +53,7 @@ class Conjugate(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Constraint:
     """Conjugate of a constraint: ``-tᵀμ``, for margins at least t (lower 0) or outputs equal t.
 
     Parameters
@@ -61,11 +65,14 @@ class Linear:
     unit : float
         A typical multiplier, or by how much one must change to change the outputs by a typical
         target: distances from the bound are judged against it.
+    upper : float
+        Upper bound on μ: none.
     """
 
     targets: np.ndarray
     lower: float
     unit: float = 1.0
+    upper: float = np.inf
 
     def value(self, mu: np.ndarray) -> float:
         """Return ``-tᵀμ``."""
@@ -99,12 +106,22 @@ class OfLoss:
     loss: Loss
     targets: np.ndarray
     tau: float
-    lower: float = -np.inf
+
+    @property
+    def lower(self) -> float:
+        """The least pull over τn where outputs have it; otherwise `box` keeps off it."""
+        pulls = self.loss.pull_range
+        return pulls.low / self._factor if pulls.attained else -np.inf
+
+    @property
+    def upper(self) -> float:
+        """The largest pull over τn where outputs have it; otherwise `box` keeps off it."""
+        pulls = self.loss.pull_range
+        return pulls.high / self._factor if pulls.attained else np.inf
 
     def value(self, mu: np.ndarray) -> float:
         """Return the mean conjugate, infinite outside its domain."""
-        u = self.tau * len(mu) * mu
-        return float(self.loss.conjugate(u, self.targets).mean()) / self.tau
+        return float(self.loss.conjugate(self._pulls(mu), self.targets).mean()) / self.tau
 
     def gradient(self, mu: np.ndarray) -> np.ndarray:
         """Return ``-q(μ)``: the outputs whose pull is nμ."""
@@ -112,18 +129,18 @@ class OfLoss:
 
     def curvature(self, mu: np.ndarray) -> np.ndarray:
         """Return ``τn / l''(q(μ))``."""
-        return self.tau * len(mu) / self.loss.curvature(self._outputs(mu), self.targets)
+        return self._factor / self.loss.curvature(self._outputs(mu), self.targets)
 
     def box(self, mu: np.ndarray) -> Box:
         """Let μ go 19/20 of the way to the edge of the domain, component by component."""
-        match self.loss.name:
-            case "exponential":
-                return Box(low=mu / 20)
-            case "logistic":
-                edge = 1 / (self.tau * len(mu))
-                return Box(low=mu / 20, high=edge - (edge - mu) / 20)
-            case _:
-                return Box()
+        pulls = self.loss.pull_range
+        if pulls.attained:
+            return Box()
+        low, high = pulls.low / self._factor, pulls.high / self._factor
+        return Box(
+            low + (mu - low) / 20 if np.isfinite(low) else -np.inf,
+            high - (high - mu) / 20 if np.isfinite(high) else np.inf,
+        )
 
     def residual(self, mu: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
         """Return the gradient, or how far μ is from the pull of its own outputs: the smaller.
@@ -133,19 +150,21 @@ class OfLoss:
         difference of nearly equal numbers.
         """
         outputs = self._outputs(mu) + gradient
-        pull = self.loss.descent(outputs, self.targets) / (self.tau * len(mu))
+        pull = self.loss.descent(outputs, self.targets) / self._factor
         mismatch = np.abs(pull - mu).max() / max(np.abs(pull).max(), np.abs(mu).max())
         return float(min(mismatch, np.abs(gradient).max() / np.abs(self.targets).max()))
 
     def _outputs(self, mu: np.ndarray) -> np.ndarray:
-        u = self.tau * len(mu) * mu
-        match self.loss.name:
-            case "exponential":
-                return -np.log(u)
-            case "logistic":
-                return np.log1p(-u) - np.log(u)
-            case _:
-                return self.targets - u / 2
+        return self.loss.outputs_of_pull(self._pulls(mu), self.targets)
+
+    def _pulls(self, mu: np.ndarray) -> np.ndarray:
+        pulls = self.loss.pull_range
+        # μ on its bound may be outside the range by a rounding error.
+        return pulls.clip(self._factor * mu) if pulls.attained else self._factor * mu
+
+    @property
+    def _factor(self) -> float:
+        return self.tau * len(self.targets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +195,9 @@ class Dual:
         if not np.isfinite(value):
             return ValueGradient(np.inf, np.zeros_like(mu))
         part, outputs = self.problem.inputs.value_and_outputs(mu, self.potential)
-        moved = mu - self.center
-        value += part + self.ridge / 2 * float(moved @ moved)
-        return ValueGradient(value, outputs + self.data.gradient(mu) + self.ridge * moved)
+        offset = mu - self.center
+        value += part + self.ridge / 2 * float(offset @ offset)
+        return ValueGradient(value, outputs + self.data.gradient(mu) + self.ridge * offset)
 
     def hessian(self, mu: np.ndarray) -> Hessian:
         """Return the Hessian, in one pass over the active columns of X."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import LOSSES, Exponential, Logistic, Loss, Square
 from grokflow.theory.numerics.rational import (
     PRECISION,
     Enclosure,
@@ -214,18 +214,18 @@ def _entropy(u: arb) -> arb:
     return arb(0) if u.is_zero() else u * u.log()
 
 
-_BALL_LOSSES = {
-    "exponential": _BallLoss(
+_BALL_LOSSES: dict[type[Loss], _BallLoss] = {
+    Exponential: _BallLoss(
         lambda q, _: (-q).exp(),
         lambda u, _: _entropy(u) - u,
         lambda u: max(u, fmpq(0)),
     ),
-    "logistic": _BallLoss(
+    Logistic: _BallLoss(
         lambda q, _: (-q).exp().log1p(),
         lambda u, _: _entropy(u) + _entropy(1 - u),
         lambda u: min(max(u, fmpq(0)), fmpq(1)),
     ),
-    "square": _BallLoss(
+    Square: _BallLoss(
         lambda q, target: (q - target) ** 2,
         lambda u, target: u**2 / 4 - u * target,
         lambda u: u,
@@ -234,8 +234,9 @@ _BALL_LOSSES = {
 
 
 def _ball_loss(loss: Loss) -> _BallLoss:
-    if loss.name not in _BALL_LOSSES:
+    if type(loss) not in _BALL_LOSSES:
         raise ValueError(
-            f"loss is {loss.name!r}, expected one of {', '.join(_BALL_LOSSES)}: pick one"
+            f"loss is {loss.name!r}, expected one of {', '.join(LOSSES)}, which are known in exact "
+            "arithmetic: pick one"
         )
-    return _BALL_LOSSES[loss.name]
+    return _BALL_LOSSES[type(loss)]

@@ -22,27 +22,27 @@ import numpy as np
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.dual import Conjugate, Dual, Linear, OfLoss
+from grokflow.theory.linear.dual import Conjugate, Constraint, Dual, OfLoss
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.prediction import Point, Prediction, normalised_margin
+from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.simplex import vertex
-from grokflow.theory.losses import Exponential, Loss, Square
+from grokflow.theory.losses import Exponential, Loss
 from grokflow.theory.numerics.newton import NotConverged, minimise
 
 _OUTER_STEPS = 60
 _INNER_STEPS = 60
 
 # Columns to begin with, and the gap on them at which the others are first looked at.
-_FEWEST = 64
-_FIRST_LOOK = 1e-2
+_FEWEST_COLUMNS = 64
+_FIRST_GAP = 1e-2
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
-_LIGHT = 1e-4
+_LIGHT_PENALTY = 1e-4
 
 
-# The square loss balances residuals of this size, relative to the targets, against the penalty.
-_LEAST = 4e-15
+# Losses of targets balance residuals of this size, relative to them, against the penalty.
+_SQUARE_RESIDUAL = 4e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class SoftThreshold:
 
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return the soft-thresholded step."""
-        moved = self.center[columns] + self.sigma * xi
-        return moved - np.clip(moved, -self.sigma, self.sigma)
+        step = self.center[columns] + self.sigma * xi
+        return step - np.clip(step, -self.sigma, self.sigma)
 
     def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return ``Σ S(w_k + σ ξ)² / 2σ``."""
@@ -83,7 +83,9 @@ class _Program:
     certify: Callable[[Problem, np.ndarray, np.ndarray], Certificate]
     gap: float
 
-    def solve(self, problem: Problem, start: Point, columns: np.ndarray | None = None) -> Point:
+    def solve(
+        self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None
+    ) -> PrimalDual:
         """Iterate proximal steps on w and μ until half the gap is certified on the working set.
 
         The other half is for the columns outside: one whose correlation exceeds 1 by ε costs a
@@ -94,7 +96,7 @@ class _Program:
         working = working.widened(mu, 0.0)
         sigma = float(problem.targets @ mu) / 20
         ridge = 1e-2 * sigma * working.part.inputs.mean_square
-        gap, look, age = np.inf, _FIRST_LOOK, 0
+        gap, look, age = np.inf, _FIRST_GAP, 0
         for _ in range(_OUTER_STEPS):
             # The certificate judges the answer: a rough subproblem costs only another step.
             tolerance = max(1e-2 * 0.1**age, 1e-10)
@@ -113,7 +115,7 @@ class _Program:
                     working, look, gap, age = wider, np.inf, np.inf, 0
                     continue
                 if gap <= self.gap / 2:
-                    return Point(w, mu)
+                    return PrimalDual(w, mu)
                 look = gap / 10
             sigma *= 3
         raise NotConverged(
@@ -122,8 +124,8 @@ class _Program:
         )
 
     def solve_surely(
-        self, problem: Problem, start: Point, columns: np.ndarray | None = None
-    ) -> Point:
+        self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None
+    ) -> PrimalDual:
         """Solve a linear program: by the simplex method where proximal points do not end."""
         try:
             return self.solve(problem, start, columns)
@@ -136,13 +138,13 @@ class _Program:
                 ) from None
             return point
 
-    def _gap(self, part: Problem, point: Point) -> float:
+    def _gap(self, part: Problem, point: PrimalDual) -> float:
         certificate = self.certify(part, point.w, point.mu)
         return max(certificate.gap, certificate.infeasibility)
 
     def _step(
-        self, part: Problem, center: Point, sigma: float, ridge: float, tolerance: float
-    ) -> Point | None:
+        self, part: Problem, center: PrimalDual, sigma: float, ridge: float, tolerance: float
+    ) -> PrimalDual | None:
         """Return the proximal point of `center`, or None where Newton's method does not end."""
         potential = SoftThreshold(center.w, sigma)
         found = minimise(
@@ -150,12 +152,13 @@ class _Program:
             center.mu,
             tolerance=tolerance,
             lower=self.data.lower,
+            upper=self.data.upper,
             max_steps=_INNER_STEPS,
             strict=False,
         )
         if not found.residual <= max(tolerance, 1e-7):
             return None
-        return Point(potential.weights(part.inputs.correlate(found.x)), found.x)
+        return PrimalDual(potential.weights(part.inputs.correlate(found.x)), found.x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +173,9 @@ class _WorkingSet:
         """The problem with these columns alone."""
         return replace(self.problem, inputs=self.problem.inputs.restricted(self.columns))
 
-    def inside(self, w: np.ndarray, mu: np.ndarray) -> Point:
+    def inside(self, w: np.ndarray, mu: np.ndarray) -> PrimalDual:
         """Return the weights of these columns, and the multipliers."""
-        return Point(w[self.columns], mu)
+        return PrimalDual(w[self.columns], mu)
 
     def spread(self, w: np.ndarray) -> np.ndarray:
         """Return weights of shape (d,), zero outside."""
@@ -184,7 +187,7 @@ class _WorkingSet:
         """Add up to as many columns, those that correlate most with μ, at a level at least."""
         outside = np.abs(self.problem.inputs.correlate(mu))
         outside[self.columns] = -1
-        most = min(max(_FEWEST, len(self.columns)), self.problem.d)
+        most = min(max(_FEWEST_COLUMNS, len(self.columns)), self.problem.d)
         found = np.argpartition(-outside, most - 1)[:most]
         columns = np.union1d(self.columns, found[outside[found] >= level])
         return _WorkingSet(self.problem, columns)
@@ -221,11 +224,11 @@ class MaxL1Margin:
         near = near or _lightly_penalised(problem)
         least = 0.0 if near is None else float(problem.inputs.combine(near.w).min())
         if near is not None and least > 0:
-            start = Point(near.w / least, _scaled_dual(problem, near.multipliers))
+            start = PrimalDual(near.w / least, _scaled_dual(problem, near.multipliers))
         else:
             early = MaxL2Margin().predict(problem)
-            start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
-        data = Linear(problem.targets, 0.0, unit=float(start.mu.max()))
+            start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
+        data = Constraint(problem.targets, 0.0, unit=float(start.mu.max()))
         program = _Program(data, certificates.max_l1_margin, self.gap)
         w, mu = program.solve_surely(problem, start)
         w = w / float(problem.inputs.combine(w).min())
@@ -253,10 +256,10 @@ class MinL1Norm:
         """
         early = MinL2Norm().predict(problem)
         if near is not None and near.w.any():
-            start = Point(near.w, _scaled_dual(problem, near.multipliers))
+            start = PrimalDual(near.w, _scaled_dual(problem, near.multipliers))
         else:
-            start = Point(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
-        program = _Program(Linear(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
+            start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
+        program = _Program(Constraint(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
         # Few columns interpolate nothing, and multipliers of such a program lead astray.
         w, mu = program.solve_surely(problem, start, np.arange(problem.d))
         return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))
@@ -286,12 +289,12 @@ class L1Penalised:
         tau = self.lam / 2
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
         reach = _reach(problem, pull)
-        if isinstance(self.loss, Square) and tau < _LEAST * reach:
+        if not self.loss.acts_on_margins and tau < _SQUARE_RESIDUAL * reach:
             raise ValueError(
-                f"lam is {self.lam:.3g}, expected at least {2 * _LEAST * reach:.3g} for these "
-                "data: below it the residuals are lost in rounding, use min-L1-norm"
+                f"lam is {self.lam:.3g}, expected at least {2 * _SQUARE_RESIDUAL * reach:.3g} for "
+                "these data: below it the residuals are lost in rounding, use min-L1-norm"
             )
-        start = Point(np.zeros(problem.d), pull / max(reach, tau))
+        start = PrimalDual(np.zeros(problem.d), pull / max(reach, tau))
         program = _Program(OfLoss(self.loss, problem.targets, tau), self._certify, self.gap)
         w, mu = program.solve(problem, start)
         margin = normalised_margin(problem, w, 1)
@@ -306,7 +309,7 @@ def _lightly_penalised(problem: Problem) -> Prediction | None:
     """Return the rough predictor at a small fraction of the λ that makes it vanish, if any."""
     reach = _reach(problem, np.full(problem.n, 1 / problem.n))
     try:
-        rough = L1Penalised(Exponential(), 2 * _LIGHT * reach, gap=1e-3)
+        rough = L1Penalised(Exponential(), 2 * _LIGHT_PENALTY * reach, gap=1e-3)
         return rough.predict(problem) if reach > 0 else None
     except NotConverged:
         return None

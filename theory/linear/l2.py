@@ -74,7 +74,7 @@ class MinL2Norm:
 
 
 @dataclass(frozen=True)
-class _Square:
+class _HalfSquare:
     """The potential of ``½‖w‖²``: ``φ(ξ) = ξ²/2``, so that ``w = Xᵀμ``."""
 
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
@@ -118,7 +118,13 @@ class L2Penalised:
         size = float(np.abs(problem.inputs.gram @ pull).max())
         start = pull / max(size, self.lam)
         data = OfLoss(self.loss, problem.targets, self.lam)
-        found = minimise(Dual(problem, data, _Square()), start, tolerance=1e-9)
+        found = minimise(
+            Dual(problem, data, _HalfSquare()),
+            start,
+            tolerance=1e-9,
+            lower=data.lower,
+            upper=data.upper,
+        )
         mu = found.x
         w = problem.inputs.correlate(mu)
         certificate = certificates.l2_penalised(problem, w, self.lam * mu, self.loss, self.lam)

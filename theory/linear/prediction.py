@@ -11,7 +11,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
 
 
-class Point(NamedTuple):
+class PrimalDual(NamedTuple):
     """Weights of shape (d,) and multipliers of shape (n,), not certified yet."""
 
     w: np.ndarray

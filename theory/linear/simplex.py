@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import lstsq
 from scipy.optimize import linprog
 
-from grokflow.theory.linear.prediction import Point
+from grokflow.theory.linear.prediction import PrimalDual
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 
@@ -20,7 +20,7 @@ _LARGEST = 4_000_000
 _ACTIVE = 1e-6
 
 
-def vertex(problem: Problem) -> Point:
+def vertex(problem: Problem) -> PrimalDual:
     """Solve ``min ‖w‖₁ : q ≥ 1`` (classification) or ``q = y`` (regression), q = Xw.
 
     Raises
@@ -50,10 +50,10 @@ def vertex(problem: Problem) -> Point:
         )
     w = (found.x[: problem.d] - found.x[problem.d :]) * columns * size
     marginals = -found.ineqlin.marginals if problem.is_classification else found.eqlin.marginals
-    return polished(problem, Point(w, marginals * rows * columns.max()))
+    return polished(problem, PrimalDual(w, marginals * rows * columns.max()))
 
 
-def polished(problem: Problem, point: Point) -> Point:
+def polished(problem: Problem, point: PrimalDual) -> PrimalDual:
     """Solve again for a vertex: support and active samples stay, values become exact.
 
     The nonzero weights move onto the active constraints, the multipliers of the active samples onto
@@ -68,7 +68,7 @@ def polished(problem: Problem, point: Point) -> Point:
     w, mu = point.w.copy(), np.where(active, point.mu, 0.0)
     w[support] += lstsq(x[active], problem.targets[active] - outputs[active])[0]
     mu[active] += lstsq(x[active].T, np.sign(point.w[support]) - x.T @ mu)[0]
-    return Point(w, mu)
+    return PrimalDual(w, mu)
 
 
 def _lengths(x: np.ndarray) -> np.ndarray:

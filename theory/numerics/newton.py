@@ -1,4 +1,4 @@
-"""Newton's method for smooth convex functions with lower bounds, in n dual unknowns.
+"""Newton's method for smooth convex functions with bounds, in n dual unknowns.
 
 The predictors of the theory all reduce to it: their duals have one unknown a sample, a value
 and gradient that cost one pass over the data, and a Hessian that costs about ten.
@@ -128,7 +128,7 @@ class NotConverged(RuntimeError):
     """An iteration ended before its tolerance; the message says what to change."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Minimum:
     """Where a minimisation ended.
 
@@ -150,28 +150,35 @@ class Minimum:
     hessian: Hessian
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Bounds(NamedTuple):
+    """Constraints on the unknowns, each of shape (n,)."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Iterate:
     """A point with the value and gradient there, and its distance from optimality."""
 
     x: np.ndarray
     value: float
     gradient: np.ndarray
     residual: float
-    lower: np.ndarray
+    bounds: _Bounds
 
     @classmethod
-    def of(cls, function: ConvexFunction, x: np.ndarray, lower: np.ndarray) -> _Point:
+    def of(cls, function: ConvexFunction, x: np.ndarray, bounds: _Bounds) -> _Iterate:
         value, gradient = function.value_gradient(x)
         finite = np.isfinite(value)
-        residual = function.residual(x, gradient, lower) if finite else np.inf
-        return cls(x, value, gradient, residual, lower)
+        residual = function.residual(x, gradient, bounds.lower) if finite else np.inf
+        return cls(x, value, gradient, residual, bounds)
 
-    def is_level_with(self, other: _Point) -> bool:
+    def is_level_with(self, other: _Iterate) -> bool:
         return bool(abs(self.value - other.value) <= 1e-12 * abs(other.value))
 
 
-def _directions(at: _Point, hessian: Hessian) -> Iterator[np.ndarray]:
+def _directions(at: _Iterate, hessian: Hessian) -> Iterator[np.ndarray]:
     """Yield search directions, the fastest first and one that cannot fail last.
 
     The step of the primal-dual active set method (Hintermüller, Ito, Kunisch 2002) puts unknowns
@@ -179,16 +186,18 @@ def _directions(at: _Point, hessian: Hessian) -> Iterator[np.ndarray]:
     1982) only holds those that are there; the scaled gradient always descends.
     """
     diagonal = hessian.diagonal
-    held = at.x - at.gradient / diagonal <= at.lower
-    yield _newton_step(at, hessian, held)
-    yield _newton_step(at, hessian, (at.x <= at.lower) & (at.gradient > 0))
+    lower, upper = at.bounds
+    aim = at.x - at.gradient / diagonal
+    yield _newton_step(at, hessian, aim <= lower, aim >= upper)
+    downhill = at.gradient > 0, at.gradient < 0
+    yield _newton_step(at, hessian, (at.x <= lower) & downhill[0], (at.x >= upper) & downhill[1])
     yield -at.gradient / diagonal
 
 
-def _newton_step(at: _Point, hessian: Hessian, held: np.ndarray) -> np.ndarray:
-    """Put the held unknowns on their bound and minimise the quadratic model in the others."""
-    free = ~held
-    step = np.where(held, at.lower - at.x, 0.0)
+def _newton_step(at: _Iterate, hessian: Hessian, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Put unknowns on their lower or upper bound and minimise the quadratic model in the others."""
+    free = ~(low | high)
+    step = np.where(low, at.bounds.lower - at.x, np.where(high, at.bounds.upper - at.x, 0.0))
     if free.any():
         pull = at.gradient + hessian.times(step) if step.any() else at.gradient
         step[free] = -hessian.solve(free, pull[free])
@@ -201,11 +210,12 @@ def minimise(
     *,
     tolerance: float,
     lower: np.ndarray | float = -np.inf,
+    upper: np.ndarray | float = np.inf,
     hessian: Hessian | None = None,
     max_steps: int = 200,
     strict: bool = True,
 ) -> Minimum:
-    """Minimise a convex function over ``x ≥ lower``.
+    """Minimise a convex function over ``lower ≤ x ≤ upper``.
 
     Newton steps with backtracking. The Hessian is refreshed only when the residual falls by less
     than a factor of four, because it costs ten gradients.
@@ -215,11 +225,14 @@ def minimise(
     function : ConvexFunction
         Infinite outside its domain is allowed: trial steps that leave it are halved.
     start : ndarray, shape (n,)
-        Starting point, raised to `lower` where it is below.
+        Starting point, moved into the bounds where it is outside.
     tolerance : float
         Bound on the function's `residual` at the end.
     lower : ndarray or float
         Lower bounds; minus infinity for none.
+    upper : ndarray or float
+        Upper bounds; infinity for none. With them the function's `residual` must be one that
+        vanishes at a constrained minimum.
     hessian : Hessian, optional
         A Hessian from a nearby point to begin with.
     max_steps : int
@@ -233,9 +246,8 @@ def minimise(
     NotConverged
         When the tolerance is not met; a rounding-limited end above it counts as not met.
     """
-    lower = np.broadcast_to(np.asarray(lower, dtype=np.float64), start.shape)
-    x = np.maximum(start, lower)
-    at = _Point.of(function, x, lower)
+    low, high = (np.broadcast_to(np.asarray(b, dtype=float), start.shape) for b in (lower, upper))
+    at = _Iterate.of(function, np.minimum(np.maximum(start, low), high), _Bounds(low, high))
     fresh = hessian is None
     current = function.hessian(at.x) if hessian is None else hessian
     idle = 0
@@ -260,7 +272,9 @@ def minimise(
     )
 
 
-def _search(function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool) -> _Point | None:
+def _search(
+    function: ConvexFunction, at: _Iterate, hessian: Hessian, fresh: bool
+) -> _Iterate | None:
     """Return a better point along the first direction that has one; stale Hessians get one try."""
     for direction in _directions(at, hessian):
         found = _backtrack(function, at, direction, halvings=40 if fresh else 2)
@@ -270,21 +284,21 @@ def _search(function: ConvexFunction, at: _Point, hessian: Hessian, fresh: bool)
 
 
 def _backtrack(
-    function: ConvexFunction, at: _Point, direction: np.ndarray, halvings: int
-) -> _Point | None:
+    function: ConvexFunction, at: _Iterate, direction: np.ndarray, halvings: int
+) -> _Iterate | None:
     """Return the first of the steps 1, 1/2, 1/4, … that decreases enough, or None."""
     low, high = function.box(at.x)
-    low = np.maximum(low, at.lower)
+    low, high = np.maximum(low, at.bounds.lower), np.minimum(high, at.bounds.upper)
     for length in 0.5 ** np.arange(halvings + 1):
         x = np.clip(at.x + length * direction, low, high)
-        new = _Point.of(function, x, at.lower)
+        new = _Iterate.of(function, x, at.bounds)
         if np.isfinite(new.value):
             slope = float(at.gradient @ (x - at.x))
             if new.is_level_with(at):
                 # The value is lost in rounding here; the slope along the step tells as much.
-                enough = abs(float(new.gradient @ (x - at.x))) < 0.9 * abs(slope)
+                descends = abs(float(new.gradient @ (x - at.x))) < 0.9 * abs(slope)
             else:
-                enough = new.value <= at.value + 1e-4 * slope
-            if enough:
+                descends = new.value <= at.value + 1e-4 * slope
+            if descends:
                 return new
     return None
