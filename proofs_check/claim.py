@@ -8,13 +8,14 @@ refuted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.summary import Summarised
 
 
 class Verdict(Enum):
@@ -34,8 +35,8 @@ class StatementKind(Enum):
     PROBABILITY = "probability"
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, repr=False)
+class Evidence(Summarised):
     """A measured discrepancy beside the one that is allowed.
 
     Parameters
@@ -55,6 +56,14 @@ class Evidence:
     allowed: float
     derivation: str
     resolution: float = np.inf
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "verdict": self.verdict,
+            "discrepancy": self.discrepancy,
+            "allowed": self.allowed,
+        }
 
     @property
     def verdict(self) -> Verdict:

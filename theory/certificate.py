@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.summary import Summarised
 
-@dataclass(frozen=True)
-class Certificate:
+
+@dataclass(frozen=True, repr=False)
+class Certificate(Summarised):
     """Bounds on the optimal value of a minimisation problem.
 
     Parameters
@@ -23,6 +26,15 @@ class Certificate:
     upper: float
     infeasibility: float
 
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "lower": self.lower,
+            "upper": self.upper,
+            "gap": self.gap,
+            "infeasibility": self.infeasibility,
+        }
+
     @property
     def gap(self) -> float:
         """Relative duality gap ``(upper - lower) / |upper|``."""
@@ -31,8 +43,8 @@ class Certificate:
         return float((self.upper - self.lower) / max(abs(self.upper), np.finfo(float).tiny))
 
 
-@dataclass(frozen=True)
-class Farkas:
+@dataclass(frozen=True, repr=False)
+class Farkas(Summarised):
     """Proof that no w separates the data: ``μ ≥ 0, Σμ = 1, Zᵀμ ≈ 0``.
 
     Parameters

@@ -14,6 +14,7 @@ from grokflow.simulations.runs.files import versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, crossing
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     import xarray
 
 
-@dataclass(frozen=True, eq=False)
-class CompletionTrajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionTrajectory(Summarised):
     """The flow at m output times.
 
     Parameters
@@ -50,6 +51,15 @@ class CompletionTrajectory:
     norms: np.ndarray
     drift: np.ndarray
     work: SolverWork
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "problem": self.problem.name,
+            "times": len(self.lambda_t),
+            "lambda_t": between(self.lambda_t[0], self.lambda_t[-1]),
+            "norm": between(self.norms[0], self.norms[-1]),
+        }
 
     @property
     def problem(self) -> CompletionProblem:

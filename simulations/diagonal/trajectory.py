@@ -14,6 +14,7 @@ from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.linear.scores import score
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Scores, joined
 from grokflow.theory.transition.times import Transition, crossing
 
@@ -56,8 +57,8 @@ def times_within(count: int, d: int, memory: int) -> list[slice]:
     return [slice(i, min(i + length, count)) for i in range(0, max(count, 1), length)]
 
 
-@dataclass(frozen=True)
-class Trajectory:
+@dataclass(frozen=True, repr=False)
+class Trajectory(Summarised):
     """States of the reduced flow at m output times.
 
     Parameters
@@ -95,6 +96,15 @@ class Trajectory:
     kept: np.ndarray | None
     rest: np.ndarray | None
     moving: int
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "problem": self.flow.problem.name,
+            "times": len(self.lambda_t),
+            "lambda_t": between(self.lambda_t[0], self.lambda_t[-1]),
+            "norm": between(self.norms[0], self.norms[-1]),
+        }
 
     @classmethod
     def from_states(

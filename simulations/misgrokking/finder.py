@@ -18,14 +18,15 @@ from grokflow.simulations.misgrokking.cases import Case, Trial, judge, misgroks,
 from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.families import FAMILIES, Family, Settings, select
 from grokflow.simulations.runs.executors import results_as_completed
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Kind
 
 # Problems of a family that are simulated before the family is given up.
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Summarised):
     """What a search found.
 
     Parameters
@@ -50,6 +51,15 @@ class Findings:
     skipped: Mapping[str, int] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()
     interrupted: bool = False
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "families": ", ".join(case.family.name for case in self.cases) or "none",
+            "tried": self.tried,
+            "unconfirmed": ", ".join(self.unconfirmed) or "none",
+            "interrupted": self.interrupted,
+        }
 
 
 def find_misgrokking(

@@ -14,6 +14,7 @@ from grokflow.simulations.misgrokking.families import FAMILIES, Settings
 from grokflow.simulations.runs.executors import results_as_completed
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind
 
@@ -69,8 +70,8 @@ class Drops(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class PhaseMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhaseMap(Summarised):
     """A plane with what the predictors and what the flow say of it.
 
     Parameters

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from grokflow.theory.modular.operations import OPERATIONS, Operation
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class CorruptedData:
+@dataclass(frozen=True, eq=False, repr=False)
+class CorruptedData(Summarised):
     """All pairs of residues, split into training and test pairs.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 
 from grokflow.simulations.runs.files import jsonable
 from grokflow.theory.modular.net import ModularWeights
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.times import Stage, Transition, crossing, stage
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class PairScores(NamedTuple):
     uncorrupted: float
 
 
-@dataclass(frozen=True, eq=False)
-class ModularTrajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModularTrajectory(Summarised):
     """Curves at k recorded steps, and the net at the last.
 
     Parameters
@@ -72,6 +73,15 @@ class ModularTrajectory:
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "records": len(self.steps),
+            "steps": self.steps[-1],
+            "train accuracy": between(self.train[0], self.train[-1]),
+            "test accuracy": between(self.test[0], self.test[-1]),
+        }
 
     def curves(self) -> dict[str, np.ndarray]:
         """Return every curve by its name, each of shape (k,)."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.theory.nets.state import end_of_kernel_regime
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.times import Transition, crossing
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class NetWork(NamedTuple):
     products: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class NetTrajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetTrajectory(Summarised):
     """The state of a net at k recorded times.
 
     Parameters
@@ -97,6 +98,16 @@ class NetTrajectory:
     classification: bool
     settings: Mapping[str, object]
     work: NetWork
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "records": len(self.steps),
+            "steps": self.steps[-1],
+            "lambda_t": between(self.lambda_t[0], self.lambda_t[-1]),
+            "train error": between(self.train_error[0], self.train_error[-1]),
+            "test error": between(self.test_error[0], self.test_error[-1]),
+        }
 
     @property
     def normalised_margins(self) -> np.ndarray:

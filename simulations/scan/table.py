@@ -16,6 +16,7 @@ from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.files import check_suffix, write_whole
 from grokflow.simulations.scan.cells import Cell, Value
 from grokflow.simulations.scan.outcome import CellOutcome
+from grokflow.theory.summary import Summarised
 
 if TYPE_CHECKING:
     import pandas
@@ -37,8 +38,8 @@ class Audit(NamedTuple):
     holds: bool
 
 
-@dataclass(frozen=True, eq=False)
-class ScanTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScanTable(Summarised):
     """Outcomes of the cells of a scan, in the order of its axes.
 
     Parameters
@@ -51,6 +52,16 @@ class ScanTable:
 
     axes: Mapping[str, tuple[Value, ...]]
     columns: Mapping[str, np.ndarray]
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        sizes = {name: len(values) for name, values in self.axes.items() if len(values) > 1}
+        return {
+            "cells": len(self),
+            "axes": " × ".join(f"{name} ({size})" for name, size in sizes.items()) or "none",
+            "transitions": int(self.good.sum()),
+            "failed": int((self["error"] != "").sum()),
+        }
 
     @classmethod
     def of(cls, axes: Mapping[str, tuple[Value, ...]], rows: Sequence[Row]) -> ScanTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusN
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.path import CompletionPath, path_scales, trace_completion
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 
-@dataclass(frozen=True, eq=False)
-class CompletionForecast:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionForecast(Summarised):
     """Early and late predictors of the flow and the predicted transition between them.
 
     Parameters
@@ -53,6 +54,18 @@ class CompletionForecast:
     path: CompletionPath
     path_scores: Scores
     path_times: np.ndarray
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        early, late, _ = self.scores.error
+        return {
+            "kind": self.kind,
+            "lambda_t": self.transition.lambda_t,
+            "width": self.transition.width,
+            "test error": between(early, late),
+            "early": self.early.name,
+            "late": self.late.name,
+        }
 
     @property
     def constant(self) -> float:

@@ -6,6 +6,7 @@ m×m Gram matrix decides.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,11 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixPrediction:
+@dataclass(frozen=True, eq=False, repr=False)
+class MatrixPrediction(Summarised):
     """A symmetric matrix that the flow heads for, with the proof of how good it is.
 
     Parameters
@@ -36,6 +38,15 @@ class MatrixPrediction:
     matrix: np.ndarray
     multipliers: np.ndarray
     certificate: Certificate
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "name": self.name,
+            "matrix": self.matrix,
+            "rank": self.rank,
+            "gap": self.certificate.gap,
+        }
 
     @property
     def rank(self) -> int:

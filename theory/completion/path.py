@@ -33,13 +33,14 @@ from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.summary import Summarised
 
 # The path starts where β is this many times the largest eigenvalue: in the kernel regime to 1e-6.
 _KERNEL = 1e3
 
 
-@dataclass(frozen=True, eq=False)
-class CompletionPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionPath(Summarised):
     """Matrices along the quasi-static path, at k decreasing scales β.
 
     Parameters

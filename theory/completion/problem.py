@@ -15,6 +15,7 @@ import numpy as np
 
 from grokflow.theory.completion.checks import check_entries, check_finite, check_values, merge
 from grokflow.theory.completion.measurements import Entries, Matrices, Measurements
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
 
 
@@ -31,8 +32,8 @@ class TestEntries(NamedTuple):
         return cls(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
 
 
-@dataclass(frozen=True, eq=False)
-class CompletionProblem:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletionProblem(Summarised):
     """N measurements of a symmetric d×d matrix, of which m are distinct.
 
     Parameters
@@ -60,6 +61,10 @@ class CompletionProblem:
     test: TestEntries
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {"name": self.name, "d": self.d, "n": self.n, "test entries": len(self.test.values)}
 
     @property
     def d(self) -> int:

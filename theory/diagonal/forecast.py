@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import Loss, with_tail
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
@@ -31,8 +32,8 @@ class Curve(NamedTuple):
     lambda_t: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Summarised):
     """Early and late predictors of the flow and the predicted transition between them.
 
     Parameters
@@ -65,6 +66,18 @@ class Forecast:
     leading_order: float
     kind: Kind
     curve: Curve
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        early, late, _ = self.scores.error
+        return {
+            "kind": self.kind,
+            "lambda_t": self.transition.lambda_t,
+            "width": self.transition.width,
+            "test error": between(early, late),
+            "early": self.early.name,
+            "late": self.late.name,
+        }
 
     @property
     def constant(self) -> float:

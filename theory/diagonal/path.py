@@ -34,6 +34,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, with_tail
 from grokflow.theory.numerics.newton import minimise
+from grokflow.theory.summary import Summarised
 
 # Margins below this level are those of a net that has not fitted the data yet.
 _LOWEST_LEVEL = 1e-3
@@ -41,8 +42,8 @@ _LOWEST_LEVEL = 1e-3
 _LEVEL_SWEEPS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Path:
+@dataclass(frozen=True, eq=False, repr=False)
+class Path(Summarised):
     """Weights along the quasi-static path, at m decreasing scales β.
 
     Parameters

@@ -15,6 +15,7 @@ norms add up. Classes enter as ±1 targets, one column a class (`one_vs_rest`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,13 +26,14 @@ from grokflow.theory.homogeneous import certificates as kernel_certificates
 from grokflow.theory.homogeneous.tangent import TangentKernel
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
 from grokflow.theory.predictor import NoPredictor, NotSeparable
+from grokflow.theory.summary import Summarised
 
 # Relative miss of the targets above which they count as out of reach.
 _REACHED = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class KernelPrediction:
+@dataclass(frozen=True, eq=False, repr=False)
+class KernelPrediction(Summarised):
     """A predictor ``x -> ⟨∇f(θ̄; x), h⟩`` in the span of the training features, with proof.
 
     Parameters
@@ -57,6 +59,15 @@ class KernelPrediction:
     multipliers: np.ndarray
     margin: float | None
     certificate: Certificate
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "name": self.name,
+            "coefficients": self.coefficients,
+            "margin": self.margin,
+            "gap": self.certificate.gap,
+        }
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Return ``⟨∇f(θ̄; x), h⟩`` at k inputs, shape (k,) or (k, C).

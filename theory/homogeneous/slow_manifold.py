@@ -25,13 +25,14 @@ from scipy.integrate import RK45
 
 from grokflow.theory.homogeneous.zero_loss import ConstraintModel, Point, ZeroLossSet
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.summary import Summarised
 
 # Dormand and Prince (1980), order 5 with an estimate of order 4; the last stage is the next first.
 _STAGES, _SOLUTION, _ERROR = RK45.A, RK45.B, RK45.E
 
 
-@dataclass(frozen=True, eq=False)
-class SlowPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class SlowPath(Summarised):
     """The path on the zero-loss set, at m slow times.
 
     Parameters

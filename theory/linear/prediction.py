@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.summary import Summarised
 
 
 class PrimalDual(NamedTuple):
@@ -18,8 +20,8 @@ class PrimalDual(NamedTuple):
     mu: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(Summarised):
     """A linear predictor that the flow heads for, with the proof of how good it is.
 
     Parameters
@@ -45,6 +47,11 @@ class Prediction:
     margin: float | None
     certificate: Certificate
     stationarity: float | None = None
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        shown = {"name": self.name, "w": self.w, "margin": self.margin, "gap": self.certificate.gap}
+        return shown | ({} if self.stationarity is None else {"stationarity": self.stationarity})
 
 
 def normalised_margin(problem: Problem, w: np.ndarray, order: int) -> float | None:

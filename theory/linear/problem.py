@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.summary import Summarised
 
 Vector = Float[np.ndarray, " n"]
 
@@ -63,8 +64,8 @@ class StoredTestSet:
         return Outputs(self.inputs.astype(np.float64) @ w, self.labels)
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Summarised):
     """A supervised problem with n samples of d inputs.
 
     Parameters
@@ -93,6 +94,16 @@ class Problem:
     test: TestSet
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        return {
+            "name": self.name,
+            "task": self.task,
+            "n": self.n,
+            "d": self.d,
+            "test points": self.test.size,
+        }
 
     @property
     def n(self) -> int:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class ModuleOutputs:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModuleOutputs(Summarised):
     """A module's outputs at fixed inputs, as functions of its parameters.
 
     The numpy side of a module for `grokflow.theory.homogeneous.slow_manifold`; the whole Jacobian

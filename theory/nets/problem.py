@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from grokflow.theory.nets.losses import NetLoss
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class NetProblem:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetProblem(Summarised):
     """Samples for a net with C outputs.
 
     Parameters

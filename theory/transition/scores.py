@@ -8,6 +8,8 @@ from enum import Enum
 
 import numpy as np
 
+from grokflow.theory.summary import Summarised
+
 
 class Kind(Enum):
     """What happens between the early and the late predictor."""
@@ -17,8 +19,8 @@ class Kind(Enum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Summarised):
     """Test results of p predictors, in arrays of shape (p,).
 
     Parameters
