@@ -24,6 +24,7 @@ from grokflow.arguments import (
 from grokflow.commands.misgrokking.options import add_parser as add_misgrok
 from grokflow.commands.modular.options import add_parser as add_modular
 from grokflow.commands.scan.options import add_parser as add_scan
+from grokflow.interruption import ctrl_c_raised, is_interruption
 
 PROBLEM_HELP = """\
 PROBLEM is a preset or a data file.
@@ -73,26 +74,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
-        command = import_module(f"grokflow.commands.{arguments.home}")
-        return int(command.run(arguments))
+        with ctrl_c_raised():
+            command = import_module(f"grokflow.commands.{arguments.home}")
+            return int(command.run(arguments))
     except BaseException as error:
-        if _interrupted(error):
-            # `exec`, which dataclasses use, has marked the process to die by the signal when it
-            # was what the interrupt hit; another one takes the mark away.
-            exec("")
+        if is_interruption(error):
             print("grokflow: interrupted", file=sys.stderr)
             return 130
         if not isinstance(error, ValueError | OSError | RuntimeError):
             raise
         print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, ValueError | OSError) else 1
-
-
-def _interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error, also one that a library made of it while it cleaned up."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from grokflow.interruption import CtrlC, ctrl_c_raised
 
 SMALL = ["--set", "n=12", "d=40", "--set", "n_test=500"]
 
@@ -303,12 +305,25 @@ def test_an_interruption_keeps_what_was_finished(capsys, tmp_path, monkeypatch):
 
 
 INTERRUPTED = """
-import signal, sys
+import dataclasses, signal, sys
 from grokflow import cli
 from grokflow.commands import verify
 
 def inside_exec(arguments):
     exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+def inside_a_dataclass_that_is_imported(arguments):
+    class Struck:
+        def __set_name__(self, owner, name):
+            signal.raise_signal(signal.SIGINT)
+    dataclasses.make_dataclass("Result", ["x"], namespace=dict(struck=Struck()))
+
+def while_a_module_is_imported(arguments):
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            signal.raise_signal(signal.SIGINT)
+    sys.meta_path.insert(0, Finder())
+    import a_module_that_is_not_there
 
 def where_cleaning_up_fails(arguments):
     try:
@@ -322,11 +337,25 @@ sys.exit(cli.main(["verify"]))
 """
 
 
-@pytest.mark.parametrize("how", ["inside_exec", "where_cleaning_up_fails"])
-def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
-    """As a module: Python would then die by the signal where the interrupt hit an `exec`."""
-    (tmp_path / "struck.py").write_text(INTERRUPTED.format(how=how))
-    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+INTERRUPTED_IMPORT = """
+import signal, sys
+from grokflow import cli
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+sys.exit(cli.main(["predict", "sparse"]))
+"""
+
+
+def check_interruption(code, folder):
+    """Run code as a module, as Python then dies by the signal where it does not return a code."""
+    (folder / "struck.py").write_text(code)
+    path = os.pathsep.join([str(folder), os.getcwd()])
     done = subprocess.run(
         [sys.executable, "-m", "struck"],
         capture_output=True,
@@ -334,6 +363,37 @@ def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
         env=os.environ | {"PYTHONPATH": path},
     )
     assert (done.returncode, done.stderr) == (130, "grokflow: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "inside_exec",
+        "inside_a_dataclass_that_is_imported",
+        "while_a_module_is_imported",
+        "where_cleaning_up_fails",
+    ],
+)
+def test_an_interruption_is_exit_130_wherever_it_strikes(tmp_path, how):
+    check_interruption(INTERRUPTED.format(how=how), tmp_path)
+
+
+@pytest.mark.parametrize("module", ["grokflow.commands.predict", "numpy", "scipy.optimize"])
+def test_an_interruption_is_exit_130_while_a_command_imports_what_it_needs(tmp_path, module):
+    check_interruption(INTERRUPTED_IMPORT.format(module=module), tmp_path)
+
+
+def test_handlers_of_others_are_left_alone():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with ctrl_c_raised():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with pytest.raises(CtrlC), ctrl_c_raised():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_verdict_that_is_not_expected_is_exit_1(capsys, monkeypatch):
