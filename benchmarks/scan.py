@@ -16,11 +16,11 @@ import numpy as np
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
-from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.cells import make_problem_of
 from grokflow.simulations.scan.law import fit_laws
 from grokflow.simulations.scan.outcome import measure
 from grokflow.simulations.scan.runner import Scan
+from grokflow.simulations.scan.store import scan_store
 
 JOBS = 2
 FULL = {"alpha": "1e1:1e8:15", "lam": "1e-2:1e-6:9", "seeds": 8, "n": 64, "d": 400}
@@ -68,7 +68,7 @@ def scanned(problem, settings):
         list(pool.map(time.sleep, [1.0] * JOBS))
         list(pool.map(code_of, range(JOBS)))
         workers = Timed(pool)
-        with Store(Path(folder) / "scan.db") as store:
+        with scan_store(Path(folder) / "scan.db") as store:
             started = time.perf_counter()
             table = scan.run(store, executor=workers)
             seconds = time.perf_counter() - started

@@ -34,11 +34,12 @@ Nets and their tasks
     NetProblem MLP Activation modular_addition xor_clusters digits polynomial teacher_student
 
 Modular arithmetic with corrupted labels
-    CorruptedData ModularStart ModularCell ModularTraining ModularTrajectory PhaseDiagram phase
-    Phase neuron_ipr prune study_pruning split_neurons periodic_solution operation
+    CorruptedData ModularStart ModularCell ModularTraining ModularTrajectory PhaseDiagram
+    phase_store phase Phase neuron_ipr prune study_pruning split_neurons periodic_solution
+    operation
 
 Scans, and the search for misgrokking
-    Scan ScanTable Store fit_laws find_misgrokking Findings data_family phase_map PhaseMap
+    Scan ScanTable scan_store fit_laws find_misgrokking Findings data_family phase_map PhaseMap
     plane_of
 
 Claims

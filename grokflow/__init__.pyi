@@ -110,6 +110,7 @@ from grokflow.simulations.modular.training import ModularCell as ModularCell
 from grokflow.simulations.modular.training import ModularTraining as ModularTraining
 from grokflow.simulations.modular.trajectory import ModularTrajectory as ModularTrajectory
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram as PhaseDiagram
+from grokflow.simulations.modular.phase_diagram import phase_store as phase_store
 from grokflow.theory.modular.phases import phase as phase
 from grokflow.theory.modular.phases import Phase as Phase
 from grokflow.theory.modular.participation import neuron_ipr as neuron_ipr
@@ -122,7 +123,7 @@ from grokflow.theory.modular.operations import operation as operation
 # Scans, and the search for misgrokking
 from grokflow.simulations.scan.runner import Scan as Scan
 from grokflow.simulations.scan.table import ScanTable as ScanTable
-from grokflow.simulations.runs.store import Store as Store
+from grokflow.simulations.scan.store import scan_store as scan_store
 from grokflow.simulations.scan.law import fit_laws as fit_laws
 from grokflow.simulations.misgrokking.finder import find_misgrokking as find_misgrokking
 from grokflow.simulations.misgrokking.finder import Findings as Findings

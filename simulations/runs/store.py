@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from grokflow.simulations.runs.code import code_version
-from grokflow.simulations.scan.outcome import CellOutcome
 
 # "grok": the mark of this application in the header of an SQLite file.
 _APPLICATION = 0x67726F6B
@@ -66,8 +65,8 @@ class Store:
         path: str | Path = ":memory:",
         *,
         resume: bool = False,
-        row: type[Any] = CellOutcome,
-        table: str = "cells",
+        row: type[Any],
+        table: str,
     ) -> None:
         self.path, self.row, self.table = str(path), row, table
         _refuse_foreign(self.path)

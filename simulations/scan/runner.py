@@ -25,6 +25,7 @@ from grokflow.simulations.scan.axes import axis, rounded
 from grokflow.simulations.scan.cells import Cell, Value, full_data, make_problem_of
 from grokflow.simulations.scan.checks import MODEL, check_model, check_scales, whole_numbers
 from grokflow.simulations.scan.outcome import measure
+from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable
 from grokflow.theory.completion.problem import CompletionProblem
 
@@ -138,7 +139,7 @@ class Scan:
         progress : callable
             Called after every task.
         """
-        store = Store() if store is None else store
+        store = scan_store() if store is None else store
         cells = self.cells()
         known = store.outcomes(cell.key() for cell in cells)
         if retry:

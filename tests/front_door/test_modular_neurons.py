@@ -12,7 +12,7 @@ from grokflow.simulations.modular.neuron_statistics import KINDS
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram, phase_store
 from grokflow.simulations.modular.phase_table import PhaseOutcome, PhaseTable
 from grokflow.simulations.modular.training import ModularTraining
-from grokflow.simulations.runs.store import Store
+from grokflow.simulations.scan.store import scan_store
 from grokflow.theory.modular.phases import Phase
 
 NET = ["--p", "7", "--width", "20", "--steps", "20", "--corruption", "0.3"]
@@ -136,7 +136,7 @@ def test_diagrams_and_scans_share_a_file(tmp_path):
     diagram = PhaseDiagram(training=SMALL, p=(5,), fraction=(0.5,), corruption=(0.4,), seeds=1)
     with phase_store(str(path)) as store:
         diagram.run(store)
-    with Store(path) as scans:
+    with scan_store(path) as scans:
         assert len(scans) == 0
     with phase_store(str(path), resume=True) as store:
         assert len(store) == 1

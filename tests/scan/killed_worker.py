@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.runner import Scan
+from grokflow.simulations.scan.store import scan_store
 
 SETTINGS = {"n": 4, "d": 12, "n_test": 64, "seeds": 4}
 SCAN = Scan.over("sparse", alpha="1e2:1e6:6", lam="1e-2,1e-3", direct=True, **SETTINGS)
@@ -33,7 +33,7 @@ def rows(path):
 
 def run(path):
     """Compute what is missing in this process."""
-    with Store(path, resume=True) as store:
+    with scan_store(path, resume=True) as store:
         return SCAN.run(store)
 
 

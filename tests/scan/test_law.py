@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from grokflow.cli import main
 from grokflow.figures.scan import law as picture
 from grokflow.simulations.runs.executors import local
-from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.law import estimate, fit_laws, interval
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.refine import bends, refined
 from grokflow.simulations.scan.runner import Scan
+from grokflow.simulations.scan.store import scan_store
 
 SMALL = {"n": 32, "d": 100, "n_test": 2000}
 
@@ -26,7 +26,7 @@ def made(scan, time, **fields):
                 simulated=True, constant=2.0, **fields)
         for point in scan.points()
     ]  # fmt: skip
-    with Store() as store:
+    with scan_store() as store:
         store.add(scan.cells(), outcomes)
         return scan.table(store)
 
@@ -147,7 +147,7 @@ def stored(tmp_path_factory):
     """A small scan that the commands below find done."""
     path = tmp_path_factory.mktemp("scan") / "scan.db"
     scan = Scan.over("sparse", alpha="1e2:1e6:4", lam="1e-2:1e-4:3", seeds=3, **SMALL)
-    with local(2) as pool, Store(path) as store:
+    with local(2) as pool, scan_store(path) as store:
         return path, scan, scan.run(store, executor=pool)
 
 

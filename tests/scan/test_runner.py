@@ -12,10 +12,10 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
-from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.axes import axis
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
+from grokflow.simulations.scan.store import scan_store
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
 
@@ -194,7 +194,7 @@ def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
 def test_errors_are_rows_with_their_message_and_can_be_tried_again():
     settings = {"alpha": 1e2, "lam": 1e-3, "d": 16, "noise": 1.0, "n_test": 50}
     scan = Scan.over("sparse-regression", n="8,40", **settings)
-    store = Store()
+    store = scan_store()
     table = scan.run(store)
     assert table["error"][0] == "" and np.isfinite(table["early"][0])
     assert table["error"][1].startswith("NoPredictor: ") and np.isnan(table["lambda_t"][1])
@@ -223,7 +223,7 @@ def test_the_table_is_the_same_in_any_order_and_with_any_executor(pool):
     settings = {"alpha": "1e2,1e5", "lam": "1e-2,1e-3", "direct": True, **TINY}
     scan = Scan.over("sparse", seeds=2, **settings)
     whole = scan.run(executor=pool)
-    store = Store()
+    store = scan_store()
     backwards = {"lam": "1e-3,1e-2", "alpha": (1e5, 1e2), "direct": True, **TINY}
     Scan.over("sparse", seeds=[1, 0], **backwards).run(store, executor=pool)
     assert same(whole, scan.table(store))
@@ -236,7 +236,7 @@ def test_the_table_is_the_same_in_any_order_and_with_any_executor(pool):
 
 
 def test_what_is_known_is_not_computed_again(monkeypatch):
-    store = Store()
+    store = scan_store()
     settings = {"lam": 1e-3, "direct": True, **TINY}
     Scan.over("sparse", alpha=[1e2, 1e3], **settings).run(store)
     flows = []

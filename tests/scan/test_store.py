@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from grokflow.simulations.runs.executors import dask, local
-from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
+from grokflow.simulations.scan.store import scan_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN = Scan.over("sparse", alpha="1e2:1e6:5", lam="1e-2,1e-3", n=4, d=12, n_test=64, direct=True)
@@ -23,7 +23,7 @@ CELLS = SCAN.cells()
 
 def fill(path, count=2, resume=False):
     """Write rows without computing them."""
-    with Store(path, resume=resume) as store:
+    with scan_store(path, resume=resume) as store:
         store.add(CELLS[:count], [CellOutcome(lambda_t=float(i)) for i in range(count)])
     return Path(path)
 
@@ -44,11 +44,11 @@ def test_rows_come_back_as_they_were_written(tmp_path):
     outcome = CellOutcome(
         lambda_t=1 / 3, kind="grokking", simulated=True, evaluations=7, error="λ: no"
     )
-    with Store(tmp_path / "scan.db") as store:
+    with scan_store(tmp_path / "scan.db") as store:
         store.add(CELLS[:1], [outcome])
         found = store.outcomes(cell.key() for cell in CELLS)
     assert repr(found) == repr({CELLS[0].key(): outcome})
-    with Store(tmp_path / "scan.db", resume=True) as store:
+    with scan_store(tmp_path / "scan.db", resume=True) as store:
         assert repr(store.outcomes([CELLS[0].key()])) == repr(found)
     raw = sqlite3.connect(tmp_path / "scan.db")
     settings, code = raw.execute("SELECT settings, code FROM cells").fetchone()
@@ -60,7 +60,7 @@ def test_a_cell_is_never_written_twice(tmp_path):
     fill(tmp_path / "scan.db")
     with pytest.raises(ValueError, match=r"in .* already"):
         fill(tmp_path / "scan.db", 3, resume=True)
-    with Store(tmp_path / "scan.db", resume=True) as store:
+    with scan_store(tmp_path / "scan.db", resume=True) as store:
         assert len(store) == 2
 
 
@@ -68,14 +68,14 @@ def test_results_are_only_added_to_when_asked(tmp_path):
     path = fill(tmp_path / "scan.db")
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"holds 2 cells, expected a new file: resume it"):
-        Store(path)
+        scan_store(path)
     assert path.read_bytes() == before
 
 
 def test_results_of_older_code_stay_and_are_not_taken_for_new_ones(tmp_path, monkeypatch):
     path = fill(tmp_path / "scan.db")
     monkeypatch.setattr("grokflow.simulations.runs.code.code_version", lambda: "newer")
-    with Store(path, resume=True) as store:
+    with scan_store(path, resume=True) as store:
         assert len(SCAN.table(store)) == 0
         store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         assert len(store) == 4
@@ -104,7 +104,7 @@ def test_a_foreign_or_older_file_is_refused_and_left_as_it_was(tmp_path, kind):
     foreign(path, kind)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"scan\.db .*expected .*: .*choose another name"):
-        Store(path, resume=True)
+        scan_store(path, resume=True)
     assert path.read_bytes() == before
     assert sorted(item.name for item in tmp_path.iterdir()) == ["scan.db"]
 
@@ -114,7 +114,10 @@ def test_a_damaged_file_is_refused(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     before = path.read_bytes()
-    with pytest.raises(OSError, match="damaged: restore a copy"), Store(path, resume=True) as store:
+    with (
+        pytest.raises(OSError, match="damaged: restore a copy"),
+        scan_store(path, resume=True) as store,
+    ):
         SCAN.table(store)
     assert path.read_bytes() == before
 
@@ -125,19 +128,19 @@ def test_a_damaged_file_is_refused(tmp_path):
 )
 def test_places_without_a_file_are_refused(tmp_path, name, message):
     with pytest.raises(ValueError, match=message):
-        Store(tmp_path / name)
+        scan_store(tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_written_is_said_so():
     # No process may create a file here, whoever runs the test.
     with pytest.raises(OSError, match=r"cannot write /proc/scan\.db .*folder that can be written"):
-        Store("/proc/scan.db")
+        scan_store("/proc/scan.db")
 
 
 def test_a_file_that_cannot_be_written_is_said_so_and_kept(tmp_path):
     path = fill(tmp_path / "scan.db")
     before = path.read_bytes()
-    with Store(path, resume=True) as store:
+    with scan_store(path, resume=True) as store:
         store._connection.execute("PRAGMA query_only = ON")
         with pytest.raises(OSError, match=r"readonly.*make it writable"):
             store.add(CELLS[2:4], [CellOutcome(), CellOutcome()])
@@ -145,20 +148,20 @@ def test_a_file_that_cannot_be_written_is_said_so_and_kept(tmp_path):
 
 
 def test_a_full_disk_is_said_so_and_what_was_stored_stays(tmp_path):
-    with Store(tmp_path / "scan.db") as store:
+    with scan_store(tmp_path / "scan.db") as store:
         store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(OSError, match=r"full.*free some space and resume"):
             store.add(CELLS[2:], [CellOutcome(error="x" * 10_000)] * len(CELLS[2:]))
         assert len(store) == 2
-    with Store(tmp_path / "scan.db", resume=True) as store:
+    with scan_store(tmp_path / "scan.db", resume=True) as store:
         store.add(CELLS[2:], [CellOutcome()] * len(CELLS[2:]))
         assert len(store) == len(CELLS)
 
 
 def test_another_process_can_read_while_one_writes(tmp_path):
-    with Store(tmp_path / "scan.db") as store:
+    with scan_store(tmp_path / "scan.db") as store:
         store.add(CELLS[:2], [CellOutcome(), CellOutcome()])
         reader = sqlite3.connect(tmp_path / "scan.db")
         assert reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -181,10 +184,10 @@ PARENT = """
 import sys
 from grokflow.simulations.scan.runner import Scan
 from grokflow.simulations.runs.executors import local
-from grokflow.simulations.runs.store import Store
+from grokflow.simulations.scan.store import scan_store
 if __name__ == "__main__":
     scan = Scan.over("sparse", alpha="1e2:1e6:40", lam="1e-2:1e-6:9", n=16, d=60, direct=True)
-    with Store(sys.argv[1]) as store, local(2) as pool:
+    with scan_store(sys.argv[1]) as store, local(2) as pool:
         scan.run(store, executor=pool)
 """
 
@@ -236,7 +239,7 @@ def test_dask_with_a_worker_killed_on_the_way_gives_the_same_table(tmp_path):
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(processes=True, **options) as cluster:
-        with dask(cluster.scheduler_address) as executor, Store(tmp_path / "scan.db") as store:
+        with dask(cluster.scheduler_address) as executor, scan_store(tmp_path / "scan.db") as store:
             table = scan.run(store, executor=executor, progress=kill_one)
             assert len(store) == len(scan.cells()) == 40
     assert killed and not table.failed
@@ -254,7 +257,7 @@ def test_nobody_at_the_address_is_said_so():
 
 
 def test_a_worker_that_dies_is_said_so_and_finished_cells_stay(tmp_path):
-    with Store(tmp_path / "scan.db") as store:
+    with scan_store(tmp_path / "scan.db") as store:
         store.add(CELLS[:4], [CellOutcome()] * 4)
         with pytest.raises(RuntimeError, match=r"a worker process died.*resume"), local(2) as pool:
             pool.submit(os._exit, 1).result()

@@ -17,6 +17,7 @@ from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.law import LawFit, fit_laws
 from grokflow.simulations.scan.refine import refined
 from grokflow.simulations.scan.runner import Progress, Scan
+from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable, check_table
 from grokflow.theory.transition.intervals import Estimate
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.refine is not None and not arguments.refine > 0:
         raise ValueError(f"refine is {arguments.refine}, expected above 0: try --refine 0.05")
     scan = _read(arguments)
-    with Store(arguments.out or ":memory:", resume=arguments.resume) as store:
+    with scan_store(arguments.out or ":memory:", resume=arguments.resume) as store:
         scan, table = _compute(arguments, scan, store)
     fits = fit_laws(table)
     print("\n".join(_lines(scan, table, fits)))
