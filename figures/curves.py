@@ -91,8 +91,8 @@ def data(
 def data_of(experiment: DiagonalExperiment, title: str) -> Curves:
     """Collect the curves of an experiment of the laboratory."""
     return data(
-        experiment.trajectory,
-        experiment.scores,
+        experiment.flow.trajectory,
+        experiment.flow.scores,
         experiment.forecast,
         experiment.transition.lambda_t,
         title,

@@ -21,11 +21,25 @@ from grokflow.figures.modular import report_panels as corrupted
 from grokflow.figures.nets import scales as figure_2
 from grokflow.figures.nets import weight_decays
 from grokflow.figures.style import save, to_svg
-from grokflow.proofs_check.completion.experiments import CompletionExperiment, figure_3
-from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment, figure_1a, figure_1b
+from grokflow.proofs_check.completion.experiments import FIGURE_3, CompletionExperiment, figure_3
+from grokflow.proofs_check.diagonal.experiments import (
+    COLLAPSE_SCORES,
+    COLLAPSES,
+    FIGURE_1_LAM,
+    FLOW_A,
+    FLOW_B,
+    FORECASTS,
+    DiagonalExperiment,
+    figure_1,
+)
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.nets.figure_2_experiments import modular_decays, modular_scales
-from grokflow.proofs_check.verify import Outcome, as_records
+from grokflow.proofs_check.modular.experiments import trainings
+from grokflow.proofs_check.nets.figure_2_experiments import (
+    ADDITIONS,
+    modular_decays,
+    modular_scales,
+)
+from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
 from grokflow.simulations.runs.files import versions, write_whole
 from grokflow.theory.transition.scores import Kind
 
@@ -40,9 +54,22 @@ class Panel:
     figure: Figure
 
 
+# What the panels take from the laboratory: run beside the claims when there are several processes.
+PANEL_EXPERIMENTS = (
+    FLOW_A,
+    FLOW_B,
+    *FORECASTS,
+    *COLLAPSES.values(),
+    *COLLAPSE_SCORES,
+    *ADDITIONS,
+    FIGURE_3,
+    *trainings(*corrupted.REGIMES),
+)
+
+
 def panels(laboratory: Laboratory) -> list[Panel]:
     """Draw Figures 1a, 1b, 2b, 2c, 3 and the collapse, from the laboratory's experiments."""
-    first, second = figure_1a(laboratory), figure_1b(laboratory)
+    first, second = figure_1(laboratory, "a"), figure_1(laboratory, "b")
     grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
     misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
     shared, third = collapse.data(laboratory), figure_3(laboratory)
@@ -122,7 +149,7 @@ def _corrupted_panels(laboratory: Laboratory) -> list[Panel]:
 
 def _caption(experiment: DiagonalExperiment) -> str:
     """Say what was predicted, what was simulated, and what it cost."""
-    prediction, work = experiment.forecast, experiment.trajectory.work
+    prediction, work = experiment.forecast, experiment.flow.trajectory.work
     early, late = 100 * (1 - prediction.scores.error[:2])
     words = {Kind.GROKKING: "rises", Kind.MISGROKKING: "falls", Kind.NEITHER: "stays"}
     return (
@@ -130,7 +157,7 @@ def _caption(experiment: DiagonalExperiment) -> str:
         f"predictor to {late:.1f} % at the {prediction.late.name} one. The transition is predicted "
         f"at λt* = {prediction.transition.lambda_t:.2f} and simulated at "
         f"{experiment.transition.lambda_t:.2f}; log α alone says {prediction.leading_order:.2f}. "
-        f"λ = {experiment.lam:g}, α = {experiment.alpha:.3g}; {work.name} took "
+        f"λ = {FIGURE_1_LAM:g}, α = {experiment.flow.alpha:.3g}; {work.name} took "
         f"{work.rhs_evaluations} evaluations of the flow and {work.jacobian_evaluations} "
         f"Jacobians, {work.seconds:.1f} s."
     )
@@ -152,19 +179,8 @@ def _completion_caption(experiment: CompletionExperiment) -> str:
     )
 
 
-def summarise(outcomes: Sequence[Outcome]) -> str:
-    """Say in one sentence how many claims came out as expected."""
-    good = sum(outcome.as_expected for outcome in outcomes)
-    broken = [item for outcome in outcomes for _, item in outcome.broken]
-    refuted = sum(item.verdict.value == "refuted" for item in broken)
-    return (
-        f"{good} of {len(outcomes)} claims have the expected verdict; "
-        f"{refuted} of {len(broken)} false variants are refuted."
-    )
-
-
 def write_page(
-    folder: Path, outcomes: Sequence[Outcome], drawn: Sequence[Panel], seed: int
+    folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[Panel], seed: int
 ) -> Path:
     """Write ``index.html`` and the figures as PNG into `folder`, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +196,7 @@ def write_page(
         for item in drawn
     ]
     text = environment.get_template("template.html").render(
-        claims=as_records(list(outcomes)),
+        claims=[row_of(outcome) for outcome in outcomes],
         figures=figures,
         summary=summarise(outcomes),
         all_expected=all(outcome.as_expected for outcome in outcomes),

@@ -141,7 +141,7 @@ def _add_verify(commands: Commands) -> None:
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
     )
     verify.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
-    verify.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1)")
+    verify.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     verify.add_argument("--thorough", action="store_true", help="more points in every limit")
     add_json(verify)
     verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")

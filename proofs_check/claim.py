@@ -14,7 +14,7 @@ from enum import Enum
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
 from grokflow.theory.summary import Summarised
 
 
@@ -124,6 +124,9 @@ class Claim:
         The experiment.
     broken : tuple of Broken
         Variants that must be refuted.
+    experiments : tuple of Experiment
+        What takes long, or is shared with other claims: run beforehand when there are several
+        processes. A check finds what is not named here by itself.
     """
 
     label: str
@@ -134,3 +137,4 @@ class Claim:
     expected: Verdict
     check: Check
     broken: tuple[Broken, ...]
+    experiments: tuple[Experiment, ...] = ()

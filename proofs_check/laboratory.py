@@ -3,15 +3,23 @@
 An experiment is a function of the laboratory with the decorator `remembered`, such as those of
 `grokflow.proofs_check.diagonal.experiments`. A claim, its broken variants and its figure then look
 at the same data. The laboratory itself knows no experiment.
+
+Several processes share results through a folder: what one of them has run is a file there, which
+the others load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial, wraps
+from hashlib import sha256
 from inspect import signature
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from grokflow.simulations.runs.files import write_whole
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -40,6 +48,29 @@ def remembered(
     return once
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """A remembered function with its arguments, which can be run before a claim asks for it.
+
+    Parameters
+    ----------
+    run : callable
+        The function, with the decorator `remembered`.
+    arguments : tuple
+        What it takes beside the laboratory.
+    seconds : float
+        Roughly how long it takes on one core: the longest are started first.
+    """
+
+    run: Callable[..., object]
+    arguments: tuple[Hashable, ...] = ()
+    seconds: float = field(default=1.0, kw_only=True, compare=False)
+
+    def __call__(self, laboratory: Laboratory) -> object:
+        """Run it in a laboratory, or recall its result."""
+        return self.run(laboratory, *self.arguments)
+
+
 @dataclass(eq=False)
 class Laboratory:
     """Runs and remembers experiments.
@@ -52,16 +83,32 @@ class Laboratory:
         More points in every limit.
     progress : callable
         Called with the name of an experiment and its fraction done.
+    folder : Path, optional
+        Where results are kept for other processes with the same seed.
     """
 
     seed: int = 0
     thorough: bool = False
     progress: Callable[[str, float], None] = lambda name, fraction: None
+    folder: Path | None = None
     _done: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     def remember(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
         """Return the result of an experiment, run if there is none under this key yet."""
         if key not in self._done:
-            self._done[key] = run()
+            self._done[key] = run() if self.folder is None else self._shared(key, run)
         result: Result = self._done[key]
+        return result
+
+    def _shared(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
+        """Load what another process has run under the same key, else run it and keep it."""
+        assert self.folder is not None
+        # Keys that print alike are alike: they hold numbers, words and frozen dataclasses of them.
+        file = self.folder / sha256(repr(key).encode()).hexdigest()
+        if file.exists():
+            result: Result = pickle.loads(file.read_bytes())
+            return result
+        result = run()
+        content = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+        write_whole(file, lambda target: target.write_bytes(content))
         return result

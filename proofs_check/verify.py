@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
-from grokflow.proofs_check.claim import Check, Claim, Evidence, Verdict
-from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.registry import CLAIMS
+from grokflow.proofs_check.claim import Check, Claim, Evidence
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.outcome import ClaimOutcome
+
+# What a check may end with when it finds no answer.
+_FAILURES = (ValueError, ArithmeticError, RuntimeError)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Evidence for a claim and for its broken variants.
-
-    Parameters
-    ----------
-    label : str
-        The claim.
-    evidence : Evidence
-        Of the claim itself.
-    broken : tuple of (name, Evidence)
-        Of its broken variants.
-    seconds : float
-        Wall time, simulations included when this claim was the first to need them.
-    error : str
-        What went wrong, when something did; the verdict is then inconclusive.
-    """
-
-    label: str
-    evidence: Evidence
-    broken: tuple[tuple[str, Evidence], ...]
-    seconds: float
-    error: str = ""
-
-    @property
-    def claim(self) -> Claim:
-        """The claim that was checked."""
-        return CLAIMS[self.label]
-
-    @property
-    def as_expected(self) -> bool:
-        """Whether the verdict is the expected one and every broken variant is refuted."""
-        refuted = all(item.verdict is Verdict.REFUTED for _, item in self.broken)
-        return self.evidence.verdict is self.claim.expected and refuted
-
-
-def verify(claim: Claim, laboratory: Laboratory) -> Outcome:
+def verify(claim: Claim, laboratory: Laboratory) -> ClaimOutcome:
     """Check one claim and its broken variants."""
     started = perf_counter()
     error = ""
@@ -58,77 +26,85 @@ def verify(claim: Claim, laboratory: Laboratory) -> Outcome:
     for check in checks:
         try:
             results.append(check(laboratory))
-        except (ValueError, ArithmeticError, RuntimeError) as failure:
+        except _FAILURES as failure:
             error = error or f"{type(failure).__name__}: {failure}"
             results.append(Evidence(float("nan"), float("nan"), "the check did not finish"))
     names = [variant.name for variant in claim.broken]
     pairs = tuple(zip(names, results[1:], strict=True))
-    return Outcome(claim.label, results[0], pairs, perf_counter() - started, error)
+    return ClaimOutcome(claim, results[0], pairs, perf_counter() - started, error)
 
 
 def verify_all(
-    claims: list[Claim],
+    claims: Sequence[Claim],
     laboratory: Laboratory,
+    pool: Executor | None = None,
     *,
-    jobs: int = 1,
-) -> Iterator[Outcome]:
+    more: Sequence[Experiment] = (),
+) -> Iterator[ClaimOutcome]:
     """Yield the outcome of every claim, as soon as it is known.
 
     Parameters
     ----------
-    claims : list of Claim
+    claims : sequence of Claim
         What to check.
     laboratory : Laboratory
-        Where the simulations are kept; with several jobs each process has its own.
-    jobs : int
-        Number of processes.
+        Where experiments are kept. With a pool it needs a folder, through which the processes
+        share them.
+    pool : Executor, optional
+        The processes that check, this one when there is none. Experiments that claims name are run
+        first, the longest before the others, and a claim is checked when its own are done.
+    more : sequence of Experiment
+        What is run in the pool beside the experiments of the claims: those of figures.
     """
-    if jobs == 1:
+    if pool is None:
         yield from (verify(claim, laboratory) for claim in claims)
     else:
-        yield from _in_processes(claims, laboratory, jobs)
+        yield from _in_processes(claims, laboratory, pool, more)
 
 
-def _in_processes(claims: list[Claim], laboratory: Laboratory, jobs: int) -> Iterator[Outcome]:
-    settings = (laboratory.seed, laboratory.thorough)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending = [pool.submit(_verify_label, claim.label, *settings) for claim in claims]
-        try:
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+def _in_processes(
+    claims: Sequence[Claim], laboratory: Laboratory, pool: Executor, more: Sequence[Experiment]
+) -> Iterator[ClaimOutcome]:
+    if laboratory.folder is None:
+        raise ValueError(
+            "the laboratory has no folder, expected one through which processes share "
+            "experiments: give folder="
+        )
+    settings = (laboratory.seed, laboratory.thorough, laboratory.folder)
+    named = dict.fromkeys((*(item for claim in claims for item in claim.experiments), *more))
+    experiments = sorted(named, key=lambda item: -item.seconds)
+    running: dict[Future[ClaimOutcome | None], Experiment | Claim] = {
+        pool.submit(_run_there, item, settings): item for item in experiments
+    }
+    waiting, done = list(claims), set[Experiment]()
+    while running or waiting:
+        ready = [claim for claim in waiting if done.issuperset(claim.experiments)]
+        waiting = [claim for claim in waiting if not done.issuperset(claim.experiments)]
+        running |= {pool.submit(_verify_there, claim, settings): claim for claim in ready}
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            task, outcome = running.pop(future), future.result()
+            if isinstance(task, Experiment):
+                done.add(task)
+                laboratory.progress("experiments", len(done) / len(experiments))
+            elif outcome is not None:
+                # With the claim of this process, not with the copy of it that came back.
+                yield replace(outcome, claim=task)
 
 
-def _verify_label(label: str, seed: int, thorough: bool) -> Outcome:
-    return verify(CLAIMS[label], Laboratory(seed=seed, thorough=thorough))
+_Settings = tuple[int, bool, Path]
 
 
-def as_records(outcomes: list[Outcome]) -> list[dict[str, object]]:
-    """Return the rows of the claims table with the keys of the JSON output."""
-    return [
-        {
-            "label": outcome.label,
-            "statement": outcome.claim.statement,
-            "hypotheses": list(outcome.claim.hypotheses),
-            "source": outcome.claim.source,
-            "kind": outcome.claim.kind.value,
-            "expected": outcome.claim.expected.value,
-            "verdict": outcome.evidence.verdict.value,
-            "discrepancy": outcome.evidence.discrepancy,
-            "allowed": outcome.evidence.allowed,
-            "derivation": outcome.evidence.derivation,
-            "seconds": outcome.seconds,
-            "error": outcome.error,
-            "broken": [
-                {
-                    "name": name,
-                    "verdict": item.verdict.value,
-                    "discrepancy": item.discrepancy,
-                    "allowed": item.allowed,
-                }
-                for name, item in outcome.broken
-            ],
-        }
-        for outcome in outcomes
-    ]
+def _laboratory_there(settings: _Settings) -> Laboratory:
+    """Return a laboratory for one task: what others need is in the folder, not in memory."""
+    seed, thorough, folder = settings
+    return Laboratory(seed=seed, thorough=thorough, folder=folder)
+
+
+def _run_there(experiment: Experiment, settings: _Settings) -> None:
+    """Run an experiment beforehand; the claims that need it say what went wrong, if it fails."""
+    with suppress(*_FAILURES):
+        experiment(_laboratory_there(settings))
+
+
+def _verify_there(claim: Claim, settings: _Settings) -> ClaimOutcome:
+    return verify(claim, _laboratory_there(settings))

@@ -13,7 +13,7 @@ from grokflow.proofs_check.diagonal.experiments import (
     COLLAPSE_ALPHAS,
     SHIFTED_TIMES,
     collapse_scores,
-    figure_1a,
+    figure_1,
 )
 from grokflow.proofs_check.laboratory import Laboratory
 
@@ -44,8 +44,9 @@ def data(laboratory: Laboratory) -> Collapse:
         scores = collapse_scores(laboratory, alpha)
         assert scores.accuracy is not None
         accuracy[alpha] = scores.accuracy
-    experiment = figure_1a(laboratory)
-    predicted = experiment.forecast.transition.lambda_t - float(np.log(experiment.alpha))
+    experiment = figure_1(laboratory, "a")
+    log_alpha = float(np.log(experiment.flow.alpha))
+    predicted = experiment.forecast.transition.lambda_t - log_alpha
     return Collapse(SHIFTED_TIMES, accuracy, predicted)
 
 

@@ -13,10 +13,10 @@ from grokflow.proofs_check.modular.experiments import CorruptedRun, corrupted_ru
 from grokflow.simulations.modular.neuron_statistics import study_pruning
 from grokflow.theory.modular.operations import OPERATIONS
 
-_SHOWN = ("plain", "decay", "dropout", "batch norm")
+REGIMES = ("plain", "decay", "dropout", "batch norm")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CorruptedPictures:
     """Both stages with weight decay, pruning without a regulariser, neurons of all regimes."""
 
@@ -27,7 +27,7 @@ class CorruptedPictures:
 
 def data(laboratory: Laboratory) -> CorruptedPictures:
     """Collect what the nets of the first seed show."""
-    runs = {name: corrupted_runs(laboratory, name)[0] for name in _SHOWN}
+    runs = {name: corrupted_runs(laboratory, name)[0] for name in REGIMES}
     plain, decay = runs["plain"], runs["decay"]
     study = study_pruning(
         plain.trajectory.weights,

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
 
-from grokflow.figures.report import number, panels, summarise, write_page
+from grokflow.figures.report import PANEL_EXPERIMENTS, Panel, number, panels, write_page
 from grokflow.progress import bar
+from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
 from grokflow.proofs_check.registry import select
-from grokflow.proofs_check.verify import Outcome, as_records, verify_all
+from grokflow.proofs_check.verify import verify_all
+from grokflow.simulations.runs.executors import local
 from grokflow.simulations.runs.files import check_suffix, versions, write_json
 
 
@@ -23,20 +31,19 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.report.mkdir(parents=True, exist_ok=True)
     if arguments.json:
         check_suffix(arguments.json, (".json",))
-    outcomes: list[Outcome] = []
+    outcomes: list[ClaimOutcome] = []
+    drawn: list[Panel] = []
     interrupted = False
-    with bar() as show:
-        laboratory = Laboratory(seed=arguments.seed, thorough=arguments.thorough, progress=show)
-        try:
-            for outcome in verify_all(claims, laboratory, jobs=arguments.jobs):
-                outcomes.append(outcome)
-                show(f"{len(outcomes)} of {len(claims)} claims", len(outcomes) / len(claims))
-            drawn = panels(laboratory) if arguments.report and not arguments.claim else []
-        except KeyboardInterrupt:
-            interrupted, drawn = True, []
+    try:
+        drawn = _check(claims, arguments, outcomes)
+    except KeyboardInterrupt:
+        interrupted = True
+    # Processes answer in any order; the table has that of the registry.
+    outcomes.sort(key=lambda outcome: claims.index(outcome.claim))
     Console(width=None if sys.stdout.isatty() else 120).print(_table(outcomes), summarise(outcomes))
     if arguments.json:
-        content = {"claims": as_records(outcomes), "summary": summarise(outcomes)}
+        rows = [asdict(row_of(outcome)) for outcome in outcomes]
+        content = {"claims": rows, "summary": summarise(outcomes)}
         write_json(arguments.json, content | {"versions": versions(), "seed": arguments.seed})
     if arguments.report:
         print(f"report: {write_page(arguments.report, outcomes, drawn, arguments.seed)}")
@@ -46,7 +53,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(outcome.as_expected for outcome in outcomes) else 1
 
 
-def _table(outcomes: list[Outcome]) -> Table:
+def _check(
+    claims: Sequence[Claim], arguments: argparse.Namespace, outcomes: list[ClaimOutcome]
+) -> list[Panel]:
+    """Append to `outcomes` what the claims come to, as soon as it is known; return the figures.
+
+    There are figures in a report on all claims, not on a few that were chosen.
+    """
+    draws = bool(arguments.report and not arguments.claim)
+    jobs = arguments.jobs or min(os.cpu_count() or 1, len(claims))
+    with bar() as show, TemporaryDirectory(prefix="grokflow-") as folder:
+        laboratory = Laboratory(arguments.seed, arguments.thorough, show)
+        with local(jobs) as pool:
+            laboratory.folder = Path(folder) if pool else None
+            more = PANEL_EXPERIMENTS if draws else ()
+            for outcome in verify_all(claims, laboratory, pool, more=more):
+                outcomes.append(outcome)
+                words = f"{outcome.claim.label} is {outcome.evidence.verdict.value}"
+                show("claims", len(outcomes) / len(claims), words)
+        return panels(laboratory) if draws else []
+
+
+def _table(outcomes: list[ClaimOutcome]) -> Table:
     """Return the claims table of the report for the terminal."""
     table = Table(box=None, padding=(0, 1))
     for name in ("claim", "statement", "verdict"):
@@ -54,14 +82,13 @@ def _table(outcomes: list[Outcome]) -> Table:
     for name in ("measured", "allowed", "s"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
-        evidence, claim = outcome.evidence, outcome.claim
-        as_expected = evidence.verdict is claim.expected
-        verdict = evidence.verdict.value + ("" if as_expected else " (NOT expected)")
-        numbers = (number(evidence.discrepancy), number(evidence.allowed))
-        table.add_row(claim.label, claim.statement, verdict, *numbers, f"{outcome.seconds:.1f}")
-        for name, item in outcome.broken:
-            numbers = (number(item.discrepancy), number(item.allowed))
-            table.add_row("", f"  false variant: {name}", item.verdict.value, *numbers, "")
-        if outcome.error:
-            table.add_row("", outcome.error, "", "", "", "")
+        row = row_of(outcome)
+        verdict = row.verdict + ("" if row.verdict == row.expected else " (NOT expected)")
+        numbers = (number(row.discrepancy), number(row.allowed))
+        table.add_row(row.label, row.statement, verdict, *numbers, f"{row.seconds:.1f}")
+        for variant in row.broken:
+            numbers = (number(variant.discrepancy), number(variant.allowed))
+            table.add_row("", f"  false variant: {variant.name}", variant.verdict, *numbers, "")
+        if row.error:
+            table.add_row("", row.error, "", "", "", "")
     return table

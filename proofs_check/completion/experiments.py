@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Laboratory, remembered
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
@@ -60,6 +60,9 @@ def figure_3(laboratory: Laboratory) -> CompletionExperiment:
     early, late = (float(error) for error in prediction.scores.error[:2])
     when = trajectory.transition(trajectory.test_scores().error, early, late)
     return CompletionExperiment(problem, prediction, trajectory, when)
+
+
+FIGURE_3 = Experiment(figure_3, seconds=3.0)
 
 
 @remembered

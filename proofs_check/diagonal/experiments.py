@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Laboratory, remembered
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.trajectory import Trajectory
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
@@ -32,59 +32,79 @@ SLOW_TIMES = np.log(SLOW_ALPHA) + np.linspace(-1.0, 5.0, 241)
 
 
 @dataclass(frozen=True, eq=False)
-class DiagonalExperiment:
-    """A problem, what theory forecasts for it, and the simulated flow."""
+class ScoredFlow:
+    """A problem, the simulated flow, and the test results along it."""
 
     problem: Problem
     alpha: float
-    lam: float
-    forecast: Forecast
     trajectory: Trajectory
     scores: Scores
-    transition: Transition
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalExperiment:
+    """A simulated flow beside what theory forecasts for it."""
+
+    flow: ScoredFlow
+    forecast: Forecast
+
+    @property
+    def transition(self) -> Transition:
+        """When the simulated test error crosses between the errors of both predictors."""
+        early, late, _ = self.forecast.scores.error
+        return self.flow.trajectory.transition(self.flow.scores.error, early, late)
 
 
 @remembered
-def figure_1a(laboratory: Laboratory) -> DiagonalExperiment:
-    """Grokking: n=256, d=100 000, 3-sparse labels (Lyu et al., Figure 1a)."""
-    return _figure_1(laboratory, "figure 1a", sparse(seed=laboratory.seed), until=20.0)
+def figure_1_problem(laboratory: Laboratory, panel: str, sparsity: int = 0) -> Problem:
+    """Draw the data of a panel of Lyu et al., Figure 1.
 
-
-@remembered
-def figure_1b(laboratory: Laboratory, sparsity: int = 0) -> DiagonalExperiment:
-    """Misgrokking: n=32, d=100 000, Gaussian classes 25 apart (Lyu et al., Figure 1b).
-
-    With `sparsity` > 0 the direction between the classes has so many nonzero entries.
+    ``a`` groks: n=256, d=100 000, 3-sparse labels. ``b`` misgroks: n=32, d=100 000, Gaussian
+    classes 25 apart, along a direction of `sparsity` nonzero entries, or a dense one for 0.
     """
-    name = "figure 1b" if not sparsity else f"figure 1b, direction of {sparsity} input"
-    problem = gaussian_margin(seed=laboratory.seed, sparsity=sparsity)
-    return _figure_1(laboratory, name, problem, until=200.0)
+    if panel == "a":
+        return sparse(seed=laboratory.seed)
+    return gaussian_margin(seed=laboratory.seed, sparsity=sparsity)
 
 
-def _figure_1(
-    laboratory: Laboratory, name: str, problem: Problem, until: float
-) -> DiagonalExperiment:
-    alpha = FIGURE_1_NORM / np.sqrt(2 * problem.d)
-    loss = LOSSES["logistic"]
-    prediction = forecast(
-        problem,
-        alpha=alpha,
-        lam=FIGURE_1_LAM,
-        loss=loss,
-        progress=partial(laboratory.progress, f"{name}: prediction"),
-    )
+@remembered
+def figure_1_flow(laboratory: Laboratory, panel: str, sparsity: int = 0) -> ScoredFlow:
+    """Follow the flow on the data of `figure_1_problem` as long as the paper does."""
+    problem = figure_1_problem(laboratory, panel, sparsity)
+    alpha = _figure_1_alpha(problem)
     # The paper's record: one step of size 0.01 is λt = 1e-5, the last of 2e6 (1a) or
     # 2e7 (1b) steps is λt = 20 or 200.
+    until = 20.0 if panel == "a" else 200.0
     dense, sparse_times = np.arange(0.2, 8, 0.1), np.geomspace(8, until, 30)
     times = np.concatenate([np.geomspace(1e-5, 0.1, 21), dense, sparse_times])
-    flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=loss)
-    trajectory = flow.run(
-        problem, times, progress=partial(laboratory.progress, f"{name}: simulation")
+    flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
+    progress = partial(laboratory.progress, f"figure 1{panel}: simulation")
+    trajectory = flow.run(problem, times, progress=progress)
+    return ScoredFlow(problem, alpha, trajectory, trajectory.test_scores())
+
+
+@remembered
+def figure_1_forecast(laboratory: Laboratory, panel: str) -> Forecast:
+    """Predict what the flow of `figure_1_flow` does."""
+    problem = figure_1_problem(laboratory, panel)
+    return forecast(
+        problem,
+        alpha=_figure_1_alpha(problem),
+        lam=FIGURE_1_LAM,
+        loss=LOSSES["logistic"],
+        progress=partial(laboratory.progress, f"figure 1{panel}: prediction"),
     )
-    scores = trajectory.test_scores()
-    early, late, _ = prediction.scores.error
-    when = trajectory.transition(scores.error, early, late)
-    return DiagonalExperiment(problem, alpha, FIGURE_1_LAM, prediction, trajectory, scores, when)
+
+
+def figure_1(laboratory: Laboratory, panel: str) -> DiagonalExperiment:
+    """Return flow and forecast of a panel of Lyu et al., Figure 1."""
+    return DiagonalExperiment(
+        figure_1_flow(laboratory, panel), figure_1_forecast(laboratory, panel)
+    )
+
+
+def _figure_1_alpha(problem: Problem) -> float:
+    return float(FIGURE_1_NORM / np.sqrt(2 * problem.d))
 
 
 @remembered
@@ -92,14 +112,27 @@ def collapse(laboratory: Laboratory, alpha: float) -> Trajectory:
     """Run the flow on Figure 1a's data from scale `alpha`, recorded at `SHIFTED_TIMES`."""
     flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
     progress = partial(laboratory.progress, f"collapse, α = {alpha:.0e}")
-    problem = figure_1a(laboratory).problem
+    problem = figure_1_problem(laboratory, "a")
     return flow.run(problem, np.log(alpha) + SHIFTED_TIMES, progress=progress)
+
+
+# The longest of these, which claims and figures share.
+FLOW_A = Experiment(figure_1_flow, ("a",), seconds=10.0)
+FLOW_B = Experiment(figure_1_flow, ("b",), seconds=16.0)
+FORECASTS = tuple(Experiment(figure_1_forecast, (panel,), seconds=14.0) for panel in "ab")
+COLLAPSES = {alpha: Experiment(collapse, (alpha,), seconds=5.0) for alpha in COLLAPSE_ALPHAS}
 
 
 @remembered
 def collapse_scores(laboratory: Laboratory, alpha: float) -> Scores:
     """Return the test results along the flow of `collapse`."""
     return collapse(laboratory, alpha).test_scores()
+
+
+# Shorter than the flows that they score, so that these are started before them.
+COLLAPSE_SCORES = tuple(
+    Experiment(collapse_scores, (alpha,), seconds=4.0) for alpha in COLLAPSE_ALPHAS
+)
 
 
 @remembered

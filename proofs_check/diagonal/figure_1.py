@@ -13,32 +13,32 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment, figure_1a, figure_1b
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.diagonal.experiments import FLOW_A, FLOW_B, ScoredFlow, figure_1_flow
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
 
 DERIVATION = "minus five binomial standard errors of the two test accuracies"
 
 
-def change(experiment: DiagonalExperiment, sign: int) -> Evidence:
+def change(flow: ScoredFlow, sign: int) -> Evidence:
     """Compare test accuracy when the training set is first fitted with the end of the record."""
-    accuracy = experiment.scores.accuracy
+    accuracy = flow.scores.accuracy
     assert accuracy is not None
-    fitted = int(np.argmax(experiment.trajectory.train_error == 0))
-    error = float(np.hypot(experiment.scores.spread[fitted], experiment.scores.spread[-1]))
+    fitted = int(np.argmax(flow.trajectory.train_error == 0))
+    error = float(np.hypot(flow.scores.spread[fitted], flow.scores.spread[-1]))
     rise = float(accuracy[-1] - accuracy[fitted])
     # At least one test point: a spread of zero must not make any difference significant.
-    allowed = -5 * max(error, 1 / experiment.scores.size)
+    allowed = -5 * max(error, 1 / flow.scores.size)
     return Evidence(-sign * rise, allowed, DERIVATION)
 
 
 def grokking(laboratory: Laboratory, sign: int = 1) -> Evidence:
     """Test accuracy rises in Figure 1a; with sign -1 the claim is that it falls."""
-    return change(figure_1a(laboratory), sign)
+    return change(figure_1_flow(laboratory, "a"), sign)
 
 
 def misgrokking(laboratory: Laboratory, sparsity: int = 0) -> Evidence:
     """Test accuracy falls in Figure 1b; `sparsity` replaces its dense direction."""
-    return change(figure_1b(laboratory, sparsity), -1)
+    return change(figure_1_flow(laboratory, "b", sparsity), -1)
 
 
 GROKKING = Claim(
@@ -50,6 +50,7 @@ GROKKING = Claim(
     expected=Verdict.SUPPORTED,
     check=grokking,
     broken=(Broken("it falls instead", partial(grokking, sign=-1)),),
+    experiments=(FLOW_A,),
 )
 
 MISGROKKING = Claim(
@@ -64,4 +65,5 @@ MISGROKKING = Claim(
     expected=Verdict.SUPPORTED,
     check=misgrokking,
     broken=(Broken("classes apart along one input only", partial(misgrokking, sparsity=1)),),
+    experiments=(FLOW_B, Experiment(figure_1_flow, ("b", 1), seconds=16.0)),
 )

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.proofs_check.diagonal.kernel_phase import log_capital_a, small_problem
-from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, log_capital_a, small_problem
+from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.theory.diagonal.parameters import parameters
 from grokflow.theory.homogeneous.kkt import interpolation_residual, margin_residual
@@ -60,16 +60,23 @@ class LatePhases(NamedTuple):
     late_residual: np.ndarray
 
 
+@remembered
 def late_phases(laboratory: Laboratory, loss: str, depth: int) -> LatePhases:
     """Follow the flow from every scale."""
     least, largest, power = _SCALES[loss, depth > 2]
     alphas = np.geomspace(least, largest, 9)
-    rows = np.array([late_phase(laboratory, loss, depth, a, a**-power) for a in alphas.tolist()])
+    rows = np.array([_late_phase(laboratory, loss, depth, a, a**-power) for a in alphas.tolist()])
     return LatePhases(power * np.log(alphas), *rows.T)
 
 
-@remembered
-def late_phase(
+# What the claims share; deep nets take longest.
+LATE_PHASES = {
+    loss: tuple(Experiment(late_phases, (loss, depth), seconds=depth - 1.0) for depth in DEPTHS)
+    for loss in ("exponential", "square")
+}
+
+
+def _late_phase(
     laboratory: Laboratory, loss: str, depth: int, alpha: float, lam: float
 ) -> LatePhase:
     """Follow the flow from scale α to T_c^+, c = 4."""

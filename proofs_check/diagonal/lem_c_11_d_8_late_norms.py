@@ -21,7 +21,7 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
-from grokflow.proofs_check.diagonal.late_phase import RTOL, late_phases
+from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
 
@@ -112,6 +112,7 @@ TAILED = Claim(
         Broken("‖θ‖² = Θ((log 1/λ)^{1/L}), as printed", partial(check_tailed, exponent=printed)),
         Broken("the square root at every depth", partial(check_tailed, exponent=of_depth_two)),
     ),
+    experiments=LATE_PHASES["exponential"],
 )
 
 TAILED_PRINTED = Claim(
@@ -123,6 +124,7 @@ TAILED_PRINTED = Claim(
     expected=Verdict.REFUTED,
     check=partial(check_tailed, exponent=printed),
     broken=(Broken("‖θ‖ = Θ(1)", partial(check_tailed, exponent=zero)),),
+    experiments=LATE_PHASES["exponential"],
 )
 
 SQUARE = Claim(
@@ -137,4 +139,5 @@ SQUARE = Claim(
         Broken("the exponential loss instead", check_square_tailed),
         Broken("‖θ‖ = O(1/√log(1/λ))", partial(check_square, exponent=-0.5)),
     ),
+    experiments=(*LATE_PHASES["square"], LATE_PHASES["exponential"][0]),
 )

@@ -13,25 +13,24 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.diagonal.experiments import COLLAPSE_ALPHAS, collapse
+from grokflow.proofs_check.diagonal.experiments import COLLAPSE_ALPHAS, COLLAPSES, collapse
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 
 # The reach of the law's test: below it the transient is not yet forgotten.
-_FROM = 1e8
+_ALPHAS = tuple(alpha for alpha in COLLAPSE_ALPHAS if alpha >= 1e8)
 
 
 def check(laboratory: Laboratory, offset: int = 0) -> Evidence:
     """Compare weights at equal shifted times, moved against each other by `offset` records."""
-    alphas = [alpha for alpha in COLLAPSE_ALPHAS if alpha >= _FROM]
-    reference = collapse(laboratory, alphas[-1]).weights
+    reference = collapse(laboratory, _ALPHAS[-1]).weights
     worst = 0.0
-    for alpha in alphas[:-1]:
+    for alpha in _ALPHAS[:-1]:
         weights = collapse(laboratory, alpha).weights
         count = weights.shape[1] - offset
-        moved = reference[:, offset:] if offset else reference
-        difference = np.linalg.norm(weights[:, :count] - moved, axis=0)
-        worst = max(worst, float((difference / np.linalg.norm(moved, axis=0)).max()))
+        shifted = reference[:, offset:]
+        difference = np.linalg.norm(weights[:, :count] - shifted, axis=0)
+        worst = max(worst, float((difference / np.linalg.norm(shifted, axis=0)).max()))
     rtol = DiagonalFlow.rtol
     return Evidence(
         worst,
@@ -51,4 +50,5 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(Broken("times moved by 1/6 of a slow time unit", partial(check, offset=1)),),
+    experiments=tuple(COLLAPSES[alpha] for alpha in _ALPHAS),
 )

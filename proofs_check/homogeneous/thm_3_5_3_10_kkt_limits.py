@@ -20,7 +20,7 @@ import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
-from grokflow.proofs_check.diagonal.late_phase import RTOL, late_phases
+from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
@@ -130,6 +130,7 @@ MARGIN = Claim(
         Broken(_EARLY, partial(check_diagonal, loss="exponential", late=False)),
         Broken("gradients at the start", partial(check_net, loss="exponential", turned=True)),
     ),
+    experiments=LATE_PHASES["exponential"],
 )
 
 RATE = Claim(
@@ -145,6 +146,7 @@ RATE = Claim(
     expected=Verdict.SUPPORTED,
     check=check_rate,
     broken=(Broken("O((log 1/λ)^{-2})", partial(check_rate, power=-2.0)),),
+    experiments=LATE_PHASES["exponential"],
 )
 
 INTERPOLATION = Claim(
@@ -163,4 +165,5 @@ INTERPOLATION = Claim(
         Broken(_EARLY, partial(check_diagonal, loss="square", late=False)),
         Broken("gradients at the start", partial(check_net, loss="square", turned=True)),
     ),
+    experiments=LATE_PHASES["square"],
 )

@@ -19,7 +19,11 @@ from grokflow.proofs_check.claim import Broken, Evidence, StatementKind
 from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.modular.corrupted_labels import BATCHES, claim
-from grokflow.proofs_check.modular.experiments import CorruptedRun, corrupted_runs, enough
+from grokflow.proofs_check.modular.experiments import (
+    CorruptedRun,
+    all_corrupted_runs,
+    corrupted_runs,
+)
 
 _SOURCE = "grokflow; controls of Doshi, Das, He and Gromov 2024"
 
@@ -37,8 +41,7 @@ def check_batches(
     """
     paired = corrupted_runs(laboratory, control)
     without, with_it = (
-        corrupted_runs(laboratory, name, enough(laboratory))
-        for name in ("small batches", normalised)
+        all_corrupted_runs(laboratory, name) for name in ("small batches", normalised)
     )
     ends = [np.array([_at_end(run) for run in runs]) for runs in (paired, without, with_it)]
     at_end = np.array([values[: len(paired)] for values in ends])
@@ -86,6 +89,7 @@ BATCH_NORM = claim(
     Broken("batches instead of all pairs", partial(check_batches, control="small batches")),
     Broken("BatchNorm taken away again", partial(check_batches, normalised="small batches")),
     Broken("BatchNorm takes away more than the batches", partial(check_batches, sign=-1)),
+    regimes=("all pairs", "small batches", "batch norm"),
     more=(BATCHES,),
     source=_SOURCE,
 )
@@ -96,6 +100,7 @@ STRENGTH = claim(
     StatementKind.INEQUALITY,
     check_strength,
     Broken("IPR shuffled among the neurons", partial(check_strength, shuffled=True)),
+    regimes=("small batches",),
     more=(BATCHES,),
     source=_SOURCE,
 )

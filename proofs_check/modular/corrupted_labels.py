@@ -17,7 +17,12 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.modular.experiments import CorruptedRun, corrupted_runs, enough
+from grokflow.proofs_check.modular.experiments import (
+    CorruptedRun,
+    all_corrupted_runs,
+    corrupted_runs,
+    trainings,
+)
 from grokflow.theory.modular.closed_form import error_bound
 from grokflow.theory.modular.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
 from grokflow.theory.modular.pruning import PruningCurve, prune
@@ -30,6 +35,8 @@ _HYPOTHESES = (
 _SOURCE = "Doshi, Das, He and Gromov 2024"
 # Random orders a seed.
 _ORDERS = 8
+# Regimes of Full Inversion.
+INVERTING = ("decay", "dropout", "small batches", "batch norm")
 
 
 def check_coexistence(laboratory: Laboratory, regime: str = "plain") -> Evidence:
@@ -49,7 +56,7 @@ def check_pruning(laboratory: Laboratory, order: str = "ascending") -> Evidence:
     random cost test accuracy instead.
     """
     forgotten, gained, kept, at_random = [], [], [], []
-    for seed, run in enumerate(corrupted_runs(laboratory, "plain", enough(laboratory))):
+    for seed, run in enumerate(all_corrupted_runs(laboratory, "plain")):
         rng = np.random.default_rng((laboratory.seed, seed))
         chosen = _orders(run, rng)[order]
         curve = _curve(run, chosen)
@@ -81,7 +88,7 @@ def _curve(run: CorruptedRun, order: np.ndarray) -> PruningCurve:
 
 def check_inversion(
     laboratory: Laboratory,
-    names: tuple[str, ...] = ("decay", "dropout", "small batches", "batch norm"),
+    names: tuple[str, ...] = INVERTING,
 ) -> Evidence:
     """Uncorrupted pairs are right, and training accuracy is that of Full Inversion."""
     parts = []
@@ -142,12 +149,24 @@ def claim(
     kind: StatementKind,
     check: Check,
     *broken: Broken,
+    regimes: tuple[str, ...],
     more: tuple[str, ...] = (),
     source: str = _SOURCE,
 ) -> Claim:
-    """Return a claim on the nets of `grokflow.proofs_check.modular.experiments`."""
+    """Return a claim on the nets of some regimes of `grokflow.proofs_check.modular.experiments`.
+
+    `more` are hypotheses beside those that all claims on corrupted labels have.
+    """
     return Claim(
-        label, statement, (*_HYPOTHESES, *more), source, kind, Verdict.SUPPORTED, check, broken
+        label,
+        statement,
+        (*_HYPOTHESES, *more),
+        source,
+        kind,
+        Verdict.SUPPORTED,
+        check,
+        broken,
+        trainings(*regimes),
     )
 
 
@@ -166,6 +185,7 @@ COEXISTENCE = claim(
     check_coexistence,
     Broken("random labels only, ξ = 1", partial(check_coexistence, regime="random labels")),
     Broken("30 % (20 %) of the pairs", partial(check_coexistence, regime="few pairs")),
+    regimes=("plain", "random labels", "few pairs"),
 )
 PRUNING = claim(
     "corrupted-pruning",
@@ -176,6 +196,7 @@ PRUNING = claim(
     check_pruning,
     Broken("IPR shuffled among the neurons", partial(check_pruning, order="shuffled")),
     Broken("high IPR first", partial(check_pruning, order="descending")),
+    regimes=("plain",),
 )
 INVERSION = claim(
     "corrupted-inversion",
@@ -187,6 +208,7 @@ INVERSION = claim(
     Broken("no regulariser", partial(check_inversion, names=("plain",))),
     Broken("all pairs instead of batches", partial(check_inversion, names=("all pairs",))),
     Broken("BatchNorm on all pairs", partial(check_inversion, names=("all pairs, batch norm",))),
+    regimes=(*INVERTING, "plain", "all pairs", "all pairs, batch norm"),
     more=(DECAY, DROPOUT, BATCHES),
 )
 IGNORED = claim(
@@ -197,6 +219,7 @@ IGNORED = claim(
     check_ignored,
     Broken("dropout instead", partial(check_ignored, regime="dropout")),
     Broken("no regulariser", partial(check_ignored, regime="plain")),
+    regimes=("decay", "dropout", "plain"),
     more=(DECAY,),
 )
 STAGES = claim(
@@ -207,6 +230,7 @@ STAGES = claim(
     check_stages,
     Broken("no regulariser", partial(check_stages, regime="plain")),
     Broken("unlearning first", partial(check_stages, reversed_=True)),
+    regimes=("decay", "plain"),
     more=(DECAY,),
 )
 CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, STAGES)

@@ -115,6 +115,7 @@ NEURONS = claim(
     check_neurons,
     Broken("no regulariser", partial(check_neurons, cleaned={"plain": 1 / 3})),
     Broken("γ without BatchNorm", partial(check_neurons, kept=("small batches",) * 2)),
+    regimes=("plain", "decay", "dropout", "small batches", "batch norm"),
     more=(DECAY, DROPOUT, BATCHES),
 )
 GAMMA = claim(
@@ -123,6 +124,7 @@ GAMMA = claim(
     StatementKind.INEQUALITY,
     check_gamma,
     Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
+    regimes=("batch norm",),
     more=(BATCHES,),
 )
 PHASES = claim(
@@ -133,6 +135,7 @@ PHASES = claim(
     check_phases,
     Broken("χ = φ - ψ", partial(check_phases, sign=-1)),
     Broken("χ of another neuron", partial(check_phases, shuffled=True)),
+    regimes=("decay",),
     more=(DECAY,),
 )
 CLAIMS = (NEURONS, PHASES, GAMMA)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
 from grokflow.simulations.nets.trajectory import NetTrajectory
@@ -73,7 +73,9 @@ def modular_scales(
 ) -> Scales:
     """Train from every scale, or recall it; `folder` keeps checkpoints of long runs."""
     addition = addition or Addition()
-    return Scales(addition, {scale: _run(laboratory, addition, scale, folder) for scale in SCALES})
+    return Scales(
+        addition, {scale: modular_run(laboratory, addition, scale, folder) for scale in SCALES}
+    )
 
 
 def modular_decays(
@@ -82,13 +84,14 @@ def modular_decays(
     """Train with every weight decay of Figure 2c from ten times the He start, or recall it."""
     addition = addition or Addition()
     sizes = {lam: replace(addition, lam=lam) for lam in DECAYS}
-    return {lam: _run(laboratory, size, DECAY_SCALE, folder) for lam, size in sizes.items()}
+    return {lam: modular_run(laboratory, size, DECAY_SCALE, folder) for lam, size in sizes.items()}
 
 
 @remembered
-def _run(
-    laboratory: Laboratory, addition: Addition, scale: float, folder: Path | None
+def modular_run(
+    laboratory: Laboratory, addition: Addition, scale: float, folder: Path | None = None
 ) -> NetTrajectory:
+    """Train from one scale of the start with one weight decay."""
     task = modular_addition(
         p=addition.p,
         width=addition.width,
@@ -112,3 +115,10 @@ def _run(
         checkpoint=Checkpoint(folder / name) if folder else None,
         progress=lambda x: laboratory.progress(f"modular addition, start × {scale:g}", x),
     )
+
+
+# The trainings that both functions above ask for by default.
+ADDITIONS = (
+    *(Experiment(modular_run, (Addition(), scale), seconds=6.0) for scale in SCALES),
+    *(Experiment(modular_run, (Addition(lam=lam), DECAY_SCALE), seconds=6.0) for lam in DECAYS),
+)

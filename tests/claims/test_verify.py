@@ -11,7 +11,7 @@ from grokflow.figures.diagonal import collapse
 from grokflow.figures.report import panels, typeset, write_page
 from grokflow.proofs_check.claim import Evidence, Verdict, weakest
 from grokflow.proofs_check.completion.experiments import figure_3
-from grokflow.proofs_check.diagonal.experiments import figure_1a, figure_1b
+from grokflow.proofs_check.diagonal.experiments import FIGURE_1_LAM, figure_1
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.registry import CLAIMS
@@ -45,19 +45,19 @@ def test_limits_hold_for_other_data(seed):
 
 def test_figure_1_agrees_with_the_paper(laboratory):
     """Accuracies as published: 51 % then 100 %, and about 100 % then little above chance."""
-    grokking, misgrokking = figure_1a(laboratory), figure_1b(laboratory)
-    early, late = grokking.scores.accuracy[[0, -1]]
+    grokking, misgrokking = figure_1(laboratory, "a"), figure_1(laboratory, "b")
+    early, late = grokking.flow.scores.accuracy[[0, -1]]
     assert 0.48 <= early <= 0.54
     assert late == 1.0
-    fitted = np.argmax(misgrokking.trajectory.train_error == 0)
-    assert misgrokking.scores.accuracy[fitted] >= 0.99
-    assert 0.5 <= misgrokking.scores.accuracy[-1] <= 0.6
+    fitted = np.argmax(misgrokking.flow.trajectory.train_error == 0)
+    assert misgrokking.flow.scores.accuracy[fitted] >= 0.99
+    assert 0.5 <= misgrokking.flow.scores.accuracy[-1] <= 0.6
     for experiment in (grokking, misgrokking):
         predicted = experiment.forecast.transition.lambda_t
         # Exponential tails: the margin level is only known to O(1) out of m ~ log 1/λ.
-        assert abs(experiment.transition.lambda_t - predicted) <= 1 / np.log(1 / experiment.lam)
-        assert experiment.trajectory.work.rhs_evaluations <= 700
-        assert experiment.trajectory.work.jacobian_evaluations <= 15
+        assert abs(experiment.transition.lambda_t - predicted) <= 1 / np.log(1 / FIGURE_1_LAM)
+        assert experiment.flow.trajectory.work.rhs_evaluations <= 700
+        assert experiment.flow.trajectory.work.jacobian_evaluations <= 15
 
 
 def test_collapse_curves_agree_for_every_scale(laboratory):
@@ -84,9 +84,9 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
 
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
-    experiment = figure_1a(laboratory)
+    experiment = figure_1(laboratory, "a")
     shown = curves.data_of(experiment, "title")
-    assert np.array_equal(shown.test, experiment.scores.accuracy)
+    assert np.array_equal(shown.test, experiment.flow.scores.accuracy)
     assert shown.early == experiment.forecast.scores.accuracy[0]
     assert shown.predicted == experiment.forecast.transition.lambda_t
 

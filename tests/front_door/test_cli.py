@@ -262,8 +262,8 @@ def test_verify_with_two_processes_agrees(capsys, tmp_path):
         out = tmp_path / f"{jobs}.json"
         arguments = ["verify", "--claim", "cor-3.6", "--claim", "cor-3.7", "--jobs", jobs]
         assert run(capsys, *arguments, "--json", out)[0] == 0
-        claims = sorted(read(out)["claims"], key=lambda claim: claim["label"])
-        records.append([(c["label"], c["verdict"], c["broken"]) for c in claims])
+        claims = read(out)["claims"]
+        records.append([{**claim, "seconds": None} for claim in claims])
     assert records[0] == records[1]
 
 
@@ -296,7 +296,7 @@ def test_an_interruption_keeps_what_was_finished(capsys, tmp_path, monkeypatch):
     stand_in(monkeypatch, "cor-3.6", hold)
     stand_in(monkeypatch, "figure-1a", interrupt)
     out, folder = tmp_path / "v.json", tmp_path / "page"
-    arguments = ["verify", "--claim", "cor-3.6", "--claim", "figure-1a"]
+    arguments = ["verify", "--claim", "cor-3.6", "--claim", "figure-1a", "--jobs", 1]
     code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
     assert code == 130
     assert [claim["label"] for claim in read(out)["claims"]] == ["cor-3.6"]

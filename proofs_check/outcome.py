@@ -1,0 +1,102 @@
+"""What checking a claim came to, and how that is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grokflow.proofs_check.claim import Claim, Evidence, Verdict
+
+
+@dataclass(frozen=True)
+class ClaimOutcome:
+    """Evidence for a claim and for its broken variants.
+
+    Parameters
+    ----------
+    claim : Claim
+        What was checked.
+    evidence : Evidence
+        Of the claim itself.
+    broken : tuple of (name, Evidence)
+        Of its broken variants.
+    seconds : float
+        Wall time, simulations included when this claim was the first to need them.
+    error : str
+        What went wrong, when something did; the verdict is then inconclusive.
+    """
+
+    claim: Claim
+    evidence: Evidence
+    broken: tuple[tuple[str, Evidence], ...]
+    seconds: float
+    error: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one and every broken variant is refuted."""
+        refuted = all(item.verdict is Verdict.REFUTED for _, item in self.broken)
+        return self.evidence.verdict is self.claim.expected and refuted
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """A false variant as the page and the JSON output show it."""
+
+    name: str
+    verdict: str
+    discrepancy: float
+    allowed: float
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim as the page and the JSON output show it: its fields are the keys there."""
+
+    label: str
+    statement: str
+    hypotheses: list[str]
+    source: str
+    kind: str
+    expected: str
+    verdict: str
+    discrepancy: float
+    allowed: float
+    derivation: str
+    seconds: float
+    error: str
+    broken: list[VariantRow]
+
+
+def row_of(outcome: ClaimOutcome) -> ClaimRow:
+    """Return the row of an outcome in the claims table."""
+    claim, evidence = outcome.claim, outcome.evidence
+    return ClaimRow(
+        label=claim.label,
+        statement=claim.statement,
+        hypotheses=list(claim.hypotheses),
+        source=claim.source,
+        kind=claim.kind.value,
+        expected=claim.expected.value,
+        verdict=evidence.verdict.value,
+        discrepancy=evidence.discrepancy,
+        allowed=evidence.allowed,
+        derivation=evidence.derivation,
+        seconds=outcome.seconds,
+        error=outcome.error,
+        broken=[
+            VariantRow(name, item.verdict.value, item.discrepancy, item.allowed)
+            for name, item in outcome.broken
+        ],
+    )
+
+
+def summarise(outcomes: Sequence[ClaimOutcome]) -> str:
+    """Say in one sentence how many claims came out as expected."""
+    good = sum(outcome.as_expected for outcome in outcomes)
+    variants = [item for outcome in outcomes for _, item in outcome.broken]
+    refuted = sum(item.verdict is Verdict.REFUTED for item in variants)
+    return (
+        f"{good} of {len(outcomes)} claims have the expected verdict; "
+        f"{refuted} of {len(variants)} false variants are refuted."
+    )
