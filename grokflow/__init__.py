@@ -43,7 +43,7 @@ Scans, and the search for misgrokking
     plane_of
 
 Claims
-    Claim Evidence Verdict CLAIMS verify Laboratory strategies
+    Claim Evidence Verdict ClaimOutcome CLAIMS verify Laboratory strategies
 """
 
 from __future__ import annotations

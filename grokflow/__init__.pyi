@@ -136,6 +136,7 @@ from grokflow.simulations.misgrokking.phase_map import plane_of as plane_of
 from grokflow.proofs_check.claim import Claim as Claim
 from grokflow.proofs_check.claim import Evidence as Evidence
 from grokflow.proofs_check.claim import Verdict as Verdict
+from grokflow.proofs_check.outcome import ClaimOutcome as ClaimOutcome
 from grokflow.proofs_check.registry import CLAIMS as CLAIMS
 from grokflow.proofs_check.verify import verify as verify
 from grokflow.proofs_check.laboratory import Laboratory as Laboratory

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grokflow.proofs_check.claim import Claim, Evidence, Verdict
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True)
-class ClaimOutcome:
+@dataclass(frozen=True, repr=False)
+class ClaimOutcome(Summarised):
     """Evidence for a claim and for its broken variants.
 
     Parameters
@@ -31,6 +32,17 @@ class ClaimOutcome:
     broken: tuple[tuple[str, Evidence], ...]
     seconds: float
     error: str = ""
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        refuted = sum(item.verdict is Verdict.REFUTED for _, item in self.broken)
+        return {
+            "label": self.claim.label,
+            "verdict": self.evidence.verdict,
+            "expected": self.claim.expected,
+            "variants refuted": f"{refuted} of {len(self.broken)}",
+            "seconds": self.seconds,
+        } | ({"error": self.error} if self.error else {})
 
     @property
     def as_expected(self) -> bool:

@@ -90,7 +90,11 @@ def test_scans_say_how_many_cells_have_a_transition():
 
 def test_findings_and_evidence_say_what_was_found():
     assert "families=none, tried=0" in check(gf.Findings())
-    assert "verdict=refuted" in check(gf.Evidence(2.0, 1.0, "a sentence " * 40))
+    evidence = gf.Evidence(2.0, 1.0, "a sentence " * 40)
+    assert "verdict=refuted" in check(evidence)
+    outcome = gf.ClaimOutcome(gf.CLAIMS["thm-e.4"], evidence, (("broken", evidence),), 1 / 3)
+    assert "label=thm-e.4, verdict=refuted, expected=supported" in check(outcome)
+    assert "variants refuted=1 of 1" in repr(outcome)
 
 
 @given(
