@@ -32,6 +32,7 @@ from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, 
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.certificates import factors as certify
+from grokflow.theory.completion.flow_equations import Factors
 from grokflow.theory.completion.nuclear import NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
 
@@ -46,14 +47,7 @@ DERIVATION = (
 )
 
 
-class Factors(NamedTuple):
-    """U of shape (d, p) and V of shape (d, q)."""
-
-    u: np.ndarray
-    v: np.ndarray
-
-
-class Part(NamedTuple):
+class Measurement(NamedTuple):
     """A measured number and what is allowed of it."""
 
     measured: float
@@ -123,7 +117,7 @@ def _shift(problem: CompletionProblem, bounds: Certificate) -> float:
 
 def _certificate_parts(
     problem: CompletionProblem, bounds: Certificate, answer: Factors
-) -> list[Part]:
+) -> list[Measurement]:
     """Evaluate the certificate at `answer`, allowed what the convex minimiser's gap allows."""
     found = certify(problem, *answer, _LAM)
     shift = _shift(problem, bounds)
@@ -131,36 +125,38 @@ def _certificate_parts(
     gradient = 2 * float(np.sqrt((bounds.upper - bounds.lower) / _LAM)) / size + shift
     # The slackness is the inner product of gradient and (U, V), relative to the same size.
     return [
-        Part(found.excess, shift),
-        Part(found.stationarity, gradient),
-        Part(abs(found.slackness), gradient),
+        Measurement(found.excess, shift),
+        Measurement(found.stationarity, gradient),
+        Measurement(abs(found.slackness), gradient),
     ]
 
 
-def _descent_parts(problem: CompletionProblem, bounds: Certificate, seed: int) -> list[Part]:
+def _descent_parts(problem: CompletionProblem, bounds: Certificate, seed: int) -> list[Measurement]:
     parts = []
     for start in range(_STARTS):
         u, v = descend(problem, 100 * seed + start)
         theta = np.hstack([u, v]).ravel()
         value, gradient = objective(theta, problem, _D)
         tolerance = float(np.linalg.norm(gradient) * np.linalg.norm(theta)) / value
-        parts.append(Part(abs(value - bounds.lower) / value, bounds.gap + tolerance))
+        parts.append(Measurement(abs(value - bounds.lower) / value, bounds.gap + tolerance))
     return parts
 
 
-def _saddle_parts(problem: CompletionProblem, bounds: Certificate, at: Factors) -> list[Part]:
+def _saddle_parts(
+    problem: CompletionProblem, bounds: Certificate, at: Factors
+) -> list[Measurement]:
     """Compare the formula for the negative curvature with differences of F."""
     found = certify(problem, *at, _LAM)
     if found.excess <= _shift(problem, bounds):
-        return [Part(1.0, 0.01)]
+        return [Measurement(1.0, 0.01)]
     # Descent that compares values of F finds a stationary point to the root of a rounding.
-    stationary = Part(found.stationarity, 100 * float(np.sqrt(np.finfo(float).eps)))
+    stationary = Measurement(found.stationarity, 100 * float(np.sqrt(np.finfo(float).eps)))
     theta, direction = np.hstack(at), _escape(problem, at)
     coarse, fine = (_second_difference(problem, theta, direction, h) for h in (_STEP, _STEP / 2))
     mismatch = abs((4 * fine - coarse) / 3 / found.curvature - 1)
     value = objective(theta.ravel(), problem, _D)[0]
     rounding = 100 * float(np.finfo(float).eps) * value / _STEP**2 / abs(found.curvature)
-    return [stationary, Part(mismatch, rounding)]
+    return [stationary, Measurement(mismatch, rounding)]
 
 
 def _escape(problem: CompletionProblem, at: Factors) -> np.ndarray:

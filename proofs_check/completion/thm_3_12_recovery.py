@@ -77,8 +77,8 @@ def _objective(problem: CompletionProblem, w: np.ndarray, lam: float) -> float:
     """Return the objective's excess over the certified lower bound, in units of its allowance."""
     bounds = NuclearPenalised(lam, gap=1e-5).predict(problem).certificate
     value = problem.loss(w) + lam / 2 * nuclear_norm(w)
-    moved = lam * np.sqrt(problem.d) * _RTOL * float(np.linalg.norm(w))
-    return float((value - bounds.lower) / (moved + bounds.upper - bounds.lower))
+    rounding = lam * np.sqrt(problem.d) * _RTOL * float(np.linalg.norm(w))
+    return float((value - bounds.lower) / (rounding + bounds.upper - bounds.lower))
 
 
 CLAIM = Claim(

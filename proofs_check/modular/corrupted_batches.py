@@ -13,7 +13,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from grokflow.proofs_check.claim import Broken, Evidence, StatementKind
 from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
@@ -22,6 +21,7 @@ from grokflow.proofs_check.modular.corrupted_labels import BATCHES, claim
 from grokflow.proofs_check.modular.experiments import (
     CorruptedRun,
     all_corrupted_runs,
+    correlations_with_ipr,
     corrupted_runs,
 )
 
@@ -63,12 +63,7 @@ def check_strength(
     laboratory: Laboratory, *, shuffled: bool = False, name: str = "small batches"
 ) -> Evidence:
     """Correlate what neurons give out with their ratios."""
-    found = []
-    for seed, run in enumerate(corrupted_runs(laboratory, name)):
-        rng = np.random.default_rng((laboratory.seed, seed, 3))
-        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
-        known = np.isfinite(values)
-        found.append(float(spearmanr(_strength(run)[known], values[known]).statistic))
+    found = correlations_with_ipr(laboratory, name, _strength, stream=3, shuffled=shuffled)
     return all_at_least(AtLeast(found, 0.5))
 
 

@@ -16,8 +16,11 @@ from grokflow.proofs_check.claim import Broken, Evidence, StatementKind
 from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.modular.corrupted_labels import BATCHES, DECAY, DROPOUT, claim
-from grokflow.proofs_check.modular.experiments import CorruptedRun, corrupted_runs
-from grokflow.simulations.modular.neuron_statistics import rank_correlation
+from grokflow.proofs_check.modular.experiments import (
+    CorruptedRun,
+    correlations_with_ipr,
+    corrupted_runs,
+)
 from grokflow.theory.modular.harmonics import harmonics
 from grokflow.theory.modular.operations import OPERATIONS
 
@@ -81,11 +84,9 @@ def _gamma(run: CorruptedRun) -> np.ndarray:
 
 def check_gamma(laboratory: Laboratory, *, shuffled: bool = False, level: float = 0.5) -> Evidence:
     """Correlate the factors of BatchNorm with the ratios of the neurons."""
-    found = []
-    for seed, run in enumerate(corrupted_runs(laboratory, "batch norm")):
-        rng = np.random.default_rng((laboratory.seed, seed, 1))
-        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
-        found.append(rank_correlation(np.abs(_gamma(run)), values, rng).value)
+    found = correlations_with_ipr(
+        laboratory, "batch norm", lambda run: np.abs(_gamma(run)), stream=1, shuffled=shuffled
+    )
     return all_at_least(AtLeast(found, level))
 
 

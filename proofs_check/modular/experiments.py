@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +10,11 @@ import numpy as np
 
 from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.modular.data import CorruptedData, CorruptedTask
-from grokflow.simulations.modular.neuron_statistics import NeuronSplit, split_neurons
+from grokflow.simulations.modular.neuron_statistics import (
+    NeuronSplit,
+    rank_correlation,
+    split_neurons,
+)
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.theory.modular.net import NormKind
 from grokflow.theory.modular.operations import OPERATIONS
@@ -130,6 +135,26 @@ def corrupted_runs(laboratory: Laboratory, name: str) -> list[CorruptedRun]:
 def trainings(*names: str) -> tuple[Experiment, ...]:
     """Return the trainings of these regimes, which claims and figures share."""
     return tuple(Experiment(all_corrupted_runs, (name,), seconds=_SECONDS[name]) for name in names)
+
+
+def correlations_with_ipr(
+    laboratory: Laboratory,
+    name: str,
+    quantity: Callable[[CorruptedRun], np.ndarray],
+    *,
+    stream: int,
+    shuffled: bool,
+) -> list[float]:
+    """Return Spearman's correlation of a quantity of the neurons with their ratios, one a net.
+
+    With `shuffled` the ratios are those of other neurons, drawn from the random `stream`.
+    """
+    found = []
+    for seed, run in enumerate(corrupted_runs(laboratory, name)):
+        rng = np.random.default_rng((laboratory.seed, seed, stream))
+        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
+        found.append(rank_correlation(quantity(run), values, rng).value)
+    return found
 
 
 def _train(laboratory: Laboratory, name: str, which: int) -> list[CorruptedRun]:
