@@ -14,7 +14,7 @@ from grokflow.theory.modular.pruning import PruningCurve
 _COLOURS = dict(zip(KINDS, (TRAIN, TEST, PREDICTED, LATE), strict=True))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PruningPanel:
     """One order: a curve, and a band where the order is random."""
 
@@ -23,7 +23,7 @@ class PruningPanel:
     band: tuple[PruningCurve, PruningCurve] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PruningPicture:
     """What a picture of pruning shows."""
 
