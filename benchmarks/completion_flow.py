@@ -36,8 +36,8 @@ def prepare_ours(d, fraction, alpha):
     from grokflow.simulations.completion.flow import CompletionFlow
 
     def solve(rtol, problem):
-        flow = CompletionFlow(alpha=alpha, lam=LAM, rtol=rtol)
-        found = flow.run(problem, times_for(alpha))
+        flow = CompletionFlow(lam=LAM, rtol=rtol)
+        found = flow.run(CompletionStart(problem, alpha), times_for(alpha))
         return found.matrices, found.work.rhs_evaluations
 
     solve(1e-2, draw(6, 0.5))

@@ -8,6 +8,7 @@ from benchmarks.child import Child
 from benchmarks.passes import counted
 from benchmarks.tables import Table
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.losses import LOSSES
 
@@ -19,9 +20,11 @@ SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 def prepare(d):
     def solve(setting, problem):
         alpha, lam = setting
-        flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["logistic"])
+        flow = DiagonalFlow(lam=lam, loss=LOSSES["logistic"])
         with counted() as passes:
-            work = flow.run(problem, max(np.log(alpha), 0) + np.array([5.0, 10.0])).work
+            work = flow.run(
+                DiagonalStart(problem, alpha), max(np.log(alpha), 0) + np.array([5.0, 10.0])
+            ).work
         return work.rhs_evaluations, len(passes)
 
     solve((1.0, 1e-3), sparse(n=8, d=100, n_test=1))

@@ -30,17 +30,18 @@ class Simulated(NamedTuple):
 
 def prepare():
     from grokflow.simulations.diagonal.flow import DiagonalFlow
+    from grokflow.simulations.diagonal.start import DiagonalStart
     from grokflow.simulations.linear.presets import sparse
     from grokflow.theory.losses import LOSSES
 
     problem = sparse()
     times = np.concatenate([np.geomspace(1e-7, 0.1, 31), np.linspace(0.2, 20, 100)])
-    flow = DiagonalFlow(alpha=128 / np.sqrt(2e5), lam=LAM, loss=LOSSES["logistic"])
+    flow = DiagonalFlow(lam=LAM, loss=LOSSES["logistic"])
 
     def solve(_):
         started = time.perf_counter()
         with counted() as passes:
-            trajectory = flow.run(problem, times)
+            trajectory = flow.run(DiagonalStart(problem, 128 / np.sqrt(2e5)), times)
         seconds = time.perf_counter() - started
         trajectory.test_scores()
         tested = time.perf_counter() - started - seconds

@@ -38,8 +38,8 @@ def prepare_ours(n, d, alpha):
     def solve(rtol, problem):
         # Nothing that an earlier run has cached.
         inputs = Features(problem.inputs.blocks, problem.inputs.width)
-        flow = DiagonalFlow(alpha=alpha, lam=LAM, loss=LOSSES["logistic"], rtol=rtol)
-        found = flow.run(replace(problem, inputs=inputs), times_for(alpha))
+        flow = DiagonalFlow(lam=LAM, loss=LOSSES["logistic"], rtol=rtol)
+        found = flow.run(DiagonalStart(replace(problem, inputs=inputs), alpha), times_for(alpha))
         return found.weights.T, found.work.rhs_evaluations
 
     solve(1e-2, draw(4, 8))

@@ -24,10 +24,11 @@ from torch import nn
 from benchmarks.child import Child, Failed
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
-from grokflow.simulations.nets.explicit.descent import DescentStopped
-from grokflow.simulations.nets.implicit.flow import NetFlow, NetFlowStopped, NetSolver
+from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.known_modules import DiagonalNet, ModularAddition, residue_pairs
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
+from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
@@ -84,28 +85,27 @@ def ways(module, alpha):
     found = {}
     for solver, rtol in solvers:
         flow = NetFlow(lam=LAM, rtol=rtol, solver=solver, max_steps=2000)
-        found[solver.name] = partial(_by_the_flow, flow, module, alpha)
-    net = NetMap.of(module)
-    start = net.at(alpha * net.theta)
-    return found | {"CHEBYSHEV": partial(ChebyshevFlow(lam=LAM, longest=1e-2, thin=1).run, start)}
+        found[solver.name] = partial(_follow, flow, module, alpha)
+    flow = ChebyshevFlow(lam=LAM, longest=1e-2, thin=1)
+    return found | {"CHEBYSHEV": partial(_follow, flow, module, alpha)}
 
 
-def _by_the_flow(flow, module, alpha, problem, times):
-    return flow.run(module, problem, alpha, times)
+def _follow(flow, module, alpha, problem, times):
+    return flow.run(NetStart(module, problem, alpha), times)
 
 
 def measure(name, module, problem, alpha):
     """Print all methods on one problem, with their ratios to the first."""
     times = np.linspace(0.0, np.log(alpha) + 2, RECORDS)
     net = NetMap.of(module)
-    exact = NetFlow(lam=LAM, rtol=1e-4).run(module, problem, alpha, times).theta
+    exact = NetFlow(lam=LAM, rtol=1e-4).run(NetStart(module, problem, alpha), times).theta
     size, outputs = np.linalg.norm(exact, axis=1), net.outputs(net.theta, problem.x[:1]).shape[1]
     print(f"{name}: α = {alpha:g}, λ = {LAM:g}, {len(net.theta)} parameters, {problem.m} samples")
     first = None
     for label, follow in ways(module, alpha).items():
         try:
             found = follow(problem, times)
-        except (NetFlowStopped, DescentStopped) as error:
+        except Stopped as error:
             print(f"  {label:9s} stops: {error}", flush=True)
             continue
         error = (np.linalg.norm(found.theta - exact, axis=1) / size).max()

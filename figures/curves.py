@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter
 from grokflow.figures.measured import draw_measured, rows
 from grokflow.figures.style import EARLY, LATE, PREDICTED, TEST, TRAIN, canvas, styled
 from grokflow.proofs_check.diagonal.experiments import DiagonalExperiment
-from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.transition.scores import Scores
 
@@ -61,7 +61,7 @@ class Curves:
 
 
 def data(
-    trajectory: Trajectory,
+    trajectory: DiagonalTrajectory,
     scores: Scores,
     prediction: Forecast | None,
     simulated: float | None,

@@ -27,8 +27,9 @@ Estimators of scikit-learn
     MinL1NormRegressor MinL2NormRegressor
 
 Flows, steps, and the trajectories they lead to
-    DiagonalFlow Trajectory CompletionFlow CompletionTrajectory NetFlow ChebyshevFlow Descent
-    Optimizer NetTrajectory Checkpoint Measure Stopped Interrupted
+    DiagonalStart DiagonalFlow DiagonalTrajectory CompletionStart CompletionFlow
+    CompletionTrajectory NetStart NetFlow ChebyshevFlow Descent Optimizer NetTrajectory Checkpoint
+    Measure Stopped Interrupted
 
 Nets and their tasks
     NetProblem MLP Activation modular_addition xor_clusters digits polynomial teacher_student

@@ -80,13 +80,16 @@ from grokflow.estimators import MinL2NormRegressor as MinL2NormRegressor
 
 # Flows, steps, and the trajectories they lead to
 from grokflow.simulations.diagonal.flow import DiagonalFlow as DiagonalFlow
-from grokflow.simulations.diagonal.trajectory import Trajectory as Trajectory
+from grokflow.simulations.diagonal.start import DiagonalStart as DiagonalStart
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory as DiagonalTrajectory
 from grokflow.simulations.completion.flow import CompletionFlow as CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart as CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory as CompletionTrajectory
 from grokflow.simulations.nets.implicit.flow import NetFlow as NetFlow
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow as ChebyshevFlow
 from grokflow.simulations.nets.explicit.descent import Descent as Descent
 from grokflow.simulations.nets.explicit.step_rule import Optimizer as Optimizer
+from grokflow.simulations.nets.start import NetStart as NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory as NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint as Checkpoint
 from grokflow.simulations.runs.measure import Measure as Measure

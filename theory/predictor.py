@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from grokflow.theory.certificate import Farkas
+from grokflow.theory.errors import WholeError
 
 
-class NoPredictor(ValueError):
+class NoPredictor(WholeError, ValueError):
     """The predictor does not exist for these data; the flow does."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,10 @@ from grokflow.commands.diagonal.request import Request, read
 from grokflow.commands.predict import forecast_of
 from grokflow.commands.shared.output import cells, check_outputs, heads, output_times
 from grokflow.progress import bar
-from grokflow.simulations.diagonal.flow import FlowInterrupted, FlowStopped
-from grokflow.simulations.diagonal.measuring import of_diagonal
-from grokflow.simulations.diagonal.trajectory import Trajectory, curves, to_dataset
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.simulations.runs.measure import Measure, measures
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.transition.times import Transition
@@ -53,13 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with bar() as show:
             trajectory = request.flow.run(
-                request.problem, times, progress=lambda fraction: show("simulating", fraction)
+                request.start,
+                times,
+                measure=wanted if prediction else wanted - {Measure.EARLY, Measure.LATE},
+                prediction=prediction,
+                progress=partial(show, "simulating"),
             )
-    except (FlowStopped, FlowInterrupted) as stopped:
+    except (Stopped, Interrupted) as stopped:
         if len(stopped.trajectory.lambda_t):
-            _report(arguments, request, prediction, stopped.trajectory, wanted)
+            _report(arguments, request, prediction, stopped.trajectory)
         raise
-    _report(arguments, request, prediction, trajectory, wanted)
+    _report(arguments, request, prediction, trajectory)
     return 0
 
 
@@ -79,21 +83,18 @@ def _report(
     arguments: argparse.Namespace,
     request: Request,
     prediction: Forecast | None,
-    trajectory: Trajectory,
-    wanted: frozenset[Measure],
+    trajectory: DiagonalTrajectory,
 ) -> None:
     """Print the curves and write the files, also of a flow that was stopped."""
-    scores = trajectory.test_scores()
     when = Transition(np.nan, np.nan)
     if prediction is not None:
-        when = trajectory.transition(scores.error, *prediction.scores.error[:2])
-    recorded = curves(trajectory, scores)
-    measured = of_diagonal(trajectory, wanted, prediction)
+        when = trajectory.transition(*prediction.scores.error[:2])
+    curves = trajectory.curves()
     print(request.describe())
-    print("\n".join(_lines(trajectory, recorded | measured, when)))
-    _write(arguments, request, trajectory, recorded | measured, when)
+    print("\n".join(_lines(trajectory, curves, when)))
+    _write(arguments, request, trajectory, when)
     if arguments.plot:
-        _plot(arguments.plot, request, trajectory, prediction, when, measured)
+        _plot(arguments.plot, request, trajectory, prediction, when)
 
 
 def _forecast_if_any(request: Request) -> Forecast | None:
@@ -105,16 +106,18 @@ def _forecast_if_any(request: Request) -> Forecast | None:
         return None
 
 
-def _lines(trajectory: Trajectory, recorded: dict[str, np.ndarray], when: Transition) -> list[str]:
+def _lines(
+    trajectory: DiagonalTrajectory, curves: dict[str, np.ndarray], when: Transition
+) -> list[str]:
     """Return a short table of the curves, the transition and the work."""
-    name = "test_accuracy" if "test_accuracy" in recorded else "test_error"
+    name = "test_accuracy" if "test_accuracy" in curves else "test_error"
     lines = [
-        f"{'λt':>12} {name.replace('_', ' '):>14} {'train loss':>12} {'‖θ‖':>10}" + heads(recorded)
+        f"{'λt':>12} {name.replace('_', ' '):>14} {'train loss':>12} {'‖θ‖':>10}" + heads(curves)
     ]
     for i in np.unique(np.linspace(0, len(trajectory.lambda_t) - 1, 12).astype(int)):
         lines.append(
-            f"{trajectory.lambda_t[i]:12.4g} {recorded[name][i]:14.4g} "
-            f"{recorded['train_loss'][i]:12.3e} {recorded['norms'][i]:10.4g}" + cells(recorded, i)
+            f"{trajectory.lambda_t[i]:12.4g} {curves[name][i]:14.4g} "
+            f"{curves['train_loss'][i]:12.3e} {curves['norms'][i]:10.4g}" + cells(curves, i)
         )
     if np.isfinite(when.lambda_t):
         lines.append(f"transition at λt* = {when.lambda_t:.3f}, width {when.width:.3f}")
@@ -129,26 +132,25 @@ def _lines(trajectory: Trajectory, recorded: dict[str, np.ndarray], when: Transi
 def _write(
     arguments: argparse.Namespace,
     request: Request,
-    trajectory: Trajectory,
-    recorded: dict[str, np.ndarray],
+    trajectory: DiagonalTrajectory,
     when: Transition,
 ) -> None:
     """Write JSON and data files."""
     if arguments.json:
-        content: dict[str, Any] = request.header() | {"lambda_t": trajectory.lambda_t} | recorded
+        content: dict[str, Any] = request.header() | {"lambda_t": trajectory.lambda_t}
+        content |= trajectory.curves()
         content |= {"transition": when._asdict(), "solver": trajectory.work._asdict()}
         write_json(arguments.json, content)
     if arguments.out:
-        write(arguments.out, to_dataset(trajectory, recorded, request.header()))
+        write(arguments.out, trajectory.to_dataset(request.header()))
 
 
 def _plot(
     path: Path,
     request: Request,
-    trajectory: Trajectory,
+    trajectory: DiagonalTrajectory,
     prediction: Forecast | None,
     when: Transition,
-    measured: dict[str, np.ndarray],
 ) -> None:
     """Draw the curves."""
     from grokflow.figures.curves import data, draw
@@ -156,5 +158,5 @@ def _plot(
 
     title = f"{request.problem.name}: n = {request.problem.n}, d = {request.problem.d}"
     shown = data(trajectory, trajectory.test_scores(), prediction, when.lambda_t, title)
-    figure = draw(replace(shown, measured=measured))
+    figure = draw(replace(shown, measured=trajectory.measured))
     write_whole(path, lambda target: save(figure, target))

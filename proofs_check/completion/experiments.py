@@ -11,6 +11,7 @@ import numpy as np
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
@@ -54,11 +55,13 @@ def figure_3(laboratory: Laboratory) -> CompletionExperiment:
     times = np.concatenate(
         [np.geomspace(1e-6, 1, 60), np.arange(1.05, 12, 0.05), np.geomspace(12, 100, 20)]
     )
-    trajectory = CompletionFlow(alpha=FIGURE_3_ALPHA, lam=FIGURE_3_LAM).run(
-        problem, times, progress=partial(laboratory.progress, "figure 3: simulation")
+    trajectory = CompletionFlow(lam=FIGURE_3_LAM).run(
+        CompletionStart(problem, FIGURE_3_ALPHA),
+        times,
+        progress=partial(laboratory.progress, "figure 3: simulation"),
     )
     early, late = (float(error) for error in prediction.scores.error[:2])
-    when = trajectory.transition(trajectory.test_scores().error, early, late)
+    when = trajectory.transition(early, late)
     return CompletionExperiment(problem, prediction, trajectory, when)
 
 
@@ -91,19 +94,23 @@ def completion_window(
 
     With `sigma` > 0 the start is perturbed, by the same draw at every α.
     """
-    flow = CompletionFlow(alpha=alpha, lam=1 / alpha, sigma=sigma, rtol=1e-6)
+    flow = CompletionFlow(lam=1 / alpha, rtol=1e-6)
     return flow.run(
-        completion_entries(laboratory, mirrored),
+        CompletionStart(
+            completion_entries(laboratory, mirrored),
+            alpha,
+            sigma=sigma,
+            rng=np.random.default_rng([laboratory.seed, 313]),
+        ),
         np.array(window(alpha, WINDOW)),
-        rng=np.random.default_rng([laboratory.seed, 313]),
     )
 
 
 @remembered
 def completion_slow_flow(laboratory: Laboratory, lam: float) -> CompletionTrajectory:
     """Run the flow on `completion_entries` through the transition, at `SLOW_TIMES`."""
-    flow = CompletionFlow(alpha=SLOW_ALPHA, lam=lam, rtol=1e-8)
-    return flow.run(completion_entries(laboratory), SLOW_TIMES)
+    flow = CompletionFlow(lam=lam, rtol=1e-8)
+    return flow.run(CompletionStart(completion_entries(laboratory), SLOW_ALPHA), SLOW_TIMES)
 
 
 def sign_matrix(seed: int, d: int, count: int, draw: int) -> SignMatrix:

@@ -23,6 +23,7 @@ from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, 
 from grokflow.proofs_check.completion.experiments import sign_matrix
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.certificates import nuclear_norm
 from grokflow.theory.completion.nuclear import NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem
@@ -40,9 +41,13 @@ DERIVATION = (
 
 def _end(problem: CompletionProblem, lam: float, lambda_t: float, seed: int) -> np.ndarray:
     """Return W at `lambda_t`."""
-    flow = CompletionFlow(alpha=_ALPHA, lam=lam, sigma=_SIGMA, rtol=_RTOL)
+    flow = CompletionFlow(lam=lam, rtol=_RTOL)
     rng = np.random.default_rng([seed, 314])
-    return np.asarray(flow.run(problem, np.array([lambda_t]), rng=rng).matrices[0])
+    return np.asarray(
+        flow.run(
+            CompletionStart(problem, _ALPHA, sigma=_SIGMA, rng=rng), np.array([lambda_t])
+        ).matrices[0]
+    )
 
 
 def explicit_bound(problem: CompletionProblem, truth: np.ndarray, lam: float) -> float:

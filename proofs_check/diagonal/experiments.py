@@ -9,7 +9,8 @@ import numpy as np
 
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
-from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.diagonal.start import DiagonalStart
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.linear.problem import Problem
@@ -37,7 +38,7 @@ class ScoredFlow:
 
     problem: Problem
     alpha: float
-    trajectory: Trajectory
+    trajectory: DiagonalTrajectory
     scores: Scores
 
 
@@ -52,7 +53,7 @@ class DiagonalExperiment:
     def transition(self) -> Transition:
         """When the simulated test error crosses between the errors of both predictors."""
         early, late, _ = self.forecast.scores.error
-        return self.flow.trajectory.transition(self.flow.scores.error, early, late)
+        return self.flow.trajectory.transition(early, late)
 
 
 @remembered
@@ -77,9 +78,9 @@ def figure_1_flow(laboratory: Laboratory, panel: str, sparsity: int = 0) -> Scor
     until = 20.0 if panel == "a" else 200.0
     dense, sparse_times = np.arange(0.2, 8, 0.1), np.geomspace(8, until, 30)
     times = np.concatenate([np.geomspace(1e-5, 0.1, 21), dense, sparse_times])
-    flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
+    flow = DiagonalFlow(lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
     progress = partial(laboratory.progress, f"figure 1{panel}: simulation")
-    trajectory = flow.run(problem, times, progress=progress)
+    trajectory = flow.run(DiagonalStart(problem, alpha), times, progress=progress)
     return ScoredFlow(problem, alpha, trajectory, trajectory.test_scores())
 
 
@@ -108,12 +109,12 @@ def _figure_1_alpha(problem: Problem) -> float:
 
 
 @remembered
-def collapse(laboratory: Laboratory, alpha: float) -> Trajectory:
+def collapse(laboratory: Laboratory, alpha: float) -> DiagonalTrajectory:
     """Run the flow on Figure 1a's data from scale `alpha`, recorded at `SHIFTED_TIMES`."""
-    flow = DiagonalFlow(alpha=alpha, lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
+    flow = DiagonalFlow(lam=FIGURE_1_LAM, loss=LOSSES["logistic"])
     progress = partial(laboratory.progress, f"collapse, α = {alpha:.0e}")
     problem = figure_1_problem(laboratory, "a")
-    return flow.run(problem, np.log(alpha) + SHIFTED_TIMES, progress=progress)
+    return flow.run(DiagonalStart(problem, alpha), np.log(alpha) + SHIFTED_TIMES, progress=progress)
 
 
 # The longest of these, which claims and figures share.
@@ -160,10 +161,10 @@ def grokking_classes(laboratory: Laboratory) -> Problem:
 
 
 @remembered
-def slow_flow(laboratory: Laboratory, lam: float) -> Trajectory:
+def slow_flow(laboratory: Laboratory, lam: float) -> DiagonalTrajectory:
     """Run the flow with square loss on `path_targets` through the transition."""
-    flow = DiagonalFlow(alpha=SLOW_ALPHA, lam=lam, loss=LOSSES["square"], rtol=1e-9)
-    return flow.run(path_targets(laboratory), SLOW_TIMES)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES["square"], rtol=1e-9)
+    return flow.run(DiagonalStart(path_targets(laboratory), SLOW_ALPHA), SLOW_TIMES)
 
 
 @remembered
@@ -178,11 +179,13 @@ def tailed_lams(laboratory: Laboratory) -> np.ndarray:
 
 
 @remembered
-def tailed_flow(laboratory: Laboratory, loss: str, lam: float) -> Trajectory:
+def tailed_flow(laboratory: Laboratory, loss: str, lam: float) -> DiagonalTrajectory:
     """Run the flow with an exponential-tailed loss on `grokking_classes`."""
-    flow = DiagonalFlow(alpha=SLOW_ALPHA, lam=lam, loss=LOSSES[loss], rtol=1e-6)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-6)
     shift = np.log(SLOW_ALPHA) - np.log(np.log(1 / lam)) / 2
-    return flow.run(grokking_classes(laboratory), shift + np.linspace(-1.0, 5.0, 361))
+    return flow.run(
+        DiagonalStart(grokking_classes(laboratory), SLOW_ALPHA), shift + np.linspace(-1.0, 5.0, 361)
+    )
 
 
 @remembered
@@ -197,7 +200,9 @@ def limit_alphas(laboratory: Laboratory) -> np.ndarray:
 
 
 @remembered
-def window_ends(laboratory: Laboratory, alpha: float) -> Trajectory:
+def window_ends(laboratory: Laboratory, alpha: float) -> DiagonalTrajectory:
     """Run the flow with exponential loss and λ = 1/α to T_c^- and T_c^+, c = ½."""
-    flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=LOSSES["exponential"], rtol=1e-7)
-    return flow.run(limit_problem(laboratory), np.array(window(alpha, WINDOW)))
+    flow = DiagonalFlow(lam=1 / alpha, loss=LOSSES["exponential"], rtol=1e-7)
+    return flow.run(
+        DiagonalStart(limit_problem(laboratory), alpha), np.array(window(alpha, WINDOW))
+    )

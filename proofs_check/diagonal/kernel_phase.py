@@ -13,6 +13,7 @@ import numpy as np
 
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.theory.diagonal.parameters import log_departure
 from grokflow.theory.linear.problem import Problem, Task, make_problem
@@ -68,8 +69,8 @@ def kernel_phase(
     last = np.log(alpha) - (float(log_size) if loss.acts_on_margins else 0.0)
     half = np.log(alpha) / 2
     times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
-    flow = DiagonalFlow(alpha=alpha, lam=alpha**-power, loss=loss, rtol=rtol(depth), depth=depth)
-    weights = flow.run(small_problem(laboratory, loss), times).weights
+    flow = DiagonalFlow(lam=alpha**-power, loss=loss, rtol=rtol(depth))
+    weights = flow.run(DiagonalStart(small_problem(laboratory, loss), alpha, depth), times).weights
     scales = np.log(alpha) - times
     far = np.array(
         [log_departure(w, depth, float(x)) for w, x in zip(weights.T, scales, strict=True)]

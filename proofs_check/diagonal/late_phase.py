@@ -14,6 +14,7 @@ import numpy as np
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, log_capital_a, small_problem
 from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.parameters import parameters
 from grokflow.theory.homogeneous.kkt import interpolation_residual, margin_residual
 from grokflow.theory.linear.problem import Problem
@@ -86,8 +87,8 @@ def _late_phase(
         power = -np.log(lam) / log_alpha
         first -= float(np.log(log_capital_a(depth, np.array(alpha), power))) / depth
     times = np.append(np.arange(first, min(first + 6.0, last), 0.5), last)
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=RTOL, depth=depth)
-    found = flow.run(problem, np.append(log_alpha / 2, times))
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=RTOL)
+    found = flow.run(DiagonalStart(problem, alpha, depth), np.append(log_alpha / 2, times))
     early, late = (
         residual(problem, found.weights[:, i], depth, log_alpha - float(found.lambda_t[i]))
         for i in (0, -1)

@@ -20,6 +20,7 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
 from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.losses import SquaredError
@@ -79,7 +80,7 @@ def _follow(seed: int) -> _Followed:
     runs = []
     for lam in _LAMS.tolist():
         flow = NetFlow(lam=lam, rtol=1e-5, solver=NetSolver.MULTISTEP)
-        runs.append(flow.run(started, problem, 1.0, _TIMES).theta)
+        runs.append(flow.run(NetStart(started, problem, 1.0), _TIMES).theta)
     return _Followed(landed, runs, model, y)
 
 

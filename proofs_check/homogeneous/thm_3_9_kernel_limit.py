@@ -24,6 +24,7 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.linear.l1 import MinL1Norm
@@ -84,9 +85,9 @@ def _limit(
 def _weights(laboratory: Laboratory, depth: int, alpha: float) -> np.ndarray:
     """Return the weights at both ends of the window, shape (d, 2)."""
     loss = LOSSES["square"]
-    flow = DiagonalFlow(alpha=alpha, lam=1 / alpha, loss=loss, rtol=rtol(depth), depth=depth)
+    flow = DiagonalFlow(lam=1 / alpha, loss=loss, rtol=rtol(depth))
     problem = small_problem(laboratory, loss)
-    return flow.run(problem, np.array(window(alpha, WINDOW))).weights
+    return flow.run(DiagonalStart(problem, alpha, depth), np.array(window(alpha, WINDOW))).weights
 
 
 def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:

@@ -19,12 +19,11 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.probability import failure_rate
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.simulations.completion.flow import CompletionStopped
-from grokflow.simulations.diagonal.flow import FlowStopped
 from grokflow.simulations.misgrokking.cases import Trial, judge
 from grokflow.simulations.misgrokking.comparison import NetSettings, simulate_change
 from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
+from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.scores import score
@@ -152,7 +151,7 @@ def _simulated_size(trial: Trial) -> float:
     """Return the simulated drop; minus infinity where the solver gives up."""
     try:
         return _size(_simulated(trial))
-    except (FlowStopped, CompletionStopped):
+    except Stopped:
         return -np.inf
 
 

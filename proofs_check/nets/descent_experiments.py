@@ -48,7 +48,7 @@ def linear_students(laboratory: Laboratory) -> Students:
             task = teacher_student(
                 n=2 * d, d=d, outputs=_STUDENT_OUTPUTS, n_test=500, seed=int(child)
             )
-            run = Descent(lr=lr).run(task.net, task.problem, steps)
+            run = Descent(lr=lr).run(task, steps)
             losses[i] += np.array([run.train_loss, run.test_loss]) / (draws * _STUDENT_OUTPUTS)
     return Students(lr, steps, sizes, losses)
 

@@ -14,6 +14,7 @@ import torch
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
@@ -62,6 +63,6 @@ def follow(
     def run() -> NetTrajectory:
         module, problem = quadratic_forms(laboratory, loss)
         flow = NetFlow(lam=lam, rtol=rtol, solver=NetSolver.MULTISTEP)
-        return flow.run(module, problem, alpha, times)
+        return flow.run(NetStart(module, problem, alpha), times)
 
     return laboratory.remember(("net", loss, alpha, lam, tuple(times.tolist()), rtol), run)

@@ -109,8 +109,7 @@ def modular_run(
     after = log_scale + np.arange(0.0 if scale > 1 else 0.1, addition.until + 0.05, 0.1)
     name = f"start-{scale:g}-decay-{addition.lam:g}.pt"
     return method.run(
-        task.net,
-        task.problem,
+        task,
         np.concatenate([before, after]),
         checkpoint=Checkpoint(folder / name) if folder else None,
         progress=lambda x: laboratory.progress(f"modular addition, start × {scale:g}", x),

@@ -13,7 +13,9 @@ from grokflow.proofs_check.diagonal.transition_law import crossing_of, path_of
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.completion.path import path_scales, trace_completion
 from grokflow.theory.completion.problem import CompletionProblem
@@ -116,8 +118,8 @@ def _draws(laboratory: Laboratory, model: str, count: int) -> Iterator[_Draw]:
 
 
 def _follow(problem: Problem, loss: str, alpha: float, lam: float, times: np.ndarray) -> Scores:
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
-    return flow.run(problem, times).test_scores()
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-6)
+    return flow.run(DiagonalStart(problem, alpha), times).test_scores()
 
 
 def _matrix(problem: CompletionProblem) -> _Draw:
@@ -128,5 +130,5 @@ def _matrix(problem: CompletionProblem) -> _Draw:
 
 
 def _complete(problem: CompletionProblem, alpha: float, lam: float, times: np.ndarray) -> Scores:
-    flow = CompletionFlow(alpha=alpha, lam=lam, rtol=1e-6)
-    return flow.run(problem, times).test_scores()
+    flow = CompletionFlow(lam=lam, rtol=1e-6)
+    return flow.run(CompletionStart(problem, alpha), times).test_scores()

@@ -11,59 +11,43 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grokflow.simulations.completion.measuring import of_completion
+from grokflow.simulations.completion.start import CompletionStart
+from grokflow.simulations.completion.stepper import CompletionStepper
 from grokflow.simulations.completion.trajectory import CompletionRecorder, CompletionTrajectory
 from grokflow.simulations.runs.checks import (
-    ALPHA_RANGE,
     LAM_RANGE,
     check_memory,
     check_ranges,
     checked_times,
 )
+from grokflow.simulations.runs.fingerprint import fingerprint
+from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.reached import ReachedStates
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
-from grokflow.simulations.runs.sundials import SolverFailure, advance
-from grokflow.simulations.runs.work import SolverWork
-from grokflow.theory.completion.flow_equations import CompletionSystem, SimplifiedNewton
-from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.simulations.runs.sundials import SolverFailure
+from grokflow.theory.completion.flow_equations import CompletionSystem
+from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 
 if TYPE_CHECKING:
-    from sksundae.ida import IDA
-
-# Error allowed in ζ, of order one: it enters the state only through steps that control their own.
-_PULL_TOLERANCE = 0.1
-
-
-class CompletionStopped(Stopped):
-    """The solver could not reach the end; ``trajectory`` holds what it did reach."""
-
-    trajectory: CompletionTrajectory
-
-
-class CompletionInterrupted(Interrupted):
-    """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
-
-    trajectory: CompletionTrajectory
+    from grokflow.simulations.runs.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompletionFlow:
-    """Method settings: follow the flow from ``U = V = α I``, or from a perturbation of it.
+    """Method settings: follow the factors of ``W = UUᵀ - VVᵀ`` under weight decay λ.
 
     Parameters
     ----------
-    alpha : float
-        Scale α of the start.
     lam : float
         Weight decay λ.
-    sigma : float
-        Standard deviation σ of ``U_ij, V_ij ~ N(α 1{i=j}, σ²)`` (Theorem 3.12); 0 for the exact
-        start.
     rtol : float
         Wanted accuracy of W in the Frobenius norm at every output time, relative to the larger of
         W and the early predictor.
@@ -74,178 +58,136 @@ class CompletionFlow:
         is of size d² + m².
     """
 
-    alpha: float
     lam: float
-    sigma: float = 0.0
     rtol: float = 1e-4
     max_steps: int = 20_000
     memory: int = 2**30
 
     def __post_init__(self) -> None:
-        """Refuse scales outside the range in which double precision holds the state."""
-        check_ranges(self, alpha=ALPHA_RANGE, lam=LAM_RANGE, rtol=(1e-9, 1e-1), sigma=(0.0, 1e6))
+        """Refuse settings outside the range in which double precision holds the state."""
+        check_ranges(self, lam=LAM_RANGE, rtol=(1e-9, 1e-1))
 
     def run(
         self,
-        problem: CompletionProblem,
-        lambda_t: np.ndarray,
+        start: CompletionStart,
+        times: np.ndarray,
         *,
-        rng: np.random.Generator | None = None,
+        measure: frozenset[Measure] = frozenset(),
+        checkpoint: Checkpoint | None = None,
+        prediction: CompletionForecast | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> CompletionTrajectory:
         """Follow the flow and return the state at the given times.
 
         Parameters
         ----------
-        problem : CompletionProblem
-            Measurements that some symmetric matrix meets.
-        lambda_t : ndarray, shape (m,)
+        start : CompletionStart
+            Measurements that some symmetric matrix meets, and the factors at time 0.
+        times : ndarray, shape (m,)
             Increasing slow times ``λt ≥ 0`` at which the state is wanted.
-        rng : Generator, optional
-            Draws the start where σ > 0.
+        measure : frozenset of Measure
+            What is measured at every output time, see `grokflow.simulations.completion.measuring`.
+        checkpoint : Checkpoint or None
+            Where the states at the output times are kept. An earlier run with the same settings
+            is taken up again after the last time that it reached, where the solver starts anew:
+            the states then agree with those of an uninterrupted run to within `rtol`. Its times
+            must be the first ones of `times`.
+        prediction : CompletionForecast, optional
+            Has the predictors from which distances are measured; made when it is needed and not
+            given.
         progress : callable
             Called with the fraction of output times reached.
 
         Raises
         ------
-        CompletionStopped
+        Stopped
             When the solver gives up; the exception carries the part that was reached.
-        CompletionInterrupted
+        Interrupted
             On Ctrl-C, with the part that was reached.
         NoPredictor
             When no symmetric matrix has the values.
         ValueError
-            When the times do not increase, or a generator is missing.
+            When the times do not increase.
         """
-        times = checked_times(lambda_t)
-        needed = 16 * problem.d**2 * len(times)
+        times = checked_times(times)
+        needed = 16 * start.problem.d**2 * len(times)
         check_memory(self.memory, needed, f"matrices at {len(times)} times (or ask for fewer)")
-        system = CompletionSystem(problem, self.alpha, self.lam)
-        start = self._start(system, rng)
-        stepper = _Stepper(system, self.rtol / (24 * problem.d), self.max_steps)
-        started = perf_counter()
-        recorder = CompletionRecorder(system, times, start)
+        if prediction is None and measure & {Measure.EARLY, Measure.LATE}:
+            prediction = forecast_completion(start.problem, alpha=start.alpha, lam=self.lam)
 
-        def reached() -> CompletionTrajectory:
-            return recorder.trajectory(stepper.work(perf_counter() - started))
+        def measured(trajectory: CompletionTrajectory) -> CompletionTrajectory:
+            found = of_completion(trajectory, measure, prediction)
+            return replace(trajectory, measured=found)
 
+        run = _Run(self, start, times, checkpoint)
         try:
-            for state in stepper.states(start, system.clock.of(times)):
-                recorder.add(state)
-                progress(recorder.count / len(times))
+            return measured(run.follow(progress))
+        except (Stopped, Interrupted) as stopped:
+            stopped.trajectory = measured(stopped.trajectory)
+            raise
+
+    def settings(self, start: CompletionStart) -> dict[str, object]:
+        """Return what reproduces a run from a start, as JSON holds it."""
+        problem = start.problem
+        return {
+            "problem": {"name": problem.name, **problem.settings},
+            "alpha": start.alpha,
+            "sigma": start.sigma,
+            "lam": self.lam,
+            "loss": "square",
+            "rtol": self.rtol,
+        }
+
+
+class _Run:
+    """One run: the system, its solver, and what is recorded of the states it reaches."""
+
+    def __init__(
+        self,
+        method: CompletionFlow,
+        start: CompletionStart,
+        times: np.ndarray,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        problem = start.problem
+        self.method, self.times = method, times
+        self.system = CompletionSystem(problem, start.alpha, method.lam)
+        self.first = start.state(self.system)
+        self.stepper = CompletionStepper(
+            self.system, method.rtol / (24 * problem.d), method.max_steps
+        )
+        self.settings = method.settings(start)
+        data = {}
+        if checkpoint is not None:
+            measurements = problem.measurements
+            data["data"] = fingerprint(measurements, problem.values, problem.counts, self.first)
+        self.reached = ReachedStates(times, checkpoint, self.settings | data)
+        self.started = perf_counter()
+        self.recorder = CompletionRecorder(self.system, times, self.first)
+        for state in self.reached.states:
+            self.recorder.add(state)
+
+    def follow(self, progress: Callable[[float], None]) -> CompletionTrajectory:
+        """Follow the flow to its end, or raise with what was reached."""
+        taus = self.system.clock.of(self.times)[len(self.reached.states) :]
+        try:
+            for state in self.stepper.states(self.first, taus, self.reached.last):
+                self.recorder.add(state.y)
+                self.reached.add(state)
+                progress(self.recorder.count / len(self.times))
         except SolverFailure as error:
-            done = reached()
-            raise CompletionStopped(
-                f"IDA stopped after λt = {done.lambda_t[-1] if recorder.count else 0:g} of "
-                f"{times[-1]:g} ({error}): raise rtol (now {self.rtol:g}) or max_steps",
+            self.reached.write()
+            done = self._trajectory()
+            raise Stopped(
+                f"IDA stopped after λt = {done.lambda_t[-1] if self.recorder.count else 0:g} of "
+                f"{self.times[-1]:g} ({error}): raise rtol (now {self.method.rtol:g}) or max_steps",
                 done,
             ) from error
         except KeyboardInterrupt as error:
-            raise CompletionInterrupted(reached()) from error
-        return reached()
+            self.reached.write()
+            raise Interrupted(self._trajectory()) from error
+        return self._trajectory()
 
-    def _start(self, system: CompletionSystem, rng: np.random.Generator | None) -> np.ndarray:
-        """Return the state at time 0; sums and differences are drawn without cancellation."""
-        d = system.problem.d
-        total, difference = 2 * self.alpha * np.eye(d), np.zeros((d, d))
-        if self.sigma > 0:
-            if rng is None:
-                raise ValueError(
-                    f"sigma is {self.sigma:g} and rng is None, expected a generator for the "
-                    "start: pass rng=np.random.default_rng(seed)"
-                )
-            noise_u, noise_v = self.sigma * rng.standard_normal((2, d, d))
-            total, difference = total + noise_u + noise_v, noise_u - noise_v
-        return system.start(total, difference)
-
-
-class _Stepper:
-    """Drives IDA over the system and counts its work.
-
-    The tolerance is that of one step, in the root mean square over p and q. An error of that size
-    changes W by ``2 ω d`` times it in the Frobenius norm; errors of many steps add up to at most
-    twelve of them (measured over α, λ and d).
-    """
-
-    def __init__(self, system: CompletionSystem, tolerance: float, max_steps: int) -> None:
-        self.system = system
-        self.tolerance = tolerance
-        self.max_steps = max_steps
-        self.evaluations = 0
-        self.factors = 0
-        self._newton: SimplifiedNewton | None = None
-
-    def states(self, start: np.ndarray, taus: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the state at every solver time; the first may be 0, the start itself."""
-        solver = self._solver(start)
-        for tau in taus:
-            if tau == 0:
-                yield start
-                continue
-            yield advance(solver, float(tau))
-
-    def work(self, seconds: float) -> SolverWork:
-        """Return what was spent."""
-        return SolverWork("IDA (BDF, GMRES)", self.evaluations, self.factors, seconds)
-
-    def _solver(self, start: np.ndarray) -> IDA:
-        from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
-
-        d2 = 2 * self.system.problem.d**2
-        # From a small start the factors grow out of sqrt(β): resolve that.
-        smallest = min(1.0, float(np.abs(start[: d2 // 2]).max()))
-        atol = np.full(len(start), _PULL_TOLERANCE)
-        atol[:d2] = self.tolerance * smallest
-        solver = IDA(
-            self._defect,
-            jactimes=IDAJacTimes(self._prepare, self._product),
-            precond=IDAPrecond(self._factor, self._solve),
-            linsolver="gmres",
-            krylov_dim=10,
-            rtol=self.tolerance,
-            atol=atol,
-            max_num_steps=self.max_steps,
-        )
-        solver.init_step(0.0, start, self.system.rate(0.0, start))
-        return solver
-
-    def _defect(self, tau: float, y: np.ndarray, rate: np.ndarray, out: np.ndarray) -> None:
-        self.evaluations += 1
-        out[:] = self.system.defect(tau, y, rate)
-
-    def _prepare(
-        self, tau: float, y: np.ndarray, rate: np.ndarray, defect: np.ndarray, c: float
-    ) -> None:
-        """Do nothing: products need no preparation."""
-
-    def _product(
-        self,
-        tau: float,
-        y: np.ndarray,
-        rate: np.ndarray,
-        defect: np.ndarray,
-        x: np.ndarray,
-        out: np.ndarray,
-        c: float,
-    ) -> None:
-        out[:] = self.system.defect_product(tau, y, x, c)
-
-    def _factor(
-        self, tau: float, y: np.ndarray, rate: np.ndarray, defect: np.ndarray, c: float
-    ) -> None:
-        self.factors += 1
-        self._newton = self.system.simplified(tau, y, c)
-
-    def _solve(
-        self,
-        tau: float,
-        y: np.ndarray,
-        rate: np.ndarray,
-        defect: np.ndarray,
-        rhs: np.ndarray,
-        out: np.ndarray,
-        c: float,
-        _: float,
-    ) -> None:
-        assert self._newton is not None
-        out[:] = self._newton.solve(rhs)
+    def _trajectory(self) -> CompletionTrajectory:
+        work = self.stepper.work(perf_counter() - self.started)
+        return self.recorder.trajectory(work, self.settings)

@@ -12,11 +12,14 @@ from grokflow.theory.homogeneous.stationarity import relative_distance
 
 
 def of_completion(
-    trajectory: CompletionTrajectory, wanted: frozenset[Measure], forecast: CompletionForecast
+    trajectory: CompletionTrajectory,
+    wanted: frozenset[Measure],
+    forecast: CompletionForecast | None,
 ) -> dict[str, np.ndarray]:
     """Measure a factorisation at every output time, each curve of shape (m,).
 
-    Distances are those of W in the Frobenius norm, the effective rank is that of W.
+    Distances are those of W in the Frobenius norm, and are left out without a forecast. The
+    effective rank is that of W.
     """
     states = [
         CompletionState(trajectory.problem, matrix, total)
@@ -33,6 +36,8 @@ def of_completion(
         found["kernel_drift"] = np.array([state.kernel_drift(scale) for state, scale in pairs])
     if Measure.RANK in wanted:
         found["effective_rank"] = np.array([state.effective_rank for state in states])
+    if forecast is None:
+        return found
     for measure in wanted & {Measure.EARLY, Measure.LATE}:
         predicted = (forecast.early if measure is Measure.EARLY else forecast.late).matrix
         found[f"{measure.value}_distance"] = np.array(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.problem import CompletionProblem
@@ -42,6 +42,10 @@ class CompletionTrajectory(Summarised):
         ``‖UᵀV - e^{-2λt} U(0)ᵀV(0)‖_F / ‖(U, V)‖_F²``, zero but for the integrator's error.
     work : SolverWork
         What it took; the Jacobian evaluations are m×m Cholesky factors.
+    settings : mapping
+        What reproduces the run.
+    measured : mapping of str to ndarray, shape (m,)
+        What was asked for in addition, see `grokflow.simulations.completion.measuring`.
     """
 
     system: CompletionSystem
@@ -51,6 +55,8 @@ class CompletionTrajectory(Summarised):
     norms: np.ndarray
     drift: np.ndarray
     work: SolverWork
+    settings: Mapping[str, object] = field(default_factory=dict)
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -81,12 +87,12 @@ class CompletionTrajectory(Summarised):
         order = np.argsort(-np.abs(values), axis=1)[:, :count]
         return np.take_along_axis(values, order, axis=1)
 
-    def transition(self, test_error: np.ndarray, early: float, late: float) -> Transition:
-        """Return when the test error crosses from the early to the late predictor's."""
-        return crossing(self.lambda_t, test_error, early, late)
+    def transition(self, early: float, late: float) -> Transition:
+        """Return when, in slow time, the test error crosses from `early` to `late`."""
+        return crossing(self.lambda_t, self.test_scores().error, early, late)
 
     def curves(self) -> dict[str, np.ndarray]:
-        """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
+        """Return every curve by its name in JSON and files, each of shape (m,)."""
         tested = self.test_scores().error
         return {
             "train_error": self.train_error,
@@ -94,19 +100,19 @@ class CompletionTrajectory(Summarised):
             "train_loss": self.train_error,
             "test_loss": tested,
             "norms": self.norms,
+            **self.measured,
         }
 
-    def to_dataset(
-        self, settings: Mapping[str, object], measured: Mapping[str, np.ndarray] | None = None
-    ) -> xarray.Dataset:
-        """Return curves, what was measured, spectrum and matrices with settings and versions."""
+    def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:
+        """Return curves, spectrum and matrices with labels, settings and versions."""
         import xarray
 
-        curves = self.curves() | dict(measured or {})
+        curves = self.curves()
         variables: dict[str, object] = {k: ("lambda_t", v) for k, v in curves.items()}
         variables["spectrum"] = (("lambda_t", "index"), self.spectrum())
         variables["state"] = (("lambda_t", "row", "column"), self.matrices)
-        attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
+        shown = self.settings if settings is None else settings
+        attributes = {"settings": json.dumps(jsonable(shown)), "versions": json.dumps(versions())}
         return xarray.Dataset(variables, {"lambda_t": self.lambda_t}, attributes)
 
 
@@ -145,7 +151,7 @@ class CompletionRecorder:
         self._drift[i] = np.linalg.norm((u / size).T @ (v / size) - expected)
         self.count += 1
 
-    def trajectory(self, work: SolverWork) -> CompletionTrajectory:
+    def trajectory(self, work: SolverWork, settings: Mapping[str, object]) -> CompletionTrajectory:
         """Return what was recorded."""
         done = slice(self.count)
         return CompletionTrajectory(
@@ -156,4 +162,5 @@ class CompletionRecorder:
             self._norms[done],
             self._drift[done],
             work,
+            settings,
         )

@@ -19,33 +19,37 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.diagonal.measuring import of_diagonal
+from grokflow.simulations.diagonal.start import DiagonalStart
+from grokflow.simulations.diagonal.stepper import DiagonalStepper
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.checks import (
-    ALPHA_RANGE,
     LAM_RANGE,
     check_memory,
+    check_range,
     check_ranges,
     checked_times,
 )
+from grokflow.simulations.runs.fingerprint import fingerprint
+from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.reached import ReachedStates
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
-from grokflow.simulations.runs.sundials import SolverFailure, advance
-from grokflow.simulations.runs.work import SolverWork
+from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
-from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, with_tail
 
 if TYPE_CHECKING:
-    from sksundae.cvode import CVODE
-    from sksundae.ida import IDA
+    from grokflow.simulations.runs.checkpoint import Checkpoint
 
 # With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more
 # at λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
@@ -54,37 +58,25 @@ _SQUARE_LAM = 1e-12
 _RESOLVED = 3e-13
 
 
-class FlowStopped(Stopped):
-    """The solver could not reach the end; ``trajectory`` holds what it did reach."""
-
-    trajectory: Trajectory
-
-
-class FlowInterrupted(Interrupted):
-    """Interrupted from the keyboard; ``trajectory`` holds what was reached."""
-
-    trajectory: Trajectory
+# Relative tolerances that the solver reaches; deeper nets are stiffer.
+_RTOL_RANGE, _RTOL_RANGE_DEEP = (1e-10, 1e-2), (1e-5, 1e-3)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiagonalFlow:
-    """Method settings: follow ``u^L - v^L`` from ``u = v = α`` under weight decay λ.
+    """Method settings: follow ``u^L - v^L`` under weight decay λ.
 
     Parameters
     ----------
-    alpha : float
-        Initial value of every coordinate of u and v.
     lam : float
         Weight decay λ.
     loss : Loss
         Exponential or logistic for classification, square for regression.
     rtol : float
         Wanted relative accuracy of the weights, ``‖w - w_exact‖ / ‖w_exact‖``, at every output
-        time. The default is far below what any curve shows.
+        time. The default is far below what any curve shows. Depths above 2 take 1e-5 to 1e-3.
     max_steps : int
         Solver steps allowed between two output times.
-    depth : int
-        L, from 2 to 8.
     memory : int
         Bytes for the weights of all output times, ``8 d m``. Where they need more they are not
         kept, but computed from the n numbers a time that are: each part of them that fits costs a
@@ -92,23 +84,15 @@ class DiagonalFlow:
         n (n + m); testing takes half as much again, in single precision.
     """
 
-    alpha: float
     lam: float
     loss: Loss
     rtol: float = 1e-4
     max_steps: int = 20_000
-    depth: int = 2
     memory: int = 2**29
 
     def __post_init__(self) -> None:
-        """Refuse scales outside the range in which double precision holds the state."""
-        check_ranges(
-            self,
-            alpha=ALPHA_RANGE,
-            lam=LAM_RANGE,
-            rtol=(1e-10, 1e-2) if self.depth == 2 else (1e-5, 1e-3),
-            depth=(2.0, 8.0),
-        )
+        """Refuse settings outside the range in which double precision holds the state."""
+        check_ranges(self, lam=LAM_RANGE, rtol=_RTOL_RANGE)
         if not self.loss.acts_on_margins and self.lam < _SQUARE_LAM:
             raise ValueError(
                 f"lam is {self.lam:g} with the square loss, expected at least {_SQUARE_LAM:g}: "
@@ -118,107 +102,198 @@ class DiagonalFlow:
 
     def run(
         self,
-        problem: Problem,
-        lambda_t: np.ndarray,
+        start: DiagonalStart,
+        times: np.ndarray,
         *,
+        measure: frozenset[Measure] = frozenset(),
+        checkpoint: Checkpoint | None = None,
+        prediction: Forecast | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Trajectory:
+    ) -> DiagonalTrajectory:
         """Follow the flow and return the state at the given times.
 
         Parameters
         ----------
-        problem : Problem
-            Classification for exponential and logistic loss, regression for the square loss.
-        lambda_t : ndarray, shape (m,)
+        start : DiagonalStart
+            Classes for exponential and logistic loss, real targets for the square loss, and the
+            scale of the net at time 0.
+        times : ndarray, shape (m,)
             Increasing slow times ``λt ≥ 0`` at which the state is wanted.
+        measure : frozenset of Measure
+            What is measured at every output time, see `grokflow.simulations.diagonal.measuring`.
+        checkpoint : Checkpoint or None
+            Where the states at the output times are kept. An earlier run with the same settings
+            is taken up again after the last time that it reached, where the solver starts anew:
+            the states then agree with those of an uninterrupted run to within `rtol`. Its times
+            must be the first ones of `times`.
+        prediction : Forecast, optional
+            Has the predictors from which distances are measured; made when it is needed and not
+            given.
         progress : callable
             Called with the fraction of output times reached.
 
         Raises
         ------
-        FlowStopped
+        Stopped
             When the solver gives up, or α is too small for this depth; the exception carries the
             part that was reached.
-        FlowInterrupted
+        Interrupted
             On Ctrl-C, with the part that was reached.
         ValueError
             When the loss does not fit the task or the times do not increase.
+        NoPredictor
+            When the distance from a predictor is asked for that does not exist.
         """
-        check_loss(problem, self.loss)
-        times = checked_times(lambda_t)
-        check_memory(self.memory, 8 * problem.d, f"one vector of {problem.d} weights")
-        scale = DiagonalScale(self.alpha, problem.scale, self.depth)
-        flow = ReducedFlow(problem, self.loss, scale, self.lam)
-        pole = scale.pole(max(self.rtol / 100, _RESOLVED / self.rtol))
-        moving = times[times < pole] if pole < times[-1] else times
-        asked = np.append(moving, max(pole, 0.0)) if len(moving) < len(times) else moving
-        stepper = _Stepper(flow, self._state_tolerance(flow, asked[-1]), self.max_steps)
-        started = perf_counter()
-        states: list[np.ndarray] = []
-        failure, interrupted = "", False
-        try:
-            for state in stepper.states(flow.clock.of(asked)):
-                states.append(state)
-                progress(len(states) / len(asked))
-        except SolverFailure as error:
-            failure = str(error)
-        except KeyboardInterrupt:
-            interrupted = True
-        work = stepper.work(perf_counter() - started)
-        reached = np.array(states).reshape(-1, problem.n)
-        done = asked[: len(states)]
-        trajectory = Trajectory.from_states(flow, done, reached, work, self.memory)
-        if interrupted:
-            early = len(done) <= len(moving)
-            raise FlowInterrupted(trajectory if early else trajectory.without_last())
-        if not failure and len(asked) > len(moving):
-            return self._at_rest(trajectory, times[len(moving) :])
-        if failure:
-            raise FlowStopped(
-                f"{work.name} stopped after λt = {times[len(states) - 1] if states else 0:g} of "
-                f"{times[-1]:g} ({failure}): raise rtol (now {self.rtol:g}) or max_steps",
-                trajectory,
+        times = self._checked(start, times)
+        lam, loss = self.lam, self.loss
+        if prediction is None and measure & {Measure.EARLY, Measure.LATE}:
+            prediction = forecast(
+                start.problem, alpha=start.alpha, lam=lam, loss=loss, depth=start.depth
             )
-        return trajectory
 
-    def _at_rest(self, trajectory: Trajectory, later: np.ndarray) -> Trajectory:
+        def measured(trajectory: DiagonalTrajectory) -> DiagonalTrajectory:
+            found = of_diagonal(trajectory, measure, prediction)
+            return replace(trajectory, measured=found)
+
+        run = _Run(self, start, times, checkpoint)
+        try:
+            return measured(run.follow(progress))
+        except (Stopped, Interrupted) as stopped:
+            stopped.trajectory = measured(stopped.trajectory)
+            raise
+
+    def _checked(self, start: DiagonalStart, times: np.ndarray) -> np.ndarray:
+        """Refuse a start that this method does not follow, and times that do not increase."""
+        if start.depth > 2:
+            check_range("rtol", self.rtol, _RTOL_RANGE_DEEP)
+        check_loss(start.problem, self.loss)
+        d = start.problem.d
+        increasing = checked_times(times)
+        check_memory(self.memory, 8 * d, f"one vector of {d} weights")
+        return increasing
+
+    def settings(self, start: DiagonalStart) -> dict[str, object]:
+        """Return what reproduces a run from a start, as JSON holds it."""
+        problem = start.problem
+        return {
+            "problem": {"name": problem.name, **problem.settings},
+            "depth": start.depth,
+            "alpha": start.alpha,
+            "lam": self.lam,
+            "loss": self.loss.name,
+            "rtol": self.rtol,
+        }
+
+
+class _Run:
+    """One run: the flow, the times it is followed to, and the states it has reached.
+
+    With depth L ≥ 3 the times from the pole on are those of a net at rest.
+    """
+
+    def __init__(
+        self,
+        method: DiagonalFlow,
+        start: DiagonalStart,
+        times: np.ndarray,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.method, self.start = method, start
+        scale = start.scale
+        self.flow = ReducedFlow(start.problem, method.loss, scale, method.lam)
+        pole = scale.pole(max(method.rtol / 100, _RESOLVED / method.rtol))
+        self.moving, self.resting = times[times < pole], times[times >= pole]
+        self.end = float(times[-1])
+        self.asked = self.moving
+        if len(self.resting):
+            self.asked = np.append(self.moving, max(pole, 0.0))
+        tolerance = self._state_tolerance(self.asked[-1])
+        self.stepper = DiagonalStepper(self.flow, tolerance, method.max_steps)
+        self.settings = method.settings(start)
+        problem = start.problem
+        data = {"data": fingerprint(problem.inputs, problem.targets)} if checkpoint else {}
+        self.reached = ReachedStates(self.moving, checkpoint, self.settings | data)
+        self.at_pole: list[np.ndarray] = []
+        self.started = perf_counter()
+
+    def follow(self, progress: Callable[[float], None]) -> DiagonalTrajectory:
+        """Follow the flow to its end, or raise with what was reached."""
+        try:
+            self._step(progress)
+        except SolverFailure as error:
+            self.reached.write()
+            done = self._trajectory(self.reached.states)
+            after = done.lambda_t[-1] if len(done.lambda_t) else 0.0
+            raise Stopped(
+                f"{done.work.name} stopped after λt = {after:g} of {self.end:g} ({error}): "
+                f"raise rtol (now {self.method.rtol:g}) or max_steps",
+                done,
+            ) from None
+        except KeyboardInterrupt:
+            self.reached.write()
+            raise Interrupted(self._trajectory(self.reached.states)) from None
+        if len(self.resting):
+            return self._at_rest(self._trajectory([*self.reached.states, *self.at_pole]))
+        return self._trajectory(self.reached.states)
+
+    def _step(self, progress: Callable[[float], None]) -> None:
+        """Step from time to time, and to the pole after the last of them."""
+        taus = self.flow.clock.of(self.asked)[len(self.reached.states) :]
+        for state in self.stepper.states(taus, self.reached.last):
+            if self.reached.complete:
+                self.at_pole = [state.y]
+            else:
+                self.reached.add(state)
+            progress((len(self.reached.states) + len(self.at_pole)) / len(self.asked))
+
+    def _trajectory(self, states: list[np.ndarray]) -> DiagonalTrajectory:
+        """Return the states with what follows from them."""
+        array = np.array(states).reshape(-1, self.start.problem.n)
+        work = self.stepper.work(perf_counter() - self.started)
+        times, memory = self.asked[: len(states)], self.method.memory
+        return DiagonalTrajectory.from_states(self.flow, times, array, work, memory, self.settings)
+
+    def _at_rest(self, trajectory: DiagonalTrajectory) -> DiagonalTrajectory:
         """Replace the last time, at the pole, by those after it."""
-        problem = trajectory.flow.problem
+        method, depth = self.method, self.start.depth
         at_pole = trajectory.weights_at(slice(-1, None))[:, 0]
-        rest = QuasiPenalised(self.loss, self.lam, self.depth).predict(problem, near=at_pole).w
+        resting = QuasiPenalised(method.loss, method.lam, depth)
+        rest = resting.predict(self.start.problem, near=at_pole).w
         moved = float(np.linalg.norm(rest - at_pole) / (np.linalg.norm(at_pole) or 1.0))
-        if moved > self.rtol:
-            raise FlowStopped(
+        if moved > method.rtol:
+            raise Stopped(
                 f"the weights at λt = {trajectory.lambda_t[-1]:g}, close to the pole, are "
-                f"{moved:.1e} from rest, expected {self.rtol:g}: raise rtol, or end before",
+                f"{moved:.1e} from rest, expected {method.rtol:g}: raise rtol, or end before",
                 trajectory.without_last(),
             )
-        still = np.abs(rest) <= self.rtol * np.linalg.norm(rest)
+        still = np.abs(rest) <= method.rtol * np.linalg.norm(rest)
         s = float(trajectory.lambda_t[-1])
         if (trajectory.flow.reach(s, trajectory.states[-1], rest)[still] >= 1).any():
-            raise FlowStopped(
-                f"at λt = {s:g} the flow of depth {self.depth} is as close to its pole as double "
-                f"precision resolves, and weights still grow: raise alpha (now {self.alpha:g})",
+            raise Stopped(
+                f"at λt = {s:g} the flow of depth {depth} is as close to its pole as double "
+                f"precision resolves, and weights still grow: raise alpha (now "
+                f"{self.start.alpha:g})",
                 trajectory.without_last(),
             )
-        return trajectory.at_rest(rest, later)
+        return trajectory.at_rest(rest, self.resting)
 
-    def _state_tolerance(self, flow: ReducedFlow, end: float) -> float:
+    def _state_tolerance(self, end: float) -> float:
         """Relative tolerance in p that keeps w to `rtol`.
 
         An error δξ changes w by a factor ``1 + (w'/w) δξ``, at most twice the steepness at a
         typical weight for those that matter; errors of many steps add up to at most four local
         ones (measured over α and λ at depth 2).
         """
+        flow, loss = self.flow, self.method.loss
         steepness = flow.scale.potential(float(end)).steepness
-        wanted = self.rtol / (4 * max(10.0, 2 * steepness))
-        if self.loss.acts_on_margins:
+        wanted = self.method.rtol / (4 * max(10.0, 2 * steepness))
+        if loss.acts_on_margins:
             return wanted
         # In directions that no weight feels, p moves by (y - q)/ε, and y - q is known to rounding:
         # asking for more than that would only make the solver chase noise. There are no such
         # directions before the scale has come down to the weights, β = ω.
         noise = np.finfo(float).eps * float(np.abs(flow.problem.targets).max())
-        rich = np.log(self.alpha) - np.log(flow.scale.omega) / self.depth
+        rich = np.log(flow.scale.alpha) - np.log(flow.scale.omega) / flow.scale.depth
         return max(wanted, 10 * noise / float(np.exp(flow.log_stiffness(float(max(end, rich))))))
 
 
@@ -232,94 +307,3 @@ def check_loss(problem: Problem, loss: Loss) -> None:
         )
     if loss.acts_on_margins:
         with_tail(loss, "the flow at large scales")
-
-
-class _Stepper:
-    """Drives CVODE or IDA over the reduced flow and counts its work."""
-
-    def __init__(self, flow: ReducedFlow, tolerance: float, max_steps: int) -> None:
-        self.flow = flow
-        self.implicit = not flow.loss.acts_on_margins
-        self.fences = _fences(flow)
-        self.evaluations = 0
-        self.jacobians = 0
-        self.options = {
-            "rtol": tolerance,
-            "atol": 0.03 * tolerance / flow.problem.inputs.largest_column,
-            "max_num_steps": max_steps,
-            "linsolver": "lapackdense",
-        }
-
-    def states(self, taus: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the state at every solver time; the first may be 0, the start itself."""
-        start = np.zeros(self.flow.problem.n)
-        solver = self._implicit(start) if self.implicit else self._explicit(start)
-        for tau, is_output in _with_fences(taus, self.fences):
-            if tau == 0:
-                yield start
-                continue
-            state = advance(solver, tau, stop=bool(len(self.fences)))
-            if is_output:
-                yield state
-
-    def work(self, seconds: float) -> SolverWork:
-        """Return what was spent."""
-        name = "IDA (BDF)" if self.implicit else "CVODE (BDF)"
-        return SolverWork(name, self.evaluations, self.jacobians, seconds)
-
-    def _explicit(self, start: np.ndarray) -> CVODE:
-        from sksundae.cvode import CVODE
-
-        flow = self.flow
-
-        def rate(tau: float, p: np.ndarray, out: np.ndarray) -> None:
-            self.evaluations += 1
-            out[:] = flow.rate(flow.clock.at(tau), p)
-
-        def jacobian(tau: float, p: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
-            self.jacobians += 1
-            out[:] = flow.rate_jacobian(flow.clock.at(tau), p)
-
-        solver = CVODE(rate, jacfn=jacobian, **self.options)
-        solver.init_step(0.0, start)
-        return solver
-
-    def _implicit(self, start: np.ndarray) -> IDA:
-        from sksundae.ida import IDA
-
-        flow = self.flow
-
-        def defect(tau: float, p: np.ndarray, dp: np.ndarray, out: np.ndarray) -> None:
-            self.evaluations += 1
-            out[:] = flow.defect(flow.clock.at(tau), p, dp)
-
-        def jacobian(
-            tau: float, p: np.ndarray, dp: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
-        ) -> None:
-            self.jacobians += 1
-            out[:] = flow.defect_jacobian(flow.clock.at(tau), p, cj)
-
-        solver = IDA(defect, jacfn=jacobian, **self.options)
-        solver.init_step(0.0, start, flow.start_rate())
-        return solver
-
-
-def _fences(flow: ReducedFlow) -> np.ndarray:
-    """Return solver times that no step may cross: for L ≥ 3 from ``x_ω = 1e-3`` to the pole.
-
-    In the kernel regime the state hardly moves and steps grow far beyond the slow time ``1/L`` in
-    which the map bends later; a step into the bend would find another branch of its equations.
-    """
-    scale = flow.scale
-    if scale.depth == 2:
-        return np.empty(0)
-    first = max(scale.pole(1 - 1e-3), 0.0)
-    last = max(scale.pole(1e-8), first)
-    return flow.clock.of(np.arange(first, last, 1 / (2 * scale.depth)))
-
-
-def _with_fences(taus: np.ndarray, fences: np.ndarray) -> list[tuple[float, bool]]:
-    """Return output times and the fences before the last of them in order, outputs marked."""
-    between = np.setdiff1d(fences[(fences > 0) & (fences < taus[-1])], taus)
-    marked = [(float(tau), True) for tau in taus] + [(float(tau), False) for tau in between]
-    return sorted(marked)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grokflow.simulations.diagonal.trajectory import Trajectory
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.diagonal.state import DiagonalState
@@ -14,7 +14,7 @@ from grokflow.theory.homogeneous.stationarity import effective_rank, relative_di
 
 
 def of_diagonal(
-    trajectory: Trajectory, wanted: frozenset[Measure], forecast: Forecast | None
+    trajectory: DiagonalTrajectory, wanted: frozenset[Measure], forecast: Forecast | None
 ) -> dict[str, np.ndarray]:
     """Measure a diagonal net at every output time, each curve of shape (m,).
 
@@ -33,7 +33,7 @@ def of_diagonal(
 
 
 def _diagonal_row(
-    trajectory: Trajectory,
+    trajectory: DiagonalTrajectory,
     i: int,
     wanted: frozenset[Measure],
     predicted: Mapping[Measure, np.ndarray],

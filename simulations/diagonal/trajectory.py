@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
@@ -57,8 +58,8 @@ def times_within(count: int, d: int, memory: int) -> list[slice]:
     return [slice(i, min(i + length, count)) for i in range(0, max(count, 1), length)]
 
 
-@dataclass(frozen=True, repr=False)
-class Trajectory(Summarised):
+@dataclass(frozen=True, eq=False, repr=False)
+class DiagonalTrajectory(Summarised):
     """States of the reduced flow at m output times.
 
     Parameters
@@ -84,6 +85,10 @@ class Trajectory(Summarised):
         The weights of the times that are not `moving`.
     moving : int
         Number of times whose weights follow from the states.
+    settings : mapping
+        What reproduces the run.
+    measured : mapping of str to ndarray, shape (m,)
+        What was asked for in addition, see `grokflow.simulations.diagonal.measuring`.
     """
 
     flow: ReducedFlow
@@ -96,6 +101,8 @@ class Trajectory(Summarised):
     kept: np.ndarray | None
     rest: np.ndarray | None
     moving: int
+    settings: Mapping[str, object] = field(default_factory=dict)
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -114,14 +121,15 @@ class Trajectory(Summarised):
         states: np.ndarray,
         work: SolverWork,
         memory: int,
-    ) -> Trajectory:
+        settings: Mapping[str, object],
+    ) -> DiagonalTrajectory:
         """Compute weights and outputs of all states, in one pass over the data where they fit."""
         m, (n, d) = len(lambda_t), flow.problem.inputs.shape
         outputs, norms, rows = np.empty((m, n)), np.empty(m), np.empty((0, d))
         for part in times_within(m, d, memory):
             rows, outputs[part], norms[part] = _evaluated(flow, lambda_t[part], states[part])
         kept = rows.T if len(rows) == m else None
-        return cls(flow, lambda_t, states, outputs, norms, work, memory, kept, None, m)
+        return cls(flow, lambda_t, states, outputs, norms, work, memory, kept, None, m, settings)
 
     @property
     def weights(self) -> np.ndarray:
@@ -151,7 +159,7 @@ class Trajectory(Summarised):
             return rows.T
         return np.hstack([rows.T, _repeated(self.rest, len(chosen) - len(moving)).T])
 
-    def at_rest(self, w: np.ndarray, lambda_t: np.ndarray) -> Trajectory:
+    def at_rest(self, w: np.ndarray, lambda_t: np.ndarray) -> DiagonalTrajectory:
         """Return the trajectory with its last time replaced by later ones that have weights `w`.
 
         Coordinates of (u, v) at zero weight go on falling like ``e^{-s}``; the last state is
@@ -172,7 +180,7 @@ class Trajectory(Summarised):
             rest=w,
         )
 
-    def without_last(self) -> Trajectory:
+    def without_last(self) -> DiagonalTrajectory:
         """Return all times but the last, which moves."""
         names = ("lambda_t", "states", "outputs", "norms")
         shorter = {name: getattr(self, name)[:-1] for name in names}
@@ -199,39 +207,41 @@ class Trajectory(Summarised):
 
     def test_scores(self) -> Scores:
         """Return accuracy, error and loss on the test set at every output time."""
+        return self._scores
+
+    @cached_property
+    def _scores(self) -> Scores:
         problem, loss = self.flow.problem, self.flow.loss
         parts = times_within(len(self.lambda_t), problem.d, self.memory)
         return joined([score(problem, self.weights_at(part), loss) for part in parts])
 
-    def transition(self, test_error: np.ndarray, early: float, late: float) -> Transition:
-        """Return when the test error crosses from the early to the late predictor's."""
-        return crossing(self.lambda_t, test_error, early, late)
+    def transition(self, early: float, late: float) -> Transition:
+        """Return when, in slow time, the test error crosses from `early` to `late`."""
+        return crossing(self.lambda_t, self.test_scores().error, early, late)
 
+    def curves(self) -> dict[str, np.ndarray]:
+        """Return every curve by its name in JSON and files, each of shape (m,)."""
+        scores = self.test_scores()
+        out: dict[str, np.ndarray] = {}
+        if scores.accuracy is not None:
+            out |= {"train_accuracy": 1 - self.train_error, "test_accuracy": scores.accuracy}
+        else:
+            out |= {"train_error": self.train_error, "test_error": scores.error}
+        loss = scores.loss if scores.loss is not None else scores.error
+        out |= {"train_loss": self.train_loss, "test_loss": loss, "norms": self.norms}
+        if scores.accuracy is not None:
+            # ‖θ‖^L is no double at α = 1e100.
+            shrunk = np.exp(-self.flow.scale.depth * np.log(self.norms))
+            out |= {"margins": self.margins, "normalised_margins": self.margins * shrunk}
+        return out | dict(self.measured)
 
-def curves(trajectory: Trajectory, scores: Scores) -> dict[str, np.ndarray]:
-    """Return every recorded curve by its name in JSON and files, each of shape (m,)."""
-    out: dict[str, np.ndarray] = {}
-    if scores.accuracy is not None:
-        out |= {"train_accuracy": 1 - trajectory.train_error, "test_accuracy": scores.accuracy}
-    else:
-        out |= {"train_error": trajectory.train_error, "test_error": scores.error}
-    loss = scores.loss if scores.loss is not None else scores.error
-    out |= {"train_loss": trajectory.train_loss, "test_loss": loss, "norms": trajectory.norms}
-    if scores.accuracy is not None:
-        # ‖θ‖^L is no double at α = 1e100.
-        shrunk = np.exp(-trajectory.flow.scale.depth * np.log(trajectory.norms))
-        margins = trajectory.margins
-        out |= {"margins": margins, "normalised_margins": margins * shrunk}
-    return out
+    def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:
+        """Return curves and reduced states with labels, settings and versions."""
+        import xarray
 
-
-def to_dataset(
-    trajectory: Trajectory, recorded: Mapping[str, np.ndarray], settings: Mapping[str, object]
-) -> xarray.Dataset:
-    """Return curves and reduced states with labels, settings and versions."""
-    import xarray
-
-    variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in recorded.items()}
-    variables["state"] = (("lambda_t", "sample"), trajectory.states)
-    attributes = {"settings": json.dumps(settings), "versions": json.dumps(versions())}
-    return xarray.Dataset(variables, {"lambda_t": trajectory.lambda_t}, attributes)
+        curves = self.curves()
+        variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in curves.items()}
+        variables["state"] = (("lambda_t", "sample"), self.states)
+        shown = self.settings if settings is None else settings
+        attributes = {"settings": json.dumps(jsonable(shown)), "versions": json.dumps(versions())}
+        return xarray.Dataset(variables, {"lambda_t": self.lambda_t}, attributes)

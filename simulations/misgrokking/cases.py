@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grokflow.simulations.completion.flow import CompletionStopped
-from grokflow.simulations.diagonal.flow import FlowStopped
 from grokflow.simulations.misgrokking.comparison import (
     NetSettings,
     SimulatedChange,
@@ -16,6 +14,7 @@ from grokflow.simulations.misgrokking.comparison import (
 )
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import Family, Settings
+from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.transition.change import Change
@@ -116,7 +115,7 @@ def confirm(trial: Trial, found: Trial, net: NetSettings) -> Case | None:
     net = _of_depth(net, trial.settings)
     try:
         simulated = simulate_change(trial.family.problem(trial.settings), net)
-    except (FlowStopped, CompletionStopped):
+    except Stopped:
         return None
     if not (
         simulated.fitted and simulated.change.kind is Kind.MISGROKKING and simulated.change.low > 0

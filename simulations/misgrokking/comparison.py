@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart, check_scale
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.path import path_scales, trace_completion
 from grokflow.theory.completion.problem import CompletionProblem
@@ -53,7 +55,8 @@ class NetSettings:
                 f"alpha is {self.alpha:g}, expected above 1: at a smaller scale there is no early "
                 "phase to compare with, raise it"
             )
-        DiagonalFlow(alpha=self.alpha, lam=self.lam, loss=LOSSES["square"], depth=self.depth)
+        check_scale(self.alpha, self.depth)
+        DiagonalFlow(lam=self.lam, loss=LOSSES["square"])
 
     @property
     def early(self) -> float:
@@ -123,20 +126,20 @@ def simulate_change(
 
     Raises
     ------
-    FlowStopped, CompletionStopped
+    Stopped
         When the solver gives up.
     """
     even = np.linspace(net.until / points, net.until, points)
     times = np.union1d(even, [net.early])
     at = int(np.searchsorted(times, net.early))
     if isinstance(problem, CompletionProblem):
-        matrices = CompletionFlow(alpha=net.alpha, lam=net.lam).run(problem, times)
+        matrices = CompletionFlow(lam=net.lam).run(CompletionStart(problem, net.alpha), times)
         scores, train = matrices.test_scores(), matrices.train_error
         ends = problem.score(matrices.matrices[[at, -1]])
         size = float(np.sum(problem.weights * problem.values**2))
     else:
-        flow = DiagonalFlow(alpha=net.alpha, lam=net.lam, loss=net.loss(problem), depth=net.depth)
-        trajectory = flow.run(problem, times)
+        flow = DiagonalFlow(lam=net.lam, loss=net.loss(problem))
+        trajectory = flow.run(DiagonalStart(problem, net.alpha, net.depth), times)
         scores, train = trajectory.test_scores(), trajectory.train_error
         ends = score(problem, trajectory.weights[:, [at, -1]])
         size = 1.0 if problem.is_classification else float(np.mean(problem.targets**2))

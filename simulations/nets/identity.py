@@ -6,17 +6,19 @@ import hashlib
 
 from torch import Tensor, nn
 
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.problem import NetProblem
 
 
-def identity(net: nn.Module, problem: NetProblem, measure: frozenset[Measure]) -> dict[str, object]:
+def identity(start: NetStart, measure: frozenset[Measure]) -> dict[str, object]:
     """Return what decides the course of a run besides its method, as JSON holds it."""
+    problem = start.problem
     return {
         "measure": sorted(item.value for item in measure),
         "problem": {"name": problem.name, **problem.settings},
         "loss": problem.loss.name,
-        "start": fingerprint(net, problem),
+        "start": fingerprint(start.scaled_net(), problem),
     }
 
 

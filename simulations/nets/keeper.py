@@ -7,23 +7,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from grokflow.simulations.nets.recorder import NotFinite, Recorder
-from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
+from grokflow.simulations.nets.recorder import Exhausted, NotFinite, Recorder
+from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.keeper import Keeper, Resumable
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
-
-
-class DescentStopped(Stopped):
-    """Training left the finite numbers; ``trajectory`` holds the part before, with the net."""
-
-    trajectory: NetTrajectory
-
-
-class DescentInterrupted(Interrupted):
-    """Ctrl-C; ``trajectory`` holds what was reached."""
-
-    trajectory: NetTrajectory
+from grokflow.simulations.runs.work import NetWork
 
 
 @runtime_checkable
@@ -74,15 +63,15 @@ class NetKeeper(Keeper):
         targets : iterable
             Where to record, as the run counts.
         complaint : callable
-            Says what happened and what to change, when numbers are no longer finite.
+            Says what happened and what to change, when the run cannot go on.
         progress : callable
             Called with what the run counts.
 
         Raises
         ------
-        DescentStopped
-            When numbers are not finite.
-        DescentInterrupted
+        Stopped
+            When numbers are not finite, or what may be spent is.
+        Interrupted
             On Ctrl-C. Both carry what was reached, and the checkpoint then holds it.
         """
         try:
@@ -90,10 +79,10 @@ class NetKeeper(Keeper):
                 self.run.follow(target, self, progress)
         except KeyboardInterrupt:
             self.write()
-            raise DescentInterrupted(self.trajectory()) from None
-        except NotFinite:
+            raise Interrupted(self.trajectory()) from None
+        except (NotFinite, Exhausted):
             self.write()
-            raise DescentStopped(complaint(), self.trajectory()) from None
+            raise Stopped(complaint(), self.trajectory()) from None
         self.keep()
         self.write()
         return self.trajectory()

@@ -27,7 +27,7 @@ _OUTPUT_PROBES = 256
 
 
 @dataclass(eq=False)
-class NetGauge:
+class NetMeasuring:
     """Computes the quantities that were asked for, and keeps outputs for those known at the end.
 
     The kernel is that of the first 32 training inputs, distances are between outputs at the first

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grokflow.simulations.nets.measuring import NetGauge
-from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
+from grokflow.simulations.nets.measuring import NetMeasuring
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.log_losses import log_loss
@@ -43,6 +45,7 @@ class Record(NamedTuple):
     lambda_t: float
     train_error: float
     test_error: float
+    test_spread: float
     train_loss: float
     test_loss: float
     log_loss: float
@@ -53,6 +56,10 @@ class Record(NamedTuple):
 
 class NotFinite(RuntimeError):
     """Parameters or outputs are NaN or infinite."""
+
+
+class Exhausted(RuntimeError):
+    """A run has spent all the gradients that it may."""
 
 
 class Recorder:
@@ -85,7 +92,7 @@ class Recorder:
         memory: int = 2**31,
     ) -> None:
         self.net, self.problem, self.degree, self.thin = net, problem, degree, thin
-        self.gauge = NetGauge(wanted, net, problem, memory)
+        self.measuring = NetMeasuring(wanted, net, problem, memory)
         self.records: list[Record] = []
         self.measured: list[dict[str, float]] = []
         self.states: dict[int, Tensor] = {}
@@ -102,12 +109,14 @@ class Recorder:
         f, tested = self._outputs(theta, problem.x), self._outputs(theta, problem.x_test)
         if not bool(torch.isfinite(theta).all() & torch.isfinite(f).all()):
             raise NotFinite
+        errors = loss.errors(tested, problem.y_test)
         record = Record(
             moment.step,
             moment.log_t,
             moment.lambda_t,
             _mean(loss.errors(f, problem.y)),
-            _mean(loss.errors(tested, problem.y_test)),
+            _mean(errors),
+            _spread(errors),
             _mean(loss.value(f, problem.y)),
             _mean(loss.value(tested, problem.y_test)),
             float(log_loss(loss, f, problem.y)),
@@ -115,7 +124,7 @@ class Recorder:
             normalised_margin(loss, f, problem.y),
             departure(self.net, theta, moment.scale),
         )
-        measured = self.gauge.at(theta, moment.scale)
+        measured = self.measuring.at(theta, moment.scale)
         # In this order, so that an interrupt in between leaves nothing half-recorded.
         count = len(self.records)
         self.states[count] = theta.clone()
@@ -133,7 +142,7 @@ class Recorder:
         return {
             "records": [tuple(record) for record in self.records],
             "measured": list(self.measured),
-            "outputs": list(self.gauge.outputs),
+            "outputs": list(self.measuring.outputs),
             "states": dict(self.states),
         }
 
@@ -141,7 +150,7 @@ class Recorder:
         """Go back to what was recorded."""
         self.records = [Record(*record) for record in state["records"]]
         self.measured = list(state["measured"])
-        self.gauge.outputs = list(state["outputs"])
+        self.measuring.outputs = list(state["outputs"])
         self.states = dict(state["states"])
 
     def trajectory(
@@ -157,7 +166,6 @@ class Recorder:
         curves["steps"] = curves["steps"].astype(np.int64)
         states = {i: state.cpu() for i, state in self.states.items() if i < count}
         theta = torch.stack(list(states.values())) if states else torch.empty(0)
-        loss = self.problem.loss
         return NetTrajectory(
             **curves,
             direction_norm=float(self.net.theta.norm()),
@@ -166,16 +174,26 @@ class Recorder:
             theta=theta.numpy().reshape(len(states), len(self.net.theta)),
             net=net_at(states[count - 1] if count else self.net.theta),
             degree=self.degree,
-            classification=isinstance(loss, OneHotSquare) or not isinstance(loss, SquaredError),
+            classification=is_classification(self.problem),
+            test_size=len(self.problem.x_test),
+            baseline=self._baseline(),
             settings=settings,
             work=work,
         )
 
+    def _baseline(self) -> float:
+        """Return the test error of a guess: of a class, or of zero for real targets."""
+        problem = self.problem
+        if not is_classification(problem):
+            return _mean(problem.loss.errors(torch.zeros_like(problem.y_test), problem.y_test))
+        outputs = self.net.outputs(self.net.theta, problem.x[:1]).shape[1]
+        return 1 - 1 / max(2, outputs)
+
     def _measured(self, count: int) -> dict[str, np.ndarray]:
         rows = self.measured[:count]
         found = {name: np.array([row[name] for row in rows]) for name in (rows or [{}])[0]}
-        if Measure.LATE in self.gauge.wanted:
-            found["late_distance"] = self.gauge.late_distances(count)
+        if Measure.LATE in self.measuring.wanted:
+            found["late_distance"] = self.measuring.late_distances(count)
         return found
 
 
@@ -191,29 +209,40 @@ def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
 
 
 def recorder_of(
-    net: nn.Module,
-    problem: NetProblem,
+    start: NetStart,
     measure: frozenset[Measure],
     device: str,
     *,
     thin: int = 0,
 ) -> Recorder:
     """Return what records training; it measures the degree only of nets it has to measure."""
-    mapped, moved = NetMap.of(net, device), on_device(problem, device)
-    degree = measured_degree(mapped, problem.x, 2**31) if measure else float("nan")
-    return Recorder(mapped, moved, measure, degree=degree, thin=thin)
+    net, problem = NetMap.of(start.net, device), start.problem
+    degree = measured_degree(net, problem.x, 2**31) if measure else float("nan")
+    return Recorder(net, on_device(problem, device), measure, degree=degree, thin=thin)
 
 
 def on_device(problem: NetProblem, device: str) -> NetProblem:
     """Move samples to a device, floats as float64."""
     samples = problem.x, problem.y, problem.x_test, problem.y_test
-    x, y, x_test, y_test = (moved(array, device, torch.float64) for array in samples)
+    x, y, x_test, y_test = (to_device(array, device, torch.float64) for array in samples)
     return replace(problem, x=x, y=y, x_test=x_test, y_test=y_test)
 
 
-def moved(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
+def to_device(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
     """Move an array to a device, floats to a dtype."""
     return array.to(device, dtype if array.is_floating_point() else None)
+
+
+def is_classification(problem: NetProblem) -> bool:
+    """Whether errors are misclassified fractions, not mean squared errors."""
+    loss = problem.loss
+    return isinstance(loss, OneHotSquare) or not isinstance(loss, SquaredError)
+
+
+def _spread(errors: Tensor) -> float:
+    """Return the standard error of the mean."""
+    count = len(errors)
+    return float(errors.std(correction=0)) / count**0.5 if count else float("nan")
 
 
 def _mean(values: Tensor) -> float:

@@ -6,36 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
 
 from grokflow.simulations.runs.files import jsonable, versions
+from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.state import end_of_kernel_regime
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, crossing
 
 if TYPE_CHECKING:
     import xarray
-
-
-class NetWork(NamedTuple):
-    """What a run spent.
-
-    Gradients are those of the training loss or of a batch; a Jacobian is the gradients of all
-    outputs, a product a pair ``Jᵀw``, ``Jv`` of conjugate gradients. What is measured along the
-    way is not counted. Seconds are added up over interruptions.
-    """
-
-    name: str
-    gradient_evaluations: int
-    seconds: float
-    steps: int
-    rejected: int = 0
-    jacobians: int = 0
-    factorisations: int = 0
-    products: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +34,8 @@ class NetTrajectory(Summarised):
         Logarithm of the time t, and the slow time λt. For descent, t is the sum of step sizes.
     train_error, test_error : ndarray, shape (k,)
         Misclassified fractions, or mean squared errors.
+    test_spread : ndarray, shape (k,)
+        Standard error of the test error over the draw of the test set.
     train_loss, test_loss, log_loss : ndarray, shape (k,)
         Mean losses, and the logarithm of the first without underflow.
     norms : ndarray, shape (k,)
@@ -72,6 +58,10 @@ class NetTrajectory(Summarised):
         Measured degree of homogeneity L; NaN where it was not measured.
     classification : bool
         Whether errors are misclassified fractions.
+    test_size : int
+        Number of test samples.
+    baseline : float
+        Test error of a guess: of a class, or of zero for real targets.
     settings : mapping
         What reproduces the run.
     work : NetWork
@@ -83,6 +73,7 @@ class NetTrajectory(Summarised):
     lambda_t: np.ndarray
     train_error: np.ndarray
     test_error: np.ndarray
+    test_spread: np.ndarray
     train_loss: np.ndarray
     test_loss: np.ndarray
     log_loss: np.ndarray
@@ -96,6 +87,8 @@ class NetTrajectory(Summarised):
     net: nn.Module
     degree: float
     classification: bool
+    test_size: int
+    baseline: float
     settings: Mapping[str, object]
     work: NetWork
 
@@ -156,6 +149,17 @@ class NetTrajectory(Summarised):
             return float("nan")
         return end_of_kernel_regime(self.lambda_t, self.departures, part * self.direction_norm)
 
+    def test_scores(self) -> Scores:
+        """Return accuracy, error and loss on the test set at every record."""
+        return Scores(
+            1 - self.test_error if self.classification else None,
+            self.test_error,
+            self.test_loss,
+            self.test_size,
+            self.test_spread,
+            self.baseline,
+        )
+
     def transition(self, early: float, late: float) -> Transition:
         """Return when, in slow time, the test error crosses from `early` to `late`."""
         return crossing(self.lambda_t, self.test_error, early, late)
@@ -164,15 +168,15 @@ class NetTrajectory(Summarised):
         """Return the same in steps, both fields."""
         return crossing(self.steps.astype(np.float64), self.test_error, early, late)
 
+    def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:
+        """Return the curves with labels, settings and versions."""
+        import xarray
 
-def net_dataset(trajectory: NetTrajectory, settings: Mapping[str, object]) -> xarray.Dataset:
-    """Return the curves of a net with labels, settings and versions."""
-    import xarray
-
-    columns = trajectory.curves() | {"lambda_t": trajectory.lambda_t, "log_t": trajectory.log_t}
-    variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
-    attributes = {
-        "settings": json.dumps(jsonable(settings)),
-        "versions": json.dumps(versions() | {"torch": version("torch")}),
-    }
-    return xarray.Dataset(variables, {"steps": trajectory.steps}, attributes)
+        columns = self.curves() | {"lambda_t": self.lambda_t, "log_t": self.log_t}
+        variables: dict[str, Any] = {name: ("steps", values) for name, values in columns.items()}
+        shown = self.settings if settings is None else settings
+        attributes = {
+            "settings": json.dumps(jsonable(shown)),
+            "versions": json.dumps(versions() | {"torch": version("torch")}),
+        }
+        return xarray.Dataset(variables, {"steps": self.steps}, attributes)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from grokflow.simulations.runs.files import write_whole
@@ -37,8 +38,12 @@ class Checkpoint:
             )
 
     def save(self, settings: Mapping[str, object], state: Mapping[str, Any]) -> None:
-        """Write settings and state."""
-        content = {"settings": json.dumps(settings), "state": state}
+        """Write settings and state; arrays come back as tensors."""
+        tensors = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in state.items()
+        }
+        content = {"settings": json.dumps(settings), "state": tensors}
         write_whole(self.path, partial(torch.save, content))
 
     def load(self, settings: Mapping[str, object]) -> Mapping[str, Any] | None:

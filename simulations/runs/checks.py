@@ -17,12 +17,17 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
     ValueError
         With the first value out of range.
     """
-    for name, (low, high) in ranges.items():
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise ValueError(
-                f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-            )
+    for name, bounds in ranges.items():
+        check_range(name, getattr(settings, name), bounds)
+
+
+def check_range(name: str, value: float | int, bounds: tuple[float, float]) -> None:
+    """Refuse a value outside its range, and NaN."""
+    low, high = bounds
+    if not low <= value <= high:
+        raise ValueError(
+            f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+        )
 
 
 def checked_times(lambda_t: np.ndarray) -> np.ndarray:
@@ -42,6 +47,23 @@ def checked_times(lambda_t: np.ndarray) -> np.ndarray:
     if times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError("lambda_t must increase from 0 or later: sort the times")
     return times
+
+
+def checked_steps(steps: np.ndarray) -> np.ndarray:
+    """Return increasing whole numbers of steps, from 0 or later.
+
+    Raises
+    ------
+    ValueError
+        When they are not, or there are none.
+    """
+    due = np.asarray(steps)
+    whole = due.ndim == 1 and due.size > 0 and due.dtype.kind in "iu"
+    if not whole or due[0] < 0 or (np.diff(due) <= 0).any():
+        raise ValueError(
+            "steps must be whole numbers that increase from 0 or later: use record_steps"
+        )
+    return due
 
 
 def check_memory(memory: int, needed: int, what: str) -> None:

@@ -8,6 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from grokflow.simulations.runs.checkpoint import Checkpoint
 
+# What the end of a run is counted in, by the key that a state has for it.
+_SHOWN = {"step": "step", "s": "λt"}
+
 
 @runtime_checkable
 class Resumable(Protocol):
@@ -46,9 +49,10 @@ class Keeper:
             return
         if (saved := self.checkpoint.load(self.settings)) is not None:
             if saved[unit] > end:
+                place = f"{_SHOWN[unit]} {saved[unit]:g}"
                 raise ValueError(
-                    f"{self.checkpoint.path} is at {unit} {saved[unit]:g}, expected at most "
-                    f"{end:g}: ask for a later end, or choose another file"
+                    f"{self.checkpoint.path} is at {place}, expected at most {end:g}: "
+                    "ask for a later end, or choose another file"
                 )
             self.run.restore(saved)
         self.state = self.run.state()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import check_scale as check_completion_scale
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
+from grokflow.simulations.diagonal.start import check_scale as check_diagonal_scale
 from grokflow.simulations.scan.cells import Cell, Value, data_keys
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem
@@ -37,11 +39,13 @@ def check_model(cell: Cell, problem: Problem | CompletionProblem) -> None:
                 f"loss is {cell.loss} and depth {cell.depth}, expected square and 2: completion "
                 "is a regression with two factors"
             )
-        CompletionFlow(alpha=cell.alpha, lam=cell.lam, sigma=cell.sigma)
+        check_completion_scale(cell.alpha, cell.sigma)
+        CompletionFlow(lam=cell.lam)
         return
     if cell.sigma:
         raise ValueError(f"sigma is {cell.sigma}, expected 0: only completion has it")
-    DiagonalFlow(alpha=cell.alpha, lam=cell.lam, loss=LOSSES[cell.loss], depth=cell.depth)
+    check_diagonal_scale(cell.alpha, cell.depth)
+    DiagonalFlow(lam=cell.lam, loss=LOSSES[cell.loss])
     check_loss(problem, LOSSES[cell.loss])
 
 

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.scan.cells import Cell, make_problem_of
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.problem import CompletionProblem
@@ -95,10 +97,8 @@ class DiagonalNet:
     def run(self, alpha: float, lambda_t: np.ndarray) -> TestCurve:
         """Follow the flow from scale `alpha`."""
         cell = self.cell
-        flow = DiagonalFlow(
-            alpha=alpha, lam=cell.lam, loss=LOSSES[cell.loss], depth=cell.depth, rtol=self.rtol
-        )
-        found = flow.run(self.problem, lambda_t)
+        flow = DiagonalFlow(lam=cell.lam, loss=LOSSES[cell.loss], rtol=self.rtol)
+        found = flow.run(DiagonalStart(self.problem, alpha, cell.depth), lambda_t)
         baseline = 0.0 if self.problem.is_classification else np.mean(self.problem.targets**2)
         fitted = _fitted(found.train_error, float(baseline))
         return TestCurve(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
@@ -145,8 +145,13 @@ class CompletionNet:
     def run(self, alpha: float, lambda_t: np.ndarray) -> TestCurve:
         """Follow the flow from scale `alpha`; a perturbed start is drawn as the command does."""
         cell = self.cell
-        flow = CompletionFlow(alpha=alpha, lam=cell.lam, sigma=cell.sigma, rtol=self.rtol)
-        found = flow.run(self.problem, lambda_t, rng=np.random.default_rng([cell.seed, 1]))
+        flow = CompletionFlow(lam=cell.lam, rtol=self.rtol)
+        found = flow.run(
+            CompletionStart(
+                self.problem, alpha, sigma=cell.sigma, rng=np.random.default_rng([cell.seed, 1])
+            ),
+            lambda_t,
+        )
         fitted = _fitted(found.train_error, float(np.mean(self.problem.values**2)))
         return TestCurve(found.lambda_t, found.test_scores(), fitted, found.work.rhs_evaluations)
 

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from grokflow.cli import main
 from grokflow.proofs_check.strategies import completions
 from grokflow.simulations.completion.data import completion
-from grokflow.simulations.completion.flow import (
-    CompletionFlow,
-    CompletionInterrupted,
-    CompletionStopped,
-)
+from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
@@ -57,7 +55,7 @@ def errors(found, reference, problem):
 def test_the_system_equals_the_full_flow(name, alpha, lam):
     problem = PROBLEMS[name]
     times = np.concatenate([np.geomspace(1e-5, 0.1, 6), np.linspace(0.3, np.log(alpha) + 6, 12)])
-    found = CompletionFlow(alpha=alpha, lam=lam, rtol=1e-5).run(problem, times)
+    found = CompletionFlow(lam=lam, rtol=1e-5).run(CompletionStart(problem, alpha), times)
     reference = completion_flow.matrices(*samples_of(problem), alpha, lam, times, rtol=1e-8)
     assert errors(found.matrices, reference, problem).max() <= 1e-5
     beta = alpha**2 * np.exp(-2 * times)
@@ -70,8 +68,10 @@ def test_the_system_equals_the_full_flow(name, alpha, lam):
 def test_a_perturbed_start_equals_the_full_flow(name, sigma):
     problem, alpha, lam = PROBLEMS[name], 3.0, 1e-2
     times = np.concatenate([np.geomspace(1e-4, 0.1, 5), np.linspace(0.3, 5, 10)])
-    flow = CompletionFlow(alpha=alpha, lam=lam, sigma=sigma, rtol=1e-5)
-    found = flow.run(problem, times, rng=np.random.default_rng(4))
+    flow = CompletionFlow(lam=lam, rtol=1e-5)
+    found = flow.run(
+        CompletionStart(problem, alpha, sigma=sigma, rng=np.random.default_rng(4)), times
+    )
     noise = sigma * np.random.default_rng(4).standard_normal((2, problem.d, problem.d))
     start = alpha * np.eye(problem.d) + noise
     reference = completion_flow.matrices(
@@ -88,7 +88,8 @@ def test_the_tolerance_is_kept_with_bounded_work(alpha, lam):
     problem = completion(d=12, fraction=0.3)
     times = max(np.log(alpha), 0) + np.linspace(0.5, 12, 40)
     coarse, fine = (
-        CompletionFlow(alpha=alpha, lam=lam, rtol=rtol).run(problem, times) for rtol in (1e-4, 1e-6)
+        CompletionFlow(lam=lam, rtol=rtol).run(CompletionStart(problem, alpha), times)
+        for rtol in (1e-4, 1e-6)
     )
     assert errors(coarse.matrices, fine.matrices, problem).max() <= 1e-4
     assert coarse.drift.max() <= 1e-3
@@ -101,7 +102,7 @@ def test_the_drift_falls_with_the_tolerance():
     times = np.linspace(0.1, 10, 30)
     problem = completion(d=12, fraction=0.3)
     drift = [
-        CompletionFlow(alpha=10.0, lam=1e-4, rtol=rtol).run(problem, times).drift.max()
+        CompletionFlow(lam=1e-4, rtol=rtol).run(CompletionStart(problem, 10.0), times).drift.max()
         for rtol in (1e-3, 1e-5, 1e-7)
     ]
     assert drift[1] <= drift[0] / 10
@@ -116,10 +117,10 @@ def test_figure_3_takes_the_same_work_at_every_scale_and_is_predicted():
             [np.geomspace(1e-7, 0.1, 10), np.log(alpha) + np.linspace(-1, 8, 91)]
         )
         times = np.append(times, 100.0)
-        flow = CompletionFlow(alpha=alpha, lam=1e-4, rtol=1e-3).run(problem, times)
+        flow = CompletionFlow(lam=1e-4, rtol=1e-3).run(CompletionStart(problem, alpha), times)
         prediction = forecast_completion(problem, alpha=alpha, lam=1e-4)
         error = flow.test_scores().error
-        when = flow.transition(error, *map(float, prediction.scores.error[:2]))
+        when = flow.transition(*map(float, prediction.scores.error[:2]))
         # λN/4 is the size of the residual's coefficient: what the path leaves out.
         assert abs(when.lambda_t - prediction.transition.lambda_t) <= 1e-4 * problem.n
         assert np.isclose(error[10], prediction.scores.error[0], rtol=0.01)
@@ -136,7 +137,8 @@ def test_the_flow_is_within_order_lambda_of_the_path(name):
     lams = 10.0 ** -np.arange(3, 6)
     away = [
         np.abs(
-            CompletionFlow(alpha=alpha, lam=lam, rtol=1e-7).run(problem, times).matrices - path
+            CompletionFlow(lam=lam, rtol=1e-7).run(CompletionStart(problem, alpha), times).matrices
+            - path
         ).max()
         for lam in map(float, lams)
     ]
@@ -147,7 +149,11 @@ def test_the_flow_is_within_order_lambda_of_the_path(name):
 def test_the_flow_ends_at_the_nuclear_penalised_minimiser():
     """F is λ-strongly convex nowhere, but its value bounds the gap."""
     problem, lam = completion(d=10, fraction=0.4), 1e-2
-    w = CompletionFlow(alpha=10.0, lam=lam, rtol=1e-6).run(problem, np.array([60.0])).matrices[0]
+    w = (
+        CompletionFlow(lam=lam, rtol=1e-6)
+        .run(CompletionStart(problem, 10.0), np.array([60.0]))
+        .matrices[0]
+    )
     value = problem.loss(w) + lam / 2 * np.abs(np.linalg.eigvalsh(w)).sum()
     bounds = NuclearPenalised(lam).predict(problem).certificate
     assert value - bounds.lower <= 1e-5 * bounds.lower
@@ -163,17 +169,18 @@ def test_the_flow_obeys_its_laws(problem, seed):
     size = np.linalg.norm(MinFrobeniusNorm().predict(problem).matrix)
     alpha, lam, rtol = 3.0 * float(np.sqrt(size)), 1e-2 * float(size), 1e-5
     times = np.linspace(0.2, 4, 4)
-    run = CompletionFlow(alpha=alpha, lam=lam, rtol=rtol).run
-    expected = run(problem, times).matrices
-    scaled = CompletionFlow(alpha=2 * alpha, lam=4 * lam, rtol=rtol).run
+    plain = CompletionFlow(lam=lam, rtol=rtol), alpha
+    expected = plain[0].run(CompletionStart(problem, alpha), times).matrices
+    scaled = CompletionFlow(lam=4 * lam, rtol=rtol), 2 * alpha
     cases = {
         "scaled": (scaled, a, 4 * y, 4 * expected),
-        "reflected": (run, a, -y, -expected),
-        "permuted": (run, a[:, basis][:, :, basis], y, expected[:, basis][:, :, basis]),
+        "reflected": (plain, a, -y, -expected),
+        "permuted": (plain, a[:, basis][:, :, basis], y, expected[:, basis][:, :, basis]),
     }
-    for name, (follow, matrices, values, wanted) in cases.items():
+    for name, ((flow, scale), matrices, values, wanted) in cases.items():
         other = make_measurement_problem(name, matrices, values)
-        assert errors(follow(other, times).matrices, wanted, other).max() <= 3 * rtol, name
+        found = flow.run(CompletionStart(other, scale), times).matrices
+        assert errors(found, wanted, other).max() <= 3 * rtol, name
 
 
 def test_newtons_matrix_is_the_derivative_of_the_defect():
@@ -210,7 +217,9 @@ def test_the_extremes_of_alpha_and_lambda_follow_the_shift_law(capfd):
     problem = PROBLEMS["entries"]
     after = np.array([-50.0, -1.0, 0.0, 1.0, 2.0, 4.0])
     found = [
-        CompletionFlow(alpha=alpha, lam=lam, rtol=1e-5).run(problem, np.log(alpha) + after)
+        CompletionFlow(lam=lam, rtol=1e-5).run(
+            CompletionStart(problem, alpha), np.log(alpha) + after
+        )
         for alpha, lam in ((1e120, 1e-140), (1e100, 1e-12))
     ]
     size = np.linalg.norm(found[1].matrices, axis=(1, 2))
@@ -229,7 +238,7 @@ def test_the_solver_time_is_inverted(transient):
 
 def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
     problem = PROBLEMS["entries"]
-    flow = CompletionFlow(alpha=10.0, lam=1e-3).run(problem, np.array([0.0, 1.0, 8.0]))
+    flow = CompletionFlow(lam=1e-3).run(CompletionStart(problem, 10.0), np.array([0.0, 1.0, 8.0]))
     assert not flow.matrices[0].any()
     top = flow.spectrum(4)
     assert top.shape == (3, 4)
@@ -240,32 +249,33 @@ def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
 
 
 @pytest.mark.parametrize(
-    ("settings", "times", "message"),
+    ("origin", "settings", "times", "message"),
     [
-        ({"alpha": 0.0}, [1.0], "alpha is 0, expected"),
-        ({"alpha": float("nan")}, [1.0], "alpha is nan, expected"),
-        ({"lam": -1.0}, [1.0], "lam is -1, expected"),
-        ({"rtol": 1.0}, [1.0], "rtol is 1, expected"),
-        ({"sigma": -0.1}, [1.0], "sigma is -0.1, expected"),
-        ({"sigma": 0.1}, [1.0], "pass rng="),
-        ({"memory": 500}, [1.0, 2.0], r"memory is 500 bytes, expected 1152 .*or ask for fewer"),
-        ({}, [], "at least one"),
-        ({}, [2.0, 1.0], "must increase"),
-        ({}, [np.nan, 1.0], "contains nan, expected finite times"),
-        ({}, [1.0, np.inf], "expected finite times"),
+        ({"alpha": 0.0}, {}, [1.0], "alpha is 0, expected"),
+        ({"alpha": float("nan")}, {}, [1.0], "alpha is nan, expected"),
+        ({}, {"lam": -1.0}, [1.0], "lam is -1, expected"),
+        ({}, {"rtol": 1.0}, [1.0], "rtol is 1, expected"),
+        ({"sigma": -0.1}, {}, [1.0], "sigma is -0.1, expected"),
+        ({"sigma": 0.1}, {}, [1.0], "pass rng="),
+        ({}, {"memory": 500}, [1.0, 2.0], r"memory is 500 bytes, expected 1152 .*or ask for fewer"),
+        ({}, {}, [], "at least one"),
+        ({}, {}, [2.0, 1.0], "must increase"),
+        ({}, {}, [np.nan, 1.0], "contains nan, expected finite times"),
+        ({}, {}, [1.0, np.inf], "expected finite times"),
     ],
 )
-def test_bad_settings_are_refused_with_a_remedy(settings, times, message):
+def test_bad_settings_are_refused_with_a_remedy(origin, settings, times, message):
     with pytest.raises(ValueError, match=message):
-        CompletionFlow(**{"alpha": 10.0, "lam": 1e-3} | settings).run(
-            PROBLEMS["entries"], np.array(times)
-        )
+        start = CompletionStart(PROBLEMS["entries"], **{"alpha": 10.0} | origin)
+        CompletionFlow(**{"lam": 1e-3} | settings).run(start, np.array(times))
 
 
 def test_a_flow_that_cannot_go_on_keeps_what_it_reached(capfd):
     times = np.array([1e-7, 1e-6, 9.0])
-    with pytest.raises(CompletionStopped, match="raise rtol") as stopped:
-        CompletionFlow(alpha=10.0, lam=1e-3, max_steps=25).run(PROBLEMS["entries"], times)
+    with pytest.raises(Stopped, match="raise rtol") as stopped:
+        CompletionFlow(lam=1e-3, max_steps=25).run(
+            CompletionStart(PROBLEMS["entries"], 10.0), times
+        )
     reached = stopped.value.trajectory
     assert 0 < len(reached.lambda_t) < 3
     assert len(reached.matrices) == len(reached.lambda_t)
@@ -278,9 +288,11 @@ def interrupt_after(limit, fraction):
 
 def test_an_interruption_keeps_what_was_reached():
     times = np.linspace(0.1, 5, 10)
-    with pytest.raises(CompletionInterrupted) as stopped:
-        CompletionFlow(alpha=10.0, lam=1e-3).run(
-            PROBLEMS["entries"], times, progress=partial(interrupt_after, 0.4)
+    with pytest.raises(Interrupted) as stopped:
+        CompletionFlow(lam=1e-3).run(
+            CompletionStart(PROBLEMS["entries"], 10.0),
+            times,
+            progress=partial(interrupt_after, 0.4),
         )
     assert len(stopped.value.trajectory.matrices) == 4
 
@@ -350,8 +362,8 @@ def test_simulate_without_test_entries_has_no_transition(capsys, tmp_path):
 def test_an_interrupted_command_writes_what_it_reached(capsys, tmp_path, monkeypatch):
     real = CompletionFlow.run
 
-    def run(self, problem, times, **options):
-        return real(self, problem, times, **options | {"progress": partial(interrupt_after, 0.5)})
+    def run(self, start, times, **options):
+        return real(self, start, times, **options | {"progress": partial(interrupt_after, 0.5)})
 
     monkeypatch.setattr(CompletionFlow, "run", run)
     out = tmp_path / "x.json"

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from grokflow.simulations.diagonal.flow import DiagonalFlow, FlowStopped
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
+from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.forecast import forecast
@@ -26,8 +28,8 @@ def problem_for(loss):
 def test_the_reduction_equals_the_full_system(loss, depth):
     problem, alpha, lam = problem_for(loss), 2.0, 1e-2
     times = np.array([1e-3, 0.1, 0.5, 1.0, 1.5, 2.5, 4.0])
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-5, depth=depth)
-    found = flow.run(problem, times)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-5)
+    found = flow.run(DiagonalStart(problem, alpha, depth), times)
     reference = full_flow.weights(
         problem.inputs.to_array(), problem.targets, alpha, lam, loss, times, 1e-9, depth
     )
@@ -46,8 +48,8 @@ def test_any_scale_is_followed_to_rest_at_a_kkt_point(loss, depth, alpha, lam):
     problem = problem_for(loss)
     pole = DiagonalScale(alpha, problem.scale, depth).pole(1e-6)
     times = np.append(np.log(alpha) + np.linspace(-1, 6, 29), pole + np.array([1.0, 100.0]))
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], depth=depth)
-    found = flow.run(problem, np.unique(times))
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss])
+    found = flow.run(DiagonalStart(problem, alpha, depth), np.unique(times))
     assert len(found.lambda_t) == 31
     end = found.weights[:, -1]
     # The pull of the square loss, of order λ, is a difference of numbers of the size of y.
@@ -64,8 +66,8 @@ def test_the_tolerance_is_kept(depth):
     times = np.log(100.0) + np.linspace(-2, 4, 25)
     for loss in ("logistic", "square"):
         coarse, fine = (
-            DiagonalFlow(alpha=100.0, lam=1e-4, loss=LOSSES[loss], rtol=rtol, depth=depth).run(
-                problem_for(loss), times
+            DiagonalFlow(lam=1e-4, loss=LOSSES[loss], rtol=rtol).run(
+                DiagonalStart(problem_for(loss), 100.0, depth), times
             )
             for rtol in (1e-4, 1e-5)
         )
@@ -79,8 +81,8 @@ def test_the_transition_of_the_square_loss_is_the_predicted_one(depth, alpha):
     lam, loss = 1e-6, LOSSES["square"]
     prediction = forecast(TARGETS, alpha=alpha, lam=lam, loss=loss, depth=depth)
     times = prediction.transition.lambda_t + np.linspace(-2, 2, 401)
-    found = DiagonalFlow(alpha=alpha, lam=lam, loss=loss, depth=depth).run(TARGETS, times)
-    when = found.transition(found.test_scores().error, *prediction.scores.error[:2])
+    found = DiagonalFlow(lam=lam, loss=loss).run(DiagonalStart(TARGETS, alpha, depth), times)
+    when = found.transition(*prediction.scores.error[:2])
     # O(λ) of the path, and two interpolations on grids of 0.01 and 0.016 in slow time.
     assert abs(when.lambda_t - prediction.transition.lambda_t) <= 1e-3
 
@@ -100,9 +102,9 @@ def test_a_scale_below_the_resolution_is_refused_where_weights_grow_and_stays_at
         )
         ends[lam] = np.linalg.norm(reference[:, -1])
     assert ends[1e-2] <= 1e-12 < 1 < ends[1e-8]
-    flow = DiagonalFlow(alpha=alpha, lam=1e-2, loss=LOSSES[loss], depth=depth)
-    assert not flow.run(problem, times).weights.any()
-    flow = DiagonalFlow(alpha=alpha, lam=1e-8, loss=LOSSES[loss], depth=depth)
-    with pytest.raises(FlowStopped, match="weights still grow: raise alpha") as caught:
-        flow.run(problem, times)
+    flow = DiagonalFlow(lam=1e-2, loss=LOSSES[loss])
+    assert not flow.run(DiagonalStart(problem, alpha, depth), times).weights.any()
+    flow = DiagonalFlow(lam=1e-8, loss=LOSSES[loss])
+    with pytest.raises(Stopped, match="weights still grow: raise alpha") as caught:
+        flow.run(DiagonalStart(problem, alpha, depth), times)
     assert not len(caught.value.trajectory.lambda_t)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scipy.special import lambertw
 
-from grokflow.simulations.diagonal.flow import DiagonalFlow, FlowInterrupted, FlowStopped
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import times_within
 from grokflow.simulations.linear.presets import sparse, sparse_regression
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.l1 import L1Penalised
@@ -35,8 +37,8 @@ def errors(weights, reference):
 def test_the_reduction_equals_the_full_system(loss, alpha, lam):
     problem = problem_for(loss)
     times = np.concatenate([np.geomspace(1e-4, 0.1, 5), np.linspace(0.3, np.log(alpha) + 4, 12)])
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-6)
-    found = flow.run(problem, times)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-6)
+    found = flow.run(DiagonalStart(problem, alpha), times)
     reference = full_flow.weights(
         problem.inputs.to_array(), problem.targets, alpha, lam, loss, times
     )
@@ -52,7 +54,9 @@ def test_the_tolerance_is_kept_with_bounded_work(loss, alpha, lam):
     problem = problem_for(loss)
     times = max(np.log(alpha), 0) + np.linspace(0.5, 7, 30)
     coarse, fine = (
-        DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=rtol).run(problem, times)
+        DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=rtol).run(
+            DiagonalStart(problem, alpha), times
+        )
         for rtol in (1e-5, 1e-7)
     )
     size = np.linalg.norm(fine.weights, axis=0)
@@ -70,8 +74,8 @@ def test_one_sample_and_one_input_follow_the_lambert_function(alpha):
     one = np.ones((1, 1))
     problem = make_problem("one", Task.CLASSIFICATION, one, np.ones(1), StoredTestSet(one, one[0]))
     lam, s = 1e-3, np.log(alpha) / 2
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["exponential"], rtol=1e-8)
-    q = flow.run(problem, np.array([s])).outputs[0, 0]
+    flow = DiagonalFlow(lam=lam, loss=LOSSES["exponential"], rtol=1e-8)
+    q = flow.run(DiagonalStart(problem, alpha), np.array([s])).outputs[0, 0]
     log_argument = np.log(4 / lam) + 2 * (np.log(alpha) - s)
     expected = (
         lambertw(np.exp(log_argument)).real
@@ -107,8 +111,8 @@ def test_the_transient_is_the_unregularised_fit(alpha):
     rates = 16 * values / TARGETS.n  # in units of α² t
     clock = np.array([0.1, 1.0, 3.0]) / rates[-1]
     times = clock * lam / alpha**2
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-6)
-    found = flow.run(TARGETS, times).outputs
+    flow = DiagonalFlow(lam=lam, loss=LOSSES["square"], rtol=1e-6)
+    found = flow.run(DiagonalStart(TARGETS, alpha), times).outputs
     for q, u in zip(found, clock, strict=True):
         expected = vectors @ (-np.expm1(-rates * u) * (vectors.T @ TARGETS.targets))
         # Weight decay and nonlinearity are relatively λ/α² and (w/2α²)², below 1e-6 here.
@@ -119,7 +123,9 @@ def test_the_transient_is_the_unregularised_fit(alpha):
 def test_the_flow_ends_at_the_penalised_predictor(loss):
     problem, lam = problem_for(loss), 1e-2
     end = np.array([200.0, 400.0])
-    found = DiagonalFlow(alpha=1.0, lam=lam, loss=LOSSES[loss], rtol=1e-7).run(problem, end)
+    found = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-7).run(
+        DiagonalStart(problem, 1.0), end
+    )
     late = L1Penalised(LOSSES[loss], lam, gap=1e-10).predict(problem)
     # The entropic penalty differs from the L1 norm by O(log κ / κ) at κ ~ 2s: first order in 1/κ.
     distance = np.linalg.norm(found.weights - late.w[:, None], axis=0) / np.linalg.norm(late.w)
@@ -132,9 +138,9 @@ def test_the_flow_ends_at_the_penalised_predictor(loss):
 def test_bounded_memory_changes_nothing_but_what_is_kept(depth):
     """Depth 3 comes to rest before the last times, so that both kinds of weights are there."""
     times = np.append(np.linspace(0.1, 3, 7), [60.0, 70.0])
-    settings = {"alpha": 1.0, "lam": 1e-2, "loss": LOSSES["logistic"], "depth": depth}
-    whole = DiagonalFlow(**settings).run(CLASSES, times)
-    bounded = DiagonalFlow(**settings, memory=3 * 8 * CLASSES.d).run(CLASSES, times)
+    start, settings = DiagonalStart(CLASSES, 1.0, depth), {"lam": 1e-2, "loss": LOSSES["logistic"]}
+    whole = DiagonalFlow(**settings).run(start, times)
+    bounded = DiagonalFlow(**settings, memory=3 * 8 * CLASSES.d).run(start, times)
     assert whole.weights.shape == (CLASSES.d, len(times))
     assert bounded.kept is None
     with pytest.raises(ValueError, match=r"memory is 480 bytes, expected 1440 .*weights_at"):
@@ -155,9 +161,9 @@ def test_the_peak_is_bounded_by_the_option():
     times = np.linspace(0.01, 8, 400)
     peaks = []
     for memory in (2**20, 2**29):
-        flow = DiagonalFlow(alpha=10.0, lam=1e-2, loss=LOSSES["logistic"], memory=memory)
+        flow = DiagonalFlow(lam=1e-2, loss=LOSSES["logistic"], memory=memory)
         tracemalloc.start()
-        trajectory = flow.run(problem, times)
+        trajectory = flow.run(DiagonalStart(problem, 10.0), times)
         trajectory.test_scores()
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -169,16 +175,16 @@ def test_the_peak_is_bounded_by_the_option():
 
 def test_progress_reaches_one_and_never_falls():
     seen = []
-    flow = DiagonalFlow(alpha=1.0, lam=1e-2, loss=LOSSES["logistic"])
-    flow.run(CLASSES, np.linspace(0.1, 2, 7), progress=seen.append)
+    flow = DiagonalFlow(lam=1e-2, loss=LOSSES["logistic"])
+    flow.run(DiagonalStart(CLASSES, 1.0), np.linspace(0.1, 2, 7), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
 
 def test_a_stopped_flow_keeps_what_it_reached_and_says_what_to_do(capfd):
-    flow = DiagonalFlow(alpha=1.0, lam=1e-6, loss=LOSSES["logistic"], max_steps=40)
-    with pytest.raises(FlowStopped, match=r"raise rtol .* or max_steps") as caught:
-        flow.run(CLASSES, np.array([1e-9, 15.0]))
+    flow = DiagonalFlow(lam=1e-6, loss=LOSSES["logistic"], max_steps=40)
+    with pytest.raises(Stopped, match=r"raise rtol .* or max_steps") as caught:
+        flow.run(DiagonalStart(CLASSES, 1.0), np.array([1e-9, 15.0]))
     assert len(caught.value.trajectory.lambda_t) == 1
 
 
@@ -192,46 +198,54 @@ def interrupt_at(fraction, done):
 )
 def test_an_interruption_keeps_what_was_reached(depth, fraction, count):
     """At depth 6 the last of the times followed is the pole, which nobody asked for."""
-    flow = DiagonalFlow(alpha=2.0, lam=1e-2, loss=LOSSES["logistic"], depth=depth)
+    flow = DiagonalFlow(lam=1e-2, loss=LOSSES["logistic"])
     times = np.linspace(0.5, 5, 10)
-    whole = flow.run(CLASSES, times)
-    with pytest.raises(FlowInterrupted) as caught:
-        flow.run(CLASSES, times, progress=partial(interrupt_at, fraction))
+    whole = flow.run(DiagonalStart(CLASSES, 2.0, depth), times)
+    with pytest.raises(Interrupted) as caught:
+        flow.run(
+            DiagonalStart(CLASSES, 2.0, depth), times, progress=partial(interrupt_at, fraction)
+        )
     kept = caught.value.trajectory
     assert len(kept.lambda_t) == (count or whole.moving)
     assert np.array_equal(kept.weights, whole.weights[:, : len(kept.lambda_t)])
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("origin", "settings", "message"),
     [
-        ({"alpha": 0.0}, "alpha is 0, expected"),
-        ({"alpha": -1.0}, "alpha is -1, expected"),
-        ({"alpha": float("nan")}, "alpha is nan, expected"),
-        ({"lam": 0.0}, "lam is 0, expected"),
-        ({"rtol": 1.0}, "rtol is 1, expected"),
-        ({"depth": 9}, "depth is 9, expected 2 to 8"),
-        ({"depth": 3, "rtol": 1e-8}, "rtol is 1e-08, expected 1e-05"),
+        ({"alpha": 0.0}, {}, "alpha is 0, expected"),
+        ({"alpha": -1.0}, {}, "alpha is -1, expected"),
+        ({"alpha": float("nan")}, {}, "alpha is nan, expected"),
+        ({}, {"lam": 0.0}, "lam is 0, expected"),
+        ({}, {"rtol": 1.0}, "rtol is 1, expected"),
+        ({"depth": 9}, {}, "depth is 9, expected 2 to 8"),
+        ({"depth": 3}, {"rtol": 1e-8}, "rtol is 1e-08, expected 1e-05"),
     ],
 )
-def test_scales_out_of_range_are_refused(settings, message):
+def test_scales_out_of_range_are_refused(origin, settings, message):
     with pytest.raises(ValueError, match=message):
-        DiagonalFlow(**({"alpha": 1.0, "lam": 1e-3, "loss": LOSSES["logistic"]} | settings))
+        start = DiagonalStart(CLASSES, **({"alpha": 1.0} | origin))
+        flow = DiagonalFlow(**({"lam": 1e-3, "loss": LOSSES["logistic"]} | settings))
+        flow.run(start, np.array([1.0]))
 
 
 def test_losses_and_times_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="loss is square on a classification problem"):
-        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["square"]).run(CLASSES, np.array([1.0]))
+        DiagonalFlow(lam=1e-3, loss=LOSSES["square"]).run(
+            DiagonalStart(CLASSES, 1.0), np.array([1.0])
+        )
     with pytest.raises(ValueError, match="lambda_t must increase"):
-        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"]).run(CLASSES, np.array([2.0, 1]))
+        DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(
+            DiagonalStart(CLASSES, 1.0), np.array([2.0, 1])
+        )
     with pytest.raises(ValueError, match="memory is 100 bytes, expected 160 for one vector"):
-        DiagonalFlow(alpha=1.0, lam=1e-3, loss=LOSSES["logistic"], memory=100).run(
-            CLASSES, np.array([1.0])
+        DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"], memory=100).run(
+            DiagonalStart(CLASSES, 1.0), np.array([1.0])
         )
 
 
 def test_weight_decay_that_rounding_would_hide_is_refused():
     with pytest.raises(ValueError, match="lam is 1e-16 with the square loss, expected"):
-        DiagonalFlow(alpha=1e16, lam=1e-16, loss=LOSSES["square"])
-    DiagonalFlow(alpha=1e16, lam=1e-12, loss=LOSSES["square"])
-    DiagonalFlow(alpha=1e16, lam=1e-80, loss=LOSSES["exponential"])
+        DiagonalFlow(lam=1e-16, loss=LOSSES["square"])
+    DiagonalFlow(lam=1e-12, loss=LOSSES["square"])
+    DiagonalFlow(lam=1e-80, loss=LOSSES["exponential"])

@@ -7,6 +7,7 @@ from torch import nn
 
 from grokflow.simulations.diagonal.label_noise import mean_weights
 from grokflow.simulations.nets.explicit.descent import Descent
+from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
 from tests.nets.example_modules import Diagonal, parameters
@@ -25,7 +26,7 @@ def test_label_noise_has_the_stated_law():
     classes = torch.from_numpy(np.random.default_rng(0).integers(3, size=4000))
     problem = NetProblem("noise", NET_LOSSES["cross-entropy"], x, classes, x, classes)
     method = Descent(lr=4000.0, label_noise=0.3)
-    moved = parameters(method.run(Outputs(), problem, np.array([1])).net).reshape(4000, 3)
+    moved = parameters(method.run(NetStart(Outputs(), problem), np.array([1])).net).reshape(4000, 3)
     seen = (moved + 1 / 3).round().long()  # -lr gradient = e_y - softmax(0)
     changed = seen.argmax(dim=1) != classes
     # Four standard errors of a frequency; each other class is as likely.
@@ -36,7 +37,7 @@ def test_label_noise_has_the_stated_law():
     real = torch.zeros(4000, 3, dtype=torch.float64)
     problem = NetProblem("noise", NET_LOSSES["square"], x, real, x, real)
     moved = parameters(
-        Descent(lr=2000.0, label_noise=0.5).run(Outputs(), problem, np.array([1])).net
+        Descent(lr=2000.0, label_noise=0.5).run(NetStart(Outputs(), problem), np.array([1])).net
     )
     assert set(moved.tolist()) == {-0.5, 0.5}
     assert float(moved.mean()) == pytest.approx(0, abs=4 * 0.5 / np.sqrt(12000))
@@ -53,7 +54,7 @@ def test_many_diagonal_nets_at_once_descend_as_one_by_one():
     problem = NetProblem(
         "one input", NET_LOSSES["square"], inputs, targets, unit, torch.zeros_like(unit[:, :1])
     )
-    slow = Descent(lr=0.02, lam=0.1).run(Diagonal(8, 0.7), problem, steps)
+    slow = Descent(lr=0.02, lam=0.1).run(NetStart(Diagonal(8, 0.7), problem), steps)
     weights = (slow.net.u**2 - slow.net.v**2).detach().numpy()
     assert np.allclose(fast[-1], weights, rtol=1e-11, atol=1e-13)
     assert np.allclose((fast**2).sum(axis=1) / 8, slow.test_error, rtol=1e-11)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.diagonal.parameters import log_departure, parameters
 from grokflow.theory.losses import LOSSES
@@ -56,8 +57,8 @@ def test_zero_weights_leave_the_start_and_huge_ones_their_own_root():
 def test_the_norm_of_the_flow_comes_back(depth):
     """The flow computes it from its own state, without the weights."""
     alpha, times = 10.0, np.array([1e-3, 1.0, 2.0, 2.5, 3.0])
-    flow = DiagonalFlow(alpha=alpha, lam=1e-2, loss=LOSSES["logistic"], depth=depth)
-    found = flow.run(sparse(n=6, d=20, n_test=1), times)
+    flow = DiagonalFlow(lam=1e-2, loss=LOSSES["logistic"])
+    found = flow.run(DiagonalStart(sparse(n=6, d=20, n_test=1), alpha, depth), times)
     scales = np.log(alpha) - times
     norms = [
         np.linalg.norm(parameters(w, depth, float(scale)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.path import scales, trace
@@ -82,8 +83,8 @@ def test_square_loss_follows_the_path_to_first_order_in_lambda():
     path = trace(TARGETS, 2 * (np.log(alpha) - path_times), tolerance=1e-10)
     lams = np.array([1e-2, 1e-3, 1e-4, 1e-5])
     for lam in lams:
-        flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-8)
-        w = flow.run(TARGETS, path_times).weights
+        flow = DiagonalFlow(lam=lam, loss=LOSSES["square"], rtol=1e-8)
+        w = flow.run(DiagonalStart(TARGETS, alpha), path_times).weights
         errors.append(np.linalg.norm(w - path.weights, axis=0).max())
     slope = np.polyfit(np.log(lams), np.log(errors), 1)[0]
     assert abs(slope - 1) <= 0.1
@@ -95,9 +96,9 @@ def test_the_transition_is_predicted_before_simulating(alpha):
     for problem, loss in ((CLASSES, LOSSES["logistic"]), (TARGETS, LOSSES["square"])):
         prediction = forecast(problem, alpha=alpha, lam=lam, loss=loss)
         times = np.log(alpha) + np.linspace(-3, 8, 221)
-        trajectory = DiagonalFlow(alpha=alpha, lam=lam, loss=loss).run(problem, times)
+        trajectory = DiagonalFlow(lam=lam, loss=loss).run(DiagonalStart(problem, alpha), times)
         early, late = prediction.scores.error[:2]
-        found = trajectory.transition(trajectory.test_scores().error, early, late)
+        found = trajectory.transition(early, late)
         # Square loss: O(λ) and the grid of the path. Exponential tails: O(1/m), m ~ log 1/λ.
         allowed = 0.02 if loss.name == "square" else 2 / np.log(1 / lam)
         assert abs(found.lambda_t - prediction.transition.lambda_t) <= allowed

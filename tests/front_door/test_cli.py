@@ -12,6 +12,7 @@ import pytest
 
 from grokflow.cli import main
 from grokflow.interruption import CtrlC, ctrl_c_raised
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 
 SMALL = ["--set", "n=12", "d=40", "--set", "n_test=500"]
 
@@ -174,13 +175,13 @@ def test_non_separable_data(capsys, tmp_path):
 def test_a_flow_that_is_stopped_writes_what_it_reached(
     capsys, tmp_path, monkeypatch, error, expected
 ):
-    from grokflow.simulations.diagonal.flow import DiagonalFlow, FlowInterrupted, FlowStopped
+    from grokflow.simulations.diagonal.flow import DiagonalFlow
 
     run_whole = DiagonalFlow.run
 
-    def run_part(self, problem, times, **options):
-        reached = run_whole(self, problem, times[:7], **options)
-        raise FlowStopped("raise rtol", reached) if error == "stopped" else FlowInterrupted(reached)
+    def run_part(self, start, times, **options):
+        reached = run_whole(self, start, times[:7], **options)
+        raise Stopped("raise rtol", reached) if error == "stopped" else Interrupted(reached)
 
     monkeypatch.setattr(DiagonalFlow, "run", run_part)
     paths = {name: tmp_path / f"out.{name}" for name in ("json", "npz", "png")}

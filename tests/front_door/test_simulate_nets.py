@@ -14,7 +14,7 @@ from torch import nn
 
 import grokflow.simulations.nets.tasks.catalogue
 from grokflow.cli import main
-from grokflow.simulations.nets.tasks.catalogue import Task
+from grokflow.simulations.nets.start import NetStart
 
 ADDITION = ["modular-addition", "--optimizer", "flow", "--set", "p=5", "width=40", "fraction=0.6"]
 CURVES = {
@@ -47,7 +47,7 @@ def small_tasks(monkeypatch):
         monkeypatch.setitem(
             grokflow.simulations.nets.tasks.catalogue.TASKS,
             "teacher-student",
-            lambda: Task(problem, module),
+            lambda: NetStart(module, problem),
         )
 
     return use

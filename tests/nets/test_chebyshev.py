@@ -1,5 +1,6 @@
 """Stabilised explicit steps, and the flow of nets by them."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,10 +14,12 @@ from grokflow.simulations.nets.explicit import chebyshev_walk
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 from grokflow.simulations.nets.explicit.chebyshev_steps import chebyshev_step, stages_for
 from grokflow.simulations.nets.explicit.chebyshev_walk import lighter
-from grokflow.simulations.nets.explicit.descent import Descent, DescentInterrupted, DescentStopped
+from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.implicit.flow import NetFlow
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
 from grokflow.simulations.runs.checkpoint import Checkpoint
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
 
@@ -64,11 +67,11 @@ def small_task(scale=1.0, **settings):
 
 def test_the_error_is_of_first_order_and_that_of_the_flow():
     task, times = small_task(activation="quadratic", zero_last=1), np.array([3.0, 5.0])
-    exact = NetFlow(lam=1e-2, rtol=1e-5).run(task.net, task.problem, 3.0, times)
+    exact = NetFlow(lam=1e-2, rtol=1e-5).run(replace(task, alpha=3.0), times)
     start = small_task(3.0, activation="quadratic", zero_last=1)
 
     def error(longest):
-        run = ChebyshevFlow(lam=1e-2, longest=longest).run(start.net, start.problem, times)
+        run = ChebyshevFlow(lam=1e-2, longest=longest).run(start, times)
         return np.linalg.norm(run.theta[-1] - exact.theta[-1]) / np.linalg.norm(exact.theta[-1])
 
     errors = [error(longest) for longest in (8e-3, 2e-3)]
@@ -83,7 +86,7 @@ def test_difference_of_squared_norms_decays_exactly(scale):
     task, times = small_task(scale), np.array([0.5, 1.0])
 
     def missed(longest):
-        run = ChebyshevFlow(lam=1e-3, longest=longest).run(task.net, task.problem, times)
+        run = ChebyshevFlow(lam=1e-3, longest=longest).run(task, times)
         return abs(_balance(run.net) / _balance(task.net) - np.exp(-2.0))
 
     errors = [missed(longest) for longest in (4e-3, 1e-3)]
@@ -99,10 +102,8 @@ def _balance(net):
 def test_one_stage_agrees_with_descent_of_a_fixed_step():
     task = small_task()
     lam, step = 1e-2, 0.01
-    fixed = Descent(lr=step, lam=lam).run(task.net, task.problem, np.array([0, 2000]))
-    found = ChebyshevFlow(lam=lam, longest=lam * step).run(
-        task.net, task.problem, fixed.lambda_t[-1:]
-    )
+    fixed = Descent(lr=step, lam=lam).run(task, np.array([0, 2000]))
+    found = ChebyshevFlow(lam=lam, longest=lam * step).run(task, fixed.lambda_t[-1:])
     assert found.lambda_t[-1] == fixed.lambda_t[-1]
     # Both are first order: errors of the order λη of the slow time.
     assert np.isclose(found.norms[-1], fixed.norms[-1], rtol=10 * lam * step)
@@ -128,7 +129,9 @@ def line_problem():
 def test_sharpness_decides_the_number_of_stages():
     # One weight, square loss: the sharpness is 2 mean(x²) + λ.
     lam, longest = 1e-3, 2e-2
-    run = ChebyshevFlow(lam=lam, longest=longest).run(Line(), line_problem(), np.array([0.5]))
+    run = ChebyshevFlow(lam=lam, longest=longest).run(
+        NetStart(Line(), line_problem()), np.array([0.5])
+    )
     sharpness = 2 * 7.5 + lam
     stages = stages_for(2 * longest / lam * sharpness)
     early = run.steps[-1] - 0.5 / longest
@@ -154,7 +157,9 @@ def test_a_rise_of_the_loss_is_taken_again_with_more_stages():
     x = torch.ones(1, 1, dtype=torch.float64)
     y = 0.2 * x
     problem = NetProblem("cliff", NET_LOSSES["square"], x, y, x, y)
-    run = ChebyshevFlow(lam=1e-3, longest=5e-2).run(Cliff(), problem, np.linspace(0.1, 2, 9))
+    run = ChebyshevFlow(lam=1e-3, longest=5e-2).run(
+        NetStart(Cliff(), problem), np.linspace(0.1, 2, 9)
+    )
     assert run.work.rejected > 0
     # Twice the loss is the most that is let pass in one stretch.
     assert (run.train_loss <= 2 * np.maximum(run.train_loss[0], 1e-3)).all()
@@ -163,8 +168,8 @@ def test_a_rise_of_the_loss_is_taken_again_with_more_stages():
 
 def test_too_few_steps_are_said_with_what_was_reached():
     task = small_task()
-    with pytest.raises(DescentStopped, match="allow more") as stopped:
-        ChebyshevFlow(lam=1e-3, max_steps=50).run(task.net, task.problem, np.array([0.0, 5.0]))
+    with pytest.raises(Stopped, match="allow more") as stopped:
+        ChebyshevFlow(lam=1e-3, max_steps=50).run(task, np.array([0.0, 5.0]))
     assert len(stopped.value.trajectory.steps) == 1
 
 
@@ -182,8 +187,8 @@ class Poisoned(nn.Module):
 def test_nan_stops_with_the_last_good_state():
     x = torch.ones(1, 1, dtype=torch.float64)
     problem = NetProblem("poison", NET_LOSSES["square"], x, 0 * x, x, 0 * x)
-    with pytest.raises(DescentStopped, match="however short") as stopped:
-        ChebyshevFlow(lam=1e-3).run(Poisoned(), problem, np.array([0.0, 1e-4, 5.0]))
+    with pytest.raises(Stopped, match="however short") as stopped:
+        ChebyshevFlow(lam=1e-3).run(NetStart(Poisoned(), problem), np.array([0.0, 1e-4, 5.0]))
     kept = stopped.value.trajectory
     assert kept.lambda_t.tolist() == [0.0, 1e-4]
     assert float(kept.net.w.detach()) >= 0.5
@@ -203,20 +208,19 @@ def stop_at(fraction, done):
 def test_an_interrupted_run_resumes_bit_for_bit(tmp_path):
     task, flow = small_task(10.0), ChebyshevFlow(lam=1e-3, longest=1e-2)
     times = np.linspace(0.0, 2.0, 6)
-    whole = flow.run(task.net, task.problem, times)
+    whole = flow.run(task, times)
     checkpoint = Checkpoint(tmp_path / "run.pt")
     for fraction in (0.1, 0.5):
-        with pytest.raises(DescentInterrupted) as caught:
+        with pytest.raises(Interrupted) as caught:
             flow.run(
-                task.net,
-                task.problem,
+                task,
                 times,
                 checkpoint=checkpoint,
                 progress=partial(stop_at, fraction),
             )
         kept = caught.value.trajectory
         assert np.array_equal(kept.train_loss, whole.train_loss[: len(kept.steps)])
-    resumed = flow.run(task.net, task.problem, times, checkpoint=checkpoint)
+    resumed = flow.run(task, times, checkpoint=checkpoint)
     assert np.array_equal(resumed.theta[-1], whole.theta[-1])
     assert resumed.work.gradient_evaluations == whole.work.gradient_evaluations
     for name, values in whole.curves().items():
@@ -243,5 +247,5 @@ def test_one_hot_rows_are_multiplied_as_sparse_ones_and_nothing_else_changes(mon
     runs = []
     for share in (1.0, 0.0):
         monkeypatch.setattr(chebyshev_walk, "_SPARSE", share)
-        runs.append(ChebyshevFlow(lam=1e-2, longest=1e-2).run(task.net, task.problem, times))
+        runs.append(ChebyshevFlow(lam=1e-2, longest=1e-2).run(task, times))
     assert np.allclose(runs[0].theta[-1], runs[1].theta[-1], rtol=1e-6, atol=1e-9)

@@ -7,6 +7,7 @@ from scipy.integrate import solve_ivp
 from torch import nn
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.implicit.rosenbrock import ROS34PW2
@@ -17,6 +18,7 @@ from grokflow.simulations.nets.known_modules import (
     residue_pairs,
 )
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
@@ -84,9 +86,9 @@ def test_the_method_satisfies_the_order_conditions_for_any_matrix():
 def test_diagonal_nets_follow_the_exact_reduction(alpha, lam, loss, solver):
     exact, problem = diagonal(loss)
     times = max(np.log(alpha), 0.2) + np.array([-0.1, 0.5, 1.0, 2.0, 3.0])
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], rtol=1e-8)
-    reference = flow.run(exact, times).weights.T
-    found = NetFlow(lam=lam, solver=solver).run(DiagonalNet(D), problem, alpha, times)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=1e-8)
+    reference = flow.run(DiagonalStart(exact, alpha), times).weights.T
+    found = NetFlow(lam=lam, solver=solver).run(NetStart(DiagonalNet(D), problem, alpha), times)
     # w is quadratic in θ: the local error counts twice, and some tens of them are felt at once.
     assert errors(weights(found.theta), reference).max() <= 10 * 1e-3
     assert found.degree == 2
@@ -100,11 +102,11 @@ def test_the_error_falls_with_the_square_of_the_step_whatever_lambda_is():
     alpha, times = 10.0, np.log(10.0) + np.array([0.0, 1.0, 2.0])
     spent = []
     for lam in (1e-2, 1e-9):
-        flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES["square"], rtol=1e-9)
-        reference = flow.run(exact, times).weights.T
+        flow = DiagonalFlow(lam=lam, loss=LOSSES["square"], rtol=1e-9)
+        reference = flow.run(DiagonalStart(exact, alpha), times).weights.T
         misses, steps = [], []
         for rtol in (1e-2, 1e-3, 1e-4):
-            found = NetFlow(lam=lam, rtol=rtol).run(DiagonalNet(D), problem, alpha, times)
+            found = NetFlow(lam=lam, rtol=rtol).run(NetStart(DiagonalNet(D), problem, alpha), times)
             misses.append(errors(weights(found.theta), reference).max())
             steps.append(found.work.steps)
         assert np.polyfit(np.log(steps), np.log(misses), 1)[0] <= -1.8
@@ -187,7 +189,7 @@ def test_every_loss_and_net_follows_the_flow_as_it_stands(case):
     _, module, problem = case
     lam, times = 0.02, np.array([0.01, 0.3, 1.0, 3.0])
     wanted = reference(module, problem, 2.0, lam, times)
-    found = NetFlow(lam=lam, rtol=1e-3).run(module, problem, 2.0, times)
+    found = NetFlow(lam=lam, rtol=1e-3).run(NetStart(module, problem, 2.0), times)
     # Steps of local error rtol ‖θ‖, of which some tens are felt at once.
     assert errors(found.theta, wanted).max() <= 30 * 1e-3
     assert np.allclose(found.norms, np.linalg.norm(found.theta, axis=1))
@@ -210,7 +212,7 @@ def test_relu_kinks_do_not_stall_it():
     y = torch.sign(tensor(x[:, 0] * x[:, 1]))
     net = Symmetrised(he_start(MLP((4, 32, 1), Activation.RELU, bias=True), rng))
     found = NetFlow(lam=1e-3, rtol=1e-2).run(
-        net, problem_of("logistic", x, y), 5.0, np.array([1.0, 3.0, 6.0])
+        NetStart(net, problem_of("logistic", x, y), 5.0), np.array([1.0, 3.0, 6.0])
     )
     assert found.train_error[-1] == 0
     assert found.work.steps <= 400 and found.work.rejected <= found.work.steps
@@ -220,11 +222,13 @@ def test_thinned_parameters_and_progress():
     module, problem = modular()
     seen = []
     times = np.array([0.0, 0.1, 0.2, 0.3])
-    found = NetFlow(lam=1e-2, thin=2).run(module, problem, 1.0, times, progress=seen.append)
+    found = NetFlow(lam=1e-2, thin=2).run(
+        NetStart(module, problem, 1.0), times, progress=seen.append
+    )
     assert found.kept.tolist() == [0, 2, 3]
     assert np.allclose(found.theta[0], NetMap.of(module).theta)
     assert seen == sorted(seen) and seen[-1] == 1.0
-    assert NetFlow(lam=1e-2, thin=0).run(module, problem, 1.0, times).kept.tolist() == [3]
+    assert NetFlow(lam=1e-2, thin=0).run(NetStart(module, problem, 1.0), times).kept.tolist() == [3]
 
 
 def linear_problem():
@@ -240,17 +244,18 @@ REFUSED = {
     "outputs": (lambda: nn.Linear(2, 3, bias=False), {}, "targets of shape"),
     "large": (lambda: DiagonalNet(2), {"alpha": 1e9}, "lower alpha"),
     "negative": (lambda: DiagonalNet(2), {"alpha": -1.0}, "expected a positive number"),
-    "times": (lambda: DiagonalNet(2), {"lambda_t": np.array([1.0, 0.5])}, "sort the times"),
-    "no times": (lambda: DiagonalNet(2), {"lambda_t": np.array([])}, "at least one"),
+    "times": (lambda: DiagonalNet(2), {"times": np.array([1.0, 0.5])}, "sort the times"),
+    "no times": (lambda: DiagonalNet(2), {"times": np.array([])}, "at least one"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_followed_is_refused(case):
     module, options, message = REFUSED[case]
-    arguments = {"alpha": 1.0, "lambda_t": np.array([1.0])} | options
+    arguments = {"alpha": 1.0, "times": np.array([1.0])} | options
     with pytest.raises(ValueError, match=message) as caught:
-        NetFlow(lam=1e-2).run(module(), linear_problem(), **arguments)
+        start = NetStart(module(), linear_problem(), arguments["alpha"])
+        NetFlow(lam=1e-2).run(start, arguments["times"])
     assert "\n" not in str(caught.value)
 
 
@@ -271,5 +276,5 @@ def test_targets_that_do_not_fit_are_refused(loss, y, message):
     x = torch.eye(2, dtype=torch.float64)
     with pytest.raises(ValueError, match=message):
         NetFlow(lam=1e-2).run(
-            nn.Linear(2, 2, bias=False), problem_of(loss, x, y), 1.0, np.array([1.0])
+            NetStart(nn.Linear(2, 2, bias=False), problem_of(loss, x, y), 1.0), np.array([1.0])
         )

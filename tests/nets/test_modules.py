@@ -13,6 +13,7 @@ from grokflow.simulations.nets.known_modules import (
     residue_pairs,
 )
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.nets.curvature_roots import BlockRoot, curvature_root
 from grokflow.theory.nets.flat_module import FlatModule
@@ -184,7 +185,7 @@ def test_the_flow_passes_the_early_predictor_with_little_drift_and_departs_as_th
     early = MinKernelNorm().predict(module_tangent(module, x), x, y)
     problem = NetProblem("p", NET_LOSSES["square"], *map(tensor, (x, y, fresh, fresh[:, :1])))
     net, alpha, times = NetMap.of(module), 10.0, np.array([0.1, 0.6, 1.1, 1.6, 5.0])
-    found = NetFlow(lam=1e-5, rtol=1e-4).run(module, problem, alpha, times)
+    found = NetFlow(lam=1e-5, rtol=1e-4).run(NetStart(module, problem, alpha), times)
     states = [torch.from_numpy(theta) for theta in found.theta]
     scales = alpha * np.exp(-times)
     away = [

@@ -10,14 +10,11 @@ import torch
 from torch import nn
 
 from grokflow.simulations.nets.implicit import stage_systems as saddle_solves
-from grokflow.simulations.nets.implicit.flow import (
-    NetFlow,
-    NetFlowInterrupted,
-    NetFlowStopped,
-    NetSolver,
-)
+from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.implicit.memory import NetMemory
 from grokflow.simulations.nets.known_modules import ModularAddition, residue_pairs
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
@@ -52,10 +49,10 @@ def test_the_gram_matrix_and_conjugate_gradients_agree(loss):
     times, need = np.array([0.1, 1.0]), needed(module, problem)
     least = need.products + need.layers
     dense = NetFlow(lam=1e-3, rtol=1e-2, solver=NetSolver.GRAM)
-    runs = {"dense": dense.run(module, problem, 3.0, times)}
+    runs = {"dense": dense.run(NetStart(module, problem, 3.0), times)}
     for name, memory in (("none", least), ("two", least + 2 * need.block), ("all", 2**31)):
         flow = NetFlow(lam=1e-3, rtol=1e-2, solver=NetSolver.ITERATIVE, memory=memory)
-        runs[name] = flow.run(module, problem, 3.0, times)
+        runs[name] = flow.run(NetStart(module, problem, 3.0), times)
         # One local error: what iterations miss is a twentieth of it in each of some ten steps.
         assert errors(runs[name].theta, runs["dense"].theta).max() <= 1e-2
     assert runs["none"].work.factorisations == 0 < runs["two"].work.factorisations
@@ -70,23 +67,27 @@ def test_the_gram_matrix_and_conjugate_gradients_agree(loss):
 def test_conjugate_gradients_that_do_not_converge_cost_a_step_and_not_the_accuracy(monkeypatch):
     module, problem = modular()
     times = np.array([0.1, 1.0])
-    exact = NetFlow(lam=1e-3, rtol=1e-2, solver=NetSolver.GRAM).run(module, problem, 3.0, times)
+    exact = NetFlow(lam=1e-3, rtol=1e-2, solver=NetSolver.GRAM).run(
+        NetStart(module, problem, 3.0), times
+    )
     monkeypatch.setattr(saddle_solves, "ITERATIONS", 4)
     flow = NetFlow(lam=1e-3, rtol=1e-2, solver=NetSolver.ITERATIVE)
-    found = flow.run(module, problem, 3.0, times)
+    found = flow.run(NetStart(module, problem, 3.0), times)
     assert found.work.rejected > 0
     assert errors(found.theta, exact.theta).max() <= 1e-2
     monkeypatch.setattr(saddle_solves, "ITERATIONS", 0)
     wanted = "driven to .* (conjugate gradients did not converge in 0 iterations.*): raise rtol"
-    with pytest.raises(NetFlowStopped, match=wanted.replace("(", r"\(").replace(")", r"\)")):
-        flow.run(module, problem, 3.0, times)
+    with pytest.raises(Stopped, match=wanted.replace("(", r"\(").replace(")", r"\)")):
+        flow.run(NetStart(module, problem, 3.0), times)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_too_little_memory_is_refused(solver):
     module, problem = modular()
     with pytest.raises(ValueError, match=r"memory is 50000 bytes, expected .*: raise it"):
-        NetFlow(lam=1e-4, memory=50_000, solver=solver).run(module, problem, 5.0, np.array([1.0]))
+        NetFlow(lam=1e-4, memory=50_000, solver=solver).run(
+            NetStart(module, problem, 5.0), np.array([1.0])
+        )
 
 
 def test_the_gram_matrix_is_taken_where_it_fits():
@@ -95,10 +96,10 @@ def test_the_gram_matrix_is_taken_where_it_fits():
     whole = need.products + need.layers + need.gram
     for memory, name in ((whole, "NTK Gram"), (whole - 1, "conjugate gradients")):
         flow = NetFlow(lam=1e-2, memory=memory)
-        assert name in flow.run(module, problem, 1.0, np.array([0.1])).work.name
+        assert name in flow.run(NetStart(module, problem, 1.0), np.array([0.1])).work.name
     with pytest.raises(ValueError, match=f"expected {whole} for the Gram matrix"):
         flow = NetFlow(lam=1e-2, memory=whole - 1, solver=NetSolver.GRAM)
-        flow.run(module, problem, 1.0, np.array([0.1]))
+        flow.run(NetStart(module, problem, 1.0), np.array([0.1]))
 
 
 PEAK = """
@@ -181,9 +182,11 @@ def decays(trajectory, rtol):
 def test_nan_gradients_stop_with_the_last_good_state(solver, monkeypatch):
     module = armed("nan", monkeypatch)
     with pytest.raises(
-        NetFlowStopped, match=r"stopped at λt = 0\.[0-9]+ of 3: .*(driven|NaN|gave up)"
+        Stopped, match=r"stopped at λt = 0\.[0-9]+ of 3: .*(driven|NaN|gave up)"
     ) as caught:
-        NetFlow(lam=0.1, solver=solver).run(module, linear_problem(), 1.0, np.array([0.1, 3.0]))
+        NetFlow(lam=0.1, solver=solver).run(
+            NetStart(module, linear_problem(), 1.0), np.array([0.1, 3.0])
+        )
     if solver is not NetSolver.MULTISTEP:
         assert re.search("driven to .*: raise rtol .* or mend the module", str(caught.value))
     kept = caught.value.trajectory
@@ -194,9 +197,9 @@ def test_nan_gradients_stop_with_the_last_good_state(solver, monkeypatch):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_an_interrupt_keeps_what_was_reached(solver, monkeypatch):
     module = armed("interrupt", monkeypatch)
-    with pytest.raises(NetFlowInterrupted, match="interrupted after 3 records") as caught:
+    with pytest.raises(Interrupted, match="interrupted after 3 records") as caught:
         flow = NetFlow(lam=0.1, solver=solver)
-        flow.run(module, linear_problem(), 1.0, np.array([0.1, 0.2, 3.0]))
+        flow.run(NetStart(module, linear_problem(), 1.0), np.array([0.1, 0.2, 3.0]))
     kept = caught.value.trajectory
     assert kept.lambda_t[:2].tolist() == [0.1, 0.2] and kept.lambda_t[2] > 0.2
     assert kept.theta[-1, 0] >= 1.2 and decays(kept, 1e-2)
@@ -205,8 +208,10 @@ def test_an_interrupt_keeps_what_was_reached(solver, monkeypatch):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_too_few_steps_stop_with_a_remedy(solver):
     module, problem = modular()
-    with pytest.raises(NetFlowStopped, match="raise max_steps or rtol") as caught:
-        NetFlow(lam=1e-4, max_steps=5, solver=solver).run(module, problem, 5.0, np.array([1.0]))
+    with pytest.raises(Stopped, match="raise max_steps or rtol") as caught:
+        NetFlow(lam=1e-4, max_steps=5, solver=solver).run(
+            NetStart(module, problem, 5.0), np.array([1.0])
+        )
     assert caught.value.trajectory.work.steps == 5
     assert caught.value.trajectory.lambda_t[-1] < 1.0
 
@@ -215,7 +220,7 @@ def test_a_hundred_times_fewer_gradients_than_descent_at_its_largest_stable_step
     """α = 10 and λ = 1e-4: descent that knows the curvature takes ``∫ σ/(2λ) ds`` steps."""
     module, problem = modular(width=8)
     lam, times = 1e-4, np.linspace(0.0, np.log(10.0) + 2, 9)
-    found = NetFlow(lam=lam, rtol=1e-2).run(module, problem, 10.0, times)
+    found = NetFlow(lam=lam, rtol=1e-2).run(NetStart(module, problem, 10.0), times)
     net = NetMap.of(module)
     rows = [net.jacobian(torch.from_numpy(theta), problem.x) for theta in found.theta]
     sigma = [2 * float(torch.linalg.matrix_norm(j, 2)) ** 2 / problem.m + lam for j in rows]

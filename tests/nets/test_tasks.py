@@ -10,8 +10,10 @@ import torch
 from grokflow.cli import main
 from grokflow.commands.nets.methods import DEFAULTS
 from grokflow.commands.simulate import NET_TASKS
-from grokflow.simulations.nets.explicit.descent import Descent, Optimizer
+from grokflow.simulations.nets.explicit.descent import Descent
+from grokflow.simulations.nets.explicit.step_rule import Optimizer
 from grokflow.simulations.nets.modules import MLP, Activation, Committee, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.catalogue import (
     TASKS,
     digits,
@@ -113,7 +115,7 @@ def test_xor_clusters_have_their_law():
 def test_xor_overfits_in_one_step_at_chance_and_generalises_later():
     task = xor_clusters()
     steps = np.array([1, DEFAULTS["xor"].steps // 4])
-    result = Descent(lr=DEFAULTS["xor"].lr, dtype=torch.float32).run(task.net, task.problem, steps)
+    result = Descent(lr=DEFAULTS["xor"].lr, dtype=torch.float32).run(task, steps)
     assert result.train_error[0] <= 0.02
     assert 0.4 < result.test_error[0] < 0.65
     assert result.train_error[1] == 0
@@ -185,7 +187,7 @@ def test_gradient_descent_of_a_linear_student_is_the_closed_form_of_its_spectrum
     difference = vectors.T @ (start - teacher)
     steps = np.array([0, 1, 10, 400])
     closed = spectral_losses(values, (difference**2).sum(axis=1), 0.05, steps)
-    result = Descent(lr=0.05).run(task.net, problem, steps)
+    result = Descent(lr=0.05).run(NetStart(task.net, problem), steps)
     assert np.allclose(result.train_loss, closed.train, rtol=1e-11)
     x_test = problem.x_test.numpy()
     for i, step in enumerate(steps):
@@ -211,7 +213,7 @@ def test_the_limit_of_the_closed_form_has_the_moments_of_marchenko_and_pastur(ra
 def test_a_net_groks_modular_addition_by_the_papers_gradient_descent():
     task = modular_addition(p=17, fraction=0.7)
     method = Descent(lr=0.4, lam=2e-3, dtype=torch.float32)
-    result = method.run(task.net, task.problem, np.arange(0, 4001, 100))
+    result = method.run(task, np.arange(0, 4001, 100))
     fit = result.fitted()
     assert result.steps[fit] <= 500
     assert result.test_error[fit] > 0.9
@@ -223,7 +225,7 @@ def test_a_net_groks_modular_addition_by_the_papers_gradient_descent():
 def test_adamw_groks_in_hundreds_of_steps():
     task = modular_addition(p=17, fraction=0.6)
     method = Descent(lr=1e-2, lam=1.0, optimizer=Optimizer.ADAMW, dtype=torch.float32)
-    result = method.run(task.net, task.problem, np.arange(0, 601, 20))
+    result = method.run(task, np.arange(0, 601, 20))
     fit = result.fitted()
     assert result.steps[fit] <= 60
     assert result.test_error[fit] > 0.9

@@ -11,15 +11,19 @@ import torch
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.measuring import of_completion
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.measuring import of_diagonal
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
-from grokflow.simulations.nets.explicit.descent import Descent, DescentInterrupted
+from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.implicit.flow import NetFlow
 from grokflow.simulations.nets.known_modules import DiagonalNet, Factorisation
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure, measures
+from grokflow.simulations.runs.stopping import Interrupted
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.state import CompletionState
 from grokflow.theory.diagonal.forecast import forecast
@@ -58,8 +62,8 @@ def diagonal_run(loss, depth, alpha=10.0, lam=1e-4):
     times = np.concatenate([[0.0], np.log(alpha) + np.linspace(-1.0, 64.0, 14)])
     # Residuals of order λ are seen to 1e-9 / λ; deeper nets end at rest, exactly.
     rtol = 1e-9 if depth == 2 else 1e-4
-    flow = DiagonalFlow(alpha=alpha, lam=lam, loss=LOSSES[loss], depth=depth, rtol=rtol)
-    return exact, flow.run(exact, times)
+    flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=rtol)
+    return exact, flow.run(DiagonalStart(exact, alpha, depth), times)
 
 
 @pytest.mark.parametrize(("loss", "depth"), [("square", 2), ("logistic", 3), ("square", 5)])
@@ -121,8 +125,8 @@ def test_a_flow_at_an_astronomical_scale_is_measured_too():
     exact = gaussian_margin(n=10, d=30, gamma=5.0, n_test=10)
     alpha = 1e100
     times = np.log(alpha) + np.array([-50.0, -1.0, 40.0])
-    flow = DiagonalFlow(alpha=alpha, lam=1e-6, loss=LOSSES["logistic"])
-    measured = of_diagonal(flow.run(exact, times), ALL, None)
+    flow = DiagonalFlow(lam=1e-6, loss=LOSSES["logistic"])
+    measured = of_diagonal(flow.run(DiagonalStart(exact, alpha), times), ALL, None)
     assert "early_distance" not in measured
     assert all(np.isfinite(curve).all() for curve in measured.values())
     assert measured["kernel_drift"][0] < 1e-12 and measured["kkt_residual"][-1] < 1e-3
@@ -155,7 +159,7 @@ def test_completion_ends_at_a_kkt_point_of_low_rank_at_the_late_predictor():
     problem = completion(d=8, fraction=0.6)
     alpha, lam = 10.0, 1e-4
     times = np.concatenate([[0.0], np.log(alpha) + np.linspace(-1, 12, 14)])
-    found = CompletionFlow(alpha=alpha, lam=lam).run(problem, times)
+    found = CompletionFlow(lam=lam).run(CompletionStart(problem, alpha), times)
     assert np.allclose(np.einsum("tii->t", found.totals), found.norms**2, rtol=1e-12)
     measured = of_completion(found, ALL, forecast_completion(problem, alpha=alpha, lam=lam))
     assert measured["kkt_residual"][1] > 0.3 and measured["kkt_residual"][-1] < 1e-3
@@ -221,7 +225,7 @@ def test_the_flow_of_a_net_passes_the_early_predictor_and_ends_at_a_kkt_point(lo
     problem, module = random_problem(loss, m=5, outputs=2), quadratic(outputs)
     times = np.log(20.0) + np.array([-2.0, -1.0, 0.0, 1.0, 2.0, 8.0, 16.0])
     flow = NetFlow(lam=1e-6, rtol=1e-3)
-    found = flow.run(module, problem, 20.0, times, measure=ALL)
+    found = flow.run(NetStart(module, problem, 20.0), times, measure=ALL)
     measured = found.measured
     assert measured["early_distance"][0] <= 0.1 < measured["early_distance"][-1]
     late = measured["late_distance"]
@@ -249,12 +253,14 @@ def test_both_engines_measure_the_same_net_alike():
     problem = net_problem(exact, "square")
     lam, times = 0.5, np.array([0.2, 0.5, 1.0])
     watched = frozenset({Measure.KKT, Measure.KKT_BOUND, Measure.DRIFT})
-    reduced = DiagonalFlow(alpha=1.0, lam=lam, loss=LOSSES["square"], rtol=1e-6)
-    closed = of_diagonal(reduced.run(exact, times), watched, None)
-    followed = NetFlow(lam=lam, rtol=1e-4).run(DiagonalNet(D), problem, 1.0, times, measure=watched)
+    reduced = DiagonalFlow(lam=lam, loss=LOSSES["square"], rtol=1e-6)
+    closed = of_diagonal(reduced.run(DiagonalStart(exact, 1.0), times), watched, None)
+    followed = NetFlow(lam=lam, rtol=1e-4).run(
+        NetStart(DiagonalNet(D), problem, 1.0), times, measure=watched
+    )
     lr = 1e-3
     steps = np.rint(times / (lam * lr)).astype(np.int64)
-    trained = Descent(lr=lr, lam=lam).run(DiagonalNet(D), problem, steps, measure=watched)
+    trained = Descent(lr=lr, lam=lam).run(NetStart(DiagonalNet(D), problem), steps, measure=watched)
     assert trained.degree == followed.degree == 2
     for name in ("kkt_residual", "kkt_bound"):
         assert np.allclose(followed.measured[name], closed[name], atol=5e-3)
@@ -273,27 +279,33 @@ def stop_in_the_middle(done):
 def test_what_was_measured_survives_an_interruption(tmp_path):
     problem, net = random_problem("cross-entropy"), quadratic(3)
     steps, method = np.array([0, 10, 150, 300]), Descent(lr=0.01, lam=0.1)
-    whole = method.run(net, problem, steps, measure=ALL)
+    whole = method.run(NetStart(net, problem), steps, measure=ALL)
     checkpoint = Checkpoint(tmp_path / "run.pt")
-    with pytest.raises(DescentInterrupted):
+    with pytest.raises(Interrupted):
         method.run(
-            net, problem, steps, measure=ALL, checkpoint=checkpoint, progress=stop_in_the_middle
+            NetStart(net, problem),
+            steps,
+            measure=ALL,
+            checkpoint=checkpoint,
+            progress=stop_in_the_middle,
         )
-    resumed = method.run(net, problem, steps, measure=ALL, checkpoint=checkpoint)
+    resumed = method.run(NetStart(net, problem), steps, measure=ALL, checkpoint=checkpoint)
     assert set(resumed.curves()) == set(whole.curves())
     for name, curve in whole.curves().items():
         assert np.array_equal(resumed.curves()[name], curve, equal_nan=True)
     with pytest.raises(ValueError, match="with measure"):
-        method.run(net, problem, steps, checkpoint=checkpoint)
+        method.run(NetStart(net, problem), steps, checkpoint=checkpoint)
 
 
 def test_weights_that_are_not_kept_are_measured_all_the_same():
     exact = sparse_regression(n=16, d=D, n_test=50)
-    flow = DiagonalFlow(alpha=10.0, lam=1e-3, loss=LOSSES["square"])
+    flow = DiagonalFlow(lam=1e-3, loss=LOSSES["square"])
     prediction = forecast(exact, alpha=10.0, lam=1e-3, loss=LOSSES["square"])
     times = np.linspace(0.5, 6.0, 5)
     whole, thrifty = (
-        of_diagonal(replace(flow, memory=memory).run(exact, times), ALL, prediction)
+        of_diagonal(
+            replace(flow, memory=memory).run(DiagonalStart(exact, 10.0), times), ALL, prediction
+        )
         for memory in (2**20, 8 * D)
     )
     for name, curve in whole.items():
@@ -304,25 +316,22 @@ def test_what_cannot_be_measured_is_refused_in_one_line():
     problem, start = random_problem("square"), np.array([0])
     plain = he_start(MLP((4, 16, 3), Activation.QUADRATIC), np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"expected 0 \(A3.2\)"):
-        Descent(lr=0.1).run(plain, problem, start, measure=measures(["early"]))
+        Descent(lr=0.1).run(NetStart(plain, problem), start, measure=measures(["early"]))
     with pytest.raises(ValueError, match="measure kkt-bound instead"):
         NetFlow(lam=0.1, memory=300_000).run(
-            quadratic(3),
-            random_problem("square", m=32),
-            1.0,
+            NetStart(quadratic(3), random_problem("square", m=32), 1.0),
             np.array([1.0]),
             measure=measures(["kkt"]),
         )
     with pytest.raises(ValueError, match="not homogeneous"):
         Descent(lr=0.1).run(
-            torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh()),
-            problem,
+            NetStart(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh()), problem),
             start,
             measure=measures(["drift"]),
         )
     untested = replace(problem, x_test=problem.x_test[:0], y_test=problem.y_test[:0])
     with pytest.raises(ValueError, match="expected a test set"):
-        Descent(lr=0.1).run(plain, untested, start, measure=measures(["late"]))
+        Descent(lr=0.1).run(NetStart(plain, untested), start, measure=measures(["late"]))
     with pytest.raises(ValueError, match="pick some"):
         measures(["margin"])
     assert measures(["all"]) == ALL

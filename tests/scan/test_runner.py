@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local
@@ -157,8 +158,8 @@ def test_a_cell_is_what_the_flow_and_the_forecast_say(pool):
     assert row["kind"][0] == prediction.kind.value == row["simulated_kind"][0]
     assert [row["early"][0], row["late"][0]] == prediction.scores.error[:2].tolist()
     times = prediction.transition.lambda_t + np.arange(-3, 5, 0.02)
-    trajectory = DiagonalFlow(alpha=1e3, lam=1e-3, loss=loss).run(problem, times)
-    when = trajectory.transition(trajectory.test_scores().error, *prediction.scores.error[:2])
+    trajectory = DiagonalFlow(lam=1e-3, loss=loss).run(DiagonalStart(problem, 1e3), times)
+    when = trajectory.transition(*prediction.scores.error[:2])
     assert abs(row["lambda_t"][0] - when.lambda_t) <= 0.02
     assert abs(row["width"][0] - when.width) <= 0.04
 
@@ -209,10 +210,10 @@ def test_errors_are_rows_with_their_message_and_can_be_tried_again():
 def test_a_flow_that_stops_fails_alone(monkeypatch):
     run = DiagonalFlow.run
 
-    def fragile(self, *arguments, **options):
-        if self.alpha == 1e2:
+    def fragile(self, start, *arguments, **options):
+        if start.alpha == 1e2:
             raise RuntimeError("the solver  gave\nup")
-        return run(self, *arguments, **options)
+        return run(self, start, *arguments, **options)
 
     monkeypatch.setattr(DiagonalFlow, "run", fragile)
     table = Scan.over("sparse", alpha=[1e2, 1e3], lam=1e-3, direct=True, **TINY).run()
@@ -242,7 +243,9 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
     flows = []
     run = DiagonalFlow.run
     monkeypatch.setattr(
-        DiagonalFlow, "run", lambda self, *a, **o: (flows.append(self.alpha), run(self, *a, **o))[1]
+        DiagonalFlow,
+        "run",
+        lambda self, start, *a: (flows.append(start.alpha), run(self, start, *a))[1],
     )
     table = Scan.over("sparse", alpha=[1e2, 1e3, 1e4], **settings).run(store)
     assert flows == [1e4] and len(table) == 3 and len(store) == 3

@@ -7,6 +7,7 @@ import pytest
 
 from grokflow.cli import main
 from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.files import Table
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
@@ -82,8 +83,8 @@ def test_following_the_advice_does_what_it_says(kind):
     assert found.change.kind.value == kind
     # Where the path ends before three quarters are done it knows no width.
     end = found.transition.lambda_t + np.nan_to_num(found.transition.width, nan=5.0)
-    flow = DiagonalFlow(**MODEL, loss=LOSSES["logistic"])
-    trajectory = flow.run(problem, np.array([found.stop, end]))
+    flow = DiagonalFlow(lam=MODEL["lam"], loss=LOSSES["logistic"])
+    trajectory = flow.run(DiagonalStart(problem, MODEL["alpha"]), np.array([found.stop, end]))
     early, late = trajectory.test_scores().accuracy
     assert found.stop == window(MODEL["alpha"], 0.5).early
     # At T_c^- the net is at the early predictor; three quarters of the way are done at the end,

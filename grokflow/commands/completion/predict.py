@@ -18,6 +18,7 @@ from grokflow.commands.shared.rows import certificate_row, transition_lines, tra
 from grokflow.progress import bar
 from grokflow.simulations.completion.data import completion, holds_entries, load_entries
 from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart, check_scale
 from grokflow.simulations.runs.files import check_suffix, write_json
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.problem import CompletionProblem
@@ -47,7 +48,14 @@ class CompletionRequest:
     @property
     def flow(self) -> CompletionFlow:
         """The flow that was asked for."""
-        return CompletionFlow(alpha=self.alpha, lam=self.lam, sigma=self.sigma)
+        return CompletionFlow(lam=self.lam)
+
+    @property
+    def start(self) -> CompletionStart:
+        """The factors that were asked for, at time 0; perturbations are drawn from the seed."""
+        seed = int(str(self.problem.settings["seed"]))
+        rng = np.random.default_rng([seed, 1])
+        return CompletionStart(self.problem, self.alpha, self.sigma, rng)
 
     @property
     def norm(self) -> float:
@@ -88,13 +96,14 @@ def read(arguments: argparse.Namespace) -> CompletionRequest:
     settings = settings_of(arguments.set)
     # The forecast is for σ = 0; the key exists where the start is drawn.
     sigma = settings.pop("sigma", 0.0) if arguments.command == "simulate" else 0.0
-    CompletionFlow(alpha=float(arguments.alpha or _ALPHA), lam=lam, sigma=sigma)
-    problem = _problem(str(arguments.problem), settings)
     alpha = float(arguments.alpha or _ALPHA)
+    check_scale(alpha, sigma)
+    CompletionFlow(lam=lam)
+    problem = _problem(str(arguments.problem), settings)
     if arguments.norm:
         alpha = arguments.norm / float(np.sqrt(2 * problem.d))
-    flow = CompletionFlow(alpha=alpha, lam=lam, sigma=sigma)
-    return CompletionRequest(problem, flow.alpha, flow.lam, flow.sigma)
+        check_scale(alpha, sigma)
+    return CompletionRequest(problem, alpha, lam, sigma)
 
 
 def forecast_of(request: CompletionRequest) -> CompletionForecast:

@@ -10,11 +10,10 @@ import numpy as np
 from grokflow.commands.completion.predict import CompletionRequest, forecast_of, read
 from grokflow.commands.shared.output import cells, heads, output_times
 from grokflow.progress import bar
-from grokflow.simulations.completion.flow import CompletionInterrupted, CompletionStopped
-from grokflow.simulations.completion.measuring import of_completion
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
-from grokflow.simulations.runs.measure import Measure, measures
+from grokflow.simulations.runs.measure import measures
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.completion.forecast import CompletionForecast
 from grokflow.theory.transition.times import Transition
 
@@ -25,20 +24,20 @@ def run(arguments: argparse.Namespace) -> int:
     request = read(arguments)
     prediction = forecast_of(request)
     times = output_times(request.alpha, prediction.transition.lambda_t, arguments)
-    seed = int(str(request.problem.settings["seed"]))
     try:
         with bar() as show:
             trajectory = request.flow.run(
-                request.problem,
+                request.start,
                 times,
-                rng=np.random.default_rng([seed, 1]),
+                measure=wanted,
+                prediction=prediction,
                 progress=partial(show, "simulating"),
             )
-    except (CompletionStopped, CompletionInterrupted) as error:
+    except (Stopped, Interrupted) as error:
         if len(error.trajectory.lambda_t):
-            _report(arguments, request, prediction, error.trajectory, wanted)
+            _report(arguments, request, prediction, error.trajectory)
         raise
-    _report(arguments, request, prediction, trajectory, wanted)
+    _report(arguments, request, prediction, trajectory)
     return 0
 
 
@@ -47,15 +46,12 @@ def _report(
     request: CompletionRequest,
     prediction: CompletionForecast,
     trajectory: CompletionTrajectory,
-    wanted: frozenset[Measure],
 ) -> None:
     early, late = (float(error) for error in prediction.scores.error[:2])
-    when = trajectory.transition(trajectory.test_scores().error, early, late)
-    measured = of_completion(trajectory, wanted, prediction)
-    print("\n".join(request.describe() + _lines(trajectory, measured, when)))
+    when = trajectory.transition(early, late)
+    print("\n".join(request.describe() + _lines(trajectory, when)))
     if arguments.json:
         content = request.header() | {"lambda_t": trajectory.lambda_t} | trajectory.curves()
-        content |= measured
         content |= {
             "spectrum": trajectory.spectrum(),
             "transition": when._asdict(),
@@ -63,29 +59,27 @@ def _report(
         }
         write_json(arguments.json, content)
     if arguments.out:
-        write(arguments.out, trajectory.to_dataset(request.header(), measured))
+        write(arguments.out, trajectory.to_dataset(request.header()))
     if arguments.plot:
         from grokflow.figures.completion.curves import data, draw
         from grokflow.figures.style import save
 
         problem = request.problem
         title = f"{problem.name}: d = {problem.d}, {problem.n} entries observed"
-        figure = draw(data(trajectory, prediction, when.lambda_t, title, measured))
+        figure = draw(data(trajectory, prediction, when.lambda_t, title, dict(trajectory.measured)))
         write_whole(arguments.plot, partial(save, figure))
 
 
-def _lines(
-    trajectory: CompletionTrajectory, measured: dict[str, np.ndarray], when: Transition
-) -> list[str]:
+def _lines(trajectory: CompletionTrajectory, when: Transition) -> list[str]:
     """Return a short table of the curves, the transition and the work."""
-    recorded, top = trajectory.curves(), trajectory.spectrum(3)
+    curves, top = trajectory.curves(), trajectory.spectrum(3)
     head = f"{'λt':>12} {'test error':>12} {'train error':>12} {'‖θ‖':>10}"
-    lines = [head + heads(measured) + "  largest eigenvalues"]
+    lines = [head + heads(curves) + "  largest eigenvalues"]
     for i in np.unique(np.linspace(0, len(trajectory.lambda_t) - 1, 12).astype(int)):
         lines.append(
-            f"{trajectory.lambda_t[i]:12.4g} {recorded['test_error'][i]:12.4g} "
-            f"{recorded['train_error'][i]:12.3e} {recorded['norms'][i]:10.4g}"
-            + f"{cells(measured, i)}  "
+            f"{trajectory.lambda_t[i]:12.4g} {curves['test_error'][i]:12.4g} "
+            f"{curves['train_error'][i]:12.3e} {curves['norms'][i]:10.4g}"
+            + f"{cells(curves, i)}  "
             + " ".join(f"{value:9.3g}" for value in top[i])
         )
     if np.isfinite(when.lambda_t):

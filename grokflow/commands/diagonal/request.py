@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
+from grokflow.simulations.diagonal.start import DiagonalStart, check_scale
 from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS
 from grokflow.theory.linear.problem import Problem
@@ -42,7 +43,12 @@ class Request:
     @property
     def flow(self) -> DiagonalFlow:
         """The flow that was asked for."""
-        return DiagonalFlow(alpha=self.alpha, lam=self.lam, loss=self.loss, depth=self.depth)
+        return DiagonalFlow(lam=self.lam, loss=self.loss)
+
+    @property
+    def start(self) -> DiagonalStart:
+        """The net that was asked for, at time 0."""
+        return DiagonalStart(self.problem, self.alpha, self.depth)
 
     def header(self) -> dict[str, object]:
         """Return the keys that every result starts with."""
@@ -73,7 +79,8 @@ def read(arguments: argparse.Namespace) -> Request:
     lam = arguments.lam or DEFAULT_LAM
     any_loss = LOSSES[arguments.loss or "logistic"]
     depth = arguments.depth
-    DiagonalFlow(alpha=arguments.alpha or 1.0, lam=lam, loss=any_loss, depth=depth)
+    check_scale(arguments.alpha or 1.0, depth)
+    DiagonalFlow(lam=lam, loss=any_loss)
     problem = _problem(arguments.problem, settings_of(arguments.set), arguments.loss)
     loss = LOSSES[arguments.loss or ("logistic" if problem.is_classification else "square")]
     check_loss(problem, loss)

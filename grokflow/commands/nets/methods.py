@@ -14,13 +14,15 @@ from torch import nn
 
 from grokflow.commands.shared.output import output_times
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
-from grokflow.simulations.nets.explicit.descent import Descent, Optimizer, record_steps
+from grokflow.simulations.nets.explicit.descent import Descent
+from grokflow.simulations.nets.explicit.step_rule import Optimizer
 from grokflow.simulations.nets.implicit.flow import NetFlow
 from grokflow.simulations.nets.recorder import measured_degree
-from grokflow.simulations.nets.tasks.catalogue import Task
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.steps import record_steps
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.symmetrised import Symmetrised
 
@@ -88,7 +90,7 @@ class Method(Protocol):
 class Trained(Generic[Rule]):
     """The net of a task as it is, by a rule that keeps checkpoints, recorded at some places."""
 
-    task: Task
+    task: NetStart
     rule: Rule
     places: np.ndarray
     checkpoint: Checkpoint | None
@@ -121,8 +123,7 @@ class Trained(Generic[Rule]):
     def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
         """Follow the net."""
         return self.rule.run(
-            self.net,
-            self.task.problem,
+            self.task,
             self.places,
             measure=measure,
             checkpoint=self.checkpoint,
@@ -134,7 +135,7 @@ class StepByStep(Trained[Descent]):
     """Gradient descent, SGD, Adam or AdamW; recorded after some steps."""
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> StepByStep:
+    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> StepByStep:
         """Return the method that was asked for."""
         _refuse(arguments, until=None, rtol=None)
         optimizer = Optimizer(arguments.optimizer or defaults.optimizer)
@@ -170,13 +171,13 @@ class StepByStep(Trained[Descent]):
 class Flow:
     """The gradient flow from α times the net of the task, made to start with output 0."""
 
-    task: Task
+    task: NetStart
     flow: NetFlow
     alpha: float
     times: np.ndarray
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> Flow:
+    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> Flow:
         """Return the method that was asked for; the task is made at scale 1."""
         _refuse(
             arguments, lr=None, steps=None, batch=None, label_noise=0.0, no_decay=False,
@@ -219,9 +220,7 @@ class Flow:
     def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
         """Follow the flow."""
         return self.flow.run(
-            self.net,
-            self.task.problem,
-            self.alpha,
+            NetStart(self.net, self.task.problem, self.alpha),
             self.times,
             measure=measure,
             progress=progress,
@@ -232,7 +231,7 @@ class Stabilised(Trained[ChebyshevFlow]):
     """The flow by explicit steps, for nets with kinks; recorded at some slow times."""
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: Task, defaults: Defaults) -> Stabilised:
+    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> Stabilised:
         """Return the method that was asked for."""
         _refuse(
             arguments, lr=None, rtol=None, batch=None, label_noise=0.0, no_decay=False,
@@ -252,7 +251,7 @@ class Stabilised(Trained[ChebyshevFlow]):
         return f"gradient flow by Chebyshev steps of at most λη = {self.rule.longest:g}"
 
 
-def scale_of(task: Task) -> float | None:
+def scale_of(task: NetStart) -> float | None:
     """Return the scale of the start that a task was made with, None where it has none."""
     settings = task.problem.settings
     found = settings.get("scale", settings.get("alpha"))
@@ -263,7 +262,7 @@ def _checkpoint(arguments: argparse.Namespace) -> Checkpoint | None:
     return Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
 
 
-def method_of(arguments: argparse.Namespace, task: Task) -> Method:
+def method_of(arguments: argparse.Namespace, task: NetStart) -> Method:
     """Return the method that was asked for on the command line."""
     ways: dict[str, type[Flow | Stabilised]] = {"flow": Flow, "chebyshev": Stabilised}
     kind = ways.get(arguments.optimizer, StepByStep)

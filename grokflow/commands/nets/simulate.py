@@ -13,12 +13,12 @@ import numpy as np
 from grokflow.commands.nets.methods import Method, method_of
 from grokflow.commands.shared.output import cells, heads
 from grokflow.progress import bar
-from grokflow.simulations.nets.explicit.descent import DescentInterrupted, DescentStopped
-from grokflow.simulations.nets.implicit.flow import NetFlowInterrupted, NetFlowStopped
-from grokflow.simulations.nets.tasks.catalogue import TASKS, Task
-from grokflow.simulations.nets.trajectory import NetTrajectory, net_dataset
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.nets.tasks.catalogue import TASKS
+from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.simulations.runs.measure import Measure, measures
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.predictor import NoPredictor
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(_describe(task, method))
     try:
         trajectory = _follow(method, wanted)
-    except (DescentInterrupted, DescentStopped, NetFlowInterrupted, NetFlowStopped) as stopped:
+    except (Interrupted, Stopped) as stopped:
         _report(arguments, task, method, stopped.trajectory)
         raise
     _report(arguments, task, method, trajectory)
@@ -62,7 +62,7 @@ def _refuse_other_models(arguments: argparse.Namespace) -> None:
             )
 
 
-def _task(arguments: argparse.Namespace) -> Task:
+def _task(arguments: argparse.Namespace) -> NetStart:
     """Make the task with the keys of --set, and --alpha as the scale of its start.
 
     The flow takes --alpha itself, and the task at scale 1.
@@ -103,7 +103,7 @@ def _value(key: str, text: str, kind: str) -> object:
     return int(value) if kind == "int" else value
 
 
-def _describe(task: Task, method: Method) -> str:
+def _describe(task: NetStart, method: Method) -> str:
     problem = task.problem
     inputs = "×".join(str(size) for size in problem.x.shape[1:])
     parameters = sum(p.numel() for p in method.net.parameters() if p.requires_grad)
@@ -117,7 +117,7 @@ def _describe(task: Task, method: Method) -> str:
 
 
 def _report(
-    arguments: argparse.Namespace, task: Task, method: Method, trajectory: NetTrajectory
+    arguments: argparse.Namespace, task: NetStart, method: Method, trajectory: NetTrajectory
 ) -> None:
     """Print the curves and write the files."""
     when = _transition(trajectory, task.problem)
@@ -126,7 +126,7 @@ def _report(
     if arguments.json:
         write_json(arguments.json, content | _body(trajectory, when))
     if arguments.out:
-        write(arguments.out, net_dataset(trajectory, content))
+        write(arguments.out, trajectory.to_dataset(content))
     if arguments.plot and len(trajectory.steps) > 1:
         from grokflow.figures.curves import data_of_net, draw
         from grokflow.figures.style import save
@@ -159,7 +159,7 @@ def _transition(trajectory: NetTrajectory, problem: NetProblem) -> dict[str, flo
     return dict(zip(keys, (lambda_t, step, width, early, late), strict=True))
 
 
-def _header(task: Task, method: Method, trajectory: NetTrajectory) -> dict[str, Any]:
+def _header(task: NetStart, method: Method, trajectory: NetTrajectory) -> dict[str, Any]:
     problem = task.problem
     return {
         "problem": {"name": problem.name, **problem.settings},

@@ -15,82 +15,43 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
-from torch import nn
 
+from grokflow.simulations.nets.explicit.chebyshev_rule import ChebyshevRule
 from grokflow.simulations.nets.explicit.chebyshev_walk import ChebyshevWalk
 from grokflow.simulations.nets.identity import identity
 from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import recorder_of
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
-from grokflow.simulations.runs.checks import check_ranges, checked_times
+from grokflow.simulations.runs.checks import checked_times
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.flat_module import check_module
-from grokflow.theory.nets.problem import NetProblem
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChebyshevFlow:
+class ChebyshevFlow(ChebyshevRule):
     """Method settings: follow ``dθ/dt = -∇(L + (λ/2) ‖θ‖²)`` to first order in the step.
 
-    The sharpness is the largest eigenvalue of ``Jᵀ l'' J / m + λ``.
-
-    Parameters
-    ----------
-    lam : float
-        Weight decay λ.
-    part : float
-        Step times sharpness over half of what is stable for the number of stages: stable below
-        2, and above 1 only while the sharpness does not rise quickly.
-    longest : float
-        Largest step in slow time, λη: the error of the slow motion is proportional to it.
-    dtype : torch.dtype
-        float32 or float64.
-    max_steps : int
-        Gradients after which the run is given up.
-    device : str
-        Where torch computes.
-    thin : int
-        Keep the parameters of every thin-th record; 0 keeps the last only.
+    The rule of the steps is inherited.
     """
-
-    lam: float
-    part: float = 1.0
-    longest: float = 2e-3
-    dtype: torch.dtype = torch.float64
-    max_steps: int = 1_000_000
-    device: str = "cpu"
-    thin: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse settings out of range."""
-        check_ranges(self, lam=(1e-14, 1e2), part=(1e-3, 1.9), longest=(1e-8, 1e-1))
-
-    @property
-    def name(self) -> str:
-        """What it is called in results."""
-        return "chebyshev"
 
     def run(
         self,
-        net: nn.Module,
-        problem: NetProblem,
-        lambda_t: np.ndarray,
+        start: NetStart,
+        times: np.ndarray,
         *,
         measure: frozenset[Measure] = frozenset(),
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> NetTrajectory:
-        """Follow a copy of `net` and record it at the given slow times.
+        """Follow a copy of the net and record it at the given slow times.
 
         Parameters
         ----------
-        net : nn.Module
-            The net at its start.
-        problem : NetProblem
-            What it learns.
-        lambda_t : ndarray, shape (k,)
+        start : NetStart
+            The net, its scale at time 0, and what it learns.
+        times : ndarray, shape (k,)
             Increasing slow times; steps end on them.
         measure : frozenset of Measure
             What to measure at every record, see `grokflow.simulations.nets.measuring`; for
@@ -103,21 +64,21 @@ class ChebyshevFlow:
 
         Raises
         ------
-        DescentStopped
+        Stopped
             When `max_steps` do not suffice, or numbers are not finite however short the steps.
-        DescentInterrupted
+        Interrupted
             On Ctrl-C. Both carry what was reached, and the checkpoint then holds it.
         ValueError
             For times that do not increase, checkpoints of other runs, and modules without
             parameters or with dropout or batch norm in training mode.
         """
-        times = checked_times(lambda_t)
-        check_module(net)
-        recorder = recorder_of(net, problem, measure, self.device, thin=self.thin)
-        walk = ChebyshevWalk(self, net, problem, recorder)
-        settings = self._settings() | identity(net, problem, measure)
+        times = checked_times(times)
+        check_module(start.net)
+        recorder = recorder_of(start, measure, self.device, thin=self.thin)
+        walk = ChebyshevWalk(self, start, recorder)
+        settings = self._settings() | identity(start, measure)
         keeper = NetKeeper(checkpoint, settings, walk)
-        keeper.resume(float(times[-1]), "λt")
+        keeper.resume(float(times[-1]), "s")
         records, last = walk.recorder.records, float(times[-1])
         recorded = records[-1].lambda_t if records else -1.0
         pending = [float(s) for s in times if s >= walk.s and s > recorded]

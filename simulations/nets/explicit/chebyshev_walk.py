@@ -6,22 +6,20 @@ import copy
 import warnings
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from grokflow.simulations.nets.explicit.chebyshev_rule import ChebyshevRule
 from grokflow.simulations.nets.explicit.chebyshev_steps import chebyshev_step, stages_for
 from grokflow.simulations.nets.keeper import NetKeeper
-from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, moved
-from grokflow.simulations.nets.trajectory import NetWork
+from grokflow.simulations.nets.recorder import Exhausted, Moment, NotFinite, Recorder, to_device
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.log_losses import log_loss
 from grokflow.theory.nets.losses import SquaredError
-from grokflow.theory.nets.problem import NetProblem
-
-if TYPE_CHECKING:
-    from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 
 # Gradients between two looks at sharpness and loss, and looks between two states that are kept.
 _STRETCH, _LOOKS = 10, 10
@@ -41,7 +39,7 @@ _SMALLEST = 2.0**-20
 _SPARSE = 0.1
 
 
-class Point(NamedTuple):
+class Backup(NamedTuple):
     """A state to go back to."""
 
     s: float
@@ -54,25 +52,23 @@ class ChebyshevWalk:
 
     Parameters
     ----------
-    method : ChebyshevFlow
-        Settings.
-    net : nn.Module
-        The net at its start, copied.
-    problem : NetProblem
-        What it learns.
+    method : ChebyshevRule
+        The rule of a step.
+    start : NetStart
+        The net, which is copied, its scale, and what it learns.
     recorder : Recorder
         What is recorded of it.
     """
 
-    def __init__(
-        self, method: ChebyshevFlow, net: nn.Module, problem: NetProblem, recorder: Recorder
-    ) -> None:
+    def __init__(self, method: ChebyshevRule, start: NetStart, recorder: Recorder) -> None:
         started = perf_counter()
+        problem = start.problem
         self.method, self.problem, self.recorder = method, problem, recorder
-        self.net = copy.deepcopy(net).to(method.device, method.dtype)
+        self.alpha = start.alpha
+        self.net = start.scaled_net().to(method.device, method.dtype)
         self.trained = [p for p in self.net.parameters() if p.requires_grad]
-        self.x, self.y = (moved(z, method.device, method.dtype) for z in (problem.x, problem.y))
-        self.rows = lighter(self.net, self.x)
+        self.x, self.y = (to_device(z, method.device, method.dtype) for z in (problem.x, problem.y))
+        self.rows = sparse_rows_if_faster(self.net, self.x)
         self.s, self.step, self.spent, self.products, self.rejected = 0.0, 0, 0, 0, 0
         self.caution = 1.0
         rng = np.random.default_rng(0)
@@ -101,7 +97,7 @@ class ChebyshevWalk:
 
     def _stretch(self, end: float) -> None:
         """Take a few steps, none beyond `end`; go back if the loss rises as no flow does."""
-        before, spent = self._point(), self.spent
+        before, spent = self._backup(), self.spent
         while self.s < end and self.spent < spent + _STRETCH:
             size, left = self._size(), (end - self.s) / self.method.lam
             self._advance(min(size, left))
@@ -109,7 +105,7 @@ class ChebyshevWalk:
             self.step += 1
         if self.spent >= self.method.max_steps:
             self._go_back(before)
-            raise NotFinite
+            raise Exhausted
         loss, sharpness = self._look()
         if np.isfinite(sharpness) and loss <= _RISE * max(self.loss, self.method.lam):
             self.loss, self.sharpness = loss, sharpness
@@ -121,13 +117,13 @@ class ChebyshevWalk:
         if self.caution < _SMALLEST:
             raise NotFinite
 
-    def _point(self) -> Point:
-        return Point(self.s, self.step, [p.detach().clone() for p in self.trained])
+    def _backup(self) -> Backup:
+        return Backup(self.s, self.step, [p.detach().clone() for p in self.trained])
 
-    def _go_back(self, point: Point) -> None:
-        self.s, self.step = point.s, point.step
+    def _go_back(self, backup: Backup) -> None:
+        self.s, self.step = backup.s, backup.step
         with torch.no_grad():
-            for p, value in zip(self.trained, point.weights, strict=True):
+            for p, value in zip(self.trained, backup.weights, strict=True):
                 p.copy_(value)
 
     def _size(self) -> float:
@@ -195,7 +191,9 @@ class ChebyshevWalk:
         """Record the net as it is."""
         theta = torch.cat([p.detach().double().reshape(-1) for p in self.trained])
         log_t = float(np.log(self.s / self.method.lam)) if self.s else float("-inf")
-        self.recorder.add(Moment(self.step, log_t, self.s, float(np.exp(-self.s))), theta)
+        self.recorder.add(
+            Moment(self.step, log_t, self.s, self.alpha * float(np.exp(-self.s))), theta
+        )
 
     _NUMBERS = (
         "s", "step", "spent", "products", "rejected", "caution", "loss", "sharpness", "first",
@@ -206,7 +204,6 @@ class ChebyshevWalk:
         """Return a copy of everything that decides how descent goes on."""
         numbers = {name: getattr(self, name) for name in self._NUMBERS}
         return numbers | {
-            "λt": self.s,
             "net": copy.deepcopy(self.net.state_dict()),
             "sharpest": list(self.sharpest),
             "recorder": self.recorder.state(),
@@ -232,7 +229,7 @@ class ChebyshevWalk:
         )
 
 
-def lighter(net: nn.Module, x: Tensor) -> Tensor:
+def sparse_rows_if_faster(net: nn.Module, x: Tensor) -> Tensor:
     """Return the rows as sparse ones where that saves work and the net takes them.
 
     One-hot pairs are multiplied by a layer in a tenth of the time.

@@ -1,4 +1,4 @@
-"""Training of a net step by step."""
+"""A walk of gradient descent: where the net is, and the step it takes next."""
 
 from __future__ import annotations
 
@@ -13,39 +13,37 @@ from torch import Tensor, nn
 
 from grokflow.simulations.nets.explicit.step_rule import Optimizer, StepRule
 from grokflow.simulations.nets.keeper import NetKeeper
-from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, moved
-from grokflow.simulations.nets.trajectory import NetWork
+from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, to_device
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.log_losses import log_loss
-from grokflow.theory.nets.problem import NetProblem
 
 # Steps between two looks at the clock, the parameters and the progress bar.
 _STRETCH = 100
 
 
-class Training:
+class DescentWalk:
     """The state of training: net, optimiser, generator, and what was recorded.
 
     Parameters
     ----------
     method : StepRule
         The rule of a step.
-    net : nn.Module
-        The net at its start, copied.
-    problem : NetProblem
-        What it learns.
+    start : NetStart
+        The net, which is copied, its scale, and what it learns.
     recorder : Recorder
         What is recorded of it.
     """
 
-    def __init__(
-        self, method: StepRule, net: nn.Module, problem: NetProblem, recorder: Recorder
-    ) -> None:
+    def __init__(self, method: StepRule, start: NetStart, recorder: Recorder) -> None:
+        problem = start.problem
         self.method, self.problem, self.recorder = method, problem, recorder
-        self.net = copy.deepcopy(net).to(method.device, method.dtype)
+        self.alpha = start.alpha
+        self.net = start.scaled_net().to(method.device, method.dtype)
         self.trained = [p for p in self.net.parameters() if p.requires_grad]
         self.optimizer = _optimizer(method, self.trained)
         self.rng = np.random.default_rng(np.random.SeedSequence(method.seed))
-        self.x, self.y = (moved(z, method.device, method.dtype) for z in (problem.x, problem.y))
+        self.x, self.y = (to_device(z, method.device, method.dtype) for z in (problem.x, problem.y))
         self.step, self.log_t, self.seconds = 0, -np.inf, 0.0
 
     def follow(self, target: int, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
@@ -116,7 +114,7 @@ class Training:
         theta = torch.cat([p.detach().double().reshape(-1) for p in self.trained])
         lam = self.method.lam
         slow = lam * float(np.exp(self.log_t)) if lam else 0.0
-        moment = Moment(self.step, self.log_t, slow, float(np.exp(-slow)))
+        moment = Moment(self.step, self.log_t, slow, self.alpha * float(np.exp(-slow)))
         self.recorder.add(moment, theta)
 
     def state(self) -> dict[str, Any]:

@@ -7,14 +7,16 @@ preconditioner GMRES fails, and the steps with it, where the kernel is badly con
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import wraps
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from grokflow.simulations.nets.implicit.stage_systems import Work
+from grokflow.simulations.nets.implicit.stage_systems import WalkWork
 from grokflow.simulations.nets.implicit.walk import WalkFailed
 from grokflow.theory.nets.module_map import Linearisation, NetMap
 from grokflow.theory.nets.problem import NetProblem
@@ -60,7 +62,7 @@ class CvodeWalk:
 
         self.net, self.problem, self.theta = net, problem, start
         self.weight = 1 / (problem.m * lam)
-        self.s, self.steps, self.work = 0.0, 0, Work()
+        self.s, self.steps, self.work = 0.0, 0, WalkWork()
         self._at: Linearisation | None = None
         self._max_steps = max_steps
         self._raised: BaseException | None = None
@@ -96,6 +98,21 @@ class CvodeWalk:
             if self.s - before > _SMALLEST * self.s:
                 self._astray = 0
             progress(self.s)
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of where it is; ``s`` is the slow time."""
+        return {
+            "theta": self.theta,
+            "s": self.s,
+            "steps": self.steps,
+            "work": asdict(self.work),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, where the solver starts anew."""
+        self.theta, self.s, self.steps = state["theta"], state["s"], state["steps"]
+        self.work = WalkWork(**state["work"])
+        self._solver.init_step(self.s, self.theta.cpu().numpy())
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., None]:
         """Remember what a callback raises: SUNDIALS would swallow it."""

@@ -15,28 +15,33 @@ is pulled back by ``h²/λ`` along gradients that have turned by h, and the erro
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import Enum
-from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+from grokflow.simulations.nets.identity import identity
 from grokflow.simulations.nets.implicit.cvode_walk import CvodeWalk
 from grokflow.simulations.nets.implicit.memory import NetMemory
-from grokflow.simulations.nets.implicit.rosenbrock_walk import Rules, WMethodWalk
-from grokflow.simulations.nets.implicit.walk import Walk, WalkFailed
-from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, on_device, probed
-from grokflow.simulations.nets.trajectory import NetTrajectory, NetWork
+from grokflow.simulations.nets.implicit.rosenbrock_walk import WalkSettings, WMethodWalk
+from grokflow.simulations.nets.implicit.run import FlowRun
+from grokflow.simulations.nets.implicit.walk import Walk
+from grokflow.simulations.nets.recorder import Recorder, on_device, probed
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
+from grokflow.simulations.runs.keeper import Keeper
 from grokflow.simulations.runs.measure import Measure
-from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.losses import SquaredError
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
+
+if TYPE_CHECKING:
+    from grokflow.simulations.runs.checkpoint import Checkpoint
 
 
 class NetSolver(Enum):
@@ -48,24 +53,9 @@ class NetSolver(Enum):
     MULTISTEP = "CVODE, BDF with GMRES"
 
 
-class NetFlowStopped(Stopped):
-    """The flow could not reach the end; ``trajectory`` holds what it did reach."""
-
-    trajectory: NetTrajectory
-
-
-class NetFlowInterrupted(Interrupted):
-    """Ctrl-C; ``trajectory`` holds what was reached."""
-
-    trajectory: NetTrajectory
-
-    def __init__(self, trajectory: NetTrajectory) -> None:
-        super().__init__(trajectory, f"interrupted after {len(trajectory.lambda_t)} records")
-
-
 @dataclass(frozen=True, kw_only=True)
 class NetFlow:
-    """Method settings: follow a module from ``θ = α θ̄`` under weight decay λ.
+    """Method settings: follow a homogeneous net under weight decay λ.
 
     Parameters
     ----------
@@ -106,69 +96,70 @@ class NetFlow:
 
     def run(
         self,
-        module: nn.Module,
-        problem: NetProblem,
-        alpha: float,
-        lambda_t: np.ndarray,
+        start: NetStart,
+        times: np.ndarray,
         *,
         measure: frozenset[Measure] = frozenset(),
+        checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> NetTrajectory:
         """Follow the flow and return its curves at the given times.
 
         Parameters
         ----------
-        module : nn.Module
-            Maps m inputs to outputs of shape (m,) or (m, C), each input by itself; homogeneous in
-            its parameters θ̄. It is not changed.
-        problem : NetProblem
-            Samples and loss.
-        alpha : float
-            Scale of the start.
-        lambda_t : ndarray, shape (k,)
+        start : NetStart
+            A net that is homogeneous in its parameters, what it learns, and its scale.
+        times : ndarray, shape (k,)
             Increasing slow times ``λt ≥ 0`` to record. Steps end on them.
         measure : frozenset of Measure
             What to measure at every record, see `grokflow.simulations.nets.measuring`.
+        checkpoint : Checkpoint or None
+            Where the state is kept. An earlier run with the same settings is taken up again where
+            it stopped, with a new solver: the states then agree with those of an uninterrupted
+            run to within `rtol`. There may be more times than there were.
         progress : callable
             Called with the fraction of slow time done after every step.
 
         Raises
         ------
         ValueError
-            For a module that is not homogeneous, random or without parameters; for a scale at
+            For a net that is not homogeneous, random or without parameters; for a scale at
             which outputs are lost in rounding; for times that do not increase; for too little
-            memory.
-        NetFlowStopped
+            memory; for checkpoints of other runs.
+        Stopped
             When gradients are NaN, or the step size is driven to nothing, or `max_steps` do not
             suffice.
-        NetFlowInterrupted
+        Interrupted
             On Ctrl-C. Both carry what was reached, the last state after all records.
         """
-        times = checked_times(lambda_t)
-        problem = on_device(problem, self.device)
-        degree = self._checked_degree(module, problem, alpha)
-        net = NetMap.of(module, self.device)
-        walk = self._walk(net, problem, alpha)
+        times = checked_times(times)
+        problem = on_device(start.problem, self.device)
+        degree = self._checked_degree(start.net, problem, start.alpha)
+        net = NetMap.of(start.net, self.device)
+        walk = self._walk(net, problem, start.alpha)
         recorder = Recorder(
             net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
         )
-        run = _Run(self, alpha, walk, recorder)
-        try:
-            for end in times.tolist():
-                walk.until(end, lambda s: progress(s / float(times[-1] or 1.0)))
-                run.record()
-        except (WalkFailed, NotFinite) as error:
-            failure = str(error) or "the outputs are NaN or infinite: check the module there"
-            with suppress(NotFinite):
-                run.record()
-            raise NetFlowStopped(
-                f"stopped at λt = {walk.s:.6g} of {times[-1]:g}: {failure}", run.trajectory()
-            ) from error
-        except KeyboardInterrupt:
-            with suppress(NotFinite):
-                run.record()
-            raise NetFlowInterrupted(run.trajectory()) from None
-        return run.trajectory()
+        settings = self.settings(start)
+        run = FlowRun(walk, recorder, start.alpha, self.lam, settings)
+        # What a run may spend does not decide its course.
+        decisive = {name: value for name, value in settings.items() if name != "max_steps"}
+        data = identity(start, measure) if checkpoint is not None else {}
+        keeper = Keeper(checkpoint, decisive | data, run)
+        keeper.resume(float(times[-1]), "s")
+        return run.follow(times, keeper, progress)
+
+    def settings(self, start: NetStart) -> dict[str, object]:
+        """Return what reproduces a run from a start, as JSON holds it."""
+        problem = start.problem
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return own | {
+            "optimizer": "flow",
+            "solver": self.solver.name.lower(),
+            "alpha": start.alpha,
+            "problem": {"name": problem.name, **problem.settings},
+            "loss": problem.loss.name,
+        }
 
     def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
@@ -189,13 +180,11 @@ class NetFlow:
             check_memory(self.memory, whole, "the Gram matrix of all outputs (or another solver)")
         blocks = max(0, self.memory - need.products - need.layers) // need.block
         size = _output_scale(problem)
-        rules = Rules(self.lam, self.rtol, size, dense, blocks, self.max_steps)
-        return WMethodWalk(rules, net, problem, start)
+        settings = WalkSettings(self.lam, self.rtol, size, dense, blocks, self.max_steps)
+        return WMethodWalk(settings, net, problem, start)
 
     def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
-        if not (np.isfinite(alpha) and alpha > 0):
-            raise ValueError(f"alpha is {alpha}, expected a positive number: choose one")
         flat, x = probed(module, problem.x, self.memory)
         degree = degree_of_homogeneity(flat, x)
         _check_targets(problem, flat.outputs)
@@ -208,56 +197,6 @@ class NetFlow:
                 "their size: lower alpha, or use the reduced flows for diagonal nets"
             )
         return degree
-
-
-@dataclass(eq=False)
-class _Run:
-    """A walk and what is recorded of it."""
-
-    flow: NetFlow
-    alpha: float
-    walk: Walk
-    recorder: Recorder
-
-    def __post_init__(self) -> None:
-        """Start the clock."""
-        self.started = perf_counter()
-
-    def record(self) -> None:
-        """Record where the walk is, once."""
-        s, records = self.walk.s, self.recorder.records
-        if records and records[-1].lambda_t == s:
-            return
-        log_t = float(np.log(s / self.flow.lam)) if s else float("-inf")
-        scale = self.alpha * float(np.exp(-s))
-        self.recorder.add(Moment(self.walk.steps, log_t, s, scale), self.walk.theta)
-
-    def trajectory(self) -> NetTrajectory:
-        """Return what was recorded and what was spent."""
-        walk, work, net = self.walk, self.walk.work, self.recorder.net
-        spent = NetWork(
-            walk.name,
-            work.gradients,
-            perf_counter() - self.started,
-            walk.steps,
-            walk.rejected,
-            work.jacobians,
-            work.factorisations,
-            work.products,
-        )
-        return self.recorder.trajectory(net.at, self._settings(), spent)
-
-    def _settings(self) -> dict[str, object]:
-        """Return what reproduces the run, as JSON holds it."""
-        problem = self.recorder.problem
-        own = {field.name: getattr(self.flow, field.name) for field in fields(self.flow)}
-        return own | {
-            "optimizer": "flow",
-            "solver": self.flow.solver.name.lower(),
-            "alpha": self.alpha,
-            "problem": {"name": problem.name, **problem.settings},
-            "loss": problem.loss.name,
-        }
 
 
 def _output_scale(problem: NetProblem) -> float:

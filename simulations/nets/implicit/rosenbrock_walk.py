@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ from grokflow.simulations.nets.implicit.preconditioner import PROBED, BlockModel
 from grokflow.simulations.nets.implicit.rosenbrock import ROS34PW2
 from grokflow.simulations.nets.implicit.stage_systems import (
     Accuracy,
-    DenseLinear,
-    KrylovLinear,
-    Linear,
+    DenseSystem,
+    KrylovSystem,
+    LinearisedSystem,
     NotSolved,
-    Work,
+    WalkWork,
 )
 from grokflow.simulations.nets.implicit.walk import WalkFailed
 from grokflow.theory.nets.curvature_roots import curvature_root
@@ -33,8 +33,11 @@ _REJECTIONS = 30
 # Steps over the slow time, below which nothing moves any more.
 _SMALLEST = 1e-12
 
+# What a walk goes on from.
+_KEPT = ("theta", "multipliers", "s", "length", "steps", "rejected")
 
-class Rules(NamedTuple):
+
+class WalkSettings(NamedTuple):
     """How a walk is taken.
 
     Parameters
@@ -71,7 +74,7 @@ class _Step(NamedTuple):
 class WMethodWalk:
     """A walk from θ at time 0, with the multipliers μ that start at ``-l'(f) / (mλ)``."""
 
-    rules: Rules
+    settings: WalkSettings
     net: NetMap
     problem: NetProblem
     theta: Tensor
@@ -81,18 +84,18 @@ class WMethodWalk:
     steps: int = 0
     rejected: int = 0
     obstacle: str = ""
-    work: Work = field(default_factory=Work)
+    work: WalkWork = field(default_factory=WalkWork)
 
     def __post_init__(self) -> None:
         """Start without a preconditioner."""
-        self.model = BlockModel(self.rules.blocks)
+        self.model = BlockModel(self.settings.blocks)
         self.factored = is_factored(self.net, self.theta, self.problem.x)
-        self.weight = self.problem.m * self.rules.lam
+        self.weight = self.problem.m * self.settings.lam
 
     @property
     def name(self) -> str:
         """The method, for results."""
-        return f"ROS34PW2 ({'NTK Gram matrix' if self.rules.dense else 'conjugate gradients'})"
+        return f"ROS34PW2 ({'NTK Gram matrix' if self.settings.dense else 'conjugate gradients'})"
 
     def until(self, end: float, progress: Callable[[float], None]) -> None:
         """Walk to the slow time `end`."""
@@ -101,15 +104,26 @@ class WMethodWalk:
             self.steps += 1
             progress(self.s)
 
+    def state(self) -> dict[str, Any]:
+        """Return a copy of where it is; ``s`` is the slow time."""
+        numbers = {name: getattr(self, name) for name in _KEPT}
+        return numbers | {"work": asdict(self.work)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, with a new preconditioner."""
+        for name in _KEPT:
+            setattr(self, name, state[name])
+        self.work = WalkWork(**state["work"])
+
     def _step(self, end: float) -> None:
         """Take one step, of a length at which its error is accepted."""
         at, slope = self._linearise()
         linear = self._linear(at)
         for _ in range(_REJECTIONS):
-            if self.steps + self.rejected >= self.rules.max_steps:
+            if self.steps + self.rejected >= self.settings.max_steps:
                 raise WalkFailed(
                     f"{self.steps} steps taken and {self.rejected} rejected, the next is "
-                    f"{self.length:.0e}: raise max_steps or rtol (now {self.rules.rtol:g})"
+                    f"{self.length:.0e}: raise max_steps or rtol (now {self.settings.rtol:g})"
                 )
             left = max(1, int(np.ceil(min((end - self.s) / self.length, 1e6) * (1 - 1e-9))))
             length = (end - self.s) / left if left <= 4 else self.length
@@ -127,8 +141,8 @@ class WMethodWalk:
                 break
         raise WalkFailed(
             f"the step size was driven to {self.length:.0e} without an acceptable error"
-            f"{self.obstacle}: raise rtol (now {self.rules.rtol:g}), or mend the module where it "
-            "jumps or turns NaN"
+            f"{self.obstacle}: raise rtol (now {self.settings.rtol:g}), or mend the module where "
+            "it jumps or turns NaN"
         )
 
     def _linearise(self) -> tuple[Linearisation, Tensor]:
@@ -156,21 +170,23 @@ class WMethodWalk:
         self.work.gradients += 1
         return at.pull(multipliers) - at.theta
 
-    def _linear(self, at: Linearisation) -> Linear:
+    def _linear(self, at: Linearisation) -> LinearisedSystem:
         """Prepare the Gram matrix, or products with J."""
         root = curvature_root(self.problem.loss, at.f, self.problem.y)
-        if self.rules.dense:
-            return DenseLinear.of(self._jacobian(self.problem.x), at, root, self.work)
+        if self.settings.dense:
+            return DenseSystem.of(self._jacobian(self.problem.x), at, root, self.work)
         if self.model.due():
             x = self.problem.x
             self.model.prepare(self._jacobian(x), self._jacobian(x[:PROBED]), root)
             self.work.jacobians += 1
-        return KrylovLinear(at, root, self.model, self.work)
+        return KrylovSystem(at, root, self.model, self.work)
 
     def _jacobian(self, x: Tensor) -> FactoredJacobian:
         return FactoredJacobian.of(self.net, self.theta, x, self.factored)
 
-    def _attempted(self, at: Linearisation, slope: Tensor, linear: Linear, h: float) -> _Step:
+    def _attempted(
+        self, at: Linearisation, slope: Tensor, linear: LinearisedSystem, h: float
+    ) -> _Step:
         """Try a step; where its systems cannot be solved, its error is infinite."""
         try:
             return self._attempt(at, slope, linear, h)
@@ -180,10 +196,12 @@ class WMethodWalk:
             assert self.multipliers is not None
             return _Step(at.theta, self.multipliers, np.inf)
 
-    def _attempt(self, at: Linearisation, slope: Tensor, linear: Linear, h: float) -> _Step:
+    def _attempt(
+        self, at: Linearisation, slope: Tensor, linear: LinearisedSystem, h: float
+    ) -> _Step:
         """Try a step of length h from `at`, where dθ/ds is `slope`."""
-        method, tolerance = ROS34PW2, self.rules.rtol
-        size = max(self.rules.size, float(at.f.pow(2).mean().sqrt()))
+        method, tolerance = ROS34PW2, self.settings.rtol
+        size = max(self.settings.size, float(at.f.pow(2).mean().sqrt()))
         norm = float(at.theta.norm())
         accuracy = Accuracy(_INEXACT * tolerance * norm, _INEXACT * tolerance * size)
         mu = self.multipliers

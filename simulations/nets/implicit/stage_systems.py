@@ -27,8 +27,8 @@ ITERATIONS = 1000
 
 
 @dataclass
-class Work:
-    """What was spent so far.
+class WalkWork:
+    """What a walk has spent so far.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Saddle(Protocol):
 
 
 @runtime_checkable
-class Linear(Protocol):
+class LinearisedSystem(Protocol):
     """J and H at one point."""
 
     def push(self, v: Tensor) -> Tensor:
@@ -86,18 +86,18 @@ class Linear(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class DenseLinear:
+class DenseSystem:
     """J with the Gram matrix ``SᵀJJᵀS``, shape (Cm, Cm), rows output by output."""
 
     at: Linearisation
     root: CurvatureRoot
     gram: Tensor
-    work: Work
+    work: WalkWork
 
     @classmethod
     def of(
-        cls, jacobian: FactoredJacobian, at: Linearisation, root: CurvatureRoot, work: Work
-    ) -> DenseLinear:
+        cls, jacobian: FactoredJacobian, at: Linearisation, root: CurvatureRoot, work: WalkWork
+    ) -> DenseSystem:
         """Compute the Gram matrix."""
         work.jacobians += 1
         return cls(at, root, jacobian.gram(root.times), work)
@@ -118,7 +118,7 @@ class DenseLinear:
 class DenseSaddle:
     """A factored system."""
 
-    linear: DenseLinear
+    linear: DenseSystem
     factor: Tensor
     a: float
 
@@ -132,13 +132,13 @@ class DenseSaddle:
 
 
 @dataclass(frozen=True, eq=False)
-class KrylovLinear:
+class KrylovSystem:
     """J known by its products."""
 
     at: Linearisation
     root: CurvatureRoot
     model: BlockModel
-    work: Work
+    work: WalkWork
 
     def push(self, v: Tensor) -> Tensor:
         """Return J v, shape (m, C)."""
@@ -155,7 +155,7 @@ class KrylovLinear:
 class KrylovSaddle:
     """A system solved by preconditioned conjugate gradients (Hestenes and Stiefel 1952)."""
 
-    linear: KrylovLinear
+    linear: KrylovSystem
     precondition: Preconditioner
     a: float
     b: float

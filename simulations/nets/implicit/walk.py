@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from grokflow.simulations.nets.implicit.stage_systems import Work
+from grokflow.simulations.nets.implicit.stage_systems import WalkWork
 
 
 class WalkFailed(RuntimeError):
@@ -39,8 +39,14 @@ class Walk(Protocol):
         """Steps rejected so far."""
 
     @property
-    def work(self) -> Work:
+    def work(self) -> WalkWork:
         """What was spent."""
 
     def until(self, end: float, progress: Callable[[float], None]) -> None:
         """Walk to the slow time `end`, or raise WalkFailed."""
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of where it is; ``s`` is the slow time."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, with a new solver."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.classes import digits, modular_addition, xor_clusters
 from grokflow.simulations.nets.tasks.regression import polynomial, teacher_student
-from grokflow.simulations.nets.tasks.task import Task
 
 __all__ = [
     "TASKS",
-    "Task",
     "digits",
     "modular_addition",
     "polynomial",
@@ -21,7 +20,7 @@ __all__ = [
     "xor_clusters",
 ]
 
-TASKS: dict[str, Callable[..., Task]] = {
+TASKS: dict[str, Callable[..., NetStart]] = {
     "modular-addition": modular_addition,
     "xor": xor_clusters,
     "digits": digits,

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from grokflow.simulations.nets.known_modules import SmallCNN
 from grokflow.simulations.nets.modules import MLP, Activation, he_start, scaled
+from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.task import (
-    Task,
     activation_of,
     check_settings,
     seeds,
@@ -29,7 +29,7 @@ def modular_addition(
     loss: str = "square",
     activation: str = "quadratic",
     seed: int = 0,
-) -> Task:
+) -> NetStart:
     """Make ``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al., Figure 2).
 
     Figure 2 has p = 97, fraction 0.4, width 1024, ReLU, cross-entropy and scale 1, 10 or 100, the
@@ -74,7 +74,7 @@ def modular_addition(
         scale=scale,
         zero_last=bool(zero_last),
     )
-    return Task(problem, net)
+    return NetStart(net, problem)
 
 
 def digits(
@@ -87,7 +87,7 @@ def digits(
     loss: str = "square",
     activation: str = "relu",
     seed: int = 0,
-) -> Task:
+) -> NetStart:
     """Split the 1 797 handwritten digits of scikit-learn, 8 by 8 pixels in 0..1, ten classes.
 
     A large start with weight decay delays generalisation on images (Liu et al., 2210.01117).
@@ -134,7 +134,7 @@ def digits(
         "digits", loss, torch.from_numpy(images), torch.from_numpy(classes), order, fraction,
         settings,
     )  # fmt: skip
-    return Task(problem, net)
+    return NetStart(net, problem)
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +159,7 @@ def xor_clusters(
     scale: float = 1e-4,
     n_test: int = 1000,
     seed: int = 0,
-) -> Task:
+) -> NetStart:
     """Gaussian clusters at ±μ₁ (label 1) and ±μ₂ (label -1), some labels flipped [1]_.
 
     μ₁ and μ₂ are orthogonal, of norm `mu`; the noise in x is standard normal. The net is
@@ -200,7 +200,7 @@ def xor_clusters(
         signs = np.where(start.random(width) < 0.5, -1.0, 1.0) / np.sqrt(width)
         net.weights[1].copy_(torch.from_numpy(signs[None]))
     net.weights[1].requires_grad_(False)
-    return Task(problem, net)
+    return NetStart(net, problem)
 
 
 def _xor(

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from grokflow.simulations.nets.modules import MLP, Activation, Committee
-from grokflow.simulations.nets.tasks.task import Task, check_settings, seeds
+from grokflow.simulations.nets.start import NetStart
+from grokflow.simulations.nets.tasks.task import check_settings, seeds
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
 
@@ -21,7 +22,7 @@ def polynomial(
     epsilon: float = 0.25,
     n_test: int = 1000,
     seed: int = 0,
-) -> Task:
+) -> NetStart:
     """Regress ``½ <β, x>²``, ``x ~ N(0, I/d)``, with a two-layer quadratic net [1]_.
 
     The linear part of the activation makes the first fit a linear one that does not generalise.
@@ -53,7 +54,7 @@ def polynomial(
         _quadratic(np.random.default_rng(s), size, beta) for s, size in ((train, n), (test, n_test))
     )
     problem = NetProblem("polynomial", NET_LOSSES["square"], x, y, x_test, y_test, settings)
-    return Task(problem, Committee(d, width, alpha=alpha, epsilon=epsilon, seed=start))
+    return NetStart(Committee(d, width, alpha=alpha, epsilon=epsilon, seed=start), problem)
 
 
 def _quadratic(rng: np.random.Generator, size: int, beta: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -63,7 +64,7 @@ def _quadratic(rng: np.random.Generator, size: int, beta: np.ndarray) -> tuple[T
 
 def teacher_student(
     *, n: int = 50, d: int = 100, outputs: int = 1, n_test: int = 1000, seed: int = 0
-) -> Task:
+) -> NetStart:
     """Draw a linear student of a linear teacher, Gaussian inputs and weights [1]_.
 
     `grokflow.theory.nets.linear_student` has the losses of gradient descent in closed form.
@@ -94,4 +95,4 @@ def teacher_student(
     with torch.no_grad():
         draw = student.standard_normal((outputs, d)) / np.sqrt(2 * d)
         net.weights[0].copy_(torch.from_numpy(draw))
-    return Task(problem, net)
+    return NetStart(net, problem)

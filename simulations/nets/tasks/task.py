@@ -1,9 +1,8 @@
-"""What the tasks for nets share: their form, the checks of their settings, splits and seeds."""
+"""What the tasks for nets share: the checks of their settings, splits and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,14 +28,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "alpha": (1e-12, 1e12),
     "epsilon": (0.0, 1e6),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A problem and the net that learns it, at its start."""
-
-    problem: NetProblem
-    net: nn.Module
 
 
 def check_settings(settings: Mapping[str, object], **narrower: tuple[float, float]) -> None:

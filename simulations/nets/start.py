@@ -1,0 +1,46 @@
+"""From where a net of torch is followed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from grokflow.theory.nets.problem import NetProblem
+
+
+@dataclass(frozen=True, eq=False)
+class NetStart:
+    """A net at ``θ(0) = α θ̄``, and what it learns.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The net at θ̄. It maps m inputs to outputs of shape (m,) or (m, C), each input by itself.
+        It is not changed.
+    problem : NetProblem
+        Samples and loss.
+    alpha : float
+        Scale α of the trained parameters.
+    """
+
+    net: nn.Module
+    problem: NetProblem
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that is none."""
+        if not (np.isfinite(self.alpha) and self.alpha > 0):
+            raise ValueError(f"alpha is {self.alpha}, expected a positive number: choose one")
+
+    def scaled_net(self) -> nn.Module:
+        """Return a copy of the net with its trained parameters times α."""
+        net = copy.deepcopy(self.net)
+        with torch.no_grad():
+            for parameter in net.parameters():
+                if parameter.requires_grad:
+                    parameter.mul_(self.alpha)
+        return net
