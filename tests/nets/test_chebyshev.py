@@ -13,7 +13,7 @@ from torch import nn
 from grokflow.simulations.nets.explicit import chebyshev_walk
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 from grokflow.simulations.nets.explicit.chebyshev_steps import chebyshev_step, stages_for
-from grokflow.simulations.nets.explicit.chebyshev_walk import lighter
+from grokflow.simulations.nets.explicit.chebyshev_walk import sparse_rows_if_faster
 from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.implicit.flow import NetFlow
 from grokflow.simulations.nets.start import NetStart
@@ -240,10 +240,10 @@ def test_one_hot_rows_are_multiplied_as_sparse_ones_and_nothing_else_changes(mon
     task, times = small_task(), np.array([0.5])
     x = task.problem.x
     big = torch.cat([x, torch.zeros(len(x), 10 * x.shape[1], dtype=x.dtype)], dim=1)
-    assert lighter(nn.Linear(big.shape[1], 2).double(), big).layout == torch.sparse_csr
-    assert lighter(nn.Linear(3, 2), torch.ones(4, 3)).layout == torch.strided
+    assert sparse_rows_if_faster(nn.Linear(big.shape[1], 2).double(), big).layout == torch.sparse_csr
+    assert sparse_rows_if_faster(nn.Linear(3, 2), torch.ones(4, 3)).layout == torch.strided
     # A net that cannot take sparse rows gets dense ones.
-    assert lighter(Folded(), big).layout == torch.strided
+    assert sparse_rows_if_faster(Folded(), big).layout == torch.strided
     runs = []
     for share in (1.0, 0.0):
         monkeypatch.setattr(chebyshev_walk, "_SPARSE", share)
