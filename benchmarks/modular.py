@@ -14,8 +14,10 @@ import torch
 
 from benchmarks.child import Child
 from grokflow.simulations.modular.data import CorruptedTask
+from grokflow.simulations.modular.rule import ModularCell
 from grokflow.simulations.modular.run import ModularRun
-from grokflow.simulations.modular.training import ModularCell, ModularTraining
+from grokflow.simulations.modular.training import ModularTraining
+from grokflow.simulations.runs.steps import every_steps
 
 P, WIDTH, DECAY, XI = 97, 500, 15.0, 0.35
 ROUNDS = 15
@@ -64,7 +66,7 @@ def prepare():
 
     def solve(name):
         if name == "inversion":
-            found = ModularTraining(width=WIDTH, steps=300).run(cell)
+            found = ModularTraining(width=WIDTH).run(cell, every_steps(300, 10))
             return int(found.steps[-1]), float(found.train[-1]), float(found.test[-1])
         steps[name]()
 

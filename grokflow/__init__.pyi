@@ -108,8 +108,8 @@ from grokflow.simulations.nets.tasks.regression import teacher_student as teache
 
 # Modular arithmetic with corrupted labels
 from grokflow.simulations.modular.data import CorruptedData as CorruptedData
-from grokflow.simulations.modular.training import ModularStart as ModularStart
-from grokflow.simulations.modular.training import ModularCell as ModularCell
+from grokflow.simulations.modular.rule import ModularStart as ModularStart
+from grokflow.simulations.modular.rule import ModularCell as ModularCell
 from grokflow.simulations.modular.training import ModularTraining as ModularTraining
 from grokflow.simulations.modular.trajectory import ModularTrajectory as ModularTrajectory
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram as PhaseDiagram

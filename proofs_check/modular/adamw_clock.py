@@ -46,14 +46,14 @@ def check(laboratory: Laboratory, scale: float = 1.0) -> Evidence:
     for nets in _trained(laboratory, scale):
         times = [_collapse(net) if scale > 1 else net.grokking().lambda_t for net in nets]
         exponents.append(float(np.polyfit(np.log(decays), np.log(times), 1)[0]))
-        growth += [float(np.log(net.norm[-1] / net.norm[0])) for net in nets]
+        growth += [float(np.log(net.norms[-1] / net.norms[0])) for net in nets]
     parts = [AtLeast(exponents, -0.5), AtLeast(growth, 0.0)]
     return all_at_least(*parts[: 1 if scale > 1 else 2])
 
 
 def _collapse(net: ModularTrajectory) -> float:
     """Return the steps until the norm has fallen by e, NaN for never."""
-    fallen = np.log(net.norm[0] / net.norm)
+    fallen = np.log(net.norms[0] / net.norms)
     return float(np.interp(1.0, fallen, net.steps)) if fallen[-1] >= 1 else float("nan")
 
 
@@ -63,22 +63,24 @@ def _trained(laboratory: Laboratory, scale: float) -> list[list[ModularTrajector
 
 
 def _train(laboratory: Laboratory, scale: float) -> list[list[ModularTrajectory]]:
-    from grokflow.simulations.modular.training import ModularCell, ModularTraining
+    from grokflow.simulations.modular.rule import ModularCell
+    from grokflow.simulations.modular.training import ModularTraining
+    from grokflow.simulations.runs.steps import every_steps
 
     paper = laboratory.thorough
     task, decays = (_PAPER_TASK, _PAPER_DECAYS) if paper else (_TASK, _DECAYS)
     seeds = range(laboratory.seed, laboratory.seed + SEEDS)
     cells = [
-        ModularCell(data=drawn, weight_decay=decay, scale=scale, seed=seed)
+        ModularCell(data=drawn, weight_decay=decay, alpha=scale, seed=seed)
         for seed, drawn in ((seed, replace(task, seed=seed).draw()) for seed in seeds)
         for decay in decays
     ]
-    method = ModularTraining(
-        width=_PAPER_WIDTH if paper else _WIDTH,
-        steps=_PAPER_STEPS if paper else _STEPS,
-        every=4,
+    method = ModularTraining(width=_PAPER_WIDTH if paper else _WIDTH)
+    nets = method.run_cells(
+        cells,
+        every_steps(_PAPER_STEPS if paper else _STEPS, 4),
+        progress=lambda done: laboratory.progress("AdamW's clock", done),
     )
-    nets = method.run_cells(cells, progress=lambda done: laboratory.progress("AdamW's clock", done))
     size = len(decays)
     return [nets[i : i + size] for i in range(0, len(nets), size)]
 

@@ -158,7 +158,9 @@ def correlations_with_ipr(
 
 
 def _train(laboratory: Laboratory, name: str, which: int) -> list[CorruptedRun]:
-    from grokflow.simulations.modular.training import ModularCell, ModularTraining
+    from grokflow.simulations.modular.rule import ModularCell
+    from grokflow.simulations.modular.training import ModularTraining
+    from grokflow.simulations.runs.steps import every_steps
 
     regime = regimes(laboratory)[name]
     task = CorruptedTask(p=regime.p, fraction=regime.fraction, corruption=regime.corruption)
@@ -171,12 +173,11 @@ def _train(laboratory: Laboratory, name: str, which: int) -> list[CorruptedRun]:
     ]
     training = ModularTraining(
         width=regime.width,
-        steps=regime.steps,
         lr=regime.lr,
         batch=regime.batch,
         normalisation=regime.norm,
-        every=10 if regime.batch is None else 50,
     )
     title = f"corrupted, {name}"
-    found = training.run_cells(cells, progress=lambda done: laboratory.progress(title, done))
+    times = every_steps(regime.steps, 10 if regime.batch is None else 50)
+    found = training.run_cells(cells, times, progress=lambda done: laboratory.progress(title, done))
     return [CorruptedRun(regime, *pair) for pair in zip(data, found, strict=True)]

@@ -16,19 +16,20 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.simulations.modular.phase_table import PhaseOutcome, PhaseTable
+from grokflow.simulations.modular.rule import ModularCell
+from grokflow.simulations.modular.training import ModularTraining
 from grokflow.simulations.runs.code import key_of
 from grokflow.simulations.runs.executors import compute
+from grokflow.simulations.runs.steps import every_steps
+from grokflow.simulations.runs.stopping import Stopped
 from grokflow.simulations.runs.store import Store
 from grokflow.theory.modular.operations import operation
 from grokflow.theory.modular.participation import neuron_ipr
 from grokflow.theory.modular.phases import phase
-
-if TYPE_CHECKING:
-    from grokflow.simulations.modular.training import ModularCell, ModularTraining
 
 # Nets in a task: enough to fill the matrix products, few enough for every process to get some.
 _TOGETHER = 8
@@ -46,11 +47,11 @@ class PhaseCell:
     dropout: float
     seed: int
     training: ModularTraining
+    steps: int
+    every: int
 
     def modular(self) -> ModularCell:
         """Draw the data; net and data have the same seed."""
-        from grokflow.simulations.modular.training import ModularCell
-
         task = CorruptedTask(
             p=self.p,
             operation=operation(self.operation),
@@ -68,7 +69,7 @@ class PhaseCell:
     def settings(self) -> dict[str, object]:
         """Return everything that decides the result but the code."""
         own = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return own | {"training": self.training.settings() | {"steps": self.training.steps}}
+        return own | {"training": self.training.settings()}
 
     def key(self) -> str:
         """Return the name under which the store files the cell."""
@@ -83,6 +84,8 @@ class PhaseDiagram:
     ----------
     training : ModularTraining
         Net and method, for all cells.
+    steps, every : int
+        Number of steps of every cell, and steps from one record to the next.
     p : tuple of int
         Moduli.
     weight_decay, dropout : tuple of float
@@ -96,6 +99,8 @@ class PhaseDiagram:
     """
 
     training: ModularTraining
+    steps: int = 2000
+    every: int = 10
     p: tuple[int, ...] = (31,)
     weight_decay: tuple[float, ...] = (0.0,)
     dropout: tuple[float, ...] = (0.0,)
@@ -106,6 +111,7 @@ class PhaseDiagram:
 
     def __post_init__(self) -> None:
         """Refuse what no cell could be trained from, before any is."""
+        every_steps(self.steps, self.every)
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}, expected at least 1: ask for more")
         for cell in self._corners():
@@ -137,7 +143,8 @@ class PhaseDiagram:
             yield from (self._cell(first | {name: value}) for value in values)
 
     def _cell(self, point: dict[str, Any]) -> PhaseCell:
-        return PhaseCell(operation=self.operation, training=self.training, **point)
+        shared = {name: getattr(self, name) for name in ("operation", "training", "steps", "every")}
+        return PhaseCell(**shared, **point)
 
     def run(
         self,
@@ -178,11 +185,10 @@ def phase_store(path: str = ":memory:", *, resume: bool = False) -> Store:
 
 def measure_phases(cells: Sequence[PhaseCell]) -> list[PhaseOutcome]:
     """Train cells of one size; one that cannot be trained has an error, and no part in others'."""
-    from grokflow.simulations.modular.run import TrainingDiverged
-
     try:
-        found = cells[0].training.run_cells([cell.modular() for cell in cells])
-    except (TrainingDiverged, ValueError) as error:
+        times = every_steps(cells[0].steps, cells[0].every)
+        found = cells[0].training.run_cells([cell.modular() for cell in cells], times)
+    except (Stopped, ValueError) as error:
         if len(cells) == 1:
             return [PhaseOutcome(error=str(error))]
         return [outcome for cell in cells for outcome in measure_phases([cell])]
@@ -195,13 +201,13 @@ def measure_phases(cells: Sequence[PhaseCell]) -> list[PhaseOutcome]:
                 test=float(run.test[-1]),
                 corrupted=float(run.corrupted[-1]),
                 uncorrupted=float(run.uncorrupted[-1]),
-                norm=float(run.norm[-1]),
+                norm=float(run.norms[-1]),
                 best_test=float(run.test.max()),
                 grokking=run.grokking().lambda_t,
                 unlearning=run.unlearning().lambda_t,
                 ipr=ipr.mean,
                 collapsed=ipr.collapsed,
-                phase=phase(run.train, run.test, run.norm, cell.corruption).value,
+                phase=phase(run.train, run.test, run.norms, cell.corruption).value,
             )
         )
     return outcomes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -13,16 +13,19 @@ from torch import Tensor
 
 from grokflow.simulations.modular.dropout import Dropout
 from grokflow.simulations.modular.pairs import Pairs
-from grokflow.simulations.modular.tensor_program import Architecture, ModularCells
-from grokflow.simulations.modular.training import (
+from grokflow.simulations.modular.rule import (
     IprRecord,
     ModularCell,
     ModularOptimizer,
+    ModularRule,
     ModularStart,
-    ModularTraining,
 )
+from grokflow.simulations.modular.tensor_program import Architecture, ModularCells
 from grokflow.simulations.modular.trajectory import ModularTrajectory, PairScores
 from grokflow.simulations.runs.files import versions
+from grokflow.simulations.runs.keeper import Keeper
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.simulations.runs.work import TrainingWork
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.participation import neuron_ipr
 
@@ -32,8 +35,8 @@ EPSILON = 1e-8
 _START, _BATCHES, _DROPOUT = range(3)
 
 
-class TrainingDiverged(RuntimeError):
-    """Weights left the finite numbers."""
+class NotFiniteWeights(RuntimeError):
+    """Weights are NaN or infinite; the message says what to change."""
 
 
 class ModularRun:
@@ -45,7 +48,7 @@ class ModularRun:
 
     def __init__(
         self,
-        method: ModularTraining,
+        method: ModularRule,
         cells: Sequence[ModularCell],
         snapshots: frozenset[int],
         ipr: IprRecord | None = None,
@@ -53,7 +56,7 @@ class ModularRun:
         self.method, self.cells, self.wanted, self.ipr = method, cells, snapshots, ipr
         shape = _architecture(method, cells[0].data.p)
         starts = [_stream(cell, _START) for cell in cells]
-        scales = [cell.scale for cell in cells]
+        scales = [cell.alpha for cell in cells]
         self.nets = ModularCells(shape, starts, scales, method.dtype, method.device)
         self.optimizer = _optimizer(method, self.nets)
         self.decay = self._column([1 - method.lr * cell.weight_decay for cell in cells])
@@ -67,19 +70,42 @@ class ModularRun:
         self.rows: list[Tensor] = []
         self.ratios: list[Tensor] = []
         self.snapshots: dict[int, dict[str, Tensor]] = {}
-        self._snap()
-        self._record()
+        self.first = self.state()
 
-    def follow(self) -> None:
-        """Go on to the next record."""
+    def follow(
+        self, times: np.ndarray, keeper: Keeper, progress: Callable[[float], None]
+    ) -> list[ModularTrajectory]:
+        """Go on from record to record, keeping the state at every one."""
+        reached = self.steps[-1] if self.steps else -1
+        last = int(times[-1])
+        try:
+            for due in times[times > reached].tolist():
+                self._until(due)
+                self._record(last)
+                keeper.hold()
+                progress(self.step / max(1, last))
+        except KeyboardInterrupt:
+            keeper.write()
+            raise Interrupted(self._reached(keeper)) from None
+        except NotFiniteWeights as error:
+            keeper.write()
+            raise Stopped(str(error), self._reached(keeper)) from None
+        keeper.write()
+        return self.trajectories()
+
+    def _until(self, due: int) -> None:
+        """Train up to a step, with the snapshots on the way."""
         started = perf_counter()
-        end = min(self.method.steps, self.step + self.method.every - self.step % self.method.every)
-        for due in sorted({end, *(s for s in self.wanted if self.step < s < end)}):
-            while self.step < due:
+        for step in sorted({due, *(s for s in self.wanted if self.step <= s < due)}):
+            while self.step < step:
                 self.advance()
             self._snap()
-        self._record()
         self.seconds += perf_counter() - started
+
+    def _reached(self, keeper: Keeper) -> list[ModularTrajectory]:
+        """Go back to the last record, and return what was recorded until then."""
+        self.restore(keeper.state or self.first)
+        return self.trajectories()
 
     def advance(self) -> None:
         """Take one step."""
@@ -126,17 +152,18 @@ class ModularRun:
         device = self.method.device
         return Pairs.of(first.to(device), second.to(device), labels.to(device), data[0].p)
 
-    def _record(self) -> None:
-        """Measure all nets on all pairs."""
+    def _record(self, last: int) -> None:
+        """Measure all nets on all pairs, on the way to the step `last`."""
+        started = perf_counter()
         losses, hits = self.nets.evaluate(self.everything)
         rows = zip(self.cells, hits, losses, strict=True)
         lines = [[*_scores(cell, hit), *_scores(cell, loss)] for cell, hit, loss in rows]
         norms = self.nets.norms()
         if not np.isfinite(norms).all():
             bad = np.flatnonzero(~np.isfinite(norms)).tolist()
-            raise TrainingDiverged(
+            raise NotFiniteWeights(
                 f"cells {bad} left the finite numbers before step {self.step} of "
-                f"{self.method.steps}: lower lr (now {self.method.lr:g}) or use float64"
+                f"{last}: lower lr (now {self.method.lr:g}) or use float64"
             )
         self.steps.append(self.step)
         self.rows.append(torch.from_numpy(np.column_stack([np.array(lines), norms])))
@@ -144,6 +171,7 @@ class ModularRun:
             nets = (self.nets.weights(index) for index in range(len(self.cells)))
             means = [neuron_ipr(net, *self.ipr).mean for net in nets]
             self.ratios.append(torch.tensor(means, dtype=torch.float64))
+        self.seconds += perf_counter() - started
 
     def _snap(self) -> None:
         if self.step in self.wanted:
@@ -174,20 +202,27 @@ class ModularRun:
         self.ratios = list(state["ratios"])
         self.snapshots = dict(state["snapshots"])
 
-    def trajectory(self, cell: int) -> ModularTrajectory:
-        """Return what was recorded of one cell."""
-        columns = torch.stack(self.rows)[:, cell].numpy().T.copy()
-        names = [*PairScores._fields, *(f"{name}_loss" for name in PairScores._fields), "norm"]
-        settings = self.method.settings() | {"steps": self.step} | self.cells[cell].settings()
+    def trajectories(self) -> list[ModularTrajectory]:
+        """Return what was recorded of every cell."""
+        return [self._trajectory(index) for index in range(len(self.cells))]
+
+    def _trajectory(self, index: int) -> ModularTrajectory:
+        cell, names = self.cells[index], ModularTrajectory.recorded()
+        rows = torch.stack(self.rows)[:, index].numpy() if self.rows else np.empty((0, len(names)))
+        steps = np.array(self.steps, dtype=np.int64)
+        settings = self.method.settings() | {"steps": self.step} | cell.settings()
         return ModularTrajectory(
-            steps=np.array(self.steps),
-            **dict(zip(names, columns, strict=True)),
-            ipr=np.array([float(means[cell]) for means in self.ratios]),
-            weights=self.nets.weights(cell),
-            snapshots=self._snapshots(cell),
+            steps=steps,
+            lambda_t=-steps * float(np.log1p(-self.method.lr * cell.weight_decay)),
+            **dict(zip(names, rows.T.copy(), strict=True)),
+            ipr=np.array([float(means[index]) for means in self.ratios]),
+            ipr_record=self.ipr,
+            test_size=len(cell.data.test),
+            weights=self.nets.weights(index),
+            snapshots=self._snapshots(index),
             settings=settings,
             versions=versions() | {"torch": version("torch")},
-            seconds=self.seconds,
+            work=TrainingWork(self.method.optimizer.value, self.step, self.seconds),
         )
 
     def _snapshots(self, cell: int) -> dict[int, ModularWeights]:
@@ -200,7 +235,7 @@ class ModularRun:
         return found
 
 
-def _architecture(method: ModularTraining, p: int) -> Architecture:
+def _architecture(method: ModularRule, p: int) -> Architecture:
     doshi = method.start is ModularStart.DOSHI
     return Architecture(
         p=p,
@@ -213,7 +248,7 @@ def _architecture(method: ModularTraining, p: int) -> Architecture:
     )
 
 
-def _optimizer(method: ModularTraining, nets: ModularCells) -> torch.optim.Optimizer:
+def _optimizer(method: ModularRule, nets: ModularCells) -> torch.optim.Optimizer:
     """Return the optimiser of the flat parameters; decay, which differs, is not its business."""
     nets.flat.grad = nets.gradient
     if method.optimizer is ModularOptimizer.GD:

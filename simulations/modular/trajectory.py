@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.modular.rule import IprRecord
 from grokflow.simulations.runs.files import jsonable
+from grokflow.simulations.runs.work import TrainingWork
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.modular.participation import neuron_ipr
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Stage, Transition, crossing, stage
 
 if TYPE_CHECKING:
@@ -38,12 +42,14 @@ class ModularTrajectory(Summarised):
     ----------
     steps : ndarray of int, shape (k,)
         Numbers of steps taken.
+    lambda_t : ndarray, shape (k,)
+        Slow times: by ``e^{-λt}`` weight decay alone would have shrunk the weights.
     train, test, corrupted, uncorrupted : ndarray, shape (k,)
         Accuracies on the training pairs against their labels, on the test pairs, and on the two
         parts of the training set; NaN where a part is empty.
     train_loss, test_loss, corrupted_loss, uncorrupted_loss : ndarray, shape (k,)
         Mean losses on the same sets, without dropout.
-    norm : ndarray, shape (k,)
+    norms : ndarray, shape (k,)
         ``‖(U, V, W)‖``.
     weights : ModularWeights
         The net after the last step.
@@ -53,11 +59,16 @@ class ModularTrajectory(Summarised):
         Inverse participation ratio of the network, where it was recorded.
     settings, versions : mapping
         What reproduces the run, seeds included.
-    seconds : float
-        Wall time of the run, shared with the cells that ran beside this one.
+    ipr_record : IprRecord or None
+        How the ratio was recorded.
+    test_size : int
+        Number of test pairs.
+    work : TrainingWork
+        Steps and wall time of the run, shared with the cells that ran beside this one.
     """
 
     steps: np.ndarray
+    lambda_t: np.ndarray
     train: np.ndarray
     test: np.ndarray
     corrupted: np.ndarray
@@ -66,13 +77,47 @@ class ModularTrajectory(Summarised):
     test_loss: np.ndarray
     corrupted_loss: np.ndarray
     uncorrupted_loss: np.ndarray
-    norm: np.ndarray
+    norms: np.ndarray
     weights: ModularWeights
     snapshots: Mapping[int, ModularWeights] = field(default_factory=dict)
     ipr: np.ndarray = field(default_factory=lambda: np.zeros(0))
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
+    ipr_record: IprRecord | None = None
+    test_size: int = 0
+    work: TrainingWork = field(default_factory=lambda: TrainingWork("", 0, 0.0))
+
+    @classmethod
+    def recorded(cls) -> tuple[str, ...]:
+        """Return the names of what is recorded, in the order of a row."""
+        losses = (f"{name}_loss" for name in PairScores._fields)
+        return (*PairScores._fields, *losses, "norms")
+
+    @property
+    def measured(self) -> dict[str, np.ndarray]:
+        """The participation ratio of the network, where it was recorded."""
+        return {"network_ipr": self.ipr} if self.ipr.size else {}
+
+    @property
+    def train_error(self) -> np.ndarray:
+        """Fraction of training pairs whose label, right or wrong, is not predicted, (k,)."""
+        return np.asarray(1 - self.train)
+
+    @property
+    def test_error(self) -> np.ndarray:
+        """Fraction of test pairs that are predicted wrongly, shape (k,)."""
+        return np.asarray(1 - self.test)
+
+    def test_scores(self) -> Scores:
+        """Return accuracy, error and loss on the test pairs at every record."""
+        error, size = self.test_error, self.test_size
+        spread = np.sqrt(error * self.test / size) if size else np.full(len(error), np.nan)
+        chance = 1 - 1 / self.weights.p
+        return Scores(self.test, error, self.test_loss, size, spread, chance)
+
+    def transition(self, early: float, late: float) -> Transition:
+        """Return when, in slow time, the test error crosses from `early` to `late`."""
+        return crossing(self.lambda_t, self.test_error, early, late)
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -86,8 +131,9 @@ class ModularTrajectory(Summarised):
     def curves(self) -> dict[str, np.ndarray]:
         """Return every curve by its name, each of shape (k,)."""
         losses = [f"{name}_loss" for name in PairScores._fields]
-        found = {name: getattr(self, name) for name in (*PairScores._fields, *losses, "norm")}
-        return found | ({"network_ipr": self.ipr} if self.ipr.size else {})
+        found = {name: getattr(self, name) for name in (*PairScores._fields, *losses)}
+        found["norm"] = self.norms
+        return found | self.measured
 
     def grokking(self) -> Transition:
         """Return when test accuracy rises from chance to its end, in steps, and how wide."""
@@ -115,21 +161,24 @@ class ModularTrajectory(Summarised):
     def _corrupted_levels(self) -> tuple[float, float]:
         return float(np.max(self.corrupted)), 1 / self.weights.p
 
+    def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:
+        """Return the curves and the weights with labels, settings and versions.
 
-def modular_dataset(
-    trajectory: ModularTrajectory, ipr: np.ndarray, settings: Mapping[str, object]
-) -> xarray.Dataset:
-    """Return the curves and the weights of a net on corrupted labels, labelled."""
-    import xarray
+        The participation ratio of every neuron is added where that of the network was recorded.
+        """
+        import xarray
 
-    variables: dict[str, Any] = {
-        name: ("step", values) for name, values in trajectory.curves().items()
-    }
-    net = trajectory.weights
-    variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
-    variables |= {"w": (("class", "neuron"), net.w), "ipr": ("neuron", ipr)}
-    attributes = {
-        "settings": json.dumps(jsonable(settings)),
-        "versions": json.dumps(dict(trajectory.versions)),
-    }
-    return xarray.Dataset(variables, {"step": trajectory.steps}, attributes)
+        variables: dict[str, Any] = {
+            name: ("step", values) for name, values in self.curves().items()
+        }
+        net = self.weights
+        variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
+        variables["w"] = (("class", "neuron"), net.w)
+        if self.ipr_record is not None:
+            variables["ipr"] = ("neuron", neuron_ipr(net, *self.ipr_record).values)
+        shown = self.settings if settings is None else settings
+        attributes = {
+            "settings": json.dumps(jsonable(shown)),
+            "versions": json.dumps(dict(self.versions)),
+        }
+        return xarray.Dataset(variables, {"step": self.steps}, attributes)

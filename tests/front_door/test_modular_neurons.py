@@ -16,7 +16,7 @@ from grokflow.simulations.scan.store import scan_store
 from grokflow.theory.modular.phases import Phase
 
 NET = ["--p", "7", "--width", "20", "--steps", "20", "--corruption", "0.3"]
-SMALL = ModularTraining(width=12, steps=6, every=3)
+SMALL = {"training": ModularTraining(width=12), "steps": 6, "every": 3}
 
 
 def test_prune_writes_three_orders_with_a_band(tmp_path, capsys):
@@ -114,11 +114,9 @@ def test_too_few_neurons_to_split_are_refused_in_one_line(capsys):
 
 
 def test_a_diagram_is_the_same_in_any_order_and_after_an_interruption(tmp_path):
-    diagram = PhaseDiagram(
-        training=SMALL, p=(5, 7), fraction=(0.5, 0.8), corruption=(0.0, 0.4), seeds=2
-    )
+    diagram = PhaseDiagram(**SMALL, p=(5, 7), fraction=(0.5, 0.8), corruption=(0.0, 0.4), seeds=2)
     whole = diagram.run()
-    half = PhaseDiagram(training=SMALL, p=(5,), fraction=(0.8, 0.5), corruption=(0.4, 0.0), seeds=2)
+    half = PhaseDiagram(**SMALL, p=(5,), fraction=(0.8, 0.5), corruption=(0.4, 0.0), seeds=2)
     with phase_store(str(tmp_path / "cells.sqlite")) as store:
         half.run(store)
         seen = []
@@ -133,7 +131,7 @@ def test_a_diagram_is_the_same_in_any_order_and_after_an_interruption(tmp_path):
 
 def test_diagrams_and_scans_share_a_file(tmp_path):
     path = tmp_path / "both.sqlite"
-    diagram = PhaseDiagram(training=SMALL, p=(5,), fraction=(0.5,), corruption=(0.4,), seeds=1)
+    diagram = PhaseDiagram(**SMALL, p=(5,), fraction=(0.5,), corruption=(0.4,), seeds=1)
     with phase_store(str(path)) as store:
         diagram.run(store)
     with scan_store(path) as scans:

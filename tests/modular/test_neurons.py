@@ -14,7 +14,9 @@ from grokflow.simulations.modular.neuron_statistics import (
     split_neurons,
     study_pruning,
 )
-from grokflow.simulations.modular.training import ModularCell, ModularTraining
+from grokflow.simulations.modular.rule import ModularCell
+from grokflow.simulations.modular.training import ModularTraining
+from grokflow.simulations.runs.steps import every_steps
 from grokflow.theory.modular.closed_form import (
     PeriodicNeurons,
     error_bound,
@@ -346,11 +348,11 @@ def test_forgetting_needs_grokking_before_and_a_collapse_of_the_norm():
 def test_a_net_with_strong_weight_decay_groks_and_then_forgets():
     data = CorruptedTask(p=47, fraction=0.75, corruption=0.1).draw()
     cell = ModularCell(data=data, weight_decay=22.0)
-    found = ModularTraining(width=200, steps=700, every=20).run(cell)
+    found = ModularTraining(width=200).run(cell, every_steps(700, 20))
     assert found.test.max() >= 0.99
-    assert phase(found.train, found.test, found.norm, 0.1) is Phase.FORGETTING
+    assert phase(found.train, found.test, found.norms, 0.1) is Phase.FORGETTING
     early = slice(found.steps.searchsorted(200))
-    accuracies = found.train[early], found.test[early], found.norm[early]
+    accuracies = found.train[early], found.test[early], found.norms[early]
     assert phase(*accuracies, 0.1) is Phase.COEXISTENCE
 
 

@@ -12,17 +12,13 @@ import torch
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.simulations.modular.dropout import Dropout
 from grokflow.simulations.modular.pairs import Pairs
-from grokflow.simulations.modular.run import TrainingDiverged
+from grokflow.simulations.modular.rule import ModularCell, ModularOptimizer, ModularStart
 from grokflow.simulations.modular.tensor_program import Architecture, ModularCells, ModularLoss
-from grokflow.simulations.modular.training import (
-    ModularCell,
-    ModularOptimizer,
-    ModularStart,
-    ModularTraining,
-    groups,
-)
+from grokflow.simulations.modular.training import ModularTraining, groups
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
+from grokflow.simulations.runs.steps import every_steps
+from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.modular.net import ModularActivation, ModularWeights, Normalisation, NormKind
 from grokflow.theory.modular.operations import operation
 
@@ -100,10 +96,8 @@ def test_the_gradient_is_that_of_automatic_differentiation(
 def test_evaluation_is_that_of_the_weights_that_are_returned():
     data = CorruptedTask(p=7, corruption=0.3).draw()
     for kind in (None, *NormKind):
-        method = ModularTraining(
-            width=9, steps=3, normalisation=kind, dtype=torch.float64, every=3, lr=0.1
-        )
-        result = method.run(ModularCell(data=data, weight_decay=1.0))
+        method = ModularTraining(width=9, normalisation=kind, dtype=torch.float64, lr=0.1)
+        result = method.run(ModularCell(data=data, weight_decay=1.0), np.array([0, 3]))
         f = result.weights.outputs(data.first, data.second)
         squares = ((f - np.eye(7)[data.labels]) ** 2).mean(axis=1)
         hits = f.argmax(axis=1) == data.labels
@@ -114,12 +108,12 @@ def test_evaluation_is_that_of_the_weights_that_are_returned():
             assert abs(loss - squares[rows].mean()) <= 100 * 2.3e-16 * squares.max() * 10
         weights = result.weights
         size = np.sqrt(sum((x**2).sum() for x in (weights.u, weights.v, weights.w)))
-        assert abs(result.norm[-1] - size) <= 1e-14 * size
+        assert abs(result.norms[-1] - size) <= 1e-14 * size
 
 
 def _torch_run(data, method, cell):
     """Train with torch.optim.AdamW and one-hot products; return u, v, w."""
-    start = replace(method, steps=1, lr=1e-300).run(ModularCell(data=data, seed=cell.seed)).weights
+    start = method.run(ModularCell(data=data, seed=cell.seed), np.array([0])).weights
     u, v, w = (torch.from_numpy(x).clone().requires_grad_() for x in (start.u, start.v, start.w))
     optimizer = torch.optim.AdamW(
         [u, v, w], lr=method.lr, betas=(0.9, 0.98), weight_decay=cell.weight_decay
@@ -137,10 +131,10 @@ def _torch_run(data, method, cell):
 
 def test_steps_are_those_of_adamw_with_decoupled_decay():
     data = CorruptedTask(p=7, corruption=0.3).draw()
-    method = ModularTraining(width=9, steps=20, dtype=torch.float64)
+    method = ModularTraining(width=9, dtype=torch.float64)
     cell = ModularCell(data=data, weight_decay=5.0, seed=3)
     expected = _torch_run(data, method, cell)
-    found = method.run(cell).weights
+    found = method.run(cell, np.array([20])).weights
     for name, value in zip("uvw", expected, strict=True):
         # Twenty steps of size lr; rounding enters each through m / sqrt(v).
         assert np.abs(getattr(found, name) - value).max() <= 20 * 0.01 * 1e-8
@@ -150,13 +144,12 @@ def test_plain_descent_in_gromovs_parametrisation():
     data = CorruptedTask(p=7).draw()
     method = ModularTraining(
         width=9,
-        steps=1,
         lr=2.0,
         optimizer=ModularOptimizer.GD,
         start=ModularStart.GROMOV,
         dtype=torch.float64,
     )
-    result = method.run(ModularCell(data=data), snapshots=[0, 1])
+    result = method.run(ModularCell(data=data), np.array([0, 1]), snapshots=[0, 1])
     start = result.snapshots[0]
     assert start.prefactor == 1 / (2 * 7 * 9)
     assert 0.8 < np.std(np.r_[start.u.ravel(), start.v.ravel(), start.w.ravel()]) < 1.2
@@ -175,10 +168,10 @@ def test_cells_trained_together_are_the_cells_trained_alone():
         for seed, (d, wd, drop) in enumerate(product(data, (0.0, 3.0), (0.0, 0.4)))
     ]
     for batch in (None, 10):
-        method = ModularTraining(width=6, steps=15, batch=batch, every=4, dtype=torch.float64)
-        together = method.run_cells(cells)
+        method = ModularTraining(width=6, batch=batch, dtype=torch.float64)
+        together = method.run_cells(cells, every_steps(15, 4))
         for cell, found in zip(cells, together, strict=True):
-            alone = method.run(cell)
+            alone = method.run(cell, every_steps(15, 4))
             assert np.array_equal(found.steps, [0, 4, 8, 12, 15])
             assert np.abs(found.weights.u - alone.weights.u).max() <= 15 * 0.01 * 1e-8
             assert np.allclose(found.test_loss, alone.test_loss, rtol=1e-8)
@@ -189,7 +182,7 @@ def test_groups_are_of_equal_sizes():
     cells = [ModularCell(data=d) for d in (half, most, half)]
     assert groups(cells) == [[0, 2], [1]]
     with pytest.raises(ValueError, match="split them with groups"):
-        ModularTraining(width=3, steps=1).run_cells(cells)
+        ModularTraining(width=3).run_cells(cells, np.array([1]))
 
 
 def test_dropout_before_the_square_scales_training_outputs():
@@ -204,12 +197,12 @@ def test_dropout_before_the_square_scales_training_outputs():
 def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, normalisation):
     data = CorruptedTask(p=7, corruption=0.3).draw()
     cells = [ModularCell(data=data, dropout=0.2, weight_decay=1.0, seed=s) for s in (0, 1)]
-    method = ModularTraining(width=6, steps=33, batch=10, every=5, normalisation=normalisation)
-    whole = method.run_cells(cells, snapshots=[7, 20])
+    method = ModularTraining(width=6, batch=10, normalisation=normalisation)
+    whole = method.run_cells(cells, every_steps(33, 5), snapshots=[7, 20])
     checkpoint = Checkpoint(tmp_path / "run.pt")
     for steps in (21, 27, 33):
-        parts = replace(method, steps=steps).run_cells(
-            cells, snapshots=[7, 20], checkpoint=checkpoint
+        parts = method.run_cells(
+            cells, every_steps(steps, 5), snapshots=[7, 20], checkpoint=checkpoint
         )
     for one, other in zip(whole, parts, strict=True):
         assert np.array_equal(one.weights.u, other.weights.u)
@@ -218,27 +211,30 @@ def test_a_run_that_is_resumed_is_bit_for_bit_the_run_that_was_not(tmp_path, nor
         shared = np.isin(other.steps, one.steps)
         assert np.array_equal(other.test_loss[shared], one.test_loss)
     with pytest.raises(ValueError, match="run with lr"):
-        replace(method, lr=0.02).run_cells(cells, checkpoint=checkpoint)
+        replace(method, lr=0.02).run_cells(cells, every_steps(33, 5), checkpoint=checkpoint)
     other = [replace(cell, data=CorruptedTask(p=7, seed=9).draw()) for cell in cells]
     with pytest.raises(ValueError, match="run with cells"):
-        method.run_cells(other, checkpoint=checkpoint)
+        method.run_cells(other, every_steps(33, 5), checkpoint=checkpoint)
     with pytest.raises(ValueError, match="ask for a later end"):
-        replace(method, steps=5).run_cells(cells, checkpoint=checkpoint)
+        method.run_cells(cells, np.array([5]), checkpoint=checkpoint)
 
 
 def test_an_interrupted_run_keeps_its_last_record(tmp_path):
     data = CorruptedTask(p=7, corruption=0.3).draw()
-    method = ModularTraining(width=6, steps=30, every=5)
+    method, times = ModularTraining(width=6), every_steps(30, 5)
     checkpoint = Checkpoint(tmp_path / "run.pt")
 
     def interrupt(fraction):
         if fraction >= 0.5:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        method.run(ModularCell(data=data), checkpoint=checkpoint, progress=interrupt)
-    resumed = method.run(ModularCell(data=data), checkpoint=checkpoint)
-    assert np.array_equal(resumed.weights.u, method.run(ModularCell(data=data)).weights.u)
+    with pytest.raises(Interrupted) as caught:
+        method.run(ModularCell(data=data), times, checkpoint=checkpoint, progress=interrupt)
+    assert caught.value.trajectory.steps.tolist() == [0, 5, 10, 15]
+    resumed = method.run(ModularCell(data=data), times, checkpoint=checkpoint)
+    whole = method.run(ModularCell(data=data), times)
+    assert np.array_equal(resumed.weights.u, whole.weights.u)
+    assert np.array_equal(resumed.test_loss[:4], caught.value.trajectory.test_loss)
 
 
 def _trajectory(steps, test, corrupted):
@@ -250,7 +246,13 @@ def _trajectory(steps, test, corrupted):
         flat,
     )
     return ModularTrajectory(
-        steps=steps, test=test, corrupted=corrupted, norm=flat, weights=weights, **rest
+        steps=steps,
+        lambda_t=flat,
+        test=test,
+        corrupted=corrupted,
+        norms=flat,
+        weights=weights,
+        **rest,
     )
 
 
@@ -279,12 +281,12 @@ def test_a_stage_that_does_not_take_place_has_no_time():
 
 def test_small_nets_memorise_and_big_decay_forgets():
     data = CorruptedTask(p=11, corruption=0.3).draw()
-    method = ModularTraining(width=200, steps=150, every=10)
+    method = ModularTraining(width=200)
     plain, decayed = method.run_cells(
-        [ModularCell(data=data, weight_decay=wd) for wd in (0.0, 60.0)]
+        [ModularCell(data=data, weight_decay=wd) for wd in (0.0, 60.0)], every_steps(150, 10)
     )
     assert plain.train[-1] == plain.corrupted[-1] == 1.0
-    assert decayed.norm[-1] < 0.1 * plain.norm[-1]
+    assert decayed.norms[-1] < 0.1 * plain.norms[-1]
     assert decayed.train[-1] < 0.5
 
 
@@ -303,18 +305,20 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
         (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
         (
-            lambda: ModularTraining(lr=0.1).run(ModularCell(data=DATA, weight_decay=15.0)),
+            lambda: ModularTraining(lr=0.1).run(
+                ModularCell(data=DATA, weight_decay=15.0), np.array([1])
+            ),
             "lr·weight_decay is 1.5, expected below 1",
         ),
         (
-            lambda: ModularTraining(steps=5).run(ModularCell(data=DATA), snapshots=[6]),
+            lambda: ModularTraining().run(ModularCell(data=DATA), np.array([5]), snapshots=[6]),
             r"snapshots after steps \[6\] found, expected 0 to 5",
         ),
         (lambda: ModularTraining(dtype=torch.float16), "expected float32 or float64"),
         (lambda: ModularCell(data=DATA, dropout=1.0), "dropout is 1.0, expected 0 to below 1"),
         (
-            lambda: ModularCell(data=DATA, scale=0.0),
-            "scale is 0.0, expected a finite number above 0",
+            lambda: ModularCell(data=DATA, alpha=0.0),
+            "alpha is 0.0, expected a finite number above 0",
         ),
         (lambda: ModularCell(data=DATA, weight_decay=-1.0), "weight_decay is -1.0"),
         (
@@ -332,6 +336,7 @@ def test_what_means_nothing_is_refused_in_one_line(make, message):
 
 def test_divergence_says_what_to_change():
     data = CorruptedTask(p=7).draw()
-    method = ModularTraining(width=6, steps=40, lr=1e30, optimizer=ModularOptimizer.GD)
-    with pytest.raises(TrainingDiverged, match="lower lr"):
-        method.run(ModularCell(data=data))
+    method = ModularTraining(width=6, lr=1e30, optimizer=ModularOptimizer.GD)
+    with pytest.raises(Stopped, match="lower lr") as caught:
+        method.run(ModularCell(data=data), every_steps(40, 10))
+    assert caught.value.trajectory.steps.tolist() == [0]

@@ -226,7 +226,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path):
     for name, values in whole.curves().items():
         assert np.array_equal(resumed.curves()[name], values)
     with pytest.raises(ValueError, match="is at λt 2, expected at most 1"):
-        flow.run(task.net, task.problem, np.array([1.0]), checkpoint=checkpoint)
+        flow.run(task, np.array([1.0]), checkpoint=checkpoint)
 
 
 class Folded(nn.Module):
@@ -240,7 +240,9 @@ def test_one_hot_rows_are_multiplied_as_sparse_ones_and_nothing_else_changes(mon
     task, times = small_task(), np.array([0.5])
     x = task.problem.x
     big = torch.cat([x, torch.zeros(len(x), 10 * x.shape[1], dtype=x.dtype)], dim=1)
-    assert sparse_rows_if_faster(nn.Linear(big.shape[1], 2).double(), big).layout == torch.sparse_csr
+    assert (
+        sparse_rows_if_faster(nn.Linear(big.shape[1], 2).double(), big).layout == torch.sparse_csr
+    )
     assert sparse_rows_if_faster(nn.Linear(3, 2), torch.ones(4, 3)).layout == torch.strided
     # A net that cannot take sparse rows gets dense ones.
     assert sparse_rows_if_faster(Folded(), big).layout == torch.strided

@@ -113,7 +113,7 @@ def run(p, **options):
     task = modular_addition(p=p, width=32, fraction=0.9)
     flow = NetFlow(lam=1e-2, rtol=1e-2, max_steps=3, **options)
     try:
-        flow.run(task.net, task.problem, 1.0, np.array([1.0]))
+        flow.run(task, np.array([1.0]))
     except RuntimeError:
         pass
     net = NetMap.of(task.net)

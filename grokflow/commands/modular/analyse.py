@@ -79,8 +79,8 @@ def record(request: ModularRequest, found: ModularTrajectory) -> dict[str, Any]:
             "values": norm.gamma,
             "spearman": rank_correlation(np.abs(norm.gamma), ipr.values, rng)._asdict(),
         },
-        "phase": phase(found.train, found.test, found.norm, request.task.corruption).value,
-        "settings": dict(found.settings),
+        "phase": phase(found.train, found.test, found.norms, request.task.corruption).value,
+        "settings": request.settings(found),
         "versions": dict(found.versions),
     }
 

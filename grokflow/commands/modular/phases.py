@@ -58,6 +58,8 @@ def read(arguments: argparse.Namespace) -> PhaseDiagram:
     values = {name: tuple(map(float, axis(getattr(arguments, name)))) for name in names}
     return PhaseDiagram(
         training=method_of(arguments),
+        steps=arguments.steps,
+        every=arguments.every,
         p=tuple(_whole(float(value)) for value in axis(arguments.p)),
         seeds=arguments.seeds,
         operation=arguments.operation,
@@ -83,7 +85,11 @@ def record(diagram: PhaseDiagram, table: PhaseTable) -> dict[str, Any]:
         "agreement": table.agreement(),
         **{name: table.values(name) for name in (*numbers, "grokking", "unlearning")},
         "errors": table.errors,
-        "settings": diagram.training.settings() | {"steps": diagram.training.steps},
+        "settings": {
+            **diagram.training.settings(),
+            "steps": diagram.steps,
+            "every": diagram.every,
+        },
         "versions": versions(),
     }
 

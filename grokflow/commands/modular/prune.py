@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print("\n".join([*_lines(study), *request.caveat()]))
     if arguments.json:
-        settings = {"settings": dict(found.settings), "versions": dict(found.versions)}
+        settings = {"settings": request.settings(found), "versions": dict(found.versions)}
         write_json(arguments.json, record(study) | {"draws": arguments.draws} | settings)
     if arguments.plot:
         from grokflow.figures.modular.pruning import data, draw

@@ -9,16 +9,12 @@ import torch
 
 from grokflow.progress import bar
 from grokflow.simulations.modular.data import CorruptedTask
+from grokflow.simulations.modular.rule import IprRecord, ModularCell, ModularOptimizer, ModularStart
 from grokflow.simulations.modular.tensor_program import ModularLoss
-from grokflow.simulations.modular.training import (
-    IprRecord,
-    ModularCell,
-    ModularOptimizer,
-    ModularStart,
-    ModularTraining,
-)
+from grokflow.simulations.modular.training import ModularTraining
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
+from grokflow.simulations.runs.steps import every_steps
 from grokflow.theory.modular.net import ModularActivation, ModularWeights, NormKind
 from grokflow.theory.modular.operations import operation
 from grokflow.theory.modular.participation import IprConvention, NeuronIpr, neuron_ipr
@@ -33,16 +29,23 @@ class ModularRequest:
     method: ModularTraining
     convention: IprConvention
     checkpoint: Checkpoint | None
+    steps: int
+    every: int
 
     def train(self) -> ModularTrajectory:
         """Train, with a progress bar."""
         with bar() as show:
             return self.method.run(
                 self.cell,
+                every_steps(self.steps, self.every),
                 ipr=IprRecord(self.task.operation.basis(self.task.p), self.convention),
                 checkpoint=self.checkpoint,
                 progress=lambda fraction: show("training", fraction),
             )
+
+    def settings(self, found: ModularTrajectory) -> dict[str, object]:
+        """Return what reproduces a training, with the steps between two records."""
+        return dict(found.settings) | {"every": self.every}
 
     def neurons(self, weights: ModularWeights) -> NeuronIpr:
         """Return the ratios of the neurons in the operation's own basis."""
@@ -101,14 +104,21 @@ def read(arguments: argparse.Namespace) -> ModularRequest:
         seed=arguments.seed,
     )
     checkpoint = Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
-    return ModularRequest(task, cell, method, IprConvention(arguments.ipr), checkpoint)
+    return ModularRequest(
+        task,
+        cell,
+        method,
+        IprConvention(arguments.ipr),
+        checkpoint,
+        arguments.steps,
+        arguments.every,
+    )
 
 
 def method_of(arguments: argparse.Namespace) -> ModularTraining:
     """Return net and method; ValueError for settings that mean nothing."""
     return ModularTraining(
         width=arguments.width,
-        steps=arguments.steps,
         lr=arguments.lr,
         activation=ModularActivation(arguments.activation),
         normalisation=NormKind(arguments.norm) if arguments.norm else None,
@@ -116,7 +126,6 @@ def method_of(arguments: argparse.Namespace) -> ModularTraining:
         batch=arguments.batch,
         optimizer=ModularOptimizer(arguments.optimizer),
         start=ModularStart(arguments.start),
-        every=arguments.every,
         dtype=torch.float64 if arguments.double else torch.float32,
         device=arguments.device,
     )

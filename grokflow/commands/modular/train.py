@@ -10,7 +10,7 @@ import numpy as np
 
 from grokflow.commands.modular.request import ModularRequest, read
 from grokflow.commands.shared.output import check_outputs
-from grokflow.simulations.modular.trajectory import ModularTrajectory, modular_dataset
+from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.theory.modular.participation import NeuronIpr
 from grokflow.theory.modular.phases import phase
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, content)
     if arguments.out:
         settings = {key: content[key] for key in ("settings", "phase", "stages")}
-        write(arguments.out, modular_dataset(found, ipr.values, settings))
+        write(arguments.out, found.to_dataset(settings))
     if arguments.plot:
         _plot(arguments.plot, found, request)
     return 0
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) -> dict[str, Any]:
     """Return what JSON holds."""
-    at_end = phase(found.train, found.test, found.norm, request.task.corruption)
+    at_end = phase(found.train, found.test, found.norms, request.task.corruption)
     return {
         "step": found.steps,
         **found.curves(),
@@ -50,9 +50,9 @@ def record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) ->
         },
         "phase": at_end.value,
         "stages": _stages(found),
-        "settings": dict(found.settings),
+        "settings": request.settings(found),
         "versions": dict(found.versions),
-        "seconds": found.seconds,
+        "seconds": found.work.seconds,
     }
 
 
@@ -73,7 +73,7 @@ def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) ->
     lines = [f"{'step':>8} {heads}{'‖θ‖':>10}{'IPR':>8}"]
     for i in np.unique(np.linspace(0, len(found.steps) - 1, 16).astype(int)):
         shares = " ".join(f"{100 * getattr(found, name)[i]:13.2f}" for name in names)
-        lines.append(f"{found.steps[i]:8d} {shares}{found.norm[i]:10.3f}{found.ipr[i]:8.3f}")
+        lines.append(f"{found.steps[i]:8d} {shares}{found.norms[i]:10.3f}{found.ipr[i]:8.3f}")
     for name in ("grokking", "unlearning"):
         stage = content["stages"][name]
         if np.isfinite(stage["step"]):
@@ -87,7 +87,7 @@ def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) ->
     lines.append(
         f"mean IPR {ipr.mean:.3f} ({ipr.convention.value}), {ipr.collapsed} collapsed neurons"
     )
-    lines.append(f"phase: {content['phase']}; {found.seconds:.1f} s")
+    lines.append(f"phase: {content['phase']}; {found.work.seconds:.1f} s")
     return lines
 
 

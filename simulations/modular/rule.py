@@ -1,0 +1,167 @@
+"""The rule by which nets on modular arithmetic are trained, and from where.
+
+The defaults are the paper's (Doshi et al. 2024): AdamW on all training pairs, squares averaged
+over pairs and classes, weights N(0, (16N)^{-2/3}), single precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from grokflow.simulations.modular.data import CorruptedData
+from grokflow.simulations.modular.tensor_program import ModularLoss
+from grokflow.theory.modular.net import ModularActivation, NormKind
+from grokflow.theory.modular.operations import Basis
+from grokflow.theory.modular.participation import IprConvention
+
+
+class ModularOptimizer(Enum):
+    """The rule of a step. Weight decay multiplies weights by 1 - lr·wd in both."""
+
+    ADAMW = "adamw"
+    GD = "gd"
+
+
+class ModularStart(Enum):
+    """Scale of weights and outputs: Doshi et al. (2024), or ``f / (2pN)`` of Gromov (2023)."""
+
+    DOSHI = "doshi"
+    GROMOV = "gromov"
+
+
+class IprRecord(NamedTuple):
+    """In which order the rows of all nets are read, and of which transform the ratio is."""
+
+    basis: Basis
+    convention: IprConvention = IprConvention.ONE_SIDED
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModularCell:
+    """One net of many that are trained beside each other.
+
+    Parameters
+    ----------
+    data : CorruptedData
+        What it learns.
+    weight_decay, dropout : float
+        Strength of the regularisers; dropout is the probability that the input of a neuron is 0
+        in a step, the others grow by ``1 / (1 - dropout)``.
+    alpha : float
+        Factor on the weights at the start.
+    seed : int
+        Seed of the start, of batches and of dropout, which have streams of their own.
+    """
+
+    data: CorruptedData
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    alpha: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(
+                f"weight_decay is {self.weight_decay}, expected a finite number of at least 0: "
+                "choose another"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1: lower it")
+        if not 0 < self.alpha < np.inf:
+            raise ValueError(
+                f"alpha is {self.alpha}, expected a finite number above 0: choose another"
+            )
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
+
+    @property
+    def problem(self) -> CorruptedData:
+        """What it learns."""
+        return self.data
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Modulus, number of pairs, number of training pairs."""
+        return self.data.p, len(self.data.first), len(self.data.train)
+
+    def settings(self) -> dict[str, object]:
+        """Return what reproduces the cell, as JSON holds it."""
+        own = {name: getattr(self, name) for name in ("weight_decay", "dropout", "seed")}
+        return own | {"scale": self.alpha, "data": dict(self.data.settings)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModularRule:
+    """How a step is taken and of what size the nets are; all cells of a run share it.
+
+    Parameters
+    ----------
+    width : int
+        Neurons N.
+    lr : float
+        Step size.
+    activation : ModularActivation
+        φ.
+    normalisation : NormKind or None
+        BatchNorm or LayerNorm after φ.
+    loss : ModularLoss
+        Squares or cross-entropy.
+    batch : int or None
+        Pairs a step, drawn without replacement epoch by epoch; None for all of them.
+    optimizer : ModularOptimizer
+        AdamW with betas (0.9, 0.98), or plain gradient descent.
+    start : ModularStart
+        Scale of the start.
+    dtype : torch.dtype
+        float32 or float64.
+    device : str
+        Where torch computes.
+    """
+
+    width: int = 500
+    lr: float = 0.01
+    activation: ModularActivation = ModularActivation.QUADRATIC
+    normalisation: NormKind | None = None
+    loss: ModularLoss = ModularLoss.SQUARE
+    batch: int | None = None
+    optimizer: ModularOptimizer = ModularOptimizer.ADAMW
+    start: ModularStart = ModularStart.DOSHI
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        for name in ("width", "batch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1: choose a larger {name}")
+        if not 0 < self.lr < np.inf:
+            raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype is {self.dtype}, expected float32 or float64: choose one")
+        _check_device(self.device)
+
+    def settings(self) -> dict[str, object]:
+        """Return what decides the course of a run, as JSON holds it."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ValueError(
+            f"device is {device!r}, expected one that torch finds here: use cpu"
+        ) from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, torch.dtype):
+        return str(value).removeprefix("torch.")
+    return value.value if isinstance(value, Enum) else value
