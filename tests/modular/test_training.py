@@ -121,7 +121,7 @@ def _torch_run(data, method, cell):
     eye = torch.eye(data.p, dtype=torch.float64)
     first, second = eye[data.first[data.train]], eye[data.second[data.train]]
     target = eye[data.labels[data.train]]
-    for _ in range(method.steps):
+    for _ in range(20):
         optimizer.zero_grad()
         f = (first @ u.T + second @ v.T) ** 2 @ w.T
         torch.nn.functional.mse_loss(f, target).backward()
