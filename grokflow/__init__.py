@@ -27,8 +27,8 @@ Estimators of scikit-learn
     MinL1NormRegressor MinL2NormRegressor
 
 Flows, steps, and the trajectories they lead to
-    DiagonalStart DiagonalFlow DiagonalTrajectory CompletionStart CompletionFlow
-    CompletionTrajectory NetStart NetFlow ChebyshevFlow Descent Optimizer NetTrajectory Checkpoint
+    DiagonalFlow DiagonalStart DiagonalTrajectory CompletionFlow CompletionStart
+    CompletionTrajectory NetFlow ChebyshevFlow Descent Optimizer NetStart NetTrajectory Checkpoint
     Measure Stopped Interrupted
 
 Nets and their tasks

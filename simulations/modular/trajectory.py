@@ -13,8 +13,8 @@ from grokflow.simulations.modular.rule import IprRecord
 from grokflow.simulations.runs.files import jsonable
 from grokflow.simulations.runs.work import TrainingWork
 from grokflow.theory.modular.net import ModularWeights
-from grokflow.theory.summary import Summarised, between
 from grokflow.theory.modular.participation import neuron_ipr
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Stage, Transition, crossing, stage
 

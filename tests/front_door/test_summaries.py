@@ -75,9 +75,11 @@ def test_predictions_and_certificates_say_how_good_they_are(problem, forecast):
 
 def test_trajectories_say_how_far_they_go(problem):
     times = np.linspace(0, 1, 5)
-    flow = gf.DiagonalFlow(alpha=10.0, lam=1e-2, loss=LOSS).run(problem, times)
+    flow = gf.DiagonalFlow(lam=1e-2, loss=LOSS).run(gf.DiagonalStart(problem, 10.0), times)
     assert "problem=sparse, times=5, lambda_t=0 → 1" in check(flow)
-    completion = gf.CompletionFlow(alpha=10.0, lam=1e-2).run(gf.completion(d=5), times)
+    completion = gf.CompletionFlow(lam=1e-2).run(
+        gf.CompletionStart(gf.completion(d=5), 10.0), times
+    )
     assert "problem=completion, times=5" in check(completion)
 
 

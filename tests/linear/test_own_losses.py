@@ -120,8 +120,8 @@ def test_logistic_under_another_name_has_the_same_path_and_forecast(problem, dep
 
 
 def followed(problem, loss, lam=1e-6):
-    flow = gf.DiagonalFlow(alpha=1e10, lam=lam, loss=loss)
-    return flow.run(problem, np.linspace(0.0, 30.0, 16)).weights
+    flow = gf.DiagonalFlow(lam=lam, loss=loss)
+    return flow.run(gf.DiagonalStart(problem, 1e10), np.linspace(0.0, 30.0, 16)).weights
 
 
 def test_logistic_under_another_name_has_the_same_flow(problem):
