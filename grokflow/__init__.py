@@ -27,9 +27,9 @@ Estimators of scikit-learn
     MinL1NormRegressor MinL2NormRegressor
 
 Flows, steps, and the trajectories they lead to
-    DiagonalFlow DiagonalStart DiagonalTrajectory CompletionFlow CompletionStart
-    CompletionTrajectory NetFlow ChebyshevFlow Descent Optimizer NetStart NetTrajectory Checkpoint
-    Measure Stopped Interrupted
+    Start Flow Trajectory DiagonalFlow DiagonalStart DiagonalTrajectory CompletionFlow
+    CompletionStart CompletionTrajectory NetFlow ChebyshevFlow Descent Optimizer NetStart
+    NetTrajectory Checkpoint Measure Stopped Interrupted
 
 Nets and their tasks
     NetProblem MLP Activation modular_addition xor_clusters digits polynomial teacher_student

@@ -79,6 +79,9 @@ from grokflow.estimators import MinL1NormRegressor as MinL1NormRegressor
 from grokflow.estimators import MinL2NormRegressor as MinL2NormRegressor
 
 # Flows, steps, and the trajectories they lead to
+from grokflow.simulations.runs.protocols import Start as Start
+from grokflow.simulations.runs.protocols import Flow as Flow
+from grokflow.simulations.runs.protocols import Trajectory as Trajectory
 from grokflow.simulations.diagonal.flow import DiagonalFlow as DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart as DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory as DiagonalTrajectory
