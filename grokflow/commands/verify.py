@@ -20,7 +20,7 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
 from grokflow.proofs_check.registry import select
 from grokflow.proofs_check.verify import verify_all
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local, one_thread
 from grokflow.simulations.runs.files import check_suffix, versions, write_json
 
 
@@ -64,7 +64,8 @@ def _check(
     jobs = arguments.jobs or min(os.cpu_count() or 1, len(claims))
     with bar() as show, TemporaryDirectory(prefix="grokflow-") as folder:
         laboratory = Laboratory(arguments.seed, arguments.thorough, show)
-        with local(jobs) as pool:
+        # One thread here too: the numbers do not depend on how many processes there are.
+        with local(jobs) as pool, one_thread():
             laboratory.folder = Path(folder) if pool else None
             more = PANEL_EXPERIMENTS if draws else ()
             for outcome in verify_all(claims, laboratory, pool, more=more):

@@ -8,6 +8,7 @@ again by Dask, and local processes that die end the scan, whose store holds what
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -54,6 +55,23 @@ def local(jobs: int | None = None) -> Iterator[Executor | None]:
         pool.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, of BLAS and of our own, so that sums are those of a worker."""
+    from threadpoolctl import threadpool_limits
+
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        with threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
+            yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
 def _leave_with(parent: int) -> None:
     """End this worker soon after its parent, which may have been killed without a word."""
 
@@ -63,6 +81,8 @@ def _leave_with(parent: int) -> None:
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
+    # Ctrl-C reaches the whole group; the parent answers it and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -16,14 +16,13 @@ other cells are in the scan. Two errors are stated with every cell so found:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.runs.executors import one_thread
 from grokflow.simulations.scan.cells import Cell
 from grokflow.simulations.scan.models import (
     Net,
@@ -84,7 +83,7 @@ def measure(cells: Sequence[Cell]) -> list[CellOutcome]:
     A cell that fails comes out as an error with its message; the others are not affected. One
     thread is used, so that results do not depend on the machine's load.
     """
-    with _one_thread():
+    with one_thread():
         try:
             net = _net(_without_scale(cells[0]))
             outlook = net.outlook
@@ -198,20 +197,3 @@ def _net(cell: Cell) -> Net:
 def _without_scale(cell: Cell) -> Cell:
     settings = {name: getattr(cell, name) for name in cell.__dataclass_fields__}
     return Cell(**settings | {"alpha": 1.0, "method": "shift"})
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread, of BLAS and of our own, in any process."""
-    from threadpoolctl import threadpool_limits
-
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        with threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
-            yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before

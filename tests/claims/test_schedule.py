@@ -1,6 +1,11 @@
 """Experiments and claims in a pool: what is shared is run once, before the claims that need it."""
 
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
 
 import pytest
 
@@ -73,3 +78,31 @@ def test_every_experiment_that_a_claim_names_is_one_that_it_can_recall():
         # The decorator keeps what it wraps; only its results outlive a process.
         assert hasattr(item.run, "__wrapped__"), item
         assert item.seconds > 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_process_and_is_exit_130(tmp_path):
+    """Workers are in the group of their parent, as those of a terminal are."""
+    labels = ("shift-law", "figure-1b", "corrupted-inversion")
+    chosen = [word for label in labels for word in ("--claim", label)]
+    command = [sys.executable, "-m", "grokflow", "verify", *chosen, "--jobs", "2"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as running:
+        while len(_members(running.pid)) < 3:
+            sleep(0.2)
+        os.killpg(running.pid, signal.SIGINT)
+        text, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "0 of 3 claims were finished" in text
+    # Those that keep count of semaphores end when they notice that nobody is left.
+    deadline = monotonic() + 20
+    while _members(running.pid) and monotonic() < deadline:
+        sleep(0.2)
+    assert _members(running.pid) == []
+
+
+def _members(group):
+    """Return the processes of a group."""
+    found = subprocess.run(["ps", "-eo", "pgid"], capture_output=True, text=True)
+    return [line for line in found.stdout.split() if line == str(group)]
