@@ -16,7 +16,8 @@ from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.parameters import parameters
-from grokflow.theory.homogeneous.kkt import interpolation_residual, margin_residual
+from grokflow.theory.homogeneous.comparisons import relative_distance
+from grokflow.theory.homogeneous.kkt import stationarity
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.times import leading_order, window
@@ -104,5 +105,10 @@ def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> f
     jacobian = depth * np.hstack([x * u ** (depth - 1), -x * v ** (depth - 1)])
     theta, outputs = np.append(u, v), x @ w
     if problem.is_classification:
-        return margin_residual(theta, outputs, jacobian, float(depth))
-    return interpolation_residual(theta, outputs, jacobian, problem.targets)
+        return stationarity(jacobian.T, theta, outputs).total
+    return float(
+        np.hypot(
+            stationarity(jacobian.T, theta).residual,
+            relative_distance(outputs, problem.targets, normalised=False),
+        )
+    )

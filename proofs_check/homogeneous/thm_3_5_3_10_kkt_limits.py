@@ -23,8 +23,9 @@ from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
-from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
-from grokflow.theory.homogeneous.kkt import interpolation_residual, margin_residual
+from grokflow.proofs_check.nets.experiments import follow, quadratic_forms
+from grokflow.theory.homogeneous.comparisons import relative_distance
+from grokflow.theory.homogeneous.kkt import stationarity
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.transition.times import window
 
@@ -92,8 +93,9 @@ def _net_residual(
     outputs = net.outputs(torch.from_numpy(theta), problem.x)[:, 0].numpy()
     jacobian, y = net.jacobian(at, problem.x).numpy(), problem.y.flatten().numpy()
     if loss == "square":
-        return interpolation_residual(theta, outputs, jacobian, y)
-    return margin_residual(theta, y * outputs, y[:, None] * jacobian, float(DEGREE))
+        missed = relative_distance(outputs, y, normalised=False)
+        return float(np.hypot(stationarity(jacobian.T, theta).residual, missed))
+    return stationarity((y[:, None] * jacobian).T, theta, y * outputs).total
 
 
 def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:

@@ -8,7 +8,7 @@ from grokflow.simulations.completion.trajectory import CompletionTrajectory
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.completion.forecast import CompletionForecast
 from grokflow.theory.completion.state import CompletionState
-from grokflow.theory.homogeneous.stationarity import relative_distance
+from grokflow.theory.homogeneous.comparisons import relative_distance
 
 
 def of_completion(

@@ -10,7 +10,7 @@ from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.diagonal.state import DiagonalState
-from grokflow.theory.homogeneous.stationarity import effective_rank, relative_distance
+from grokflow.theory.homogeneous.comparisons import effective_rank, relative_distance
 
 
 def of_diagonal(

@@ -127,7 +127,9 @@ def test_kkt_residuals_vanish_at_kkt_points_only():
     found = stationarity(net, classes, theta)
     margins = labels * (tensor(separable) @ theta)
     slack = (tensor([1.0, 0.5, 2.0]) / 3.5 * (margins / margins.min() - 1)).sum()
-    assert found.residual <= 1e-12 and abs(found.slackness - float(slack)) <= 1e-10
+    assert found.residual <= 1e-10 and abs(found.slackness - float(slack)) <= 1e-10
+    # Samples beyond the margin pull: this is no KKT point.
+    assert found.total > 0.05
     assert stationarity(net, classes, -theta).residual >= 0.99
     assert normalised_margin(classes.loss, (margins * labels)[:, None], labels) == margins.min()
 

@@ -28,8 +28,8 @@ from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.state import CompletionState
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.state import DiagonalState
+from grokflow.theory.homogeneous.comparisons import effective_rank
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
-from grokflow.theory.homogeneous.stationarity import effective_rank
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.nets.early_predictor import early_direction
 from grokflow.theory.nets.losses import NET_LOSSES

@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.homogeneous.stationarity import best_multipliers, effective_rank
+from grokflow.theory.homogeneous.comparisons import effective_rank
+from grokflow.theory.homogeneous.kkt import stationarity_from_kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class CompletionState:
         """``min_μ ‖θ - Σ μ_i ∇f_i‖ / ‖θ‖``, the KKT residual of (R2)."""
         kernel = 2 * self.problem.measurements.metric_gram(self._total)
         radial = 2 * self.problem.measurements.apply(self._matrix)
-        return self._residual(best_multipliers(kernel, radial, nonnegative=False))
+        return stationarity_from_kernel(kernel, radial, self._residual, inequalities=False).residual
 
     @cached_property
     def kkt_bound(self) -> float:

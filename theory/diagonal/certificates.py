@@ -12,12 +12,10 @@ They meet the answer only when it has one nonzero weight; a KKT point is all tha
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.optimize import lsq_linear
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.homogeneous.kkt import Stationarity, stationarity
 from grokflow.theory.linear.certificates import l1_penalised, max_l1_margin, min_l1_norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
@@ -26,50 +24,32 @@ from grokflow.theory.losses import Loss
 ACTIVE = 1e-5
 
 
-class KKT(NamedTuple):
-    """Multipliers of shape (n,) and the relative residual of stationarity."""
-
-    multipliers: np.ndarray
-    residual: float
-
-
 def quasi_norm(w: np.ndarray, depth: int) -> float:
     """Return ``Σ|w_j|^{2/L}``, the smallest ``‖u‖² + ‖v‖²`` with ``u^L - v^L = w``."""
     return float((np.abs(w) ** (2 / depth)).sum())
 
 
-def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> KKT:
-    """Return the best multipliers of (R1) (classification) or (R2) (regression) at `w`.
-
-    Those of (R1) are at least 0, and 0 where the margin exceeds the smallest one.
-    """
+def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> Stationarity:
+    """Return how far `w` is from a KKT point of (R1) (classification) or (R2) (regression)."""
     support = np.flatnonzero(w)
     x = problem.inputs.take(support)
     size, sign = np.abs(w[support]), np.sign(w[support])
-    wanted = size ** (1 / depth)
-    active = np.full(problem.n, True)
-    if problem.is_classification:
-        q = x @ w[support]
-        active = q <= float(q.min()) * (1 + ACTIVE)
-    matrix = (x[active] * (depth * size ** ((depth - 1) / depth) * sign)).T
-    low = 0.0 if problem.is_classification else -np.inf
-    found = lsq_linear(matrix, wanted, (low, np.inf), tol=1e-15)
-    multipliers = np.zeros(problem.n)
-    multipliers[active] = found.x
-    residual = np.linalg.norm(matrix @ found.x - wanted) / np.linalg.norm(wanted)
-    return KKT(multipliers, float(residual))
+    gradients = (x * (depth * size ** ((depth - 1) / depth) * sign)).T
+    margins = x @ w[support] if problem.is_classification else None
+    return stationarity(gradients, size ** (1 / depth), margins)
 
 
-def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: float) -> KKT:
+def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: float) -> Stationarity:
     """Return the pulls ``-l'(q_i)/n`` and the residual of ``∇L + λθ = 0`` relative to ``λ‖θ‖``."""
     pull = loss.descent(problem.inputs.combine(w), problem.targets) / problem.n
     support = np.flatnonzero(w)
     if support.size == 0:
-        return KKT(pull, 0.0)
+        return Stationarity(0.0, 0.0, 0.0, pull)
     size, sign = np.abs(w[support]), np.sign(w[support])
     wanted = lam * size ** (1 / depth)
     slope = depth * size ** ((depth - 1) / depth) * sign * problem.inputs.correlate(pull)[support]
-    return KKT(pull, float(np.linalg.norm(slope - wanted) / np.linalg.norm(wanted)))
+    residual = float(np.linalg.norm(slope - wanted) / np.linalg.norm(wanted))
+    return Stationarity(residual, 0.0, residual, pull)
 
 
 def quasi_constrained(

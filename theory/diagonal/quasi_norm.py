@@ -73,7 +73,7 @@ class MaxQuasiMargin:
             point.multipliers,
             normalised_margin(problem, w, 1),
             kkt.quasi_constrained(problem, w, point.multipliers, self.depth),
-            point.residual,
+            point.total,
         )
 
 
@@ -90,7 +90,7 @@ class MinQuasiNorm:
         w = _onto_constraints(problem, w)
         point = kkt.of_constraints(problem, w, self.depth)
         certificate = kkt.quasi_constrained(problem, w, point.multipliers, self.depth)
-        return Prediction(self.name, w, point.multipliers, None, certificate, point.residual)
+        return Prediction(self.name, w, point.multipliers, None, certificate, point.total)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from grokflow.theory.diagonal.parameters import parameters
 from grokflow.theory.diagonal.scale import DiagonalScale
-from grokflow.theory.homogeneous.stationarity import Stationarity, best_multipliers, slackness
+from grokflow.theory.homogeneous.kkt import Stationarity, stationarity_from_kernel
 from grokflow.theory.linear.problem import Problem
 
 
@@ -52,9 +52,12 @@ class DiagonalState:
 
         `q` are the margins or outputs on the training set, shape (n,).
         """
-        classify = self.problem.is_classification
-        mu = best_multipliers(self._gram, self._radial(q), classify)
-        return Stationarity(self._residual(mu), slackness(mu, q) if classify else 0.0)
+        return stationarity_from_kernel(
+            self._gram,
+            self._radial(q),
+            self._residual,
+            inequalities=self.problem.is_classification,
+        )
 
     def kkt_bound(self, q: np.ndarray, pulls: np.ndarray) -> float:
         """Return the residual with the best multiple of the loss's own pulls ``-l'(q)``."""

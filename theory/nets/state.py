@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
-from grokflow.theory.homogeneous.stationarity import Stationarity, relative_distance, slackness
-from grokflow.theory.homogeneous.stationarity import effective_rank as effective_rank_of
+from grokflow.theory.homogeneous import kkt
+from grokflow.theory.homogeneous.comparisons import effective_rank as effective_rank_of
+from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.nets.losses import CrossEntropy, NetLoss, SquaredError
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
@@ -33,24 +33,21 @@ def _margins(loss: NetLoss, f: Tensor, y: Tensor) -> Tensor:
     return (f.gather(1, y[:, None]) - f)[others].view(len(f), -1)
 
 
-def stationarity(net: NetMap, problem: NetProblem, theta: Tensor) -> Stationarity:
-    """Return the KKT residual of (R1), ``min ½‖θ‖² : margins ≥ 1``, or (R2), ``f = y``.
+def stationarity(net: NetMap, problem: NetProblem, theta: Tensor) -> kkt.Stationarity:
+    """Return how far θ is from a KKT point of (R1), margins of at least 1, or (R2), ``f = y``.
 
-    Both are invariant under ``θ → cθ`` for homogeneous nets, so that θ need not be scaled to
+    It is invariant under ``θ → cθ`` for homogeneous nets, so that θ need not be scaled to
     margin one. The gradients of all margins are held, mC rows of P numbers.
     """
     rows = net.jacobian(theta, problem.x)
-    size = float(theta.norm())
-    if isinstance(problem.loss, SquaredError):
-        mu = torch.linalg.lstsq(rows.T, theta[:, None], driver="gelsd").solution[:, 0]
-        return Stationarity(float((theta - mu @ rows).norm()) / size, 0.0)
-    f = net.outputs(theta, problem.x)
-    gradients = _margin_gradients(problem, rows.view(*f.shape, -1))
-    # nnls on the triangular factor of [gradients, θ]: its size is that of the data.
-    factor = torch.linalg.qr(torch.column_stack([gradients.T, theta]), mode="r").R.cpu().numpy()
-    multipliers, residual = nnls(factor[:, :-1], factor[:, -1], maxiter=100 * factor.shape[1])
-    margins = _margins(problem.loss, f, problem.y).reshape(-1).cpu().numpy()
-    return Stationarity(residual / size, slackness(multipliers, margins))
+    margins = None
+    if not isinstance(problem.loss, SquaredError):
+        f = net.outputs(theta, problem.x)
+        rows = _margin_gradients(problem, rows.view(*f.shape, -1))
+        margins = _margins(problem.loss, f, problem.y).reshape(-1).cpu().numpy()
+    # The triangular factor of [gradients, θ] says all: its size is that of the data.
+    factor = torch.linalg.qr(torch.column_stack([rows.T, theta]), mode="r").R.cpu().numpy()
+    return kkt.stationarity(factor[:, :-1], factor[:, -1], margins)
 
 
 def kkt_bound(loss: NetLoss, pull: Tensor, theta: Tensor) -> float:
@@ -123,7 +120,7 @@ def distance_to(outputs: Tensor, predicted: np.ndarray, normalised: bool) -> flo
 
 
 def effective_rank(matrix: Tensor) -> float:
-    """Return the effective rank of a matrix, see `grokflow.theory.homogeneous.stationarity`."""
+    """Return the effective rank of a matrix, see `grokflow.theory.homogeneous.comparisons`."""
     return effective_rank_of(torch.linalg.svdvals(matrix).cpu().numpy())
 
 
