@@ -33,11 +33,11 @@ def times_for(alpha):
 def prepare_ours(n, d, alpha):
     from grokflow.simulations.diagonal.flow import DiagonalFlow
     from grokflow.theory.losses import LOSSES
-    from grokflow.theory.numerics.data_matrix import Features
+    from grokflow.theory.numerics.data_matrix import DataMatrix
 
     def solve(rtol, problem):
         # Nothing that an earlier run has cached.
-        inputs = Features(problem.inputs.blocks, problem.inputs.width)
+        inputs = DataMatrix(problem.inputs.blocks, problem.inputs.width)
         flow = DiagonalFlow(lam=LAM, loss=LOSSES["logistic"], rtol=rtol)
         found = flow.run(DiagonalStart(replace(problem, inputs=inputs), alpha), times_for(alpha))
         return found.weights.T, found.work.rhs_evaluations

@@ -2,15 +2,15 @@
 
 from contextlib import contextmanager
 
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 
 
 @contextmanager
 def counted():
     """Give a list that grows by one item a pass."""
-    passes, sweep = [], Features.sweep
-    Features.sweep = lambda *arguments: (passes.append(1), sweep(*arguments))[1]
+    passes, sweep = [], DataMatrix.sweep
+    DataMatrix.sweep = lambda *arguments: (passes.append(1), sweep(*arguments))[1]
     try:
         yield passes
     finally:
-        Features.sweep = sweep
+        DataMatrix.sweep = sweep

@@ -22,7 +22,7 @@ from grokflow.theory.linear import certificates
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 
 GAP = 1e-6
 LAM = 1e-3
@@ -36,7 +36,7 @@ LOGISTIC = LOSSES["logistic"]
 
 def ours(predictor, problem):
     def solve(_):
-        fresh = replace(problem, inputs=Features(problem.inputs.blocks, problem.inputs.width))
+        fresh = replace(problem, inputs=DataMatrix(problem.inputs.blocks, problem.inputs.width))
         found = predictor.predict(fresh)
         return found.w, found.multipliers
 

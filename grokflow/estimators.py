@@ -19,7 +19,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
 from grokflow.theory.losses import LOSSES, Loss
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -240,7 +240,7 @@ class L1PenalisedRegressor(_Regressor):
 def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
     """Build a problem from checked arrays; repeated and zero rows are the predictor's business."""
     nothing: Any = StoredTestSet(design[:0], targets[:0])
-    return Problem("estimator", task, Features.from_array(design), targets, nothing)
+    return Problem("estimator", task, DataMatrix.from_array(design), targets, nothing)
 
 
 def _penalised(loss: Loss, lam: float, gap: float) -> L1Penalised:

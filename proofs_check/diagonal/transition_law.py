@@ -31,7 +31,6 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import crossing
@@ -90,7 +89,7 @@ def path_of(problem: Problem) -> PathCrossing:
     """Return the path of a depth-2 net, fine enough to read the constant off."""
     log_beta = scales(problem, 1.0, step=0.25 / 16)
     path = trace(problem, log_beta[log_beta > np.log(problem.scale) - 16], tolerance=1e-6)
-    scores = score(problem, path.weights)
+    scores = problem.score(path.weights)
     ends = float(scores.error[0]), float(scores.error[-1])
     return PathCrossing(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
 

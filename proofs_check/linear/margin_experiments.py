@@ -11,7 +11,7 @@ from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 
 MarginPredictor = MaxL1Margin | MaxL2Margin
 
@@ -33,4 +33,4 @@ def sparse_weights(
 def _without_copies(problem: Problem) -> Problem:
     """Drop rows that occur before: they repeat a constraint of the max-margin problem."""
     rows = np.unique(problem.inputs.to_array(), axis=0)
-    return replace(problem, inputs=Features.from_array(rows), targets=np.ones(len(rows)))
+    return replace(problem, inputs=DataMatrix.from_array(rows), targets=np.ones(len(rows)))

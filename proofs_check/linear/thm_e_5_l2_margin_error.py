@@ -19,7 +19,6 @@ from grokflow.proofs_check.linear.margin_experiments import sparse_weights
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import max_l2_margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
-from grokflow.theory.linear.scores import score
 
 
 def check_without_dimension(laboratory: Laboratory) -> Evidence:
@@ -28,7 +27,7 @@ def check_without_dimension(laboratory: Laboratory) -> Evidence:
     bound = max_l2_margin_error(n=n, d=1, k=k, delta=DELTA).value
     weights = sparse_weights(laboratory, MaxL2Margin(), n=n, d=d, k=k, draws=4)
     # The label of every draw is the sign of the first input: one test set serves all of them.
-    scores = score(sparse(n=1, d=d, k=k, seed=laboratory.seed, n_test=4000), np.array(weights).T)
+    scores = sparse(n=1, d=d, k=k, seed=laboratory.seed, n_test=4000).score(np.array(weights).T)
     return failure_rate(scores.error - 5 * scores.spread > bound, DELTA)
 
 

@@ -26,7 +26,6 @@ from grokflow.simulations.misgrokking.families import Settings
 from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.scores import score
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind
 
@@ -108,7 +107,7 @@ def _linear_drop(trial: Trial) -> float:
     assert isinstance(problem, Problem)
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
     late = L2Penalised(_NET.loss(problem), _NET.lam).predict(problem)
-    errors = score(problem, np.column_stack([early.w, late.w])).error
+    errors = problem.score(np.column_stack([early.w, late.w])).error
     return float(errors[1] - errors[0])
 
 

@@ -14,7 +14,6 @@ from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
-from grokflow.theory.linear.scores import score
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Scores, joined
 from grokflow.theory.transition.times import Transition, crossing
@@ -213,7 +212,7 @@ class DiagonalTrajectory(Summarised):
     def _scores(self) -> Scores:
         problem, loss = self.flow.problem, self.flow.loss
         parts = times_within(len(self.lambda_t), problem.d, self.memory)
-        return joined([score(problem, self.weights_at(part), loss) for part in parts])
+        return joined([problem.score(self.weights_at(part), loss) for part in parts])
 
     def transition(self, early: float, late: float) -> Transition:
         """Return when, in slow time, the test error crosses from `early` to `late`."""

@@ -18,7 +18,6 @@ from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.l1 import L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.transition.change import Change, change_of, quality
 from grokflow.theory.transition.scores import Scores
@@ -116,7 +115,7 @@ def predict_change(problem: Problem | CompletionProblem, net: NetSettings) -> Ch
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
     late = L1Penalised(loss, net.lam).predict(problem)
     alike = spread_over_equal_columns(problem, late.w)
-    return change_of(score(problem, np.column_stack([early.w, alike])))
+    return change_of(problem.score(np.column_stack([early.w, alike])))
 
 
 def simulate_change(
@@ -141,7 +140,7 @@ def simulate_change(
         flow = DiagonalFlow(lam=net.lam, loss=net.loss(problem))
         trajectory = flow.run(DiagonalStart(problem, net.alpha, net.depth), times)
         scores, train = trajectory.test_scores(), trajectory.train_error
-        ends = score(problem, trajectory.weights[:, [at, -1]])
+        ends = problem.score(trajectory.weights[:, [at, -1]])
         size = 1.0 if problem.is_classification else float(np.mean(problem.targets**2))
     return _simulated_change(times, train / size, scores, change_of(ends), at)
 

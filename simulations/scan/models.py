@@ -67,7 +67,7 @@ class DiagonalNet:
         problem = make_problem_of(cell.problem, cell.data, cell.seed, cell.loss == "square")
         assert isinstance(problem, Problem)
         check_loss(problem, LOSSES[cell.loss])
-        return problem
+        return problem.with_threads(1)
 
     @property
     def depth(self) -> int:

@@ -15,7 +15,6 @@ from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.problem import make_entries_problem, make_measurement_problem
-from grokflow.theory.completion.proximal_points import Work
 from grokflow.theory.completion.thresholding import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
@@ -286,12 +285,11 @@ def test_figure_3_size_is_certified_in_bounded_work(fraction):
     problem = completion(fraction=fraction)
     cases = ((MinNuclearNorm(1e-6), 80, 1000), (NuclearPenalised(1e-4, 1e-6), 80, 1000))
     for predictor, decompositions, products in cases:
-        work = Work()
-        found = predictor.predict(problem, work=work)
+        found = predictor.predict(problem)
         assert found.certificate.gap <= 1e-6
         assert found.rank == 1
-        assert work.decompositions <= decompositions
-        assert work.products <= products
+        assert found.work.decompositions <= decompositions
+        assert found.work.products <= products
 
 
 def test_zero_values_are_predicted_by_zero():

@@ -13,7 +13,7 @@ from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, mirror_map
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.diagonal.path import scales, trace
-from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised, survey
+from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
@@ -220,17 +220,16 @@ def test_at_depth_two_they_are_the_convex_predictors():
     assert late.certificate.gap <= 1e-6
 
 
-def test_a_survey_of_starts_puts_the_best_kkt_point_first():
+def test_different_starts_lead_to_different_kkt_points():
     rng = np.random.default_rng(0)
     l2 = MaxL2Margin().predict(CLASSES).w
     starts = [MaxL1Margin().predict(CLASSES).w, l2]
     # Weights of least norm with margins of their own choice, all positive.
     inverse = np.linalg.pinv(CLASSES.inputs.to_array())
     starts += [inverse @ rng.uniform(0.2, 2.0, CLASSES.n) for _ in range(6)]
-    found = survey(MaxQuasiMargin(4), CLASSES, starts)
+    found = [MaxQuasiMargin(4).predict(CLASSES, near=start) for start in starts]
     values = [point.certificate.upper for point in found]
-    assert values == sorted(values)
-    assert values[0] < values[-1] * (1 - 1e-3)
+    assert min(values) < max(values) * (1 - 1e-3)
     assert all(point.stationarity <= 1e-6 for point in found)
 
 

@@ -14,7 +14,7 @@ from grokflow.theory.completion.tangent import FactorisationTangent
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
-from grokflow.theory.homogeneous.zero_loss import Point
+from grokflow.theory.homogeneous.zero_loss import ManifoldPoint
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.nets.outputs import ModuleOutputs
 from grokflow.theory.nets.symmetrised import Symmetrised
@@ -359,7 +359,7 @@ def test_the_projection_is_accurate_to_the_condition_of_the_jacobian_not_its_squ
     x = rng.standard_normal((6, 20))
     x[1:] = x[0] + 1e-5 * x[1:]
     theta = rng.standard_normal(20)
-    found = Point.of(LinearModel(x), np.zeros(6), theta).tangential
+    found = ManifoldPoint.of(LinearModel(x), np.zeros(6), theta).tangential
     rows = np.linalg.qr(x.T)[0]
     exact = theta - rows @ (rows.T @ theta)
     allowed = 100 * np.finfo(float).eps * np.linalg.cond(x) * np.linalg.norm(theta)

@@ -26,7 +26,6 @@ from grokflow.theory.linear.bounds import (
 )
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
-from grokflow.theory.linear.scores import score
 from grokflow.theory.transition.intervals import clopper_pearson
 
 LAWS = {"E.4": max_l1_margin_error, "E.5": max_l2_margin_error}
@@ -210,7 +209,7 @@ def test_the_enumerated_error_agrees_with_sampled_test_points():
     for predictor in (MaxL1Margin(), MaxL2Margin()):
         w = predictor.predict(problem).w
         w = w + 1e-3 * np.random.default_rng(0).standard_normal(10)  # no ties
-        sampled = score(problem, w[:, None])
+        sampled = problem.score(w[:, None])
         assert abs(exact_error(w, 3) - sampled.error[0]) <= 5 * sampled.spread[0]
     assert exact_error(np.repeat([1.0, 0.0], [3, 7]), 3) == 0
     assert exact_error(np.repeat([0.0, 1.0], [9, 1]), 3) == 0.5

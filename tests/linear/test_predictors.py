@@ -16,7 +16,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.hard_margin import _least_distance, _proximal_pivoting
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotSeparable
@@ -264,14 +264,14 @@ def test_rows_that_cancel_are_refused_with_a_proof(predictor):
 def test_the_paper_size_is_certified_in_a_few_passes_over_all_columns(monkeypatch):
     """n=256, d=100 000: relative gap 1e-6; the working sets are another, smaller matrix."""
     passes = []
-    sweep = Features.sweep
+    sweep = DataMatrix.sweep
 
     def counted(self, *how):
         if self.shape[1] == 100_000:
             passes.append(1)
         return sweep(self, *how)
 
-    monkeypatch.setattr(Features, "sweep", counted)
+    monkeypatch.setattr(DataMatrix, "sweep", counted)
     problem = sparse(n_test=1)
     for predictor, most in (
         (MaxL2Margin(), 10),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.linear.l1 import SoftThreshold
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 
 
 def matrix(seed, n, d):
@@ -24,7 +24,7 @@ def matrix(seed, n, d):
     ],
 )
 def test_storage_is_the_smallest_that_is_exact(array, dtype):
-    features = Features.from_array(array)
+    features = DataMatrix.from_array(array)
     assert features.blocks[0].dtype == dtype
     assert np.array_equal(features.to_array(), array)
 
@@ -32,7 +32,7 @@ def test_storage_is_the_smallest_that_is_exact(array, dtype):
 @given(st.integers(0, 1000), st.integers(1, 9), st.sampled_from([1, 63, 64, 65, 8192, 20_000]))
 def test_a_pass_over_blocks_equals_the_formula(seed, n, d):
     x = matrix(seed, n, d)
-    features = Features.from_array(x)
+    features = DataMatrix.from_array(x)
     nu = np.random.default_rng(seed + 1).standard_normal(n) / np.sqrt(n)
     potential = Hypentropy(0.3, 1.7)
     xi = x.T @ nu
@@ -52,7 +52,7 @@ def test_a_pass_over_blocks_equals_the_formula(seed, n, d):
 
 def test_the_largest_column_bounds_every_correlation():
     x = matrix(3, 7, 500)
-    features = Features.from_array(x)
+    features = DataMatrix.from_array(x)
     nu = np.random.default_rng(4).standard_normal(7)
     bound = features.largest_column * np.linalg.norm(nu)
     assert np.abs(features.correlate(nu)).max() <= bound
@@ -63,7 +63,7 @@ def test_the_largest_column_bounds_every_correlation():
 def test_a_selection_of_columns_is_that_of_the_matrix(seed, d, whole):
     rng = np.random.default_rng(seed)
     x = rng.integers(-3, 4, (5, d)).astype(float) if whole else matrix(seed, 5, d)
-    features = Features.from_array(x)
+    features = DataMatrix.from_array(x)
     columns = np.flatnonzero(rng.random(d) < 0.01)
     assert np.array_equal(features.take(columns), x[:, columns])
     w = np.zeros(d)
@@ -78,12 +78,12 @@ def test_the_gram_matrix_of_whole_numbers_is_exact(largest):
     """With and without more than single precision could add exactly."""
     x = np.full((3, 5001), float(largest))
     x[1, ::2] *= -1
-    assert np.array_equal(Features.from_array(x).gram, x @ x.T)
+    assert np.array_equal(DataMatrix.from_array(x).gram, x @ x.T)
 
 
 def test_zero_weights_cost_no_pass(monkeypatch):
-    features = Features.from_array(matrix(5, 4, 300))
-    monkeypatch.setattr(Features, "sweep", None)
+    features = DataMatrix.from_array(matrix(5, 4, 300))
+    monkeypatch.setattr(DataMatrix, "sweep", None)
     w = np.zeros(300)
     w[[3, 200]] = [1.0, -2.0]
     assert np.allclose(features.combine(w), features.to_array() @ w, rtol=1e-12)
@@ -91,7 +91,7 @@ def test_zero_weights_cost_no_pass(monkeypatch):
 
 @given(st.integers(0, 1000), st.integers(1, 6))
 def test_active_columns_are_a_factor_of_the_curvature(seed, n):
-    features = Features.from_array(matrix(seed, n, 70))
+    features = DataMatrix.from_array(matrix(seed, n, 70))
     nu = np.random.default_rng(seed).standard_normal(n)
     potential = SoftThreshold(np.zeros(70), 1.0)
     factor = features.active(nu, potential)

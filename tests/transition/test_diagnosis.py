@@ -13,7 +13,6 @@ from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.theory.diagonal.forecast import forecast
-from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of
 from grokflow.theory.transition.diagnosis import diagnose, learns
@@ -170,4 +169,4 @@ def test_a_saved_table_is_read_back(tmp_path):
     assert isinstance(again, Table) and again.task is table.task
     assert all(np.array_equal(a, b) for a, b in zip(again[1:5], table[1:5], strict=True))
     w = np.random.default_rng(0).standard_normal((120, 1))
-    assert score(again.problem("a", {}), w).error == score(table.problem("b", {}), w).error
+    assert again.problem("a", {}).score(w).error == table.problem("b", {}).score(w).error

@@ -14,6 +14,7 @@ import numpy as np
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.proximal_points import ProximalWork
 from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.summary import Summarised
 
@@ -32,12 +33,15 @@ class MatrixPrediction(Summarised):
         Dual unknowns of the distinct measurements.
     certificate : Certificate
         Bounds on the optimum, recomputed from the data.
+    work : ProximalWork or None
+        What proximal points cost, where they were needed.
     """
 
     name: str
     matrix: np.ndarray
     multipliers: np.ndarray
     certificate: Certificate
+    work: ProximalWork | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""

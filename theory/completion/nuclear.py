@@ -17,7 +17,7 @@ from grokflow.theory.completion import certificates
 from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.completion.proximal_points import Iterate, Work, proximal_points
+from grokflow.theory.completion.proximal_points import Iterate, proximal_points
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class MinNuclearNorm:
         problem: CompletionProblem,
         *,
         near: MatrixPrediction | None = None,
-        work: Work | None = None,
         interrupt: Callable[[], None] = lambda: None,
     ) -> MatrixPrediction:
         """Solve to the certified gap.
@@ -51,8 +50,6 @@ class MinNuclearNorm:
             Measurements that some symmetric matrix meets.
         near : MatrixPrediction, optional
             A nearby predictor to start from, such as `NuclearPenalised`.
-        work : Work, optional
-            Counts what it costs.
         interrupt : callable
             Called once a step; may raise to stop.
 
@@ -70,16 +67,15 @@ class MinNuclearNorm:
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.min_nuclear_norm(problem, w, mu)
 
-        w, mu = proximal_points(
+        w, mu, work = proximal_points(
             problem,
             np.zeros(problem.measurements.size),
             certify,
             near=start,
             gap=self.gap,
             interrupt=interrupt,
-            work=work or Work(),
         )
-        return MatrixPrediction(self.name, w, mu, certify(w, mu))
+        return MatrixPrediction(self.name, w, mu, certify(w, mu), work)
 
 
 @dataclass(frozen=True)
@@ -102,25 +98,23 @@ class NuclearPenalised:
         self,
         problem: CompletionProblem,
         *,
-        work: Work | None = None,
         interrupt: Callable[[], None] = lambda: None,
     ) -> MatrixPrediction:
         """Solve the penalised problem; it has a solution for any data.
 
-        `work` counts what it costs; `interrupt` is called once a step and may raise to stop.
+        `interrupt` is called once a step and may raise to stop.
         """
         tau = self.lam / 2
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.nuclear_penalised(problem, w, tau * mu, self.lam)
 
-        w, mu = proximal_points(
+        w, mu, work = proximal_points(
             problem,
             tau / (2 * problem.weights),
             certify,
             near=None,
             gap=self.gap,
             interrupt=interrupt,
-            work=work or Work(),
         )
-        return MatrixPrediction(self.name, w, tau * mu, certify(w, mu))
+        return MatrixPrediction(self.name, w, tau * mu, certify(w, mu), work)

@@ -42,7 +42,7 @@ class Iterate(NamedTuple):
 
 
 @dataclass
-class Work:
+class ProximalWork:
     """What a solution cost.
 
     Parameters
@@ -55,6 +55,14 @@ class Work:
 
     decompositions: int = 0
     products: int = 0
+
+
+class Solution(NamedTuple):
+    """A matrix of shape (d, d) and multipliers of shape (m,) that are certified, and their cost."""
+
+    w: np.ndarray
+    mu: np.ndarray
+    work: ProximalWork
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +79,7 @@ class _Dual:
     ridge: np.ndarray
     center: Iterate
     sigma: float
-    work: Work
+    work: ProximalWork
 
     def at(self, mu: np.ndarray) -> _Point:
         """Evaluate the dual, its gradient and the W that belongs to it."""
@@ -115,8 +123,8 @@ class _Dual:
 
     def _product(self, at: _Point, p: np.ndarray) -> np.ndarray:
         measurements = self.problem.measurements
-        moved = at.shrunk.derivative(measurements.adjoint(p))
-        return np.asarray(self.sigma * measurements.apply(moved))
+        change = at.shrunk.derivative(measurements.adjoint(p))
+        return np.asarray(self.sigma * measurements.apply(change))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +183,7 @@ def proximal_points(
     near: Iterate | None,
     gap: float,
     interrupt: Callable[[], None],
-    work: Work,
-) -> Iterate:
+) -> Solution:
     """Iterate proximal steps until the certified relative gap is met.
 
     Parameters
@@ -193,8 +200,6 @@ def proximal_points(
         Certified relative gap, and infeasibility, at which to stop.
     interrupt : callable
         Called once a step; may raise to stop.
-    work : Work
-        Counts what it costs.
 
     Raises
     ------
@@ -204,8 +209,9 @@ def proximal_points(
     spread = problem.measurements.adjoint(problem.values / problem.measurements.norms**2)
     sigma = operator_norm(spread)
     at = Iterate(np.zeros((problem.d, problem.d)), np.zeros(len(problem.values)))
+    work = ProximalWork()
     if sigma == 0:
-        return at
+        return Solution(*at, work)
     ridge = _RIDGE * sigma * problem.measurements.norms**2
     at = near or _split(_Dual(problem, compliance, ridge, at, sigma, work))
     for outer in range(_OUTER_STEPS):
@@ -217,7 +223,7 @@ def proximal_points(
         at = Iterate(found.shrunk.matrix, found.mu)
         certificate = certify(*at)
         if max(certificate.gap, certificate.infeasibility) <= gap:
-            return at
+            return Solution(*at, work)
         # A subproblem that did not converge was too stiff: a shorter step is always solvable.
         sigma *= 3 if found.residual <= max(tolerance, 1e-7) else 0.1
         ridge = ridge / 3

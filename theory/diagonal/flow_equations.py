@@ -22,7 +22,7 @@ from grokflow.theory.diagonal.deep_mirror import MirrorMap
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, TailedLoss, with_tail
-from grokflow.theory.numerics.solver_time import Moment, SolverTime
+from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
 
 # |ν_j| below which the mirror map is linear to double precision: (1e-8)²/6 < 2^-53.
 _LINEAR = 1e-8
@@ -84,12 +84,12 @@ class ReducedFlow:
         reach = np.sqrt(len(p)) * np.abs(p).max() * self.problem.inputs.largest_column
         return bool(kappa * reach < _LINEAR)
 
-    def rate(self, at: Moment, p: np.ndarray) -> np.ndarray:
+    def rate(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return ``dp/dτ``, for losses with an exponential tail."""
         pull = self._pull(at, self.outputs(at.s, p))
         return np.asarray(pull - at.pace * self.scale.potential(at.s).drift * p)
 
-    def rate_jacobian(self, at: Moment, p: np.ndarray) -> np.ndarray:
+    def rate_jacobian(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return the Jacobian of `rate`, ``-pace (diag(l'') (dq/dp) / ε + d)``."""
         q = self.outputs(at.s, p)
         scale = -self._pull(at, q) * self._tailed.tail(q)
@@ -97,7 +97,7 @@ class ReducedFlow:
         jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.scale.potential(at.s).drift
         return jacobian
 
-    def _pull(self, at: Moment, q: np.ndarray) -> np.ndarray:
+    def _pull(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
         """Return ``-pace l'(q) / ε``, of order one while its factors under- and overflow."""
         log_pull = self._tailed.log_descent(q) + at.log_pace - self.log_stiffness(at.s)
         # A wild trial state saturates instead of overflowing, and is rejected.
@@ -107,7 +107,7 @@ class ReducedFlow:
     def _tailed(self) -> TailedLoss:
         return with_tail(self.loss, "the flow at large scales")
 
-    def defect(self, at: Moment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    def defect(self, at: SolverMoment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Return ``ε (dp/ds + d p) + l'(q)``, which the flow keeps at zero; `rate` is ``dp/dτ``.
 
         For the square loss this form keeps all digits where `rate` subtracts two numbers of
@@ -117,7 +117,7 @@ class ReducedFlow:
         weight, drift = self._weights_of_defect(at)
         return np.asarray(weight * rate + drift * p - pull)
 
-    def defect_jacobian(self, at: Moment, p: np.ndarray, rate_weight: float) -> np.ndarray:
+    def defect_jacobian(self, at: SolverMoment, p: np.ndarray, rate_weight: float) -> np.ndarray:
         """Return the Jacobian of `defect` in p when ``d(rate)/dp`` is ``rate_weight`` times 1."""
         curvature = self.loss.curvature(self.outputs(at.s, p), self.problem.targets)
         jacobian: np.ndarray = self.output_jacobian(at.s, p) * curvature[:, None]
@@ -125,7 +125,7 @@ class ReducedFlow:
         jacobian[np.diag_indices_from(jacobian)] += weight * rate_weight + drift
         return jacobian
 
-    def _weights_of_defect(self, at: Moment) -> tuple[float, float]:
+    def _weights_of_defect(self, at: SolverMoment) -> tuple[float, float]:
         """Return ``ε / pace`` and ``ε d``."""
         log_stiffness = self.log_stiffness(at.s)
         weight = float(np.exp(log_stiffness - at.log_pace))
@@ -134,7 +134,7 @@ class ReducedFlow:
     def start_rate(self) -> np.ndarray:
         """Return ``dp/dτ`` at time 0, where p = 0 and q = 0."""
         pull = self.loss.descent(np.zeros(self.problem.n), self.problem.targets)
-        log_pace = Moment(0.0, self.clock.log_transient).log_pace
+        log_pace = SolverMoment(0.0, self.clock.log_transient).log_pace
         return np.asarray(pull * np.exp(log_pace - self.log_stiffness(0.0)))
 
     def weights(self, s: float, p: np.ndarray) -> np.ndarray:

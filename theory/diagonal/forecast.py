@@ -14,7 +14,6 @@ from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.scores import score
 from grokflow.theory.losses import Loss, with_tail
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
@@ -132,11 +131,11 @@ def forecast(
     )
     late, limit = _late(problem, loss, lam, path)
     progress(0.9)
-    scores = score(problem, np.column_stack([early.w, late.w, limit.w]))
+    scores = problem.score(np.column_stack([early.w, late.w, limit.w]))
     kind = kind_of(scores)
 
     def curve(path: Path) -> Curve:
-        return Curve(path, score(problem, path.weights), path.lambda_t(alpha, lam, loss))
+        return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
 
     along, when = curve(path), Transition(np.nan, np.nan)
     if kind is not Kind.NEITHER:

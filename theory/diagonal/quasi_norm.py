@@ -29,7 +29,7 @@ from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NoPredictor
 
@@ -152,16 +152,6 @@ class QuasiPenalised:
         return polished
 
 
-def survey(
-    predictor: MaxQuasiMargin | MinQuasiNorm | QuasiPenalised,
-    problem: Problem,
-    starts: list[np.ndarray],
-) -> list[Prediction]:
-    """Return the KKT points reached from several starts, the smallest objective first."""
-    found = [predictor.predict(problem, near=start) for start in starts]
-    return sorted(found, key=lambda point: point.certificate.upper)
-
-
 def _reweighted(
     problem: Problem,
     start: np.ndarray,
@@ -176,7 +166,8 @@ def _reweighted(
             return np.zeros_like(w)
         # The slope of |w|^{2/L} is the price of column j: dividing the column by it makes it 1.
         price = 2 / depth * np.abs(w[support]) ** (2 / depth - 1)
-        columns = Features.from_array(problem.inputs.take(support) / price)
+        priced = problem.inputs.take(support) / price
+        columns = DataMatrix.from_array(priced, problem.inputs.threads)
         new = np.zeros_like(w)
         new[support] = solve(replace(problem, inputs=columns)).w / price
         if np.abs(new - w).max() <= _SETTLED * np.abs(new).max():
@@ -197,6 +188,6 @@ def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:
     if problem.is_classification:
         active = x @ w[support] <= 1 + kkt.ACTIVE
     miss = problem.targets[active] - x[active] @ w[support]
-    moved = w.copy()
-    moved[support] += lstsq(x[active], miss)[0]
-    return moved
+    corrected = w.copy()
+    corrected[support] += lstsq(x[active], miss)[0]
+    return corrected

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import RK45
 
-from grokflow.theory.homogeneous.zero_loss import ConstraintModel, Point, ZeroLossSet
+from grokflow.theory.homogeneous.zero_loss import ConstraintModel, ManifoldPoint, ZeroLossSet
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised
 
@@ -143,7 +143,7 @@ def _check(targets: np.ndarray, start: np.ndarray, s: np.ndarray) -> None:
 class _Attempt(NamedTuple):
     """Where a step leads, and its error over the tolerance."""
 
-    at: Point
+    at: ManifoldPoint
     error: float
 
 
@@ -153,7 +153,7 @@ class _Walk:
 
     method: SlowManifold
     manifold: ZeroLossSet
-    at: Point
+    at: ManifoldPoint
     time: float = 0.0
     length: float = 1e-2
     steps: int = 0
@@ -197,7 +197,7 @@ class _Walk:
             ahead = self.manifold.point(ahead.theta + back)
         return _Attempt(ahead, error)
 
-    def path(self, s: np.ndarray, records: list[Point]) -> SlowPath:
+    def path(self, s: np.ndarray, records: list[ManifoldPoint]) -> SlowPath:
         """Return what was recorded at the slow times `s`."""
         return SlowPath(
             s,

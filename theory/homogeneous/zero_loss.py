@@ -29,7 +29,7 @@ class ConstraintModel(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class ManifoldPoint:
     """A point with its Jacobian J and the Cholesky factor of ``S J Jᵀ S``.
 
     Parameters
@@ -53,7 +53,7 @@ class Point:
     factor: np.ndarray
 
     @classmethod
-    def of(cls, model: ConstraintModel, targets: np.ndarray, theta: np.ndarray) -> Point:
+    def of(cls, model: ConstraintModel, targets: np.ndarray, theta: np.ndarray) -> ManifoldPoint:
         """Evaluate a model, in O(n²P).
 
         Raises
@@ -122,17 +122,17 @@ class ZeroLossSet:
     misfit: float
     jacobians: int = 0
 
-    def point(self, theta: np.ndarray) -> Point:
+    def point(self, theta: np.ndarray) -> ManifoldPoint:
         """Evaluate the model at `theta`, on the set or off."""
         self.jacobians += 1
-        return Point.of(self.model, self.targets, theta)
+        return ManifoldPoint.of(self.model, self.targets, theta)
 
-    def contains(self, at: Point, excess: np.ndarray) -> bool:
+    def contains(self, at: ManifoldPoint, excess: np.ndarray) -> bool:
         """Whether a point at (or near) `at` with this excess is on the set."""
         allowed = self.misfit * float(np.abs(self.targets).max()) + at.rounding
         return float(np.abs(excess).max()) <= allowed
 
-    def correction(self, at: Point) -> np.ndarray:
+    def correction(self, at: ManifoldPoint) -> np.ndarray:
         """Return the way back to the set, in Gauss-Newton steps with the one Jacobian of `at`.
 
         It is infinite where they do not arrive.
@@ -145,7 +145,7 @@ class ZeroLossSet:
             excess = self.model.outputs(at.theta + back) - self.targets
         return np.full_like(at.theta, np.inf)
 
-    def land(self, start: np.ndarray, reach: float) -> Point:
+    def land(self, start: np.ndarray, reach: float) -> ManifoldPoint:
         """Move a start onto the set by Gauss-Newton steps of at most ``reach ‖start‖`` in all.
 
         Raises

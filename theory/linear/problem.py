@@ -6,7 +6,7 @@ A problem knows its data and nothing of the methods that solve it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
@@ -15,8 +15,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from grokflow.theory.numerics.data_matrix import Features
+from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.summary import Summarised
+from grokflow.theory.transition.scores import Scores
 
 Vector = Float[np.ndarray, " n"]
 
@@ -74,7 +76,7 @@ class Problem(Summarised):
         What the problem is called in results.
     task : Task
         Classification (labels ±1) or regression.
-    inputs : Features
+    inputs : DataMatrix
         The design: the rows are ``y_i x_i`` for classification, so that its outputs are the
         margins ``q_i = y_i <w, x_i>``, and ``x_i`` for regression.
     targets : ndarray, shape (n,)
@@ -89,7 +91,7 @@ class Problem(Summarised):
 
     name: str
     task: Task
-    inputs: Features
+    inputs: DataMatrix
     targets: np.ndarray
     test: TestSet
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -126,6 +128,28 @@ class Problem(Summarised):
     def is_classification(self) -> bool:
         """Whether the labels are signs."""
         return self.task is Task.CLASSIFICATION
+
+    def with_threads(self, threads: int) -> Problem:
+        """Return the problem with passes over its data shared by so many threads."""
+        return replace(self, inputs=replace(self.inputs, threads=threads))
+
+    def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
+        """Judge the weight vectors in the columns of `w`, shape (d, p), on the test set."""
+        values, labels = self.test.outputs(w)
+        m = len(labels)
+        if self.is_classification:
+            margins = values * labels[:, None]
+            # An output of zero decides nothing: it is right half of the time.
+            error = np.mean(margins < 0, axis=0) + np.mean(margins == 0, axis=0) / 2
+            spread = np.sqrt(error * (1 - error) / m)
+            mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
+            return Scores(1 - error, error, mean, m, spread, 0.5)
+        squares = (values - labels[:, None]) ** 2
+        error, spread = squares.mean(axis=0), squares.std(axis=0) / np.sqrt(m)
+        mean = None
+        if loss is not None and not loss.acts_on_margins:
+            mean = loss.value(values, labels[:, None]).mean(axis=0)
+        return Scores(None, error, mean, m, spread, float(np.mean(labels**2)))
 
 
 def make_problem(
@@ -174,7 +198,7 @@ def make_problem(
         targets = np.ones(len(y))
     _check_consistent(x, y)
     return Problem(
-        name, task, Features.from_array(design), targets, test, dict(settings or {}), notes
+        name, task, DataMatrix.from_array(design), targets, test, dict(settings or {}), notes
     )
 
 

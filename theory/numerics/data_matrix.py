@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -52,7 +52,7 @@ class Potential(Protocol):
 
 @cache
 def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), thread_name_prefix="features")
+    return ThreadPoolExecutor(thread_count(), thread_name_prefix="data-matrix")
 
 
 @cache
@@ -61,7 +61,7 @@ def _blas() -> ThreadpoolController:
 
 
 def thread_count() -> int:
-    """Return how many threads a pass over a data matrix uses (OMP_NUM_THREADS, or all cores)."""
+    """Return OMP_NUM_THREADS, or the number of cores: what a new data matrix is passed with."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdigit() and int(wanted) > 0 else (os.cpu_count() or 1)
 
@@ -84,7 +84,7 @@ def _smallest_exact_dtype(array: np.ndarray) -> np.dtype[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class DataMatrix:
     """A data matrix X of n samples (rows) and d inputs (columns), in column blocks.
 
     Parameters
@@ -93,13 +93,16 @@ class Features:
         Consecutive column blocks, each of shape (n, at most ``width``), of one dtype.
     width : int
         Number of columns of every block but the last.
+    threads : int
+        Threads that share a pass; sums depend on it in their last digits.
     """
 
     blocks: tuple[np.ndarray, ...]
     width: int
+    threads: int = field(default_factory=thread_count)
 
     @classmethod
-    def from_array(cls, array: np.ndarray) -> Features:
+    def from_array(cls, array: np.ndarray, threads: int | None = None) -> DataMatrix:
         """Store `array` of shape (n, d) in the smallest dtype that holds every entry exactly."""
         n, d = array.shape
         dtype = np.dtype(array.dtype)
@@ -107,9 +110,8 @@ class Features:
             dtype = _smallest_exact_dtype(array)
         width = int(np.clip(_BLOCK_ENTRIES // max(n, 1), 64, 8192))
         cut = range(0, d, width)
-        return cls(
-            tuple(np.ascontiguousarray(array[:, i : i + width], dtype=dtype) for i in cut), width
-        )
+        blocks = (np.ascontiguousarray(array[:, i : i + width], dtype=dtype) for i in cut)
+        return cls(tuple(blocks), width, thread_count() if threads is None else threads)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,7 +143,7 @@ class Features:
         """
         if precision is np.float64 and self._small is not None:
             return visit(slice(0, self._small.shape[1]), self._small)
-        threads = min(thread_count(), len(self.blocks)) if len(self.blocks) > 1 else 1
+        threads = min(self.threads, len(self.blocks))
         if threads == 1:
             return self._share(visit, precision, 1, 0)
         parts = parallel(partial(self._share, visit, precision, threads), range(threads))
@@ -201,9 +203,9 @@ class Features:
         blocks = zip(self._columns(), self.blocks, strict=True)
         return np.hstack([_active(nu, potential, *pair) for pair in blocks])
 
-    def restricted(self, columns: np.ndarray) -> Features:
+    def restricted(self, columns: np.ndarray) -> DataMatrix:
         """Return the matrix of these columns alone (increasing indices), in float64."""
-        return Features((self.take(columns),), len(columns))
+        return DataMatrix((self.take(columns),), len(columns), self.threads)
 
     @cached_property
     def gram(self) -> Kernel:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import wrightomega
 
 
-class Moment(NamedTuple):
+class SolverMoment(NamedTuple):
     """Slow time s, and ``log(s + s_c)``."""
 
     s: float
@@ -49,11 +49,11 @@ class SolverTime:
         with np.errstate(divide="ignore"):
             return np.asarray(s + np.logaddexp(0.0, np.log(s) - self.log_transient))
 
-    def at(self, tau: float) -> Moment:
+    def at(self, tau: float) -> SolverMoment:
         """Return the moment τ: ``s + s_c`` is the Wright omega function."""
         s_c = math.exp(self.log_transient)
         x = tau + self.log_transient + s_c
         shifted = float(wrightomega(x).real)
         # log ω(x) = x - ω(x), which is exact where ω itself underflows
         log_shifted = x - shifted if shifted < 1 else math.log(shifted)
-        return Moment(max(shifted - s_c, 0.0), log_shifted)
+        return SolverMoment(max(shifted - s_c, 0.0), log_shifted)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 DAMPING = 0.1
 
 
-class Stage(NamedTuple):
+class StageCoefficients(NamedTuple):
     """``Y_j = last Y_{j-1} + before Y_{j-2} + slope h F(Y_{j-1})``; last and before add to one."""
 
     last: float
@@ -35,12 +35,12 @@ class ChebyshevStep(NamedTuple):
     ----------
     reach : float
         Largest stable h σ; close to 2 k² for k stages.
-    stages : tuple of Stage
+    stages : tuple of StageCoefficients
         What to do.
     """
 
     reach: float
-    stages: tuple[Stage, ...]
+    stages: tuple[StageCoefficients, ...]
 
 
 @lru_cache(maxsize=512)
@@ -53,10 +53,10 @@ def chebyshev_step(count: int) -> ChebyshevStep:
         slopes.append(2 * values[-1] + 2 * w0 * slopes[-1] - slopes[-2])
         values.append(2 * w0 * values[-1] - values[-2])
     w1 = values[count] / slopes[count]
-    stages = [Stage(1.0, 0.0, w1 / w0)]
+    stages = [StageCoefficients(1.0, 0.0, w1 / w0)]
     for j in range(2, count + 1):
         last = 2 * w0 * values[j - 1] / values[j]
-        stages.append(Stage(last, 1 - last, 2 * w1 * values[j - 1] / values[j]))
+        stages.append(StageCoefficients(last, 1 - last, 2 * w1 * values[j - 1] / values[j]))
     return ChebyshevStep((w0 + 1) / w1, tuple(stages))
 
 
