@@ -105,7 +105,7 @@ def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> f
     jacobian = depth * np.hstack([x * u ** (depth - 1), -x * v ** (depth - 1)])
     theta, outputs = np.append(u, v), x @ w
     if problem.is_classification:
-        return stationarity(jacobian.T, theta, outputs).total
+        return stationarity(jacobian.T, theta, outputs, float(depth)).total
     return float(
         np.hypot(
             stationarity(jacobian.T, theta).residual,

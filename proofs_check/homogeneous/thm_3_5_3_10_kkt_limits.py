@@ -23,7 +23,7 @@ from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
-from grokflow.proofs_check.nets.experiments import follow, quadratic_forms
+from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.homogeneous.kkt import stationarity
 from grokflow.theory.nets.module_map import NetMap
@@ -95,7 +95,7 @@ def _net_residual(
     if loss == "square":
         missed = relative_distance(outputs, y, normalised=False)
         return float(np.hypot(stationarity(jacobian.T, theta).residual, missed))
-    return stationarity((y[:, None] * jacobian).T, theta, y * outputs).total
+    return stationarity((y[:, None] * jacobian).T, theta, y * outputs, float(DEGREE)).total
 
 
 def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:

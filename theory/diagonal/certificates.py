@@ -36,7 +36,7 @@ def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> Stationarity:
     size, sign = np.abs(w[support]), np.sign(w[support])
     gradients = (x * (depth * size ** ((depth - 1) / depth) * sign)).T
     margins = x @ w[support] if problem.is_classification else None
-    return stationarity(gradients, size ** (1 / depth), margins)
+    return stationarity(gradients, size ** (1 / depth), margins, float(depth))
 
 
 def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: float) -> Stationarity:

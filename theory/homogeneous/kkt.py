@@ -52,7 +52,10 @@ class Stationarity(NamedTuple):
 
 
 def stationarity(
-    gradients: np.ndarray, theta: np.ndarray, margins: np.ndarray | None = None
+    gradients: np.ndarray,
+    theta: np.ndarray,
+    margins: np.ndarray | None = None,
+    degree: float | None = None,
 ) -> Stationarity:
     """Return how far θ is from a KKT point of (R1), with margins, or (R2), without.
 
@@ -64,6 +67,9 @@ def stationarity(
         Parameters. Both may be given in any orthonormal basis of a space that holds them.
     margins : ndarray, shape (n,), optional
         q_i at θ, for (R1).
+    degree : float, optional
+        L; found by Euler's relation ``∇q_i · θ = L q_i`` where it is not given, which needs
+        margins that are no differences of much larger numbers.
 
     Examples
     --------
@@ -83,8 +89,9 @@ def stationarity(
 
     if margins is None:
         return _of_equalities(np.asarray(np.linalg.lstsq(gradients, theta)[0]), residual)
-    # Euler: ∇q_i · θ = L q_i.
-    degree = float(margins @ (theta @ gradients)) / float(margins @ margins)
+    if degree is None:
+        square = float(margins @ margins)
+        degree = abs(float(margins @ (theta @ gradients))) / square if square > 0 else 1.0
     return _of_margins(gradients / size, theta / size, degree * margins / size**2, residual)
 
 
