@@ -84,15 +84,17 @@ def stationarity(
     """
     size = float(np.linalg.norm(theta))
 
+    gradients, theta = gradients / size, theta / size
+
     def residual(mu: np.ndarray) -> float:
-        return float(np.linalg.norm(theta - gradients @ mu)) / size
+        return float(np.linalg.norm(theta - gradients @ mu))
 
     if margins is None:
         return _of_equalities(np.asarray(np.linalg.lstsq(gradients, theta)[0]), residual)
     if degree is None:
         square = float(margins @ margins)
-        degree = abs(float(margins @ (theta @ gradients))) / square if square > 0 else 1.0
-    return _of_margins(gradients / size, theta / size, degree * margins / size**2, residual)
+        degree = abs(float(margins @ (theta @ gradients))) * size**2 / square if square > 0 else 1.0
+    return _of_margins(gradients, theta, degree * margins / size**2, residual)
 
 
 def stationarity_from_kernel(
@@ -140,11 +142,17 @@ def _of_margins(
         mu = _nonnegative(system, wanted, np.zeros_like(radial))
         return Stationarity(residual(mu), float("nan"), np.inf, mu)
     slack = radial - radial.min()
+
+    def total(mu: np.ndarray) -> float:
+        return float(np.hypot(residual(mu), slack @ mu))
+
+    # Gradients that are orthogonal to θ but for rounding ask for huge multipliers: zero is better.
+    nothing = np.zeros_like(radial)
     stationary = _nonnegative(system, wanted, _TIE_BREAK * slack)
-    mu = _nonnegative(system, wanted, slack)
+    stationary = min(stationary, nothing, key=residual)
+    mu = min(_nonnegative(system, wanted, slack), nothing, key=total)
     share = float(stationary @ slack) / max(float(stationary.sum() * radial.min()), 1e-300)
-    total = float(np.hypot(residual(mu), slack @ mu))
-    return Stationarity(residual(stationary), share, total, mu)
+    return Stationarity(residual(stationary), share, total(mu), mu)
 
 
 def _nonnegative(system: np.ndarray, wanted: np.ndarray, slack: np.ndarray) -> np.ndarray:
