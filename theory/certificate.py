@@ -43,7 +43,7 @@ class Certificate(Summarised):
         return float((self.upper - self.lower) / max(abs(self.upper), np.finfo(float).tiny))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Farkas(Summarised):
     """Proof that no w separates the data: ``μ ≥ 0, Σμ = 1, Zᵀμ ≈ 0``.
 

@@ -18,7 +18,7 @@ class Block(NamedTuple):
     labels: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Pairs of every cell, of shape (B, m, 2) as flat rows, and their labels of shape (B, m)."""
 

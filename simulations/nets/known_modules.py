@@ -107,7 +107,7 @@ class ModularAddition(nn.Module):
         return functional.linear(hidden.square(), self.out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """All pairs of residues modulo p, in a random order, with their sums."""
 

@@ -49,7 +49,7 @@ class TestSet(Protocol):
         """Return the outputs of the weight vectors in the columns of `w`, shape (d, p)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredTestSet:
     """Test inputs of shape (m, d) kept in memory, with labels of shape (m,)."""
 

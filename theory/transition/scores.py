@@ -19,7 +19,7 @@ class Kind(Enum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores(Summarised):
     """Test results of p predictors, in arrays of shape (p,).
 
