@@ -13,6 +13,7 @@ They meet the answer only when it has one nonzero weight; a KKT point is all tha
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.homogeneous.kkt import Stationarity, stationarity
@@ -36,7 +37,23 @@ def of_constraints(problem: Problem, w: np.ndarray, depth: int) -> Stationarity:
     size, sign = np.abs(w[support]), np.sign(w[support])
     gradients = (x * (depth * size ** ((depth - 1) / depth) * sign)).T
     margins = x @ w[support] if problem.is_classification else None
-    return stationarity(gradients, size ** (1 / depth), margins, float(depth))
+    wanted = size ** (1 / depth)
+    found = stationarity(gradients, wanted, margins, float(depth))
+    return found._replace(multipliers=_spread(gradients, wanted, margins))
+
+
+def _spread(gradients: np.ndarray, wanted: np.ndarray, margins: np.ndarray | None) -> np.ndarray:
+    """Return multipliers of the active samples, from the inside where they are not unique.
+
+    Those of few samples, a vertex of all that are stationary, bound the optimum less well.
+    """
+    active = np.full(gradients.shape[1], True)
+    if margins is not None:
+        active = margins <= float(margins.min()) * (1 + ACTIVE)
+    low = -np.inf if margins is None else 0.0
+    multipliers = np.zeros(gradients.shape[1])
+    multipliers[active] = lsq_linear(gradients[:, active], wanted, (low, np.inf), tol=1e-15).x
+    return multipliers
 
 
 def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: float) -> Stationarity:
