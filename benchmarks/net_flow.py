@@ -25,7 +25,6 @@ from benchmarks.child import Child, Failed
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
-from grokflow.simulations.nets.known_modules import DiagonalNet, ModularAddition, residue_pairs
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
 from grokflow.simulations.runs.stopping import Stopped
@@ -33,6 +32,7 @@ from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
+from tests.nets.known_modules import DiagonalNet, ModularAddition, residue_pairs
 
 LAM = 1e-4
 RECORDS = 9

@@ -23,7 +23,7 @@ from grokflow.simulations.modular.rule import (
 from grokflow.simulations.modular.tensor_program import Architecture, ModularCells
 from grokflow.simulations.modular.trajectory import ModularTrajectory, PairScores
 from grokflow.simulations.runs.files import versions
-from grokflow.simulations.runs.keeper import Keeper
+from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.work import TrainingWork
 from grokflow.theory.modular.net import ModularWeights
@@ -73,7 +73,7 @@ class ModularRun:
         self.first = self.state()
 
     def follow(
-        self, times: np.ndarray, keeper: Keeper, progress: Callable[[float], None]
+        self, times: np.ndarray, saved: SavedRun, progress: Callable[[float], None]
     ) -> list[ModularTrajectory]:
         """Go on from record to record, keeping the state at every one."""
         reached = self.steps[-1] if self.steps else -1
@@ -82,15 +82,15 @@ class ModularRun:
             for due in times[times > reached].tolist():
                 self._until(due)
                 self._record(last)
-                keeper.hold()
+                saved.update()
                 progress(self.step / max(1, last))
         except KeyboardInterrupt:
-            keeper.write()
-            raise Interrupted(self._reached(keeper)) from None
+            saved.write()
+            raise Interrupted(self._reached(saved)) from None
         except NotFiniteWeights as error:
-            keeper.write()
-            raise Stopped(str(error), self._reached(keeper)) from None
-        keeper.write()
+            saved.write()
+            raise Stopped(str(error), self._reached(saved)) from None
+        saved.write()
         return self.trajectories()
 
     def _until(self, due: int) -> None:
@@ -102,9 +102,9 @@ class ModularRun:
             self._snap()
         self.seconds += perf_counter() - started
 
-    def _reached(self, keeper: Keeper) -> list[ModularTrajectory]:
+    def _reached(self, saved: SavedRun) -> list[ModularTrajectory]:
         """Go back to the last record, and return what was recorded until then."""
-        self.restore(keeper.state or self.first)
+        self.restore(saved.state or self.first)
         return self.trajectories()
 
     def advance(self) -> None:

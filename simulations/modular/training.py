@@ -12,8 +12,8 @@ from grokflow.simulations.modular.run import ModularRun
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_steps
-from grokflow.simulations.runs.keeper import Keeper
 from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 
 
@@ -124,9 +124,9 @@ class ModularTraining(ModularRule):
             )
         run = ModularRun(self, cells, frozenset(snapshots), ipr)
         recorded = {} if ipr is None else {"ipr": ipr.convention.value}
-        keeper = Keeper(checkpoint, self.settings() | _identity(cells) | recorded, run)
-        keeper.resume(float(last))
-        return run.follow(due, keeper, progress)
+        saved = SavedRun(checkpoint, self.settings() | _identity(cells) | recorded, run)
+        saved.resume(float(last))
+        return run.follow(due, saved, progress)
 
 
 def groups(cells: Sequence[ModularCell]) -> list[list[int]]:

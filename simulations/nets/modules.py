@@ -1,8 +1,8 @@
-"""Small nets with seeded starts: multilayer perceptrons, and the committee of Kumar et al."""
+"""Small nets with seeded starts: multilayer perceptrons, a convolutional net, a committee."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -91,6 +91,42 @@ def scaled(net: _Net, scale: float) -> _Net:
     return net
 
 
+class SmallCNN(nn.Module):
+    """Two 3×3 convolutions, each halving the image, and a linear layer; no biases.
+
+    Parameters
+    ----------
+    side, channels, width, outputs : int
+        Images are (channels, side, side); both convolutions have `width` channels.
+    activation : callable
+        A homogeneous φ.
+    rng : Generator
+        Draws the weights.
+    """
+
+    def __init__(
+        self,
+        side: int,
+        channels: int,
+        width: int,
+        outputs: int,
+        activation: Callable[[Tensor], Tensor],
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__()
+        after = (side + 3) // 4
+        self.first = _he_weights(rng, (width, channels, 3, 3), 9 * channels)
+        self.second = _he_weights(rng, (width, width, 3, 3), 9 * width)
+        self.last = _he_weights(rng, (outputs, width * after**2), width * after**2)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs, shape (m, C), for images of shape (m, channels, side, side)."""
+        for kernel in (self.first, self.second):
+            x = self.activation(functional.conv2d(x, kernel, stride=2, padding=1))
+        return functional.linear(x.flatten(1), self.last)
+
+
 class Committee(nn.Module):
     """``(α/N) Σ φ(<w_j, x>)`` with ``φ(h) = h + (ε/2) h²``, less its value at the start [1]_.
 
@@ -119,3 +155,8 @@ class Committee(nn.Module):
     def _mean(self, x: Tensor, weight: Tensor) -> Tensor:
         h = x @ weight.T
         return (h + self.epsilon / 2 * h**2).mean(dim=1, keepdim=True)
+
+
+def _he_weights(rng: np.random.Generator, shape: tuple[int, ...], inputs: int) -> nn.Parameter:
+    values = rng.standard_normal(shape) * np.sqrt(2 / inputs)
+    return nn.Parameter(torch.from_numpy(values))

@@ -11,12 +11,6 @@ from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.implicit.rosenbrock import ROS34PW2
-from grokflow.simulations.nets.known_modules import (
-    DiagonalNet,
-    Factorisation,
-    ModularAddition,
-    residue_pairs,
-)
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.losses import LOSSES
@@ -24,6 +18,12 @@ from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
+from tests.nets.known_modules import (
+    DiagonalNet,
+    Factorisation,
+    ModularAddition,
+    residue_pairs,
+)
 
 D = 20
 

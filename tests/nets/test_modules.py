@@ -5,14 +5,7 @@ import pytest
 import torch
 
 from grokflow.simulations.nets.implicit.flow import NetFlow
-from grokflow.simulations.nets.known_modules import (
-    DiagonalNet,
-    Factorisation,
-    ModularAddition,
-    SmallCNN,
-    residue_pairs,
-)
-from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start
 from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.nets.curvature_roots import BlockRoot, curvature_root
@@ -32,6 +25,12 @@ from grokflow.theory.nets.state import (
 )
 from grokflow.theory.nets.symmetrised import Symmetrised
 from grokflow.theory.nets.tangent import module_tangent
+from tests.nets.known_modules import (
+    DiagonalNet,
+    Factorisation,
+    ModularAddition,
+    residue_pairs,
+)
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 4))

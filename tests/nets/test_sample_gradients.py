@@ -6,18 +6,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from grokflow.simulations.nets.known_modules import (
-    DiagonalNet,
-    Factorisation,
-    ModularAddition,
-    SmallCNN,
-)
-from grokflow.simulations.nets.modules import MLP, Activation, he_start
+from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start
 from grokflow.theory.nets.curvature_roots import curvature_root
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.sample_gradients import FactoredJacobian, is_factored
 from grokflow.theory.nets.symmetrised import Symmetrised
+from tests.nets.known_modules import (
+    DiagonalNet,
+    Factorisation,
+    ModularAddition,
+)
 
 M = 6
 

@@ -12,13 +12,13 @@ from torch import nn
 from grokflow.simulations.nets.implicit import stage_systems as saddle_solves
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.implicit.memory import NetMemory
-from grokflow.simulations.nets.known_modules import ModularAddition, residue_pairs
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.module_map import NetMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
+from tests.nets.known_modules import ModularAddition, residue_pairs
 
 SOLVERS = [NetSolver.GRAM, NetSolver.ITERATIVE, NetSolver.MULTISTEP]
 

@@ -18,7 +18,6 @@ from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
 from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.implicit.flow import NetFlow
-from grokflow.simulations.nets.known_modules import DiagonalNet, Factorisation
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.checkpoint import Checkpoint
@@ -38,6 +37,7 @@ from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, kernel_drift, kkt_bound, stationarity
 from grokflow.theory.nets.symmetrised import Symmetrised
 from grokflow.theory.nets.tangent import module_tangent
+from tests.nets.known_modules import DiagonalNet, Factorisation
 
 ALL = frozenset(Measure)
 D = 40

@@ -19,8 +19,8 @@ import numpy as np
 from grokflow.simulations.nets.explicit.chebyshev_rule import ChebyshevRule
 from grokflow.simulations.nets.explicit.chebyshev_walk import ChebyshevWalk
 from grokflow.simulations.nets.identity import identity
-from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import recorder_of
+from grokflow.simulations.nets.saved_run import SavedNetRun
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
@@ -77,12 +77,12 @@ class ChebyshevFlow(ChebyshevRule):
         recorder = recorder_of(start, measure, self.device, thin=self.thin)
         walk = ChebyshevWalk(self, start, recorder)
         settings = self._settings() | identity(start, measure)
-        keeper = NetKeeper(checkpoint, settings, walk)
-        keeper.resume(float(times[-1]), "s")
+        saved = SavedNetRun(checkpoint, settings, walk)
+        saved.resume(float(times[-1]), "s")
         records, last = walk.recorder.records, float(times[-1])
         recorded = records[-1].lambda_t if records else -1.0
         pending = [float(s) for s in times if s >= walk.s and s > recorded]
-        return keeper.follow(
+        return saved.follow(
             pending,
             lambda: f"stopped at λt = {walk.s:.4g} of {last:g}: {walk.complaint()}",
             lambda s: progress(s / last if last else 1.0),

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from grokflow.simulations.nets.explicit.chebyshev_rule import ChebyshevRule
 from grokflow.simulations.nets.explicit.chebyshev_steps import chebyshev_step, stages_for
-from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import Exhausted, Moment, NotFinite, Recorder, to_device
+from grokflow.simulations.nets.saved_run import SavedNetRun
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.log_losses import log_loss
@@ -80,7 +80,7 @@ class ChebyshevWalk:
         self.first = min(_CAREFUL * method.longest, method.part) / self.sharpness
         self.seconds = perf_counter() - started
 
-    def follow(self, target: float, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
+    def follow(self, target: float, saved: SavedNetRun, progress: Callable[[float], None]) -> None:
         """Go on to a slow time and record there, keeping the state every now and then."""
         looks = 0
         while self.s < target:
@@ -89,10 +89,10 @@ class ChebyshevWalk:
             self.seconds += perf_counter() - started
             looks += 1
             if looks % _LOOKS == 0:
-                keeper.keep()
+                saved.update()
                 progress(self.s)
         self.record()
-        keeper.keep()
+        saved.update()
         progress(self.s)
 
     def _stretch(self, end: float) -> None:

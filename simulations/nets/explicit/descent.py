@@ -14,8 +14,8 @@ import numpy as np
 from grokflow.simulations.nets.explicit.descent_walk import DescentWalk
 from grokflow.simulations.nets.explicit.step_rule import StepRule
 from grokflow.simulations.nets.identity import identity
-from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import recorder_of
+from grokflow.simulations.nets.saved_run import SavedNetRun
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
@@ -71,15 +71,15 @@ class Descent(StepRule):
         check_module(start.net)
         walk = DescentWalk(self, start, recorder_of(start, measure, self.device))
         settings = self._settings() | identity(start, measure)
-        keeper = NetKeeper(checkpoint, settings, walk)
-        keeper.resume(float(due[-1]))
+        saved = SavedNetRun(checkpoint, settings, walk)
+        saved.resume(float(due[-1]))
         recorded = walk.recorder.records[-1].steps if walk.recorder.records else -1
         pending = [int(step) for step in due if step >= walk.step and step > recorded]
         last = int(due[-1])
-        return keeper.follow(
+        return saved.follow(
             pending,
             lambda: (
-                f"training left the finite numbers after step {keeper.state['step']} of {last}: "
+                f"training left the finite numbers after step {saved.state['step']} of {last}: "
                 f"lower lr (now {self.lr:g}), or use float64"
             ),
             lambda step: progress(step / max(1, last)),

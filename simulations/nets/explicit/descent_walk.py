@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from grokflow.simulations.nets.explicit.step_rule import Optimizer, StepRule
-from grokflow.simulations.nets.keeper import NetKeeper
 from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder, to_device
+from grokflow.simulations.nets.saved_run import SavedNetRun
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.log_losses import log_loss
@@ -46,7 +46,7 @@ class DescentWalk:
         self.x, self.y = (to_device(z, method.device, method.dtype) for z in (problem.x, problem.y))
         self.step, self.log_t, self.seconds = 0, -np.inf, 0.0
 
-    def follow(self, target: int, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
+    def follow(self, target: int, saved: SavedNetRun, progress: Callable[[float], None]) -> None:
         """Go on to a step and record there, keeping the state every now and then."""
         while self.step < target:
             started = perf_counter()
@@ -56,10 +56,10 @@ class DescentWalk:
             self.seconds += perf_counter() - started
             self.check()
             if self.step < target:
-                keeper.keep()
+                saved.update()
                 progress(float(self.step))
         self.record()
-        keeper.keep()
+        saved.update()
         progress(float(self.step))
 
     def advance(self) -> None:

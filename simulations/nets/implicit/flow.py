@@ -33,8 +33,8 @@ from grokflow.simulations.nets.recorder import Recorder, on_device, probed
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
-from grokflow.simulations.runs.keeper import Keeper
 from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.losses import SquaredError
 from grokflow.theory.nets.module_map import NetMap
@@ -145,9 +145,9 @@ class NetFlow:
         # What a run may spend does not decide its course.
         decisive = {name: value for name, value in settings.items() if name != "max_steps"}
         data = identity(start, measure) if checkpoint is not None else {}
-        keeper = Keeper(checkpoint, decisive | data, run)
-        keeper.resume(float(times[-1]), "s")
-        return run.follow(times, keeper, progress)
+        saved = SavedRun(checkpoint, decisive | data, run)
+        saved.resume(float(times[-1]), "s")
+        return run.follow(times, saved, progress)
 
     def settings(self, start: NetStart) -> dict[str, object]:
         """Return what reproduces a run from a start, as JSON holds it."""

@@ -12,7 +12,7 @@ import numpy as np
 from grokflow.simulations.nets.implicit.walk import Walk, WalkFailed
 from grokflow.simulations.nets.recorder import Moment, NotFinite, Recorder
 from grokflow.simulations.nets.trajectory import NetTrajectory
-from grokflow.simulations.runs.keeper import Keeper
+from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.work import NetWork
 
@@ -45,7 +45,7 @@ class FlowRun:
         self.started = perf_counter()
 
     def follow(
-        self, times: np.ndarray, keeper: Keeper, progress: Callable[[float], None]
+        self, times: np.ndarray, saved: SavedRun, progress: Callable[[float], None]
     ) -> NetTrajectory:
         """Walk to all times that lie ahead, keeping the state at every record."""
         walk, last = self.walk, float(times[-1])
@@ -53,9 +53,9 @@ class FlowRun:
             for end in times[times >= walk.s].tolist():
                 walk.until(end, lambda s: progress(s / (last or 1.0)))
                 self.record()
-                keeper.keep()
+                saved.update_for_checkpoint()
         except (WalkFailed, NotFinite) as error:
-            keeper.write()
+            saved.write()
             failure = str(error) or "the outputs are NaN or infinite: check the module there"
             with suppress(NotFinite):
                 self.record()
@@ -63,11 +63,11 @@ class FlowRun:
                 f"stopped at λt = {walk.s:.6g} of {last:g}: {failure}", self.trajectory()
             ) from error
         except KeyboardInterrupt:
-            keeper.write()
+            saved.write()
             with suppress(NotFinite):
                 self.record()
             raise Interrupted(self.trajectory()) from None
-        keeper.write()
+        saved.write()
         return self.trajectory()
 
     def record(self) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grokflow.simulations.nets.known_modules import SmallCNN
-from grokflow.simulations.nets.modules import MLP, Activation, he_start, scaled
+from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start, scaled
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.task import (
     activation_of,
@@ -97,7 +96,7 @@ def digits(
     fraction : float
         Fraction of the images that is trained on.
     model : str
-        mlp, or cnn for `grokflow.simulations.nets.known_modules.SmallCNN`.
+        mlp, or cnn for `grokflow.simulations.nets.modules.SmallCNN`.
     width, depth : int
         Hidden units (channels) a layer, and layers of weights of an mlp; a cnn has 3.
     scale : float

@@ -10,7 +10,7 @@ from torch import nn
 from grokflow.simulations.nets.recorder import Exhausted, NotFinite, Recorder
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
-from grokflow.simulations.runs.keeper import Keeper, Resumable
+from grokflow.simulations.runs.saved_run import Resumable, SavedRun
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.work import NetWork
 
@@ -22,14 +22,14 @@ class NetRun(Resumable, Protocol):
     net: nn.Module
     recorder: Recorder
 
-    def follow(self, target: Any, keeper: NetKeeper, progress: Callable[[float], None]) -> None:
+    def follow(self, target: Any, saved: SavedNetRun, progress: Callable[[float], None]) -> None:
         """Go on to a step or slow time and record there, keeping the state now and then."""
 
     def work(self) -> NetWork:
         """Return what was spent."""
 
 
-class NetKeeper(Keeper):
+class SavedNetRun(SavedRun):
     """Keeps the last good state also without a checkpoint: its curves are what is returned."""
 
     run: NetRun
@@ -39,10 +39,6 @@ class NetKeeper(Keeper):
     ) -> None:
         super().__init__(checkpoint, settings, run)
         self.state = run.state()
-
-    def keep(self) -> None:
-        """Keep the present state; write it when the last one written is old enough."""
-        self.hold()
 
     def trajectory(self) -> NetTrajectory:
         """Return the curves up to the state that was kept, with the net in it."""
@@ -83,6 +79,6 @@ class NetKeeper(Keeper):
         except (NotFinite, Exhausted):
             self.write()
             raise Stopped(complaint(), self.trajectory()) from None
-        self.keep()
+        self.update()
         self.write()
         return self.trajectory()

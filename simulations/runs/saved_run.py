@@ -23,8 +23,8 @@ class Resumable(Protocol):
         """Go back to a state."""
 
 
-class Keeper:
-    """The last good state of a run; does nothing without a checkpoint.
+class SavedRun:
+    """The last good state of a run, and the file in which it is saved now and then.
 
     Parameters
     ----------
@@ -47,23 +47,23 @@ class Keeper:
         """Go on from the checkpoint, if there is one; ValueError when its `unit` is past `end`."""
         if self.checkpoint is None:
             return
-        if (saved := self.checkpoint.load(self.settings)) is not None:
-            if saved[unit] > end:
-                place = f"{_SHOWN[unit]} {saved[unit]:g}"
+        if (found := self.checkpoint.load(self.settings)) is not None:
+            if found[unit] > end:
+                place = f"{_SHOWN[unit]} {found[unit]:g}"
                 raise ValueError(
                     f"{self.checkpoint.path} is at {place}, expected at most {end:g}: "
                     "ask for a later end, or choose another file"
                 )
-            self.run.restore(saved)
+            self.run.restore(found)
         self.state = self.run.state()
 
-    def keep(self) -> None:
-        """Keep the present state; write it when the last one written is old enough."""
+    def update_for_checkpoint(self) -> None:
+        """Take the present state for the last good one, where a checkpoint wants it."""
         if self.checkpoint is not None:
-            self.hold()
+            self.update()
 
-    def hold(self) -> None:
-        """Keep the present state, also without a checkpoint."""
+    def update(self) -> None:
+        """Take the present state for the last good one; write it when the file is old enough."""
         self.state = self.run.state()
         if self.checkpoint is not None and perf_counter() - self.written >= self.checkpoint.seconds:
             self.write()

@@ -1,4 +1,4 @@
-"""Homogeneous modules with seeded starts: a convolutional net, and cases known exactly.
+"""Homogeneous modules with seeded starts whose flows are known exactly.
 
 The degree of homogeneity L counts every weight that a signal meets once, and twice where it is
 squared afterwards. All parameters are float64.
@@ -15,42 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Activation = Callable[[Tensor], Tensor]
-
-
-class SmallCNN(nn.Module):
-    """Two 3×3 convolutions, each halving the image, and a linear layer; no biases.
-
-    Parameters
-    ----------
-    side, channels, width, outputs : int
-        Images are (channels, side, side); both convolutions have `width` channels.
-    activation : callable
-        A homogeneous φ.
-    rng : Generator
-        Draws the weights.
-    """
-
-    def __init__(
-        self,
-        side: int,
-        channels: int,
-        width: int,
-        outputs: int,
-        activation: Activation,
-        rng: np.random.Generator,
-    ) -> None:
-        super().__init__()
-        after = (side + 3) // 4
-        self.first = _he(rng, (width, channels, 3, 3), 9 * channels)
-        self.second = _he(rng, (width, width, 3, 3), 9 * width)
-        self.last = _he(rng, (outputs, width * after**2), width * after**2)
-        self.activation = activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs, shape (m, C), for images of shape (m, channels, side, side)."""
-        for kernel in (self.first, self.second):
-            x = self.activation(functional.conv2d(x, kernel, stride=2, padding=1))
-        return functional.linear(x.flatten(1), self.last)
 
 
 class DiagonalNet(nn.Module):
