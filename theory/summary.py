@@ -9,6 +9,8 @@ from html import escape
 from textwrap import fill
 from typing import Any, ClassVar
 
+import numpy as np
+
 _WIDTH = 100
 
 
@@ -69,3 +71,8 @@ def brief(value: object) -> str:
 def between(first: float, last: float) -> str:
     """Return a range of values, or a change, as ``first → last``."""
     return f"{first:.4g} → {last:.4g}"
+
+
+def ends(values: np.ndarray) -> str:
+    """Return the first and the last value of a curve as ``first → last``."""
+    return between(float(values[0]), float(values[-1])) if len(values) else "none"

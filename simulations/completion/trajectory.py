@@ -14,7 +14,7 @@ from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.summary import Summarised, between
+from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, crossing
 
@@ -63,8 +63,8 @@ class CompletionTrajectory(Summarised):
         return {
             "problem": self.problem.name,
             "times": len(self.lambda_t),
-            "lambda_t": between(self.lambda_t[0], self.lambda_t[-1]),
-            "norm": between(self.norms[0], self.norms[-1]),
+            "lambda_t": ends(self.lambda_t),
+            "norm": ends(self.norms),
         }
 
     @property

@@ -14,7 +14,7 @@ from grokflow.simulations.runs.files import jsonable
 from grokflow.simulations.runs.work import TrainingWork
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.participation import neuron_ipr
-from grokflow.theory.summary import Summarised, between
+from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Stage, Transition, crossing, stage
 
@@ -123,9 +123,9 @@ class ModularTrajectory(Summarised):
         """Return the values that are shown."""
         return {
             "records": len(self.steps),
-            "steps": self.steps[-1],
-            "train accuracy": between(self.train[0], self.train[-1]),
-            "test accuracy": between(self.test[0], self.test[-1]),
+            "steps": ends(self.steps),
+            "train accuracy": ends(self.train),
+            "test accuracy": ends(self.test),
         }
 
     def curves(self) -> dict[str, np.ndarray]:

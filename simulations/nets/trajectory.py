@@ -14,7 +14,7 @@ from torch import nn
 from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.state import end_of_kernel_regime
-from grokflow.theory.summary import Summarised, between
+from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, crossing
 
@@ -96,10 +96,10 @@ class NetTrajectory(Summarised):
         """Return the values that are shown."""
         return {
             "records": len(self.steps),
-            "steps": self.steps[-1],
-            "lambda_t": between(self.lambda_t[0], self.lambda_t[-1]),
-            "train error": between(self.train_error[0], self.train_error[-1]),
-            "test error": between(self.test_error[0], self.test_error[-1]),
+            "steps": ends(self.steps),
+            "lambda_t": ends(self.lambda_t),
+            "train error": ends(self.train_error),
+            "test error": ends(self.test_error),
         }
 
     @property

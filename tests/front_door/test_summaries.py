@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grokflow as gf
-from grokflow.theory.summary import Summarised, brief
+from grokflow.theory.summary import Summarised, brief, ends
 
 LOSS = gf.LOSSES["logistic"]
 
@@ -81,6 +81,10 @@ def test_trajectories_say_how_far_they_go(problem):
         gf.CompletionStart(gf.completion(d=5), 10.0), times
     )
     assert "problem=completion, times=5" in check(completion)
+
+
+def test_a_run_that_ended_before_its_first_record_says_so():
+    assert ends(np.empty(0)) == "none" and ends(np.array([1.0, 2.0])) == "1 → 2"
 
 
 def test_scans_say_how_many_cells_have_a_transition():

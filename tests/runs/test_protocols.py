@@ -69,5 +69,6 @@ def test_every_flow_has_the_same_form(name):
         flow.run(start, times, progress=interrupt_halfway)
     part = pickle.loads(pickle.dumps(caught.value)).trajectory
     assert 0 < len(part.lambda_t) < len(times)
+    assert repr(part).startswith(type(found).__name__) and part._repr_html_()
     for key, curve in pickle.loads(pickle.dumps(found)).curves().items():
         assert np.array_equal(curve, found.curves()[key], equal_nan=True)
