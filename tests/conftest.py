@@ -1,8 +1,12 @@
-"""Profiles of hypothesis: deterministic by default, a long random search on request."""
+"""Types are checked at every call; hypothesis is deterministic, or searches long on request."""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests import type_checks
+
+type_checks.install()
 
 settings.register_profile(
     "default",
