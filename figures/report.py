@@ -12,8 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from grokflow.figures import curves
-from grokflow.figures.completion import curves as completion
+from grokflow.figures.curves import draw
 from grokflow.figures.diagonal import collapse
 from grokflow.figures.modular import curves as modular_curves
 from grokflow.figures.modular import neurons, pruning
@@ -40,6 +39,9 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
     modular_scales,
 )
 from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
+from grokflow.simulations.models.completion import completion_forecast, completion_picture
+from grokflow.simulations.models.diagonal import diagonal_forecast
+from grokflow.simulations.models.picture import Picture, picture_of
 from grokflow.simulations.runs.files import versions, write_whole
 from grokflow.theory.transition.scores import Kind
 
@@ -70,18 +72,17 @@ PANEL_EXPERIMENTS = (
 def panels(laboratory: Laboratory) -> list[Panel]:
     """Draw Figures 1a, 1b, 2b, 2c, 3 and the collapse, from the laboratory's experiments."""
     first, second = figure_1(laboratory, "a"), figure_1(laboratory, "b")
-    grokking = curves.data_of(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
-    misgrokking = curves.data_of(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
+    grokking = _picture(first, "Figure 1a: n = 256, d = 100 000, 3-sparse labels")
+    misgrokking = _picture(second, "Figure 1b: n = 32, d = 100 000, dense direction, γ = 25")
     shared, third = collapse.data(laboratory), figure_3(laboratory)
-    filled = completion.data(
+    filled = completion_picture(
         third.trajectory,
-        third.forecast,
-        third.transition.lambda_t,
+        completion_forecast(third.forecast),
         f"Figure 3: d = {third.problem.d}, {third.problem.n} entries of a matrix of rank 1",
     )
     return [
-        Panel("figure-1a", "Grokking", _caption(first), curves.draw(grokking)),
-        Panel("figure-1b", "Misgrokking", _caption(second), curves.draw(misgrokking)),
+        Panel("figure-1a", "Grokking", _caption(first), draw(grokking)),
+        Panel("figure-1b", "Misgrokking", _caption(second), draw(misgrokking)),
         Panel(
             "collapse",
             "Collapse",
@@ -92,9 +93,15 @@ def panels(laboratory: Laboratory) -> list[Panel]:
             collapse.draw(shared),
         ),
         *_addition_panels(laboratory),
-        Panel("figure-3", "Matrix completion", _completion_caption(third), completion.draw(filled)),
+        Panel("figure-3", "Matrix completion", _completion_caption(third), draw(filled)),
         *_corrupted_panels(laboratory),
     ]
+
+
+def _picture(experiment: DiagonalExperiment, title: str) -> Picture:
+    """Return the curves of an experiment on a diagonal net, with what was predicted."""
+    forecast = diagonal_forecast(experiment.forecast)
+    return picture_of(experiment.flow.trajectory, forecast, title)
 
 
 def _addition_panels(laboratory: Laboratory) -> list[Panel]:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from grokflow.figures.style import EARLY, LATE, TEST, TRAIN, canvas, styled
 from grokflow.simulations.misgrokking.cases import Case
 from grokflow.simulations.misgrokking.finder import Findings
-from grokflow.theory.completion.problem import CompletionProblem
 
 _COLUMNS = 4
 
@@ -51,15 +50,10 @@ def data(findings: Findings) -> list[CasePanel]:
 
 
 def _panel(case: Case) -> CasePanel:
-    problem, simulated = case.family.problem(case.settings), case.simulated
-    size = f"d = {problem.d}, {problem.n} entries"
-    measure = "explained fraction"
-    if not isinstance(problem, CompletionProblem):
-        size = f"n = {problem.n}, d = {problem.d}"
-        measure = "accuracy" if problem.is_classification else measure
-        size += f", depth {case.net.depth}" if case.net.depth > 2 else ""
+    model, simulated = case.net.bind(case.family.problem(case.settings)), case.simulated
+    deep = f", depth {model.degree}" if model.degree > 2 else ""
     return CasePanel(
-        f"{case.family.name}: {size}",
+        f"{case.family.name}: {model.size}{deep}",
         simulated.lambda_t,
         simulated.train,
         simulated.test,
@@ -67,7 +61,7 @@ def _panel(case: Case) -> CasePanel:
         case.predicted.late,
         simulated.change.low,
         simulated.change.high,
-        measure,
+        "accuracy" if case.predicted.chance else "explained fraction",
     )
 
 

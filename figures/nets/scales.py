@@ -14,7 +14,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokflow.figures.curves import data_of_net
 from grokflow.figures.curves import draw as draw_curves
 from grokflow.figures.nets import weight_decays
 from grokflow.figures.style import EARLY, LATE, PREDICTED, TEST, canvas, save, styled
@@ -27,6 +26,7 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
     modular_decays,
     modular_scales,
 )
+from grokflow.simulations.models.net_request import net_picture
 
 _COLOURS = (EARLY, LATE, TEST)
 
@@ -140,7 +140,7 @@ def main(folder: Path, settings: list[str]) -> None:
     save(draw(curves), folder / "figure-2b.png")
     print(caption(curves, scales))
     middle = scales.runs[DECAY_SCALE]
-    trained = data_of_net(
+    trained = net_picture(
         middle, float(curves.times[SCALES.index(DECAY_SCALE)]), np.nan, title(size)
     )
     save(draw_curves(trained), folder / "figure-2a.png")

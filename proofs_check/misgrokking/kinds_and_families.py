@@ -23,6 +23,7 @@ from grokflow.simulations.misgrokking.cases import Trial, judge
 from grokflow.simulations.misgrokking.comparison import NetSettings, simulate_change
 from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
+from grokflow.simulations.models.diagonal import default_loss
 from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem
@@ -106,7 +107,7 @@ def _linear_drop(trial: Trial) -> float:
     problem = trial.family.problem(trial.settings)
     assert isinstance(problem, Problem)
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
-    late = L2Penalised(_NET.loss(problem), _NET.lam).predict(problem)
+    late = L2Penalised(default_loss(problem), _NET.lam).predict(problem)
     errors = problem.score(np.column_stack([early.w, late.w])).error
     return float(errors[1] - errors[0])
 

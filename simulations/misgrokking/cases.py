@@ -15,7 +15,6 @@ from grokflow.simulations.misgrokking.comparison import (
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import Family, Settings
 from grokflow.simulations.runs.stopping import Stopped
-from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind
@@ -68,11 +67,12 @@ class Case:
         """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""
         path = folder / f"{self.family.name}.npz"
         save_instance(path, self.family.build(self.settings))
-        problem, net = self.family.problem(self.settings), self.net
-        command = f"grokflow simulate {path} --alpha {net.alpha:g} --lam {net.lam:g}"
-        if isinstance(problem, Problem):
-            command += f" --depth {net.depth} --loss {net.loss(problem).name}"
-        return f"{command} --until {net.until:.6g}"
+        net = self.net
+        options = net.bind(self.family.problem(self.settings)).command_options
+        return (
+            f"grokflow simulate {path} --alpha {net.alpha:g} --lam {net.lam:g}{options} "
+            f"--until {net.until:.6g}"
+        )
 
 
 def judge(family: Family, settings: Settings, net: NetSettings) -> Trial:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from grokflow.theory.nets.symmetrised import Symmetrised
+
 _Net = TypeVar("_Net", bound=nn.Module)
 
 
@@ -160,3 +162,15 @@ class Committee(nn.Module):
 def _he_weights(rng: np.random.Generator, shape: tuple[int, ...], inputs: int) -> nn.Parameter:
     values = rng.standard_normal(shape) * np.sqrt(2 / inputs)
     return nn.Parameter(torch.from_numpy(values))
+
+
+def precision(double: bool) -> torch.dtype:
+    """Return double or single precision."""
+    return torch.float64 if double else torch.float32
+
+
+def starting_at_zero(net: nn.Module, x: Tensor) -> nn.Module:
+    """Return the net if its outputs on `x` are 0, else the difference of two that are alike."""
+    with torch.no_grad():
+        outputs = net(x)
+    return Symmetrised(net) if bool(outputs.any()) else net

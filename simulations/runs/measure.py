@@ -26,6 +26,10 @@ class Measure(Enum):
     RANK = "rank"
 
 
+# What compares with predictors, and takes a forecast.
+PREDICTED = frozenset({Measure.EARLY, Measure.LATE})
+
+
 def measures(names: Iterable[str]) -> frozenset[Measure]:
     """Return measures by their names; ``all`` stands for all of them."""
     known = [measure.value for measure in Measure]

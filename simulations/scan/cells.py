@@ -13,19 +13,18 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from grokflow.simulations.completion.data import completion, holds_entries, load_entries
-from grokflow.simulations.linear.files import load
-from grokflow.simulations.linear.presets import PRESETS
+from grokflow.simulations.models.bound import ModelSettings
+from grokflow.simulations.models.options import settings_of
+from grokflow.simulations.models.registry import exact_model_named, names
 from grokflow.simulations.runs.code import key_of
-from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.linear.problem import Problem
+from grokflow.simulations.runs.files import DATA_SUFFIXES
 
 Value = float | int | str
-Maker = Callable[..., Problem | CompletionProblem]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +67,12 @@ class Cell:
         own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "data"}
         return dict(self.data) | own
 
+    def model_settings(self) -> ModelSettings:
+        """Return the settings of the model."""
+        return ModelSettings(
+            lam=self.lam, loss=self.loss, depth=self.depth, sigma=self.sigma, seed=self.seed
+        )
+
     def key(self) -> str:
         """Return the name under which the store files the cell: a hash of settings and code."""
         return key_of(self.settings())
@@ -76,7 +81,7 @@ class Cell:
 @lru_cache(maxsize=2)
 def make_problem_of(
     problem: str, data: tuple[tuple[str, Value], ...], seed: int, square: bool
-) -> Problem | CompletionProblem:
+) -> Any:
     """Draw or read the data of a cell; the last ones are kept."""
     settings = {name: value for name, value in data if name != "sha256"}
     maker = _maker(problem, square)
@@ -111,39 +116,26 @@ def full_data(problem: str, settings: Mapping[str, Value]) -> tuple[tuple[str, V
 
 def data_keys(problem: str) -> dict[str, Value | None]:
     """Return the settings of a problem that can be scanned, with their defaults."""
-    parameters = inspect.signature(_maker(problem, square=False)).parameters
-    return {
-        name: None if item.default is inspect.Parameter.empty else item.default
-        for name, item in parameters.items()
-        if name not in ("seed", "path", "regression")
-    }
+    known = settings_of(_maker(problem, square=False))
+    return {name: value for name, value in known.items() if name != "seed"}
 
 
-def _maker(problem: str, square: bool) -> Maker:
+def _maker(problem: str, square: bool) -> Callable[..., Any]:
     """Return the function that makes the problem; `square` decides what a file's labels are."""
-    if problem in PRESETS:
-        return PRESETS[problem]
-    if problem == "completion":
-        return completion
-    if _is_file(problem):
-        path = Path(problem)
-        return (
-            partial(load_entries, path)
-            if holds_entries(path)
-            else partial(load, path, regression=square)
-        )
+    if model := exact_model_named(problem):
+        return model.maker(problem, square)
     module, _, name = problem.partition(":")
     if name:
-        made: Maker = getattr(import_module(module), name)
+        made: Callable[..., Any] = getattr(import_module(module), name)
         return made
     raise ValueError(
-        f"problem is {problem!r}, expected {', '.join(PRESETS)}, completion, a .npz or .csv file "
+        f"problem is {problem!r}, expected {', '.join(names(trained=False))}, a .npz or .csv file "
         "or module:function: check the name"
     )
 
 
 def _is_file(problem: str) -> bool:
-    return Path(problem).suffix in (".npz", ".csv")
+    return Path(problem).suffix in DATA_SUFFIXES
 
 
 def _digest(path: Path) -> str:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from grokflow.simulations.completion.flow import CompletionFlow
-from grokflow.simulations.completion.start import check_scale as check_completion_scale
-from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
-from grokflow.simulations.diagonal.start import check_scale as check_diagonal_scale
+from grokflow.simulations.models.registry import exact_model_of
 from grokflow.simulations.scan.cells import Cell, Value, data_keys
-from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import LOSSES
 
 # Settings of the model; all others are the problem's.
 MODEL = ("alpha", "lam", "p", "depth", "loss", "sigma", "seed")
@@ -29,24 +23,12 @@ def check_scales(axes: Mapping[str, tuple[Value, ...]]) -> None:
                 raise ValueError(f"{name} is {value!r}, expected a number above 0: correct it")
 
 
-def check_model(cell: Cell, problem: Problem | CompletionProblem) -> None:
+def check_model(cell: Cell, problem: object) -> None:
     """Refuse a model that the problem does not have, as the commands do."""
-    if cell.loss not in LOSSES:
-        raise ValueError(f"loss is {cell.loss!r}, expected {', '.join(LOSSES)}: pick one")
-    if isinstance(problem, CompletionProblem):
-        if cell.loss != "square" or cell.depth != 2:
-            raise ValueError(
-                f"loss is {cell.loss} and depth {cell.depth}, expected square and 2: completion "
-                "is a regression with two factors"
-            )
-        check_completion_scale(cell.alpha, cell.sigma)
-        CompletionFlow(lam=cell.lam)
-        return
-    if cell.sigma:
-        raise ValueError(f"sigma is {cell.sigma}, expected 0: only completion has it")
-    check_diagonal_scale(cell.alpha, cell.depth)
-    DiagonalFlow(lam=cell.lam, loss=LOSSES[cell.loss])
-    check_loss(problem, LOSSES[cell.loss])
+    settings = cell.model_settings()
+    model = exact_model_of(problem)
+    model.bind(problem, settings)
+    model.check_scale(cell.alpha, settings)
 
 
 def whole_numbers(

@@ -22,13 +22,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.models.bound import BoundModel
+from grokflow.simulations.models.registry import exact_model_of
+from grokflow.simulations.models.results import Outlook
 from grokflow.simulations.runs.executors import one_thread
-from grokflow.simulations.scan.cells import Cell
-from grokflow.simulations.scan.models import (
-    Net,
-    Outlook,
+from grokflow.simulations.scan.cells import Cell, make_problem_of
+from grokflow.simulations.scan.curves import (
     TestCurve,
-    net_of,
+    follow_test_results,
     simulated_ends,
     simulated_kind,
     transition_of,
@@ -41,7 +42,7 @@ _MEMORY = 1e-4
 _REFERENCE_MEMORY = 1e-8
 # Local errors of many steps add up to the tolerance; it is doubled for safety, as in `shift_law`.
 _SAFETY = 2.0
-# Times of the record, relative to the predicted transition: fine around it, coarse elsewhere.
+# Times of the curve, relative to the predicted transition: fine around it, coarse elsewhere.
 _OFFSETS = np.concatenate(
     [
         np.arange(-8.0, -3.0, 0.5),
@@ -85,20 +86,20 @@ def measure(cells: Sequence[Cell]) -> list[CellOutcome]:
     """
     with one_thread():
         try:
-            net = _net(_without_scale(cells[0]))
-            outlook = net.outlook
+            group = _without_scale(cells[0])
+            model, outlook = _bound(group), _outlook(group)
         except Exception as error:  # whatever it is, the scan goes on and the row tells
             return [_failed(error)] * len(cells)
-        return [_outcome(net, outlook, cell) for cell in cells]
+        return [_outcome(model, outlook, cell) for cell in cells]
 
 
-def _outcome(net: Net, outlook: Outlook, cell: Cell) -> CellOutcome:
+def _outcome(model: BoundModel, outlook: Outlook, cell: Cell) -> CellOutcome:
     try:
-        shift = _shift(net) if cell.method != "direct" else None
-        by_shift = None if shift is None else shift.apply(net, outlook, cell.alpha)
+        shift = _shift(_without_scale(cell)) if cell.method != "direct" else None
+        by_shift = None if shift is None else shift.apply(model, outlook, cell.alpha)
         if by_shift is not None and cell.method == "shift":
             return by_shift
-        own = _direct(net, outlook, cell.alpha)
+        own = _direct(model, outlook, cell.alpha)
         if by_shift is None:
             return own
         return own._replace(shifted=by_shift.shifted, stated=by_shift.stated)
@@ -111,28 +112,28 @@ def _failed(error: Exception) -> CellOutcome:
     return CellOutcome(error=f"{type(error).__name__}: {words}")
 
 
-def _direct(net: Net, outlook: Outlook, alpha: float) -> CellOutcome:
-    record = net.run(alpha, _times(net, outlook, alpha))
-    return _summary(outlook, alpha, record, transition_of(record, outlook), simulated=True)
+def _direct(model: BoundModel, outlook: Outlook, alpha: float) -> CellOutcome:
+    curve = follow_test_results(model, alpha, _times(model, outlook, alpha))
+    return _summary(outlook, alpha, curve, transition_of(curve, outlook), simulated=True)
 
 
-def _times(net: Net, outlook: Outlook, alpha: float) -> np.ndarray:
-    """Return the times of the record, around the transition or, without one, the weights' scale."""
-    centre = outlook.offset if np.isfinite(outlook.offset) else -net.log_scale
+def _times(model: BoundModel, outlook: Outlook, alpha: float) -> np.ndarray:
+    """Return the times of the curve, around the transition or, without one, the weights' scale."""
+    centre = outlook.offset if np.isfinite(outlook.offset) else -model.log_scale
     times = np.log(alpha) + centre + _OFFSETS
     return np.asarray(times[times > 0])
 
 
 def _summary(
-    outlook: Outlook, alpha: float, record: TestCurve, when: Transition, *, simulated: bool
+    outlook: Outlook, alpha: float, curve: TestCurve, when: Transition, *, simulated: bool
 ) -> CellOutcome:
     early, late = (float(error) for error in outlook.scores.error[:2])
-    first, last = (float(error) for error in simulated_ends(record).error)
+    first, last = (float(error) for error in simulated_ends(curve).error)
     return CellOutcome(
         lambda_t=when.lambda_t,
         width=when.width,
         kind=outlook.kind.value,
-        simulated_kind=simulated_kind(record).value,
+        simulated_kind=simulated_kind(curve).value,
         predicted=float(np.log(alpha)) + outlook.offset,
         predicted_width=outlook.width,
         constant=outlook.constant,
@@ -141,47 +142,47 @@ def _summary(
         first=first,
         last=last,
         simulated=simulated,
-        evaluations=record.evaluations if simulated else 0,
+        evaluations=curve.evaluations if simulated else 0,
     )
 
 
 class _Shift(NamedTuple):
-    """The reference trajectory of a net: its record, and ``λt* - log α`` on it."""
+    """The reference trajectory of a model: its curve, and ``λt* - log α`` on it."""
 
     alpha: float
-    record: TestCurve
+    curve: TestCurve
     offset: float
     width: float
 
-    def apply(self, net: Net, outlook: Outlook, alpha: float) -> CellOutcome | None:
+    def apply(self, model: BoundModel, outlook: Outlook, alpha: float) -> CellOutcome | None:
         """Return the cell at `alpha`, or None where the law is not exact enough."""
         log_alpha = float(np.log(alpha))
-        memory = np.exp(-net.depth * (log_alpha + self.offset))
+        memory = np.exp(-model.degree * (log_alpha + self.offset))
         if not memory <= _MEMORY:  # or NaN
             return None
         moved = Transition(log_alpha + self.offset, self.width)
-        found = _summary(outlook, alpha, self.record, moved, simulated=False)
-        stated = memory + 2 * _blur(net, outlook) * 2 * self.width
+        found = _summary(outlook, alpha, self.curve, moved, simulated=False)
+        stated = memory + 2 * _blur(model, outlook) * 2 * self.width
         return found._replace(shifted=moved.lambda_t, stated=float(stated))
 
 
 @lru_cache(maxsize=2)
-def _shift(net: Net) -> _Shift | None:
-    """Return the reference of a net, or None where the law does not hold or nothing crosses."""
-    outlook = net.outlook
-    if not net.shifts or not np.isfinite(outlook.offset):
+def _shift(group: Cell) -> _Shift | None:
+    """Return the reference of a group, or None where the law does not hold or nothing crosses."""
+    model, outlook = _bound(group), _outlook(group)
+    if not model.shifts or not np.isfinite(outlook.offset):
         return None
-    alpha = float(np.exp(-outlook.offset - np.log(_REFERENCE_MEMORY) / net.depth))
-    record = net.run(alpha, _times(net, outlook, alpha))
-    when = transition_of(record, outlook)
+    alpha = float(np.exp(-outlook.offset - np.log(_REFERENCE_MEMORY) / model.degree))
+    curve = follow_test_results(model, alpha, _times(model, outlook, alpha))
+    when = transition_of(curve, outlook)
     if not np.isfinite(when).all():
         return None
-    return _Shift(alpha, record, when.lambda_t - float(np.log(alpha)), when.width)
+    return _Shift(alpha, curve, when.lambda_t - float(np.log(alpha)), when.width)
 
 
-def _blur(net: Net, outlook: Outlook) -> float:
+def _blur(model: BoundModel, outlook: Outlook) -> float:
     """Return by how much a trajectory's tolerance can move the progress of its test error."""
-    scores, tolerance = outlook.scores, _SAFETY * net.rtol
+    scores, tolerance = outlook.scores, _SAFETY * model.rtol
     early, late = (float(error) for error in scores.error[:2])
     if scores.accuracy is not None:
         return (tolerance + 1 / scores.size) / abs(early - late)
@@ -189,9 +190,16 @@ def _blur(net: Net, outlook: Outlook) -> float:
 
 
 @lru_cache(maxsize=2)
-def _net(cell: Cell) -> Net:
-    """Return the net of a cell, with its predictors once for all of its scales."""
-    return net_of(cell)
+def _bound(group: Cell) -> BoundModel:
+    """Return the model of cells that differ in α and the method alone."""
+    problem = make_problem_of(group.problem, group.data, group.seed, group.loss == "square")
+    return exact_model_of(problem).bind(problem, group.model_settings())
+
+
+@lru_cache(maxsize=2)
+def _outlook(group: Cell) -> Outlook:
+    """Return the forecast of these cells, without their scale."""
+    return _bound(group).outlook()
 
 
 def _without_scale(cell: Cell) -> Cell:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.simulations.models.registry import exact_model_of
 from grokflow.simulations.runs.executors import compute
 from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.axes import axis, rounded
@@ -27,7 +28,6 @@ from grokflow.simulations.scan.checks import MODEL, check_model, check_scales, w
 from grokflow.simulations.scan.outcome import measure
 from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable
-from grokflow.theory.completion.problem import CompletionProblem
 
 # Cells in a task when each of them is simulated.
 _DIRECT_TASK = 4
@@ -176,8 +176,7 @@ class Scan:
         seed = int(first["seed"])
         square = first.get("loss") == "square"
         problem = make_problem_of(self.problem, full_data(self.problem, own), seed, square)
-        regression = isinstance(problem, CompletionProblem) or not problem.is_classification
-        default = "square" if regression else "logistic"
+        default = exact_model_of(problem).default_loss(problem)
         scan = self if "loss" in first else replace(self, axes={**self.axes, "loss": (default,)})
         for cell in scan.cells():
             check_model(cell, problem)

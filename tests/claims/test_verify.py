@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grokflow.figures import curves
-from grokflow.figures.completion import curves as completion
 from grokflow.figures.diagonal import collapse
 from grokflow.figures.report import panels, typeset, write_page
 from grokflow.proofs_check.claim import Evidence, Verdict, weakest
@@ -16,6 +14,9 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.registry import CLAIMS
 from grokflow.proofs_check.verify import verify
+from grokflow.simulations.models.completion import completion_forecast, completion_picture
+from grokflow.simulations.models.diagonal import diagonal_forecast
+from grokflow.simulations.models.picture import picture_of
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +86,8 @@ def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
 
 def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
     experiment = figure_1(laboratory, "a")
-    shown = curves.data_of(experiment, "title")
+    forecast = diagonal_forecast(experiment.forecast)
+    shown = picture_of(experiment.flow.trajectory, forecast, "title")
     assert np.array_equal(shown.test, experiment.flow.scores.accuracy)
     assert shown.early == experiment.forecast.scores.accuracy[0]
     assert shown.predicted == experiment.forecast.transition.lambda_t
@@ -93,14 +95,16 @@ def test_the_data_behind_figure_1a_are_the_simulation(laboratory):
 
 def test_figure_3_groks_when_predicted(laboratory):
     experiment = figure_3(laboratory)
-    flow, prediction = experiment.trajectory, experiment.forecast
-    shown = completion.data(flow, prediction, experiment.transition.lambda_t, "title")
+    flow = experiment.trajectory
+    shown = completion_picture(flow, completion_forecast(experiment.forecast), "title")
+    assert shown.simulated == experiment.transition.lambda_t
     assert np.array_equal(shown.train, flow.train_error)
     # The path leaves out terms of order λN.
     assert abs(shown.simulated - shown.predicted) <= flow.system.lam * experiment.problem.n
     assert np.isclose(shown.test[-1], shown.late, rtol=0.01)
     # The matrix has rank 1: one eigenvalue is left.
-    assert np.abs(np.sort(np.abs(shown.spectrum[-1]))[:-1]).max() <= 0.01 * shown.spectrum[-1].max()
+    spectrum = shown.modes.values[-1]
+    assert np.abs(np.sort(np.abs(spectrum))[:-1]).max() <= 0.01 * spectrum.max()
     assert flow.work.rhs_evaluations <= 600
 
 

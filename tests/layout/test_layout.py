@@ -15,7 +15,7 @@ ROOMS = {
 # What a floor has besides. CONTRIBUTING.md says what each is for.
 MORE = {
     "theory": {"numerics", "transition"},
-    "simulations": {"runs", "nets/explicit", "nets/implicit", "nets/tasks"},
+    "simulations": {"models", "runs", "nets/explicit", "nets/implicit", "nets/tasks"},
     "proofs_check": {"evidence"},
     "figures": set(),
     "grokflow/commands": {"shared"},

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from grokflow.cli import main
-from grokflow.commands.nets.methods import DEFAULTS
-from grokflow.commands.simulate import NET_TASKS
+from grokflow.simulations.models.net_methods import DEFAULTS
+from grokflow.simulations.models.nets import NetModel
 from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.explicit.step_rule import Optimizer
 from grokflow.simulations.nets.modules import MLP, Activation, Committee, he_start
@@ -273,7 +273,7 @@ def run(capsys, *arguments):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_simulate_writes_the_documented_keys(capsys, tmp_path, name):
-    assert name in NET_TASKS and name in DEFAULTS
+    assert name in NetModel.names and name in DEFAULTS
     files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "npz", "csv", "nc", "png")}
     arguments = [name, "--set", *SMALL[name], "--steps", 30, "--points", 12]
     arguments += ["--lr", 0.01]

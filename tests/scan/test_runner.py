@@ -245,7 +245,7 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
     monkeypatch.setattr(
         DiagonalFlow,
         "run",
-        lambda self, start, *a: (flows.append(start.alpha), run(self, start, *a))[1],
+        lambda self, start, *a, **o: (flows.append(start.alpha), run(self, start, *a, **o))[1],
     )
     table = Scan.over("sparse", alpha=[1e2, 1e3, 1e4], **settings).run(store)
     assert flows == [1e4] and len(table) == 3 and len(store) == 3

@@ -46,20 +46,20 @@ class Scores(Summarised):
     spread: np.ndarray
     baseline: float
 
+    def at(self, chosen: slice | Sequence[int]) -> Scores:
+        """Return the scores of some of the predictors, by their numbers."""
+        return Scores(
+            None if self.accuracy is None else self.accuracy[chosen],
+            self.error[chosen],
+            None if self.loss is None else self.loss[chosen],
+            self.size,
+            self.spread[chosen],
+            self.baseline,
+        )
+
     def split(self, count: int) -> tuple[Scores, Scores]:
         """Return the scores of the first `count` predictors and of the others."""
-        first, rest = (
-            Scores(
-                None if self.accuracy is None else self.accuracy[part],
-                self.error[part],
-                None if self.loss is None else self.loss[part],
-                self.size,
-                self.spread[part],
-                self.baseline,
-            )
-            for part in (slice(count), slice(count, None))
-        )
-        return first, rest
+        return self.at(slice(count)), self.at(slice(count, None))
 
 
 def joined(parts: Sequence[Scores]) -> Scores:

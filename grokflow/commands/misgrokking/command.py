@@ -9,7 +9,7 @@ from typing import Any
 
 from grokflow.commands.misgrokking import phase_map
 from grokflow.commands.shared.output import check_outputs, workers
-from grokflow.commands.shared.rows import change_row
+from grokflow.commands.shared.records import change_record
 from grokflow.progress import bar
 from grokflow.simulations.misgrokking.cases import Case
 from grokflow.simulations.misgrokking.comparison import NetSettings
@@ -101,9 +101,9 @@ def _row(case: Case, command: str) -> dict[str, Any]:
         "depth": case.net.depth,
         "early": case.predicted.early,
         "late": case.predicted.late,
-        "predicted": change_row(case.predicted),
-        "simulated": change_row(case.simulated.change),
-        "found": {"settings": dict(case.found.settings), **change_row(found)},
+        "predicted": change_record(case.predicted),
+        "simulated": change_record(case.simulated.change),
+        "found": {"settings": dict(case.found.settings), **change_record(found)},
         "command": command,
     }
 

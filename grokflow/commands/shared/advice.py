@@ -1,12 +1,10 @@
-"""The diagnosis of a forecast in words and as JSON keys."""
+"""What a forecast means, in sentences: how much changes and when, how surely, and what to do."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from grokflow.commands.shared.rows import change_row
+from grokflow.simulations.models.results import PredictedConsequences
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.diagnosis import Diagnosis, learns
 from grokflow.theory.transition.scores import Kind
@@ -15,34 +13,22 @@ from grokflow.theory.transition.scores import Kind
 _MISSED = 0.05
 
 
-def diagnosis_row(
-    found: Diagnosis, lam: float, *, gap: float, residual: float | None = None
-) -> dict[str, Any]:
-    """Return the JSON keys.
-
-    `gap` is the largest relative gap of the predictors that are certified, `residual` that of a
-    late one that is only a KKT point.
-    """
-    return change_row(found.change) | {
-        "gap": gap,
-        "lambda_t": found.transition.lambda_t,
-        "t": found.transition.lambda_t / lam,
-        "time_error": found.time_error,
-        "stop": found.stop,
-        "best": {"lambda_t": found.best, "quality": found.best_quality},
-        "visible": found.visible,
-        "needed": found.needed,
-        "words": [_what(found), _how_sure(found, gap, residual), *_caveats(found)],
-        "advice": _advice(found, lam),
-    }
+def findings(forecast: PredictedConsequences) -> list[str]:
+    """Say the kind and the size of the change, how sure that is, and what the path adds."""
+    found = forecast.diagnosis
+    return [_what(found), _how_sure(found, forecast.gap, forecast.residual), *_caveats(found)]
 
 
-def diagnosis_lines(row: dict[str, Any]) -> list[str]:
-    """Return the words for the terminal."""
-    said = [f"{'diagnosis' if i == 0 else '':>11}  {text}" for i, text in enumerate(row["words"])]
-    return said + [
-        f"{'advice' if i == 0 else '':>11}  {text}" for i, text in enumerate(row["advice"])
-    ]
+def advice(forecast: PredictedConsequences) -> list[str]:
+    """Say what to change, the most effective first."""
+    found, lam = forecast.diagnosis, forecast.lam
+    match found.change.kind:
+        case Kind.MISGROKKING:
+            return _keep_early(found, lam)
+        case Kind.GROKKING:
+            return _get_late(found, lam)
+        case _:
+            return _neither(found)
 
 
 def _what(found: Diagnosis) -> str:
@@ -84,17 +70,6 @@ def _caveats(found: Diagnosis) -> list[str]:
         f"the path ends at {_percent(found.end_quality)} instead: the late predictor is not unique "
         "or is reached slowly, so simulate to be sure"
     ]
-
-
-def _advice(found: Diagnosis, lam: float) -> list[str]:
-    """Say what to change, the most effective first."""
-    match found.change.kind:
-        case Kind.MISGROKKING:
-            return _keep_early(found, lam)
-        case Kind.GROKKING:
-            return _get_late(found, lam)
-        case _:
-            return _neither(found)
 
 
 def _keep_early(found: Diagnosis, lam: float) -> list[str]:

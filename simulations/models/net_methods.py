@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import torch
-from torch import nn
 
-from grokflow.commands.shared.output import output_times
+from grokflow.simulations.models.options import Options
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
 from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.explicit.step_rule import Optimizer
 from grokflow.simulations.nets.implicit.flow import NetFlow
+from grokflow.simulations.nets.modules import precision, starting_at_zero
 from grokflow.simulations.nets.recorder import measured_degree
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
@@ -24,7 +22,6 @@ from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.steps import record_steps
 from grokflow.theory.nets.module_map import NetMap
-from grokflow.theory.nets.symmetrised import Symmetrised
 
 _BATCH = 32
 Rule = TypeVar("Rule", Descent, ChebyshevFlow)
@@ -55,7 +52,7 @@ DEFAULTS = {
 
 
 @runtime_checkable
-class Method(Protocol):
+class NetMethod(Protocol):
     """A way to follow the net of a task."""
 
     @property
@@ -63,8 +60,8 @@ class Method(Protocol):
         """What it is, for the head of the results."""
 
     @property
-    def net(self) -> nn.Module:
-        """The net that is followed, at its start over α."""
+    def start(self) -> NetStart:
+        """The net that is followed, at its start over α, and its task."""
 
     @property
     def model(self) -> str:
@@ -87,23 +84,18 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Trained(Generic[Rule]):
+class RuleMethod(Generic[Rule]):
     """The net of a task as it is, by a rule that keeps checkpoints, recorded at some places."""
 
-    task: NetStart
+    start: NetStart
     rule: Rule
     places: np.ndarray
     checkpoint: Checkpoint | None
 
     @property
-    def net(self) -> nn.Module:
-        """The net of the task."""
-        return self.task.net
-
-    @property
     def model(self) -> str:
         """Its class."""
-        return type(self.net).__name__
+        return type(self.start.net).__name__
 
     @property
     def degree(self) -> float:
@@ -113,7 +105,7 @@ class Trained(Generic[Rule]):
     @property
     def alpha(self) -> float | None:
         """The scale that the task was made with."""
-        return scale_of(self.task)
+        return scale_of(self.start)
 
     @property
     def lam(self) -> float:
@@ -123,7 +115,7 @@ class Trained(Generic[Rule]):
     def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
         """Follow the net."""
         return self.rule.run(
-            self.task,
+            self.start,
             self.places,
             measure=measure,
             checkpoint=self.checkpoint,
@@ -131,35 +123,36 @@ class Trained(Generic[Rule]):
         )
 
 
-class StepByStep(Trained[Descent]):
+class StepByStep(RuleMethod[Descent]):
     """Gradient descent, SGD, Adam or AdamW; recorded after some steps."""
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> StepByStep:
+    def of(cls, options: Options, task: NetStart, defaults: Defaults) -> StepByStep:
         """Return the method that was asked for."""
-        _refuse(arguments, until=None, rtol=None)
-        optimizer = Optimizer(arguments.optimizer or defaults.optimizer)
-        batch = arguments.batch
+        _refuse(options, "until", "rtol")
+        training = options.training
+        optimizer = Optimizer(training.optimizer or defaults.optimizer)
+        batch = training.batch
         if optimizer is Optimizer.SGD and batch is None:
             batch = _BATCH
-        lam = defaults.lam if arguments.lam is None else arguments.lam
-        decays = not (arguments.log_loss or arguments.no_decay)
-        if not decays and arguments.lam is not None:
+        lam = defaults.lam if options.lam is None else options.lam
+        decays = not (training.log_loss or training.no_decay)
+        if not decays and options.lam is not None:
             raise ValueError(
-                f"--lam {arguments.lam:g} found with --no-decay or --log-loss, which set it to 0, "
+                f"--lam {options.lam:g} found with --no-decay or --log-loss, which set it to 0, "
                 "expected one of them: leave the other out"
             )
         descent = Descent(
-            lr=arguments.lr or defaults.lr,
+            lr=training.lr or defaults.lr,
             lam=lam if decays else 0.0,
             optimizer=optimizer,
             batch=batch,
-            label_noise=arguments.label_noise,
-            log_loss=arguments.log_loss,
-            dtype=torch.float64 if arguments.double else torch.float32,
+            label_noise=training.label_noise,
+            log_loss=training.log_loss,
+            dtype=precision(training.double),
         )
-        steps = record_steps(arguments.steps or defaults.steps, arguments.points)
-        return cls(task, descent, steps, _checkpoint(arguments))
+        steps = record_steps(training.steps or defaults.steps, options.points)
+        return cls(task, descent, steps, _checkpoint(options))
 
     @property
     def name(self) -> str:
@@ -168,7 +161,7 @@ class StepByStep(Trained[Descent]):
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class ImplicitFlow:
     """The gradient flow from α times the net of the task, made to start with output 0."""
 
     task: NetStart
@@ -177,16 +170,16 @@ class Flow:
     times: np.ndarray
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> Flow:
+    def of(cls, options: Options, task: NetStart, defaults: Defaults) -> ImplicitFlow:
         """Return the method that was asked for; the task is made at scale 1."""
         _refuse(
-            arguments, lr=None, steps=None, batch=None, label_noise=0.0, no_decay=False,
-            log_loss=False, double=False, checkpoint=None,
+            options, "lr", "steps", "batch", "label_noise", "no_decay", "log_loss", "double",
+            "checkpoint",
         )  # fmt: skip
-        lam = defaults.flow_lam if arguments.lam is None else arguments.lam
-        alpha = arguments.alpha or defaults.alpha
-        flow = NetFlow(lam=lam, rtol=arguments.rtol or 1e-2, thin=0)
-        return cls(task, flow, alpha, output_times(alpha, float("nan"), arguments))
+        lam = defaults.flow_lam if options.lam is None else options.lam
+        alpha = options.alpha or defaults.alpha
+        flow = NetFlow(lam=lam, rtol=options.training.rtol or 1e-2, thin=0)
+        return cls(task, flow, alpha, options.times(alpha, float("nan")))
 
     @property
     def name(self) -> str:
@@ -194,23 +187,21 @@ class Flow:
         return f"gradient flow, tolerance {self.flow.rtol:g}"
 
     @cached_property
-    def net(self) -> nn.Module:
+    def start(self) -> NetStart:
         """The net of the task if its outputs are 0 at the start, else the difference of two."""
-        net = self.task.net
-        with torch.no_grad():
-            outputs = net(self.task.problem.x)
-        return Symmetrised(net) if bool(outputs.any()) else net
+        net = starting_at_zero(self.task.net, self.task.problem.x)
+        return NetStart(net, self.task.problem, self.alpha)
 
     @property
     def model(self) -> str:
         """The net, and whether it is symmetrised."""
         plain = type(self.task.net).__name__
-        return plain if self.net is self.task.net else f"symmetrised {plain}"
+        return plain if self.start.net is self.task.net else f"symmetrised {plain}"
 
     @cached_property
     def degree(self) -> float:
         """Degree of homogeneity; ValueError for nets that have none."""
-        return measured_degree(NetMap.of(self.net), self.task.problem.x, self.flow.memory)
+        return measured_degree(NetMap.of(self.start.net), self.task.problem.x, self.flow.memory)
 
     @property
     def lam(self) -> float:
@@ -219,31 +210,23 @@ class Flow:
 
     def run(self, measure: frozenset[Measure], progress: Callable[[float], None]) -> NetTrajectory:
         """Follow the flow."""
-        return self.flow.run(
-            NetStart(self.net, self.task.problem, self.alpha),
-            self.times,
-            measure=measure,
-            progress=progress,
-        )
+        return self.flow.run(self.start, self.times, measure=measure, progress=progress)
 
 
-class Stabilised(Trained[ChebyshevFlow]):
+class ChebyshevSteps(RuleMethod[ChebyshevFlow]):
     """The flow by explicit steps, for nets with kinks; recorded at some slow times."""
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, task: NetStart, defaults: Defaults) -> Stabilised:
+    def of(cls, options: Options, task: NetStart, defaults: Defaults) -> ChebyshevSteps:
         """Return the method that was asked for."""
-        _refuse(
-            arguments, lr=None, rtol=None, batch=None, label_noise=0.0, no_decay=False,
-            log_loss=False,
-        )  # fmt: skip
+        _refuse(options, "lr", "rtol", "batch", "label_noise", "no_decay", "log_loss")
         flow = ChebyshevFlow(
-            lam=defaults.flow_lam if arguments.lam is None else arguments.lam,
-            dtype=torch.float64 if arguments.double else torch.float32,
-            max_steps=arguments.steps or ChebyshevFlow.max_steps,
+            lam=defaults.flow_lam if options.lam is None else options.lam,
+            dtype=precision(options.training.double),
+            max_steps=options.training.steps or ChebyshevFlow.max_steps,
         )
-        times = output_times(scale_of(task) or 1.0, float("nan"), arguments)
-        return cls(task, flow, times, _checkpoint(arguments))
+        times = options.times(scale_of(task) or 1.0, float("nan"))
+        return cls(task, flow, times, _checkpoint(options))
 
     @property
     def name(self) -> str:
@@ -258,26 +241,32 @@ def scale_of(task: NetStart) -> float | None:
     return None if found is None else float(str(found))
 
 
-def _checkpoint(arguments: argparse.Namespace) -> Checkpoint | None:
-    return Checkpoint(arguments.checkpoint) if arguments.checkpoint else None
+def method_of(options: Options, task: NetStart) -> NetMethod:
+    """Return the method that was asked for."""
+    ways: dict[str, type[ImplicitFlow | ChebyshevSteps]] = {
+        "flow": ImplicitFlow,
+        "chebyshev": ChebyshevSteps,
+    }
+    way = ways.get(options.training.optimizer or "", StepByStep)
+    return way.of(options, task, DEFAULTS[options.problem])
 
 
-def method_of(arguments: argparse.Namespace, task: NetStart) -> Method:
-    """Return the method that was asked for on the command line."""
-    ways: dict[str, type[Flow | Stabilised]] = {"flow": Flow, "chebyshev": Stabilised}
-    kind = ways.get(arguments.optimizer, StepByStep)
-    return kind.of(arguments, task, DEFAULTS[arguments.problem])
+def _checkpoint(options: Options) -> Checkpoint | None:
+    path = options.training.checkpoint
+    return Checkpoint(path) if path else None
 
 
-def _refuse(arguments: argparse.Namespace, **unused: object) -> None:
-    """Refuse options of the other way."""
-    for option, default in unused.items():
-        value = getattr(arguments, option)
-        if value != default:
+def _refuse(options: Options, *unused: str) -> None:
+    """Refuse options of the other ways."""
+    asked = options.training.asked()
+    if options.until is not None:
+        asked["until"] = options.until
+    for name in unused:
+        if name in asked:
             kind = {"flow": "the flow", "chebyshev": "Chebyshev steps"}.get(
-                arguments.optimizer, "training step by step"
+                options.training.optimizer or "", "training step by step"
             )
             raise ValueError(
-                f"--{option.replace('_', '-')} {value} found, expected none for {kind}: leave it "
-                "out, or choose another --optimizer"
+                f"--{name.replace('_', '-')} {asked[name]} found, expected none for {kind}: leave "
+                "it out, or choose another --optimizer"
             )

@@ -1,1 +1,0 @@
-"""Diagonal nets u^l - v^l."""

@@ -1,0 +1,87 @@
+"""Results in words, for the terminal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grokflow.commands.shared.advice import advice, findings
+from grokflow.simulations.models.results import (
+    Description,
+    GeneralisationBound,
+    ModelForecast,
+    PredictedConsequences,
+    PredictorResult,
+    SimulationResult,
+)
+
+
+def description_lines(description: Description) -> list[str]:
+    """Say what is asked for, with a line for every note."""
+    notes = [f"       note: {note}" for note in description.notes]
+    return [description.words, *notes]
+
+
+def forecast_lines(forecast: ModelForecast) -> list[str]:
+    """Say the predictors and the kind of the transition."""
+    lines = [
+        f"{_role(role)}: {item.name}, {', '.join(_qualities(item))}"
+        for role, item in forecast.roles().items()
+    ]
+    return [*lines, f"       kind: {forecast.kind.value}"]
+
+
+def transition_lines(forecast: ModelForecast) -> list[str]:
+    """Say when the transition is predicted, where there is one."""
+    when = forecast.transition
+    if not np.isfinite(when.lambda_t):
+        return []
+    return [
+        f" transition: λt* = {when.lambda_t:.3f}, width {when.width:.3f} "
+        f"(leading order log α = {forecast.leading_order:.3f})"
+    ]
+
+
+def bound_lines(bounds: tuple[GeneralisationBound, ...]) -> list[str]:
+    """Say the generalisation bounds."""
+    return [
+        f"{'bound':>11}: {bound.role.replace('_', ' ')} errs at most {bound.error:.3g} with "
+        f"probability {1 - bound.delta:g} ({bound.theorem}): "
+        f"{'vacuous' if bound.vacuous else 'says something'}; below 1 from n = {bound.smallest_n}"
+        for bound in bounds
+    ]
+
+
+def consequence_lines(found: PredictedConsequences | None) -> list[str]:
+    """Say what a forecast means for the training, and what to do."""
+    if found is None:
+        return []
+    return [*_under("diagnosis", findings(found)), *_under("advice", advice(found))]
+
+
+def simulation_lines(result: SimulationResult) -> list[str]:
+    """Return a short table of the curves, the transition and the work."""
+    heads = " ".join(f"{item.head:>{item.width}}" for item in result.table)
+    rows = zip(*(item.cells for item in result.table), strict=True)
+    return [heads, *(" ".join(row) for row in rows), *result.remarks]
+
+
+def _role(role: str) -> str:
+    return f"{role.replace('_', ' '):>11}"
+
+
+def _qualities(item: PredictorResult) -> list[str]:
+    """Say how good a predictor is, and how exactly it is known."""
+    said = [f"test error {item.test_error:.4g}"]
+    if item.test_accuracy is not None:
+        said = [f"test accuracy {100 * item.test_accuracy:.2f} %"]
+    if item.margin is not None:
+        said.append(f"margin {item.margin:.4g}")
+    if item.rank is not None:
+        said.append(f"rank {item.rank}")
+    if item.stationarity is not None:
+        return [*said, f"KKT point, residual {item.stationarity:.1e}"]
+    return [*said, f"gap {item.certificate.gap:.1e}"]
+
+
+def _under(head: str, texts: list[str]) -> list[str]:
+    return [f"{head if i == 0 else '':>11}  {text}" for i, text in enumerate(texts)]

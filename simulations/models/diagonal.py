@@ -1,0 +1,249 @@
+"""Diagonal nets ``u^L - v^L`` on classes and real targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
+from grokflow.simulations.diagonal.start import DiagonalStart, check_scale
+from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
+from grokflow.simulations.linear.files import load
+from grokflow.simulations.linear.presets import PRESETS
+from grokflow.simulations.models.bound import BoundModel, ModelSettings
+from grokflow.simulations.models.exact import ExactModel
+from grokflow.simulations.models.options import Options, call_with_numbers
+from grokflow.simulations.models.protocol import Progress, no_progress
+from grokflow.simulations.models.results import (
+    Description,
+    GeneralisationBound,
+    ModelForecast,
+    PredictorResult,
+)
+from grokflow.simulations.runs.files import DATA_SUFFIXES
+from grokflow.simulations.runs.measure import PREDICTED, Measure
+from grokflow.theory.diagonal.forecast import Forecast, forecast
+from grokflow.theory.linear.bounds import (
+    Bound,
+    max_l1_margin_error,
+    max_l2_margin_error,
+    smallest_n,
+)
+from grokflow.theory.linear.equal_columns import spread_over_equal_columns
+from grokflow.theory.linear.l1 import L1Penalised
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import LOSSES, Loss
+from grokflow.theory.transition.change import Change, change_of
+from grokflow.theory.transition.scores import Scores
+
+# Probability with which the generalisation bounds may fail.
+_DELTA = 0.05
+
+
+@dataclass(frozen=True)
+class DiagonalModel(ExactModel):
+    """The kind of model of the presets of linear problems, and of files of inputs and labels."""
+
+    names: ClassVar[tuple[str, ...]] = tuple(PRESETS)
+    layered: ClassVar[bool] = True
+
+    def reads(self, path: Path) -> bool:
+        """Whether a file may hold inputs and labels."""
+        return path.suffix in DATA_SUFFIXES
+
+    def maker(self, problem: str, regression: bool | None = None) -> Callable[..., Problem]:
+        """Return the preset, or the function that reads the file."""
+        return PRESETS.get(problem) or partial(load, problem, regression=regression)
+
+    def holds(self, problem: object) -> bool:
+        """Whether these are linear data."""
+        return isinstance(problem, Problem)
+
+    def default_loss(self, problem: Any) -> str:
+        """Return the logistic loss for classes, the square loss for real targets."""
+        return default_loss(problem).name
+
+    def bind(self, problem: Any, settings: ModelSettings) -> BoundDiagonal:
+        """Bind data and settings."""
+        if settings.sigma:
+            raise ValueError(f"sigma is {settings.sigma}, expected 0: only completion has it")
+        loss = _loss(settings.loss or self.default_loss(problem))
+        self.check_scale(1.0, settings)
+        check_loss(problem, loss)
+        return BoundDiagonal(problem, settings.lam, loss, settings.depth)
+
+    def check_scale(self, alpha: float, settings: ModelSettings) -> None:
+        """Refuse scales, depths and weight decays that the flow does not reach."""
+        check_scale(alpha, settings.depth)
+        DiagonalFlow(lam=settings.lam, loss=_loss(settings.loss or "logistic"))
+
+    def read(self, options: Options) -> BoundDiagonal:
+        """Read problem and model; the loss decides what a file's labels are."""
+        if options.depth < 2:
+            raise ValueError(
+                f"depth is {options.depth}, expected at least 2: a linear model has one phase only"
+            )
+        lam = options.lam or self.lam
+        settings = ModelSettings(lam=lam, loss=options.loss, depth=options.depth)
+        self.check_scale(options.alpha or 1.0, settings)
+        numbers = options.numbers()
+        regression = None if options.loss is None else options.loss == "square"
+        make = self.maker(options.problem, regression)
+        return self.bind(call_with_numbers(options.problem, make, numbers), settings)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundDiagonal(BoundModel):
+    """A diagonal net with its data, loss and weight decay."""
+
+    problem: Problem
+    lam: float
+    loss: Loss
+    depth: int = 2
+    rtol: float = DiagonalFlow.rtol
+    forecasts: dict[float, Forecast] = field(default_factory=dict, repr=False)
+
+    @property
+    def degree(self) -> int:
+        """L."""
+        return self.depth
+
+    @property
+    def log_scale(self) -> float:
+        """Logarithm of the α of the weights' size, ``(1/L) log ω``."""
+        return float(np.log(self.problem.scale)) / self.depth
+
+    @property
+    def zero_error(self) -> float:
+        """Mean square of the targets."""
+        return float(np.mean(self.problem.targets**2))
+
+    @property
+    def command_options(self) -> str:
+        """Depth and loss."""
+        return f" --depth {self.depth} --loss {self.loss.name}"
+
+    def describe(self, alpha: float) -> Description:
+        """Say what starts from scale α."""
+        problem, norm = self.problem, alpha * self.unit_norm
+        return Description(
+            words=(
+                f"{problem.name} (n = {problem.n}, d = {problem.d}), {self.loss.name} loss, "
+                f"diagonal net of depth {self.depth}, α = {alpha:.4g}, ‖θ(0)‖ = {norm:.4g}, "
+                f"λ = {self.lam:g}"
+            ),
+            problem={"name": problem.name, **problem.settings},
+            model=f"diagonal net, depth {self.depth}",
+            loss=self.loss.name,
+            alpha=alpha,
+            norm=norm,
+            lam=self.lam,
+            notes=problem.notes,
+        )
+
+    def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
+        """Predict from scale α."""
+        return diagonal_forecast(self._forecast(alpha, progress))
+
+    def _forecast(self, alpha: float, progress: Progress = no_progress) -> Forecast:
+        """Predict from scale α, once."""
+        if alpha not in self.forecasts:
+            self.forecasts[alpha] = forecast(
+                self.problem,
+                alpha=alpha,
+                lam=self.lam,
+                loss=self.loss,
+                depth=self.depth,
+                progress=progress,
+            )
+        return self.forecasts[alpha]
+
+    def follow(
+        self,
+        alpha: float,
+        lambda_t: np.ndarray,
+        measure: frozenset[Measure] = frozenset(),
+        progress: Progress = no_progress,
+    ) -> DiagonalTrajectory:
+        """Follow the flow from scale α."""
+        flow = DiagonalFlow(lam=self.lam, loss=self.loss, rtol=self.rtol)
+        start = DiagonalStart(self.problem, alpha, self.depth)
+        prediction = self._forecast(alpha) if measure & PREDICTED else None
+        return flow.run(start, lambda_t, measure=measure, progress=progress, prediction=prediction)
+
+    def change(self, alpha: float) -> Change:
+        """Compare the early and the late predictor; the limit of the latter is not needed."""
+        if self.depth > 2:
+            return change_of(self._forecast(alpha).scores)
+        classify = self.problem.is_classification
+        early = (MaxL2Margin() if classify else MinL2Norm()).predict(self.problem)
+        late = L1Penalised(self.loss, self.lam).predict(self.problem)
+        alike = spread_over_equal_columns(self.problem, late.w)
+        return change_of(self.problem.score(np.column_stack([early.w, alike])))
+
+    def bounds(self) -> tuple[GeneralisationBound, ...]:
+        """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""
+        problem = self.problem
+        if problem.name != "sparse" or self.depth != 2:
+            return ()
+        sizes: dict[str, Any] = {"d": problem.d, "k": problem.settings["k"], "delta": _DELTA}
+        return (
+            _bound("early", "E.5", partial(max_l2_margin_error, **sizes), problem.n),
+            _bound("late_limit", "E.4", partial(max_l1_margin_error, **sizes), problem.n),
+        )
+
+
+def default_loss(problem: Problem) -> Loss:
+    """Return the logistic loss for classes, the square loss for real targets."""
+    return LOSSES["logistic" if problem.is_classification else "square"]
+
+
+def diagonal_forecast(found: Forecast) -> ModelForecast:
+    """Return a forecast of theory in the form that all models share."""
+    early, late, limit = (
+        _result(item, found.scores, i)
+        for i, item in enumerate((found.early, found.late, found.limit))
+    )
+    return ModelForecast(
+        early,
+        late,
+        limit,
+        found.scores,
+        found.kind,
+        found.transition,
+        found.leading_order,
+        found.constant,
+        found.curve.lambda_t,
+        found.curve.scores,
+        tailed=found.scores.accuracy is not None,
+    )
+
+
+def _bound(role: str, theorem: str, law: Callable[..., Bound], n: int) -> GeneralisationBound:
+    found = law(n=n)
+    least = smallest_n(lambda samples: law(n=samples))
+    return GeneralisationBound(role, theorem, _DELTA, found.value, found.vacuous, least)
+
+
+def _result(item: Prediction, scores: Scores, i: int) -> PredictorResult:
+    return PredictorResult(
+        item.name,
+        float(scores.error[i]),
+        item.certificate,
+        None if scores.accuracy is None else float(scores.accuracy[i]),
+        item.margin,
+        item.stationarity,
+    )
+
+
+def _loss(name: str) -> Loss:
+    if name not in LOSSES:
+        raise ValueError(f"loss is {name!r}, expected {', '.join(LOSSES)}: pick one")
+    return LOSSES[name]

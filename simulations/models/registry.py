@@ -1,0 +1,59 @@
+"""Where kinds of models are registered, and asked for by a problem's name, file or data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grokflow.simulations.models.completion import CompletionModel
+from grokflow.simulations.models.diagonal import DiagonalModel
+from grokflow.simulations.models.exact import ExactModel
+from grokflow.simulations.models.nets import NetModel
+from grokflow.simulations.models.protocol import Model
+from grokflow.simulations.runs.files import DATA_SUFFIXES
+
+# Asked in this order: any other data file is the last one's.
+_MODELS: list[Model] = [NetModel(), CompletionModel(), DiagonalModel()]
+
+
+def register(model: Model) -> None:
+    """Add a kind of model; it is asked before those that are there."""
+    _MODELS.insert(0, model)
+
+
+def unregister(model: Model) -> None:
+    """Take a kind of model away."""
+    _MODELS.remove(model)
+
+
+def model_named(problem: str, *, trained: bool = True) -> Model | None:
+    """Return the model of a preset or a data file, or None; nets count where `trained` is set."""
+    path = Path(problem)
+    for model in _MODELS:
+        if model.trained and not trained:
+            continue
+        if problem in model.names or (path.suffix in DATA_SUFFIXES and model.reads(path)):
+            return model
+    return None
+
+
+def exact_model_named(problem: str) -> ExactModel | None:
+    """Return the exact model of a preset or a data file, or None."""
+    found = model_named(problem, trained=False)
+    return found if isinstance(found, ExactModel) else None
+
+
+def exact_model_of(problem: object) -> ExactModel:
+    """Return the exact model that learns these data."""
+    for model in _MODELS:
+        if isinstance(model, ExactModel) and model.holds(problem):
+            return model
+    raise ValueError(
+        f"problem is a {type(problem).__name__}, expected data that a registered model holds: "
+        "register its model"
+    )
+
+
+def names(*, trained: bool) -> tuple[str, ...]:
+    """Return the names of the problems of nets that are trained, or of all others."""
+    ordered = reversed(_MODELS)
+    return tuple(name for model in ordered if model.trained == trained for name in model.names)

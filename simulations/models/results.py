@@ -1,0 +1,244 @@
+"""What a model says and what comes of a simulation, in one form for all kinds of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.transition.diagnosis import Diagnosis
+from grokflow.theory.transition.scores import Kind, Scores
+from grokflow.theory.transition.times import Transition
+
+
+@dataclass(frozen=True)
+class Description:
+    """Which problem, which model and how it starts.
+
+    Parameters
+    ----------
+    words : str
+        One sentence that says all of it.
+    problem : mapping
+        Name and settings of the problem.
+    model, loss : str
+        Names.
+    alpha : float or None
+        Scale of the start; None where it has none.
+    norm : float
+        Norm of the parameters at time 0.
+    lam : float
+        Weight decay.
+    notes : tuple of str
+        What was changed in the data at the door.
+    training : mapping
+        What else reproduces the run of a net that is trained, as JSON holds it.
+    """
+
+    words: str
+    problem: Mapping[str, object]
+    model: str
+    loss: str
+    alpha: float | None
+    norm: float
+    lam: float
+    notes: tuple[str, ...] = ()
+    training: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PredictorResult:
+    """A predictor: its name, how good it is on the test set, and how exactly it is known.
+
+    Parameters
+    ----------
+    name : str
+        Which predictor.
+    test_error : float
+        Misclassified fraction, or mean squared error.
+    certificate : Certificate
+        Bounds on its optimum.
+    test_accuracy, margin, stationarity : float or None
+        Accuracy and margin of a classifier; residual where the predictor is only a KKT point.
+    rank : int or None
+        Rank of a matrix.
+    """
+
+    name: str
+    test_error: float
+    certificate: Certificate
+    test_accuracy: float | None = None
+    margin: float | None = None
+    stationarity: float | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ModelForecast:
+    """What theory says of a model before anything is simulated.
+
+    Parameters
+    ----------
+    early, late, late_limit : PredictorResult
+        Where the flow is first, where it ends, and the limit of that for λ → 0.
+    scores : Scores
+        Their test results, in this order.
+    kind : Kind
+        Grokking, misgrokking, or neither.
+    transition : Transition
+        Predicted λt* and width; NaN where there is no transition.
+    leading_order : float
+        ``log α``.
+    constant : float
+        C(data) of the law of λt*.
+    path_times : ndarray, shape (m,)
+        λt along the quasi-static path.
+    path_scores : Scores
+        Test results along it.
+    tailed : bool
+        Whether the loss has an exponential tail.
+    """
+
+    early: PredictorResult
+    late: PredictorResult
+    late_limit: PredictorResult
+    scores: Scores
+    kind: Kind
+    transition: Transition
+    leading_order: float
+    constant: float
+    path_times: np.ndarray
+    path_scores: Scores
+    tailed: bool = False
+
+    def roles(self) -> dict[str, PredictorResult]:
+        """Return the predictors by what they are."""
+        return {"early": self.early, "late": self.late, "late_limit": self.late_limit}
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Test errors of the early and the late predictor."""
+        return float(self.scores.error[0]), float(self.scores.error[1])
+
+
+@dataclass(frozen=True)
+class PredictedConsequences:
+    """What a forecast means for the training.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        How much changes, when, and when to stop.
+    lam : float
+        Weight decay, which turns slow times into times.
+    gap : float
+        Largest relative gap of the predictors that are certified.
+    residual : float or None
+        KKT residual of a late predictor that is not.
+    """
+
+    diagnosis: Diagnosis
+    lam: float
+    gap: float
+    residual: float | None = None
+
+
+@dataclass(frozen=True)
+class GeneralisationBound:
+    """An upper bound on the test error of a predictor, from a theorem.
+
+    Parameters
+    ----------
+    role : str
+        Of which predictor.
+    theorem : str
+        Its number.
+    delta : float
+        Probability with which the bound may fail.
+    error : float
+        The bound.
+    vacuous : bool
+        Whether it says nothing.
+    smallest_n : int
+        Number of samples from which it says something.
+    """
+
+    role: str
+    theorem: str
+    delta: float
+    error: float
+    vacuous: bool
+    smallest_n: int
+
+
+class Outlook(NamedTuple):
+    """What theory says of a model at one λ, whatever α.
+
+    ``scores`` are of the early and the late predictor first; ``offset`` is ``λt* - log α`` and
+    ``width`` the width, NaN without a transition; ``constant`` is C(data) of the law.
+    """
+
+    scores: Scores
+    kind: Kind
+    offset: float
+    width: float
+    constant: float
+
+
+class NetTransition(NamedTuple):
+    """When the test error of a net that is trained leaves its value at the first fit.
+
+    In slow time and in steps, with the width in steps and the errors before and after; all are
+    NaN where there is no transition.
+    """
+
+    lambda_t: float
+    steps: float
+    width: float
+    early: float
+    late: float
+
+
+class Column(NamedTuple):
+    """A column of the table of a simulation: its head, width and cells."""
+
+    head: str
+    width: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationResult:
+    """What is told of a simulation, in words and as JSON.
+
+    Parameters
+    ----------
+    description : Description
+        What was simulated.
+    axes : mapping of str to ndarray, shape (m,)
+        The recorded times.
+    curves : mapping of str to ndarray
+        What was recorded, and what was measured along the way.
+    transition : Transition or NetTransition
+        When the test results change.
+    work : mapping
+        What it took.
+    ends : mapping
+        Numbers beyond curves, transition and work.
+    table : tuple of Column
+        What the terminal shows.
+    remarks : tuple of str
+        Lines below it.
+    """
+
+    description: Description
+    axes: Mapping[str, np.ndarray]
+    curves: Mapping[str, np.ndarray]
+    transition: Transition | NetTransition
+    work: Mapping[str, object]
+    table: tuple[Column, ...]
+    remarks: tuple[str, ...]
+    ends: Mapping[str, object] = field(default_factory=dict)
