@@ -1,8 +1,20 @@
 """The losses of the theory, as functions of a margin or of an output, with their conjugates.
 
-Classification losses act on the margin ``q = y f``; the square loss acts on the output and
-carries its targets. All of them are per sample; the objective averages them over n samples.
-Another loss is any object that has the members of `Loss`; nothing asks for its name.
+`LOSSES` holds them by name. Losses of classes act on the margin ``q = y f``; the square loss
+acts on the output and on its target. All of them are given for one sample; the objective
+averages them over n samples. Another loss is any object that has the members of `Loss`; nothing
+depends on its name.
+
+Examples
+--------
+>>> import numpy as np
+>>> import grokflow as gf
+>>> margins = np.array([-1.0, 0.0, 5.0])
+>>> for name in ("exponential", "logistic", "square"):
+...     print(name, gf.LOSSES[name].value(margins, np.ones(3)).round(2))
+exponential [2.72 1.   0.01]
+logistic [1.31 0.69 0.01]
+square [ 4.  1. 16.]
 """
 
 from __future__ import annotations
@@ -24,34 +36,11 @@ class PullRange(NamedTuple):
     attained : bool
         Whether finite outputs have the pulls at the ends, as for a loss that is zero beyond some
         margin; False where the ends are limits.
-    """
-
-    low: float = -np.inf
-    high: float = np.inf
-    attained: bool = False
-
-    def clip(self, u: np.ndarray) -> np.ndarray:
-        """Return the nearest pulls in the interval."""
-        return np.asarray(np.clip(u, self.low, self.high))
-
-
-_ANY, _POSITIVE, _BELOW_ONE = PullRange(), PullRange(0.0), PullRange(0.0, 1.0)
-
-
-@runtime_checkable
-class Loss(Protocol):
-    """A convex, once differentiable loss of the outputs ``q`` of a design, sample by sample.
-
-    Outputs are margins ``y f`` for classes, or predictions of real targets. A loss of your own
-    is a class with these members; it needs no base class and no registration. Arrays ``q``, ``u``
-    and ``targets`` broadcast against each other. Losses of margins leave ``targets`` alone.
-
-    The penalised predictors accept every such loss. The flow and the times of the quasi-static
-    path accept losses of targets, and of those of margins the ones that are a `TailedLoss`.
 
     Examples
     --------
-    The hinge loss with a quadratic corner, which is zero beyond margin 1:
+    A loss of one's own, the hinge loss with a quadratic corner. It is zero beyond margin 1, so
+    that its pulls are the numbers from 0 to 1, the ends included:
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -78,6 +67,44 @@ class Loss(Protocol):
     >>> found = gf.L1Penalised(SmoothedHinge(), lam=0.1).predict(problem)
     >>> found.certificate.gap < 1e-6
     True
+    """
+
+    low: float = -np.inf
+    high: float = np.inf
+    attained: bool = False
+
+    def clip(self, u: np.ndarray) -> np.ndarray:
+        """Return the nearest pulls in the interval."""
+        return np.asarray(np.clip(u, self.low, self.high))
+
+
+_ANY, _POSITIVE, _BELOW_ONE = PullRange(), PullRange(0.0), PullRange(0.0, 1.0)
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """A convex, once differentiable loss of the outputs ``q`` of the samples, one by one.
+
+    Outputs are margins ``y f`` for classes, or predictions of real targets. A loss of your own is
+    a class with these members; it needs no base class and no registration, and
+    `grokflow.theory.losses.PullRange` shows one in full. Arrays ``q``, ``u`` and ``targets``
+    broadcast against each other; losses of margins ignore ``targets``.
+
+    The penalised predictors accept every such loss. Flows, and the times of the quasi-static path,
+    accept every loss of targets, but of the losses of margins only those that have an exponential
+    tail, see `grokflow.theory.losses.TailedLoss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> loss, margins = gf.LOSSES["logistic"], np.array([0.0, 5.0])
+    >>> isinstance(loss, gf.Loss), loss.acts_on_margins
+    (True, True)
+    >>> print("loss", loss.value(margins, np.ones(2)).round(3))
+    loss [0.693 0.007]
+    >>> print("pull", loss.descent(margins, np.ones(2)).round(3))
+    pull [0.5   0.007]
     """
 
     @property

@@ -13,10 +13,11 @@ _ENTRY = ("i", "j", "value")
 
 
 def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> CompletionProblem:
-    """Multiplication table ``X*_ij = i j / d²``, some entries observed (Lyu et al., Figure 3).
+    """Draw some entries of the multiplication table ``X*_ij = i j / d²``, a matrix of rank one.
 
     ``floor(fraction d²)`` entries are drawn uniformly without replacement from all d²; the test
-    entries are those that were not drawn and whose mirror was not either.
+    entries are those that were not drawn and whose mirror image was not either. With the defaults
+    this is Figure 3 of Lyu et al. (2024).
 
     Parameters
     ----------
@@ -31,6 +32,15 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     ------
     ValueError
         When a size is below 1, or the fraction leaves no entry observed or none to predict.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.completion(d=5, fraction=0.6)
+    >>> problem
+    CompletionProblem(name=completion, d=5, n=15, test entries=5)
+    >>> gf.MinFrobeniusNorm().predict(problem).rank, gf.MinNuclearNorm().predict(problem).rank
+    (4, 1)
     """
     if d < 1:
         raise ValueError(f"d is {d}, expected at least 1: choose a larger d")
@@ -73,16 +83,25 @@ def load_entries(
     path : str or Path
         The file.
     d : int, optional
-        Number of rows; by default the file's ``d``, or one more than the largest index.
+        Number of rows of the matrix; by default the file's ``d``, or one more than the largest
+        index.
     seed : int
-        Seed of the hold-out split, used when the file has nothing to test on.
+        Seed of the split into observed and test entries, for files with nothing to test on.
     holdout : float
-        Fraction of the distinct entries held out then; 0 for none.
+        Fraction of the distinct entries that such a split keeps for testing; 0 for none.
 
     Raises
     ------
     ValueError
-        When the file cannot be read or holds something else, naming what was expected.
+        When the file cannot be read or holds something else; the message names what was expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> np.savez("entries.npz", i=[0, 0, 1], j=[0, 1, 2], value=[1.0, 2.0, 6.0])
+    >>> gf.load_entries("entries.npz", holdout=0.0)
+    CompletionProblem(name=entries, d=3, n=3, test entries=0)
     """
     path = Path(path)
     if not 0 <= holdout < 1:

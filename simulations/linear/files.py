@@ -45,9 +45,10 @@ def load(
 ) -> Problem:
     """Read a problem from a file.
 
-    An ``.npz`` file holds ``X`` (n, d) and ``y`` (n,), and optionally ``X_test`` and ``y_test``.
-    A CSV file has one header line; the column ``y`` holds the labels, an optional column ``split``
-    the words train and test, every other column is an input.
+    An ``.npz`` file holds ``X`` of shape (n, d) and ``y`` of shape (n,), and optionally ``X_test``
+    and ``y_test``. A CSV file has one header line; the column ``y`` holds the labels, an optional
+    column ``split`` the words train and test, and every other column is an input. All labels are
+    numbers.
 
     Parameters
     ----------
@@ -56,14 +57,25 @@ def load(
     regression : bool, optional
         Whether y is a real target. By default y is a class when it has at most two values.
     seed : int
-        Seed of the hold-out split, used when the file has no test set.
+        Seed of the split into training and test samples, for files without a test set.
     holdout : float
-        Fraction of the rows held out for testing.
+        Fraction of the samples that such a split keeps for testing.
 
     Raises
     ------
     ValueError
-        When the file cannot be read or holds something else, naming what was expected.
+        When the file cannot be read or holds something else; the message names what was expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> np.savez("data.npz", X=np.eye(8), y=[0, 1, 0, 1, 0, 1, 0, 1])
+    >>> problem = gf.load("data.npz")
+    >>> problem
+    Problem(name=data, task=classification, n=6, d=8, test points=2)
+    >>> problem.notes
+    ('no test set in the file: 2 of 8 rows held out (seed 0)', 'labels 0 and 1 read as -1 and +1')
     """
     table = read_table(path, regression=regression, seed=seed, holdout=holdout)
     n, d = table.x.shape

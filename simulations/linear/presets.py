@@ -70,23 +70,34 @@ def _children(seed: np.random.SeedSequence, count: int) -> list[np.random.SeedSe
 def sparse(
     *, n: int = 256, d: int = 100_000, k: int = 3, seed: int = 0, n_test: int = 10_000
 ) -> Problem:
-    """Uniform ±1 inputs labelled by the sign of the sum of k of them (Lyu et al., Figure 1a).
+    """Draw uniform ±1 inputs, labelled by the sign of the sum of k of them.
+
+    With the defaults this is Figure 1a of Lyu et al. (2024), which groks.
 
     Parameters
     ----------
     n, d : int
-        Training samples and inputs.
+        Numbers of training samples and of inputs.
     k : int
-        Number of relevant inputs, odd so that no label is zero.
+        Number of relevant inputs, the first k; odd so that no label is zero.
     seed : int
         Seed of everything random.
     n_test : int
-        Test points.
+        Number of test samples.
 
     Raises
     ------
     ValueError
         When k is even or larger than d, or a size is below 1.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse(n=60, d=100, k=3, n_test=100)
+    >>> problem
+    Problem(name=sparse, task=classification, n=60, d=100, test points=100)
+    >>> print(gf.MaxL1Margin().predict(problem).w[:5].round(2) + 0.0)
+    [1. 1. 1. 0. 0.]
     """
     _check_sizes(n=n, d=d, k=k, n_test=n_test)
     if k % 2 == 0 or k > d:
@@ -123,23 +134,39 @@ def gaussian_margin(
     n_test: int = 10_000,
     sparsity: int = 0,
 ) -> Problem:
-    """Gaussian inputs pushed apart along one direction (Lyu et al., Figure 1b).
+    """Draw two Gaussian classes that are pushed apart along one direction.
 
     ``x = z + (γ/2) sign(<z, w*>) w*`` with z standard normal and w* a unit vector, labelled by
-    ``sign(<z, w*>)``. Inputs are rounded to single precision.
+    ``sign(<z, w*>)``. Inputs are rounded to single precision. With the defaults this is Figure 1b
+    of Lyu et al. (2024), which misgroks.
 
     Parameters
     ----------
     n, d : int
-        Training samples and inputs.
+        Numbers of training samples and of inputs.
     gamma : float
-        Gap between the classes along w*.
+        Gap γ between the classes along w*, in standard deviations of the noise.
     seed : int
         Seed of everything random.
     n_test : int
-        Test points.
+        Number of test samples.
     sparsity : int
         Number of nonzero entries of w*; 0 for a dense direction, as in the paper.
+
+    Raises
+    ------
+    ValueError
+        When a size is below 1, the gap is negative, or `sparsity` is larger than d.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.gaussian_margin(n=20, d=50, gamma=25.0, n_test=100)
+    >>> problem
+    Problem(name=gaussian-margin, task=classification, n=20, d=50, test points=100)
+    >>> found = gf.MaxL2Margin().predict(problem)
+    >>> print(f"half of the gap is 12.5, the largest margin {found.margin:.1f}")
+    half of the gap is 12.5, the largest margin 12.9
     """
     _check_sizes(n=n, d=d, n_test=n_test)
     if not (np.isfinite(gamma) and gamma >= 0):
@@ -186,18 +213,32 @@ def sparse_regression(
     seed: int = 0,
     n_test: int = 10_000,
 ) -> Problem:
-    """Gaussian inputs, targets the sum of k of them plus Gaussian noise on the training set.
+    """Draw Gaussian inputs with targets that are the sum of k of them.
 
     Parameters
     ----------
     n, d, k : int
-        Training samples, inputs, relevant inputs.
+        Numbers of training samples, of inputs, and of relevant inputs, which are the first k.
     noise : float
-        Standard deviation of the noise on training targets; test targets are clean.
+        Standard deviation of the Gaussian noise on training targets; test targets have none.
     seed : int
         Seed of everything random.
     n_test : int
-        Test points.
+        Number of test samples.
+
+    Raises
+    ------
+    ValueError
+        When a size is below 1, k is larger than d, or the noise is negative.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> problem
+    Problem(name=sparse-regression, task=regression, n=20, d=50, test points=100)
+    >>> print(gf.MinL1Norm().predict(problem).w[:4].round(3) + 0.0)
+    [1. 1. 0. 0.]
     """
     _check_sizes(n=n, d=d, k=k, n_test=n_test)
     if k > d:

@@ -20,28 +20,42 @@ from grokflow.theory.transition.times import Transition, crossing, leading_order
 class CompletionForecast(Summarised):
     """Early and late predictors of the flow and the predicted transition between them.
 
+    `forecast_completion` makes it. Corollary numbers are those of Lyu et al. (2024).
+
     Parameters
     ----------
     early : MatrixPrediction
-        Minimum Frobenius norm (Corollary 3.11).
+        The matrix of minimum Frobenius norm (Corollary 3.11).
     late : MatrixPrediction
         The nuclear-penalised minimiser at this λ, where the flow ends.
     limit : MatrixPrediction
-        Its limit for λ → 0, minimum nuclear norm.
+        The limit of ``late`` for λ → 0: minimum nuclear norm.
     scores : Scores
         Mean squared errors over the test entries of ``early``, ``late`` and ``limit``.
     transition : Transition
-        Predicted λt* and width from the quasi-static path; NaN where the kind is neither.
+        Predicted slow time λt* and width, from the quasi-static path; NaN where the kind is
+        neither.
     leading_order : float
-        ``λt* = log α``.
+        ``log α``, the time λt* to leading order.
     kind : Kind
         Grokking, misgrokking, or neither (also where there are no test entries).
     path : CompletionPath
         The quasi-static path, from the kernel regime or β = α².
     path_scores : Scores
         Mean squared errors along it.
-    path_times : ndarray
-        λt along it.
+    path_times : ndarray, shape (k,)
+        Slow times λt along it.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.forecast_completion(gf.completion(d=5, fraction=0.6), alpha=10.0, lam=1e-4)
+    >>> print(found.early.name, "→", found.limit.name)
+    min-Frobenius-norm → min-nuclear-norm
+    >>> print("rank", found.early.rank, "→", found.limit.rank)
+    rank 4 → 1
+    >>> print(found.scores.error.round(3))
+    [0.097 0.    0.   ]
     """
 
     early: MatrixPrediction
@@ -82,22 +96,37 @@ def forecast_completion(
 ) -> CompletionForecast:
     """Predict where the flow of ``W = UUᵀ - VVᵀ`` from ``U = V = α I`` goes and when.
 
-    The predicted time holds for α above the size of W, where the flow first fits the data in the
-    kernel regime.
+    The predicted time holds for α² well above the size of W, where the flow first fits the data in
+    the kernel regime.
 
     Parameters
     ----------
     problem : CompletionProblem
         Measurements that some symmetric matrix meets.
-    alpha, lam : float
-        Initial scale and weight decay.
+    alpha : float
+        Initial scale α.
+    lam : float
+        Weight decay λ of the objective ``loss + (λ/2) (‖U‖² + ‖V‖²)``.
     progress : callable
         Called with the fraction done.
+
+    Returns
+    -------
+    CompletionForecast
+        Both predictors with certificates, and the predicted time λt* of the transition.
 
     Raises
     ------
     NoPredictor
         When no symmetric matrix has the values.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.completion(d=5, fraction=0.6)
+    >>> found = gf.forecast_completion(problem, alpha=10.0, lam=1e-4)
+    >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
+    grokking at λt = 3.6
     """
     early = MinFrobeniusNorm().predict(problem)
     late = NuclearPenalised(lam).predict(problem)

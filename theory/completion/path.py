@@ -50,7 +50,16 @@ class CompletionPath(Summarised):
     matrices : ndarray, shape (k, d, d)
         The symmetric matrices W.
     evaluations : int
-        Right-hand sides that the integration took.
+        How often the integrator evaluated the right-hand side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> problem = gf.completion(d=5, fraction=0.6)
+    >>> path = gf.trace_completion(problem, np.array([4.0, 0.0, -10.0]))
+    >>> print(path.lambda_t(alpha=100.0).round(2))
+    [2.61 4.61 9.61]
     """
 
     log_beta: np.ndarray
@@ -69,7 +78,10 @@ def trace_completion(
     rtol: float = 1e-7,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> CompletionPath:
-    """Follow the quasi-static path over decreasing scales.
+    """Follow the quasi-static path of matrix completion: W as λ → 0, at falling scales.
+
+    The scale is ``β = α² e^{-2λt}``. The path runs from the minimum Frobenius norm at large β to
+    where the flow ends at small β.
 
     Parameters
     ----------
@@ -88,6 +100,17 @@ def trace_completion(
         When no symmetric matrix has the values.
     NotConverged
         When the integrator stops before the last scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> problem = gf.completion(d=5, fraction=0.6)
+    >>> path = gf.trace_completion(problem, np.array([4.0, 0.0, -10.0]))
+    >>> path.matrices.shape
+    (3, 5, 5)
+    >>> print(problem.score(path.matrices).error.round(2))
+    [0.1 0.1 0. ]
     """
     early = MinFrobeniusNorm().predict(problem).matrix
     times = -np.asarray(log_beta, dtype=np.float64) / 2

@@ -20,7 +20,24 @@ from grokflow.theory.transition.scores import Scores
 
 
 class TestEntries(NamedTuple):
-    """True values of entries to predict, in arrays of shape (k,); k may be zero."""
+    """True values of k entries that predictors are judged on.
+
+    Parameters
+    ----------
+    rows, columns : ndarray of int, shape (k,)
+        Indices from 0; k may be zero.
+    values : ndarray, shape (k,)
+        The true values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> test = gf.TestEntries(np.array([0, 1]), np.array([2, 2]), np.array([0.5, 1.0]))
+    >>> seen = np.array([0, 1]), np.array([0, 1]), np.array([1.0, 2.0])
+    >>> gf.make_entries_problem("mine", 3, *seen, test=test)
+    CompletionProblem(name=mine, d=3, n=2, test entries=2)
+    """
 
     rows: np.ndarray
     columns: np.ndarray
@@ -36,12 +53,15 @@ class TestEntries(NamedTuple):
 class CompletionProblem(Summarised):
     """N measurements of a symmetric d×d matrix, of which m are distinct.
 
+    `make_entries_problem` makes one from observed entries, `make_measurement_problem` from any
+    linear measurements, `load_entries` from a file; `completion` draws that of the paper.
+
     Parameters
     ----------
     name : str
         What the problem is called in results.
     measurements : Measurements
-        The m distinct measurements.
+        The m distinct measurements, ``W → <A_i, W>``.
     values : ndarray, shape (m,)
         Their values y.
     counts : ndarray, shape (m,)
@@ -51,7 +71,18 @@ class CompletionProblem(Summarised):
     settings : mapping
         What reproduces the problem (sizes, seeds, file).
     notes : tuple of str
-        What was found or changed at the door.
+        What was found or changed when the data were read.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.completion(d=5, fraction=0.6)
+    >>> problem
+    CompletionProblem(name=completion, d=5, n=15, test entries=5)
+    >>> problem.values.shape, int(problem.counts.sum())
+    ((12,), 15)
+    >>> len(problem.test.values)
+    5
     """
 
     name: str
@@ -121,14 +152,14 @@ def make_entries_problem(
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
 ) -> CompletionProblem:
-    """Check observed entries at the door and build a `CompletionProblem`.
+    """Check observed entries of a symmetric matrix and make a `CompletionProblem` of them.
 
     Parameters
     ----------
     name : str
         What the problem is called in results.
     d : int
-        Number of rows of the symmetric matrix.
+        Number of rows of the matrix.
     rows, columns : ndarray of int, shape (N,)
         Indices from 0 to d - 1.
     values : ndarray, shape (N,)
@@ -138,13 +169,22 @@ def make_entries_problem(
     settings : mapping, optional
         What reproduces the problem.
     notes : tuple of str, optional
-        What was changed before.
+        What was changed in the data before.
 
     Raises
     ------
     ValueError
-        For mismatched shapes, NaN, indices out of range, and an entry or its mirror observed with
-        two values.
+        For mismatched shapes, NaN, indices out of range, and an entry or its mirror image observed
+        with two values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> seen = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
+    >>> problem = gf.make_entries_problem("mine", 2, *seen)
+    >>> problem
+    CompletionProblem(name=mine, d=2, n=3, test entries=0)
     """
     check_entries(d, rows, columns, values, "value")
     if test is not None and len(test.values):
@@ -178,16 +218,16 @@ def make_measurement_problem(
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
 ) -> CompletionProblem:
-    """Check general measurements at the door and build a `CompletionProblem`.
+    """Check linear measurements of a symmetric matrix and make a `CompletionProblem` of them.
 
     Parameters
     ----------
     name : str
         What the problem is called in results.
     matrices : ndarray, shape (N, d, d)
-        Symmetric A_i.
+        The symmetric matrices A_i that the unknown matrix W is measured with.
     values : ndarray, shape (N,)
-        Their inner products with W.
+        The inner products ``<A_i, W> = Σ_jk A_i,jk W_jk``.
     test, settings, notes
         As for `make_entries_problem`.
 
@@ -196,6 +236,18 @@ def make_measurement_problem(
     ValueError
         For mismatched shapes, NaN, matrices that are zero or not symmetric, and equal matrices
         with two values.
+
+    Examples
+    --------
+    The trace and one corner of a 2×2 matrix:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> matrices = np.array([np.eye(2), np.diag([1.0, 0.0])])
+    >>> problem = gf.make_measurement_problem("mine", matrices, np.array([3.0, 1.0]))
+    >>> print(gf.MinFrobeniusNorm().predict(problem).matrix.round(3) + 0.0)
+    [[1. 0.]
+     [0. 2.]]
     """
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or 0 in matrices.shape:
         raise ValueError(

@@ -35,26 +35,42 @@ class Curve(NamedTuple):
 class Forecast(Summarised):
     """Early and late predictors of the flow and the predicted transition between them.
 
+    `forecast` makes it. Theorem numbers are those of Lyu et al. (2024).
+
     Parameters
     ----------
     early : Prediction
         Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9).
     late : Prediction
-        Where the flow ends at this λ: the L1-penalised minimiser for L = 2, the KKT point of the
-        ``‖w‖_{2/L}``-penalised problem next to the end of the path for L ≥ 3.
+        Where the flow ends at this λ: the L1-penalised minimiser for L = 2; for L ≥ 3 the KKT
+        point of the ``‖w‖_{2/L}``-penalised problem that is next to the end of the quasi-static
+        path.
     limit : Prediction
-        Its limit for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a KKT point
-        of (R1) or (R2) for L ≥ 3.
+        The limit of ``late`` for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a
+        KKT point of (R1) or (R2) for L ≥ 3.
     scores : Scores
         Test results of ``early``, ``late`` and ``limit``, in this order.
     transition : Transition
-        Predicted λt* and width from the quasi-static path; NaN where the kind is neither.
+        Predicted slow time λt* and width, from the quasi-static path; NaN where the kind is
+        neither.
     leading_order : float
-        ``λt* = log α``.
+        ``log α``, the time λt* to leading order.
     kind : Kind
         Grokking, misgrokking, or neither.
     curve : Curve
         The quasi-static path with its test results and times: the predicted curve.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> found = gf.forecast(problem, alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"])
+    >>> print(found.early.name, "→", found.limit.name)
+    min-L2-norm → min-L1-norm
+    >>> print(found.scores.error.round(2))
+    [0.68 0.   0.  ]
+    >>> print(f"{found.leading_order:.2f} + {found.constant:.2f} = {found.transition.lambda_t:.2f}")
+    9.21 + 1.16 = 10.37
     """
 
     early: Prediction
@@ -94,29 +110,45 @@ def forecast(
     depth: int = 2,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Forecast:
-    """Predict where the diagonal net ``u^L - v^L`` goes and when.
+    """Predict where the diagonal net ``u^L - v^L`` goes and when, without simulating it.
 
     Parameters
     ----------
     problem : Problem
-        Separable data for a loss of margins, interpolable data for one of targets.
-    alpha, lam : float
-        Initial scale and weight decay.
+        Linearly separable data for a loss of margins; data that some weights interpolate for one
+        of targets.
+    alpha : float
+        Initial scale α: every coordinate of u and v is α at time 0.
+    lam : float
+        Weight decay λ of the objective ``loss + (λ/2) (‖u‖² + ‖v‖²)``.
     loss : Loss
-        Loss of the flow.
+        Loss of the flow, see `LOSSES`.
     depth : int
         L ≥ 2.
     progress : callable
         Called with the fraction done.
 
+    Returns
+    -------
+    Forecast
+        Both predictors with certificates, and the predicted time λt* of the transition.
+
     Raises
     ------
     NotSeparable
-        With a Farkas certificate, when no linear classifier fits.
+        With a Farkas certificate, when no linear classifier fits the labels.
     NoPredictor
-        When no weights interpolate regression targets.
+        When no weights interpolate the targets of a regression.
     ValueError
         For a loss of margins without an exponential tail.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> found = gf.forecast(problem, alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"])
+    >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
+    grokking at λt = 10.4
     """
     if loss.acts_on_margins:
         with_tail(loss, "the time of the transition")

@@ -127,12 +127,15 @@ def trace(
     after: Path | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Path:
-    """Follow the quasi-static path over decreasing scales.
+    """Follow the quasi-static path: the weights of the diagonal net as λ → 0, at falling scales.
+
+    The scale is ``β = (α e^{-λt})^L``. The path runs from the max-L2-margin or min-L2-norm
+    predictor at large β to where the net ends at small β.
 
     Parameters
     ----------
     problem : Problem
-        Separable classification data, or regression data that can be interpolated.
+        Separable classification data, or regression data that some weights interpolate.
     log_beta : ndarray, shape (m,)
         Decreasing logarithms of the scales β.
     depth : int
@@ -140,14 +143,31 @@ def trace(
     tolerance : float
         Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
     after : Path, optional
-        What is known at larger scales; its last point is where the search begins.
+        What is known at larger scales; the path continues from its last point.
     progress : callable
         Called with the fraction of scales done.
+
+    Returns
+    -------
+    Path
+        Weights of shape (d, m), multipliers of shape (m, n), and ``lambda_t``, which says when the
+        flow passes every scale.
 
     Raises
     ------
     NotConverged
-        When a step does not converge, which for infeasible data is its only possible end.
+        When a step does not converge; data that no weights fit always end so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> path = gf.trace(problem, np.linspace(4, -16, 6))
+    >>> print(problem.score(path.weights).error.round(2))
+    [0.68 0.67 0.06 0.   0.   0.  ]
+    >>> print(path.lambda_t(alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"]).round(1))
+    [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     omega = problem.scale
     path = after or Path(np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0)), depth)

@@ -80,7 +80,7 @@ def stationarity(
     >>> round(stationarity(np.eye(2), np.array([1.0, 1.0]), np.array([1.0, 1.0])).total, 12)
     0.0
     >>> round(stationarity(np.eye(2), np.array([1.0, 2.0]), np.array([1.0, 2.0])).total, 2)
-    0.61
+    0.37
     """
     size = float(np.linalg.norm(theta))
 

@@ -24,7 +24,16 @@ Vector = Float[np.ndarray, " n"]
 
 
 class Task(Enum):
-    """What is learned: the sign of y, or y."""
+    """What is learned: the sign of y (classification), or y itself (regression).
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.sparse(n=20, d=50, n_test=100).task
+    <Task.CLASSIFICATION: 'classification'>
+    >>> gf.sparse_regression(n=20, d=50, n_test=100).task is gf.Task.REGRESSION
+    True
+    """
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
@@ -68,7 +77,10 @@ class StoredTestSet:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem(Summarised):
-    """A supervised problem with n samples of d inputs.
+    """A learning problem with n training samples of d inputs.
+
+    `make_problem` makes one from arrays, `load` from a file; `sparse`, `sparse_regression` and
+    `gaussian_margin` draw those of the paper.
 
     Parameters
     ----------
@@ -77,8 +89,8 @@ class Problem(Summarised):
     task : Task
         Classification (labels ±1) or regression.
     inputs : DataMatrix
-        The design: the rows are ``y_i x_i`` for classification, so that its outputs are the
-        margins ``q_i = y_i <w, x_i>``, and ``x_i`` for regression.
+        The design matrix of shape (n, d): its rows are ``y_i x_i`` for classification, so that the
+        outputs of weights w are the margins ``q_i = y_i <w, x_i>``, and ``x_i`` for regression.
     targets : ndarray, shape (n,)
         Ones for classification, y for regression.
     test : TestSet
@@ -86,7 +98,18 @@ class Problem(Summarised):
     settings : mapping
         What reproduces the problem (sizes, seeds, file).
     notes : tuple of str
-        What was changed at the door (labels mapped, a test set split off).
+        What was changed when the data were read (labels mapped to ±1, a test set split off).
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse(n=20, d=50, k=3, n_test=100)
+    >>> problem
+    Problem(name=sparse, task=classification, n=20, d=50, test points=100)
+    >>> problem.n, problem.d, problem.is_classification
+    (20, 50, True)
+    >>> problem.settings
+    {'n': 20, 'd': 50, 'k': 3, 'seed': 0, 'n_test': 100}
     """
 
     name: str
@@ -161,7 +184,7 @@ def make_problem(
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Problem:
-    """Check data at the door and build a `Problem`.
+    """Check data and make a `Problem` of them.
 
     Parameters
     ----------
@@ -174,17 +197,26 @@ def make_problem(
     y : ndarray, shape (n,)
         Labels: exactly -1 and +1 for classification, any finite number for regression.
     test : TestSet
-        Labelled test inputs.
+        Labelled test inputs; `StoredTestSet` holds them as arrays.
     settings : mapping, optional
         What reproduces the problem.
     notes : tuple of str, optional
-        What was changed before.
+        What was changed in the data before.
 
     Raises
     ------
     ValueError
         For mismatched shapes, NaN or infinite entries, labels that are not ±1, samples that are
         zero, and equal inputs with different labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.theory.linear.problem import StoredTestSet
+    >>> x, y = np.array([[1.0, 2.0, 0.0], [3.0, -1.0, 1.0]]), np.array([1.0, -1.0])
+    >>> gf.make_problem("mine", gf.Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
     check_inputs(x, y)
     targets = np.asarray(y, dtype=np.float64)

@@ -12,7 +12,20 @@ from grokflow.theory.summary import Summarised
 
 
 class Kind(Enum):
-    """What happens between the early and the late predictor."""
+    """What happens between the early and the late predictor.
+
+    GROKKING is a transition after which the test error is smaller, MISGROKKING one after which it
+    is larger. NEITHER means that the two errors differ by less than three standard errors of the
+    test set, or by less than a thousandth of the error of a predictor that is zero everywhere.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> found = gf.forecast(problem, alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"])
+    >>> found.kind is gf.Kind.GROKKING
+    True
+    """
 
     GROKKING = "grokking"
     MISGROKKING = "misgrokking"
@@ -25,18 +38,27 @@ class Scores(Summarised):
 
     Parameters
     ----------
-    accuracy : ndarray or None
-        Fraction of test points with the right sign; None for regression.
-    error : ndarray
+    accuracy : ndarray or None, shape (p,)
+        Fraction of test samples whose class is predicted; None for regression.
+    error : ndarray, shape (p,)
         Misclassified fraction, or mean squared error.
-    loss : ndarray or None
+    loss : ndarray or None, shape (p,)
         Mean loss on the test set, None where no loss was given.
     size : int
-        Number of test points.
-    spread : ndarray
+        Number of test samples.
+    spread : ndarray, shape (p,)
         Standard error of ``error`` over the draw of the test set.
     baseline : float
-        Error of the zero predictor: one half, or the mean square of the labels.
+        Error of the predictor that is zero everywhere: one half for classes, the mean square of
+        the labels for regression.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse(n=20, d=50, k=3, n_test=100)
+    >>> scores = problem.score(gf.MaxL2Margin().predict(problem).w[:, None])
+    >>> print(f"error {scores.error[0]:.2f} ± {scores.spread[0]:.2f}, by chance {scores.baseline}")
+    error 0.29 ± 0.05, by chance 0.5
     """
 
     accuracy: np.ndarray | None

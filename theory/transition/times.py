@@ -17,14 +17,50 @@ import numpy as np
 
 
 class Transition(NamedTuple):
-    """When, in slow time λt, and how wide; NaN where the record holds no transition."""
+    """When the test error goes from early to late, and over what time.
+
+    Parameters
+    ----------
+    lambda_t : float
+        The slow time λt* at which the test error is half-way; NaN where there is no transition.
+    width : float
+        The slow time that the change takes from a quarter to three quarters; NaN likewise.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> found = gf.forecast(problem, alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"])
+    >>> lambda_t, width = found.transition
+    >>> print(f"at λt = {lambda_t:.1f}, {width:.1f} wide")
+    at λt = 10.4, 0.7 wide
+    """
 
     lambda_t: float
     width: float
 
 
 class Window(NamedTuple):
-    """The slow times of the theorems: ``λT_c^- = (1-c) log α`` and ``λT_c^+ = (1+c) log α``."""
+    """The two slow times between which the theory places the transition.
+
+    They are those of Theorems 3.4 and 3.5 of Lyu et al. (2024), at any fixed c between 0 and 1.
+
+    Parameters
+    ----------
+    early : float
+        ``λT_c^- = (1 - c) log α``, when the early predictor still holds.
+    late : float
+        ``λT_c^+ = (1 + c) log α``, when the late predictor holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> log_alpha, c = np.log(1e4), 0.1
+    >>> window = gf.Window(early=(1 - c) * log_alpha, late=(1 + c) * log_alpha)
+    >>> print(f"from λt = {window.early:.2f} to {window.late:.2f}")
+    from λt = 8.29 to 10.13
+    """
 
     early: float
     late: float
