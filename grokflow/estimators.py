@@ -122,7 +122,10 @@ class _Regressor(RegressorMixin, _Estimator):
 
 
 class MaxL2MarginClassifier(_Classifier):
-    """``min ½‖w‖² : y_i <w, x_i> ≥ 1``: the hard-margin support vector machine without bias.
+    """The classifier of largest L2-margin, for scikit-learn.
+
+    Its weights solve ``min ½‖w‖²`` with ``y_i <w, x_i> ≥ 1``.
+    This is the hard-margin support vector machine without intercept.
 
     Attributes
     ----------
@@ -131,7 +134,17 @@ class MaxL2MarginClassifier(_Classifier):
     classes_ : ndarray
         The labels; two classes are told apart by the sign of one output.
     certificate_ : tuple of Certificate
-        One for each row of ``coef_``: bounds on the optimum.
+        Bounds on the optimum, one for each row of ``coef_``.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> x, y = [[2.0, 1.0], [1.0, -1.0], [-1.0, 2.0]], ["up", "up", "down"]
+    >>> found = gf.MaxL2MarginClassifier().fit(x, y)
+    >>> print(found.coef_.round(3))
+    [[ 0.667 -0.333]]
+    >>> found.certificate_[0].gap < 1e-6
+    True
     """
 
     def _predictor(self) -> MaxL2Margin:
@@ -139,12 +152,24 @@ class MaxL2MarginClassifier(_Classifier):
 
 
 class MaxL1MarginClassifier(_Classifier):
-    """``min ‖w‖₁ : y_i <w, x_i> ≥ 1``; attributes as in `MaxL2MarginClassifier`.
+    """The classifier of largest L1-margin, for scikit-learn.
+
+    Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. It has no intercept; attributes are as in `MaxL2MarginClassifier`.
 
     Parameters
     ----------
     gap : float
         Certified relative duality gap at which to stop.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> x, y = [[1.0, 0.0], [2.0, 1.0], [-1.0, 2.0]], ["up", "up", "down"]
+    >>> found = gf.MaxL1MarginClassifier().fit(x, y)
+    >>> print(found.coef_.round(2) + 0.0)
+    [[1. 0.]]
+    >>> print(found.predict([[3.0, 1.0]]))
+    ['up']
     """
 
     def __init__(self, *, gap: float = 1e-7) -> None:
@@ -155,19 +180,28 @@ class MaxL1MarginClassifier(_Classifier):
 
 
 class L1PenalisedClassifier(_Classifier):
-    """``min (1/n) Σ l(y_i <w, x_i>) + (λ/2)‖w‖₁``: where the flow at weight decay λ ends.
+    """The minimiser of ``(1/n) Σ l(y_i <w, x_i>) + (λ/2) ‖w‖₁``, for scikit-learn.
 
-    It has a solution for any data; attributes as in `MaxL2MarginClassifier`.
+    It is where the flow at weight decay λ ends, and exists for any data. There is no intercept;
+    attributes are as in `MaxL2MarginClassifier`.
 
     Parameters
     ----------
     lam : float
         Weight decay λ of the flow, twice the L1 strength.
     loss : {"logistic", "exponential", "square"} or Loss
-        Loss of the flow; the square loss acts on the margin, ``(y <w, x> - 1)²``. Any other
-        `grokflow.theory.losses.Loss` is given as an object.
+        Loss l of the flow; the square loss acts on the margin, ``(y <w, x> - 1)²``. Any other
+        `Loss` is given as an object.
     gap : float
         Certified relative duality gap at which to stop.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> x, y = [[2.0, 1.0], [1.0, -1.0], [-1.0, 2.0]], ["up", "up", "down"]
+    >>> found = gf.L1PenalisedClassifier(lam=0.1).fit(x, y)
+    >>> print(found.coef_.round(2), found.score(x, y))
+    [[ 2.24 -0.37]] 1.0
     """
 
     def __init__(
@@ -188,7 +222,9 @@ class L1PenalisedClassifier(_Classifier):
 
 
 class MinL2NormRegressor(_Regressor):
-    """``min ½‖w‖² : <w, x_i> = y_i``: the min-norm interpolant.
+    """The interpolant of least L2-norm, for scikit-learn: ``min ½‖w‖²`` with ``<w, x_i> = y_i``.
+
+    There is no intercept.
 
     Attributes
     ----------
@@ -196,6 +232,13 @@ class MinL2NormRegressor(_Regressor):
         Weights.
     certificate_ : Certificate
         Bounds on the optimum.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.MinL2NormRegressor().fit([[1.0, 2.0, 0.0]], [5.0])
+    >>> print(found.coef_.round(2) + 0.0)
+    [1. 2. 0.]
     """
 
     def _predictor(self) -> MinL2Norm:
@@ -203,12 +246,21 @@ class MinL2NormRegressor(_Regressor):
 
 
 class MinL1NormRegressor(_Regressor):
-    """``min ‖w‖₁ : <w, x_i> = y_i`` (basis pursuit); attributes as in `MinL2NormRegressor`.
+    """The interpolant of least L1-norm, for scikit-learn: ``min ‖w‖₁`` with ``<w, x_i> = y_i``.
+
+    There is no intercept; attributes are as in `MinL2NormRegressor`.
 
     Parameters
     ----------
     gap : float
         Certified relative duality gap at which to stop.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.MinL1NormRegressor().fit([[1.0, 2.0, 0.0]], [4.0])
+    >>> print(found.coef_.round(2) + 0.0)
+    [0. 2. 0.]
     """
 
     def __init__(self, *, gap: float = 1e-7) -> None:
@@ -219,7 +271,9 @@ class MinL1NormRegressor(_Regressor):
 
 
 class L1PenalisedRegressor(_Regressor):
-    """``min (1/n) Σ (<w, x_i> - y_i)² + (λ/2)‖w‖₁``; attributes as in `MinL2NormRegressor`.
+    """The minimiser of ``(1/n) Σ (<w, x_i> - y_i)² + (λ/2) ‖w‖₁``, for scikit-learn.
+
+    There is no intercept; attributes are as in `MinL2NormRegressor`.
 
     Parameters
     ----------
@@ -227,6 +281,13 @@ class L1PenalisedRegressor(_Regressor):
         Weight decay λ of the flow, twice the L1 strength.
     gap : float
         Certified relative duality gap at which to stop.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.L1PenalisedRegressor(lam=0.8).fit([[1.0, 2.0, 0.0]], [4.0])
+    >>> print(found.coef_.round(2) + 0.0)
+    [0.   1.95 0.  ]
     """
 
     def __init__(self, lam: float = 1e-3, *, gap: float = 1e-7) -> None:

@@ -17,9 +17,19 @@ class Certificate(Summarised):
     Parameters
     ----------
     lower, upper : float
-        The optimum lies between them; `upper` is attained by the (scaled) answer.
+        The optimum lies between them; the (scaled) answer attains ``upper``.
     infeasibility : float
         Relative amount by which the answer had to be scaled to satisfy its constraints.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.MaxL1Margin().predict(gf.sparse(n=60, d=100, k=3, n_test=100))
+    >>> bounds = found.certificate
+    >>> print(f"the least ‖w‖₁ is between {bounds.lower:.4f} and {bounds.upper:.4f}")
+    the least ‖w‖₁ is between 3.0000 and 3.0000
+    >>> bounds.gap < 1e-6
+    True
     """
 
     lower: float

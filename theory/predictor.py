@@ -7,11 +7,43 @@ from grokflow.theory.errors import WholeError
 
 
 class NoPredictor(WholeError, ValueError):
-    """The predictor does not exist for these data; the flow does."""
+    """The predictor does not exist for these data, though the flow does.
+
+    Examples
+    --------
+    Two equal inputs with different targets:
+
+    >>> import grokflow as gf
+    >>> try:
+    ...     gf.MinL1NormRegressor().fit([[1.0, 2.0], [1.0, 2.0]], [1.0, 2.0])
+    ... except gf.NoPredictor as reason:
+    ...     print(reason)
+    no w interpolates the targets (residual 2.5e-01), expected linearly independent rows: use
+        fewer samples or more inputs
+    """
 
 
 class NotSeparable(NoPredictor):
-    """No classifier linear in the features fits the labels; ``certificate`` proves it."""
+    """No classifier that is linear in the features fits the labels.
+
+    Parameters
+    ----------
+    certificate : Farkas
+        The proof: a positive combination of the rows ``y_i x_i`` that vanishes.
+    rows : str
+        What the rows are called in the message.
+
+    Examples
+    --------
+    Without an intercept no weight tells 1 from 2:
+
+    >>> import grokflow as gf
+    >>> try:
+    ...     gf.MaxL1MarginClassifier().fit([[1.0], [2.0]], ["left", "right"])
+    ... except gf.NotSeparable as reason:
+    ...     print(reason)
+    the data are not separable: 2 of the rows y_i x_i combine to a vector of norm ...
+    """
 
     def __init__(self, certificate: Farkas, rows: str = "rows y_i x_i") -> None:
         support = int((certificate.multipliers > 1e-12).sum())

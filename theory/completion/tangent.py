@@ -9,12 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FactorisationTangent:
-    """The factorisation ``f(A) = <UUᵀ - VVᵀ, A>`` at ``U = V = I``.
+    """The factorisation ``f(A) = <UUᵀ - VVᵀ, A>`` linearised at ``U = V = I``.
 
     With ``∂f/∂U = A + Aᵀ = -∂f/∂V`` the kernel is ``K(A, B) = 4 (<A, B> + <A, Bᵀ>)``; between
     entries, ``K_(ij)(kl) = 4 (δ_ik δ_jl + δ_il δ_jk)``, which is 8 on the diagonal of W. An entry
-    and its mirror have the same features: both among the samples make K singular, a case that
-    A3.8 excludes and Corollary 3.11 of Lyu et al. (2024) does not.
+    and its mirror image have the same features: both among the samples make K singular, a case that
+    Assumption 3.8 excludes and Corollary 3.11 of Lyu et al. (2024) does not.
 
     Inputs are index pairs of integers, shape (m, 2), or measurement matrices, shape (m, d, d).
 
@@ -22,6 +22,20 @@ class FactorisationTangent:
     ----------
     dimension : int
         Number d of rows of W.
+    degree : int
+        Degree of homogeneity: always 2.
+    outputs : int
+        Number of outputs: always 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> entries = np.array([[0, 0], [0, 1], [1, 0]])
+    >>> print(gf.FactorisationTangent(dimension=2).gram(entries))
+    [[8. 0. 0.]
+     [0. 4. 4.]
+     [0. 4. 4.]]
     """
 
     dimension: int

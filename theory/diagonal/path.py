@@ -155,8 +155,12 @@ def trace(
 
     Raises
     ------
+    NotSeparable
+        With a Farkas certificate, when no linear classifier fits the labels.
+    NoPredictor
+        When no weights interpolate the targets of a regression.
     NotConverged
-        When a step does not converge; data that no weights fit always end so.
+        When a step does not converge.
 
     Examples
     --------

@@ -44,12 +44,27 @@ _NEGLIGIBLE = 1e-7
 
 @dataclass(frozen=True)
 class MaxQuasiMargin:
-    """A KKT point of (R1), ``min Σ|w|^{2/L} : y_i <w, x_i> ≥ 1``.
+    """A KKT point of (R1) for diagonal nets of depth L.
+
+    (R1) is ``min Σ|w|^{2/L}`` with ``y_i <w, x_i> ≥ 1``. Such points are where the flow ends as λ → 0 (Lyu et al. 2024, Theorem 3.5). For L ≥ 3 the
+    problem is not convex and has many of them; the answer is one that can be reached from given
+    weights.
 
     Parameters
     ----------
     depth : int
         L ≥ 2; at L = 2 it is the max-L1-margin.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse(n=60, d=100, k=3, n_test=100)
+    >>> near = gf.MaxL2Margin().predict(problem).w
+    >>> found = gf.MaxQuasiMargin(depth=3).predict(problem, near=near)
+    >>> print(found.w[:5].round(2) + 0.0)
+    [1. 1. 1. 0. 0.]
+    >>> found.stationarity < 1e-6
+    True
     """
 
     depth: int
@@ -79,7 +94,27 @@ class MaxQuasiMargin:
 
 @dataclass(frozen=True)
 class MinQuasiNorm:
-    """A KKT point of (R2), ``min Σ|w|^{2/L} : <w, x_i> = y_i``."""
+    """A KKT point of (R2) for diagonal nets of depth L.
+
+    (R2) is ``min Σ|w|^{2/L}`` with ``<w, x_i> = y_i``. Such points are where the flow ends as λ → 0 (Lyu et al. 2024, Theorem 3.10). For L ≥ 3 the
+    problem is not convex; the answer is a point that can be reached from given weights.
+
+    Parameters
+    ----------
+    depth : int
+        L ≥ 2; at L = 2 it is the min-L1-norm.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> near = gf.MinL2Norm().predict(problem).w
+    >>> found = gf.MinQuasiNorm(depth=3).predict(problem, near=near)
+    >>> print(found.w[:4].round(3) + 0.0)
+    [1. 1. 0. 0.]
+    >>> found.stationarity < 1e-6
+    True
+    """
 
     depth: int
     name: str = "min-quasi-norm"
@@ -95,16 +130,29 @@ class MinQuasiNorm:
 
 @dataclass(frozen=True)
 class QuasiPenalised:
-    """A stationary point of ``(1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}``: where the flow ends.
+    """A stationary point of ``(1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}``: where the flow at depth L ends.
+
+    For L ≥ 3 the problem is not convex; the answer is a point that can be reached from given
+    weights.
 
     Parameters
     ----------
     loss : Loss
-        Loss of the flow.
+        Loss l of the flow.
     lam : float
-        Weight decay of the flow.
+        Weight decay λ of the flow.
     depth : int
         L ≥ 2.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> near = gf.MinL2Norm().predict(problem).w
+    >>> predictor = gf.QuasiPenalised(gf.LOSSES["square"], lam=0.1, depth=3)
+    >>> found = predictor.predict(problem, near=near)
+    >>> print(found.w[:4].round(2) + 0.0)
+    [0.99 0.99 0.   0.  ]
     """
 
     loss: Loss

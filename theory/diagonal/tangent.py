@@ -9,12 +9,25 @@ import numpy as np
 
 @dataclass(frozen=True)
 class DiagonalTangent:
-    """The diagonal net ``f(x) = <u^L - v^L, x>`` at ``u = v = 1``: ``K = 2L² <x, x'>``.
+    """The diagonal net ``f(x) = <u^L - v^L, x>`` linearised at ``u = v = 1``.
+
+    Its kernel is ``K(x, x') = 2L² <x, x'>``.
 
     Parameters
     ----------
     degree : int
         Depth L ≥ 2, the degree of homogeneity.
+    outputs : int
+        Number of outputs: always 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x = np.array([[1.0, 2.0], [2.0, -1.0]])
+    >>> print(gf.DiagonalTangent(degree=3).gram(x))
+    [[90.  0.]
+     [ 0. 90.]]
     """
 
     degree: int = 2

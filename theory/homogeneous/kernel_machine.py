@@ -34,22 +34,31 @@ _REACHED = 1e-6
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KernelPrediction(Summarised):
-    """A predictor ``x -> ⟨∇f(θ̄; x), h⟩`` in the span of the training features, with proof.
+    """A predictor ``x → ⟨∇f(θ̄; x), h⟩`` in the span of the training features, with proof.
 
     Parameters
     ----------
     name : str
         Which predictor.
     tangent : TangentKernel
-        Inner products of the features.
+        The inner products of the features, which are the gradients ``∇f(θ̄; x)``.
     inputs : ndarray, shape (m, ...)
         Training inputs.
     coefficients, multipliers : ndarray, shape of the targets
-        ``h = Σ coefficients · ∇f``; the dual unknowns are the same, without the label's sign.
+        ``h = Σ coefficients · ∇f``; the dual unknowns are the same without the sign of the label.
     margin : float or None
         ``γ_ntk``, the least ``y_i ⟨∇f_i, h⟩ / ‖h‖``; None for regression.
     certificate : Certificate
         Bounds on ``½‖h‖²``, recomputed from the kernel, the targets and the multipliers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
+    >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
+    >>> print(f"margin {found.margin:.2f}, at a new input {found.outputs(x[:1] - x[1:]).round(2)}")
+    margin 4.47, at a new input [2.]
     """
 
     name: str
@@ -87,7 +96,20 @@ class KernelPrediction(Summarised):
 
 @dataclass(frozen=True)
 class MaxKernelMargin:
-    """(K1), ``min ½‖h‖² : y_i ⟨∇f_i(θ̄), h⟩ ≥ 1``."""
+    """The kernel classifier of largest margin: ``min ½‖h‖²`` with ``y_i ⟨∇f_i(θ̄), h⟩ ≥ 1``.
+
+    This is problem (K1), whose solution any homogeneous model first tends to in classification
+    (Lyu et al. 2024, Theorem 3.4). The features are the gradients of the model at θ̄.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
+    >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
+    >>> print(found.outputs(x).round(3), f"margin {found.margin:.2f}")
+    [ 1. -1.] margin 4.47
+    """
 
     name: str = "max-margin-ntk"
 
@@ -123,7 +145,20 @@ class MaxKernelMargin:
 
 @dataclass(frozen=True)
 class MinKernelNorm:
-    """(K2), ``min ½‖h‖² : ⟨∇f_i(θ̄), h⟩ = y_i``."""
+    """The kernel interpolant of least norm: ``min ½‖h‖²`` with ``⟨∇f_i(θ̄), h⟩ = y_i``.
+
+    This is problem (K2), whose solution any homogeneous model first tends to in regression (Lyu et
+    al. 2024, Theorem 3.9). The features are the gradients of the model at θ̄.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([3.0, 5.0])
+    >>> found = gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y)
+    >>> print(found.outputs(x).round(3), found.outputs(np.array([[1.0, 0.0]])).round(3))
+    [3. 5.] [2.6]
+    """
 
     name: str = "min-norm-ntk"
 
@@ -151,7 +186,32 @@ class MinKernelNorm:
 
 
 def one_vs_rest(classes: np.ndarray) -> np.ndarray:
-    """Code classes 0 to C-1 of shape (m,) as targets ±1 of shape (m, C)."""
+    """Code classes as one target per class, which is 1 for that class and -1 for the others.
+
+    Parameters
+    ----------
+    classes : ndarray of int, shape (m,)
+        Numbers from 0 to C - 1.
+
+    Returns
+    -------
+    ndarray, shape (m, C)
+        Targets for `MaxKernelMargin` and `MinKernelNorm`.
+
+    Raises
+    ------
+    ValueError
+        For classes that are not integers from 0 on, or fewer than two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> print(gf.one_vs_rest(np.array([0, 2, 1])))
+    [[ 1. -1. -1.]
+     [-1. -1.  1.]
+     [-1.  1. -1.]]
+    """
     found = np.unique(classes)
     if classes.dtype.kind not in "iu" or len(found) < 2 or found[0] != 0:
         raise ValueError(

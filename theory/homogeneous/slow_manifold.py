@@ -63,18 +63,37 @@ class SlowPath(Summarised):
 
 @dataclass(frozen=True)
 class SlowManifold:
-    """How the slow motion is followed.
+    """The slow motion of any model at fixed α: it sinks in norm, with all samples fitted.
+
+    As λ → 0 the flow moves in slow time ``s = λt`` by ``dθ/ds = -Pθ``, with P the projection onto
+    the directions that leave all outputs as they are, until θ is a KKT point of (R2) (Boursier,
+    Pesme and Dragomir 2025).
 
     Parameters
     ----------
     rtol : float
-        Local error of one step over the norm of θ.
+        Local error of one step, relative to the norm of θ.
     misfit : float
-        Largest ``|f - y|`` after every step, over the largest target; rounding comes on top.
+        Largest ``|f - y|`` after every step, relative to the largest target; rounding comes on top.
     reach : float
-        Distance from the start to the set, over the norm of θ, beyond which it is refused.
+        Largest distance from the start to the fitted parameters, relative to the norm of θ.
     max_steps : int
         Steps, accepted and rejected, after which the path is given up.
+
+    Examples
+    --------
+    The net ``θ₁ θ₂`` of two weights, fitted to 1, slides along the hyperbola to its vertex:
+
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> model = SimpleNamespace(outputs=lambda t: t[:1] * t[1:], jacobian=lambda t: t[None, ::-1])
+    >>> path = gf.SlowManifold().predict(model, np.ones(1), np.array([4, 0.25]), np.arange(4.0))
+    >>> print(path.theta.round(2))
+    [[4.   0.25]
+     [1.6  0.63]
+     [1.08 0.93]
+     [1.01 0.99]]
     """
 
     rtol: float = 1e-6

@@ -35,18 +35,27 @@ SHARP = 2.0
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound, term by term.
+    """An upper bound on the error of a classifier, term by term.
 
     Parameters
     ----------
     complexity : float
-        The part that the class of functions costs.
+        The part that grows with the class of functions.
     confidence : float
-        The part that the probability ``1 - δ`` costs; 0 where the bound is certain.
+        The part that grows with the probability ``1 - δ``; 0 where the bound is certain.
     empirical : float
         The part that is measured on the sample.
     trivial : float
-        What holds without the theorem.
+        What holds without the theorem: an error of at most 1.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> bound = gf.max_l1_margin_error(n=10_000, d=100_000, k=3, delta=0.05)
+    >>> print(f"{bound.complexity:.2f} + {bound.confidence:.2f} = {bound.value:.2f}")
+    0.59 + 0.04 = 0.63
+    >>> bound.vacuous
+    False
     """
 
     complexity: float
@@ -123,10 +132,34 @@ def l2_ball_complexity(radius: float, *, n: int, largest: float) -> Bound:
 
 
 def max_l1_margin_error(*, n: int, d: int, k: int, delta: float, factor: float = PRINTED) -> Bound:
-    """Theorem E.4: ``4k √(2 log(2d)/n) + 3 √(log(2/δ)/2n)`` bounds the max-L1-margin's error.
+    """Bound the error of the max-L1-margin classifier on `sparse` data (Theorem E.4).
 
-    With probability at least ``1 - δ``, for x uniform on ±1 and y the sign of the sum of k of
-    the d inputs, k odd. `factor` is the 4.
+    It is at most ``4k √(2 log(2d)/n) + 3 √(log(2/δ)/2n)`` with probability ``1 - δ`` over the draw
+    of the samples, for x uniform on ±1 and y the sign of the sum of k of the d inputs (Lyu et al.
+    2024).
+
+    Parameters
+    ----------
+    n, d, k : int
+        Numbers of samples, of inputs, and of relevant inputs; k is odd.
+    delta : float
+        Probability δ, between 0 and 1, with which the bound may fail.
+    factor : float
+        What stands in place of the first 4, for other versions of the theorem.
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, an even k or one above d, and a δ that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> for n in (256, 10_000):
+    ...     bound = gf.max_l1_margin_error(n=n, d=100_000, k=3, delta=0.05)
+    ...     print(f"{n} samples: {bound.value:.2f}")
+    256 samples: 3.96
+    10000 samples: 0.63
     """
     _check(n=n, d=d, k=k, delta=delta)
     complexity = l1_ball_complexity(float(k), n=n, d=d).value
@@ -134,9 +167,33 @@ def max_l1_margin_error(*, n: int, d: int, k: int, delta: float, factor: float =
 
 
 def max_l2_margin_error(*, n: int, d: int, k: int, delta: float, factor: float = PRINTED) -> Bound:
-    """Theorem E.5: ``4 √(kd/n) + 3 √(log(2/δ)/2n)`` bounds the max-L2-margin's error.
+    """Bound the error of the max-L2-margin classifier on `sparse` data (Theorem E.5).
 
-    For the data of `max_l1_margin_error`.
+    It is at most ``4 √(kd/n) + 3 √(log(2/δ)/2n)`` with probability ``1 - δ`` over the draw of the
+    samples, for x uniform on ±1 and y the sign of the sum of k of the d inputs (Lyu et al. 2024).
+
+    Parameters
+    ----------
+    n, d, k : int
+        Numbers of samples, of inputs, and of relevant inputs; k is odd.
+    delta : float
+        Probability δ, between 0 and 1, with which the bound may fail.
+    factor : float
+        What stands in place of the first 4, for other versions of the theorem.
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, an even k or one above d, and a δ that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> for n in (10_000, 10_000_000):
+    ...     bound = gf.max_l2_margin_error(n=n, d=100_000, k=3, delta=0.05)
+    ...     print(f"{n} samples: {bound.value:.2f}")
+    10000 samples: 21.95
+    10000000 samples: 0.69
     """
     _check(n=n, d=d, k=k, delta=delta)
     complexity = l2_ball_complexity(float(np.sqrt(k)), n=n, largest=float(np.sqrt(d))).value
@@ -144,18 +201,23 @@ def max_l2_margin_error(*, n: int, d: int, k: int, delta: float, factor: float =
 
 
 def smallest_n(bound: Callable[[int], Bound]) -> int:
-    """Return the smallest n at which a bound that falls with n says something.
+    """Return the smallest number of samples at which a bound says something.
 
     Parameters
     ----------
     bound : callable
-        The bound as a function of n, such as
-        ``lambda n: max_l1_margin_error(n=n, d=1000, k=3, delta=0.05)``.
+        The bound as a function of n; it falls with n.
 
     Raises
     ------
     ValueError
         When it says nothing even at 2**62 samples.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.smallest_n(lambda n: gf.max_l1_margin_error(n=n, d=100_000, k=3, delta=0.05))
+    4016
     """
     high = 1
     while bound(high).vacuous:

@@ -22,7 +22,7 @@ class PrimalDual(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction(Summarised):
-    """A linear predictor that the flow heads for, with the proof of how good it is.
+    """A linear predictor that the flow tends to, with the proof of how good it is.
 
     Parameters
     ----------
@@ -31,14 +31,24 @@ class Prediction(Summarised):
     w : ndarray, shape (d,)
         Weights.
     multipliers : ndarray, shape (n,)
-        Dual unknowns of the training samples.
+        Dual unknowns, one for each training sample.
     margin : float or None
-        ``min_i y_i <w, x_i> / ‖w‖`` in the predictor's own norm; None for regression.
+        ``min_i y_i <w, x_i> / ‖w‖`` in the norm that the predictor minimises; None for regression.
     certificate : Certificate
         Bounds on the optimum, recomputed from the data.
     stationarity : float or None
         Relative KKT residual where the problem is not convex, so that the answer is a KKT point
         and the bounds need not meet; None where the certificate says it all.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse(n=60, d=100, k=3, n_test=100)
+    >>> found = gf.MaxL1Margin().predict(problem)
+    >>> found.name, found.w.shape, found.multipliers.shape
+    ('max-L1-margin', (100,), (60,))
+    >>> print(f"margin {found.margin:.3f}, test error {problem.score(found.w[:, None]).error[0]}")
+    margin 0.333, test error 0.0
     """
 
     name: str

@@ -12,17 +12,26 @@ from grokflow.theory.summary import Summarised
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModuleOutputs(Summarised):
-    """A module's outputs at fixed inputs, as functions of its parameters.
+    """The outputs of a torch module at fixed inputs, as functions of its parameters.
 
-    The numpy side of a module for `grokflow.theory.homogeneous.slow_manifold`; the whole Jacobian
-    of mC rows is kept.
+    `SlowManifold` follows it. The whole Jacobian of mC rows is kept in memory.
 
     Parameters
     ----------
     flat : FlatModule
-        The module as a function of its parameters.
+        The module as a function of its parameters: ``module_tangent(module, x).flat``.
     x : ndarray, shape (m, ...)
         Inputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from torch.nn import Linear
+    >>> x = np.array([[1.0, 2.0], [2.0, -1.0]])
+    >>> tangent = gf.module_tangent(gf.Symmetrised(Linear(2, 1, bias=False)), x)
+    >>> print(gf.ModuleOutputs(tangent.flat, x).outputs(np.array([1.0, 0.0, 0.0, 0.0])).round(2))
+    [0.71 1.41]
     """
 
     flat: FlatModule

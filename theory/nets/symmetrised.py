@@ -9,17 +9,26 @@ from torch import Tensor, nn
 
 
 class Symmetrised(nn.Module):
-    """``(f(θ₁; x) - f(θ₂; x)) / √2`` with ``θ₁ = θ₂`` at the start: zero there, same kernel.
+    """The difference of two copies of a net: ``(f(θ₁; x) - f(θ₂; x)) / √2``, zero at ``θ₁ = θ₂``.
 
-    The gradients are ``(∇f, -∇f)/√2``, so the tangent kernel and the degree of homogeneity are
-    those of `module`, and A3.2 holds for every input (Chizat, Oyallon, Bach 2019). Outputs at
-    ``αθ̄ + α^{1-L} h`` are linear in h to ``O(α^{-2L})``, where other models reach ``O(α^{-L})``:
-    for h a combination of the gradients, terms of even order cancel.
+    It starts with output 0 at every input, as Assumption 3.2 of Lyu et al. (2024) asks. The
+    gradients are ``(∇f, -∇f)/√2``, so that the tangent kernel and the degree of homogeneity are
+    those of the net (Chizat, Oyallon and Bach 2019). Outputs at ``αθ̄ + α^{1-L} h`` are linear in h
+    up to ``O(α^{-2L})``, where other models reach ``O(α^{-L})``: for h a combination of the
+    gradients, terms of even order cancel.
 
     Parameters
     ----------
     module : nn.Module
-        The module, copied twice.
+        The net, which is copied twice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import grokflow as gf
+    >>> net = gf.Symmetrised(torch.nn.Linear(2, 1, bias=False))
+    >>> print(net(torch.ones(3, 2)).tolist())
+    [[0.0], [0.0], [0.0]]
     """
 
     def __init__(self, module: nn.Module) -> None:

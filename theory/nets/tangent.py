@@ -13,10 +13,11 @@ from grokflow.theory.nets.homogeneity import check_zero_output, degree_of_homoge
 
 @dataclass(frozen=True, eq=False)
 class ModuleTangent:
-    """The linearised module: ``K = J(x) J(x')ᵀ`` with ``J = ∂f/∂θ`` at the module's parameters.
+    """A torch module linearised at its parameters: ``K = J(x) J(x')ᵀ`` with ``J = ∂f/∂θ``.
 
-    A kernel of n rows and n' columns needs ``n/b`` blocks of the first Jacobian and, for each,
-    all blocks of the second (half of them where both are the same), b rows each.
+    `module_tangent` makes it. A kernel of n rows and n' columns needs ``n/b`` blocks of the first
+    Jacobian and, for each of them, all blocks of the second (half of them where both are the same),
+    b rows each.
 
     Parameters
     ----------
@@ -24,6 +25,17 @@ class ModuleTangent:
         The module as a function of its parameters, with the block size b.
     degree : float
         Measured degree of homogeneity L.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.modular_addition(p=5, width=8)
+    >>> tangent = gf.module_tangent(start.net, start.problem.x.numpy())
+    >>> print(f"degree {tangent.degree:.1f}, {tangent.outputs} outputs")
+    degree 3.0, 5 outputs
+    >>> tangent.gram(np.eye(10)[:2]).shape
+    (10, 10)
     """
 
     flat: FlatModule
@@ -66,10 +78,10 @@ class ModuleTangent:
 
 
 def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
-    """Linearise a module at its parameters θ̄, after checking what the theory supposes of it.
+    """Linearise a torch module at its parameters θ̄, after checking what the theory supposes of it.
 
-    That f is twice differentiable (A3.1) is not checked: ReLU nets are taken, though the theorems
-    leave them out.
+    Assumptions are those of Lyu et al. (2024). That f is twice differentiable (Assumption 3.1) is
+    not checked: nets with ReLU are taken, though the theorems leave them out.
 
     Parameters
     ----------
@@ -80,14 +92,33 @@ def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> 
     x : ndarray, shape (m, ...)
         Inputs on which homogeneity and zero output are checked.
     memory : int
-        Bytes that Jacobian blocks and the activations under them may take at any time; kernels,
-        inputs and the module come on top.
+        Bytes that blocks of the Jacobian and the activations under them may take at any time;
+        kernels, inputs and the module come on top.
+
+    Returns
+    -------
+    ModuleTangent
+        What `MaxKernelMargin` and `MinKernelNorm` predict from.
 
     Raises
     ------
     ValueError
-        For a module that is not homogeneous (A3.1), not zero at θ̄ (A3.2), without parameters,
-        not differentiable, random in training mode, or with NaN or infinite outputs.
+        For a module that is not homogeneous (Assumption 3.1), not zero at θ̄ (Assumption 3.2),
+        without parameters, not differentiable, random in training mode, or with NaN or infinite
+        outputs.
+
+    Examples
+    --------
+    What a net that starts at zero first learns of modular addition: the training set alone.
+
+    >>> import grokflow as gf
+    >>> problem = (start := gf.modular_addition(p=5, fraction=0.8, width=64)).problem
+    >>> tangent = gf.module_tangent(start.net, problem.x.numpy())
+    >>> found = gf.MinKernelNorm().predict(tangent, problem.x.numpy(), problem.y.numpy())
+    >>> for x, y in ((problem.x, problem.y), (problem.x_test, problem.y_test)):
+    ...     print(f"{(found.classes(x.numpy()) == y.numpy().argmax(1)).mean():.0%} right")
+    100% right
+    0% right
     """
     flat = FlatModule.of(module, x, memory)
     degree = degree_of_homogeneity(flat, x)

@@ -125,7 +125,19 @@ def natural_residual(x: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> 
 
 
 class NotConverged(RuntimeError):
-    """An iteration ended before its tolerance; the message says what to change."""
+    """An iteration ended before it reached its tolerance; the message says what to change.
+
+    Examples
+    --------
+    Double precision has no room for so small a gap:
+
+    >>> import grokflow as gf
+    >>> try:
+    ...     gf.MinNuclearNorm(gap=1e-30).predict(gf.completion(d=4, fraction=0.5))
+    ... except gf.NotConverged as reason:
+    ...     print(reason)
+    the nuclear-norm predictor has relative gap ... expected 1.0e-30: ask for a larger gap
+    """
 
 
 @dataclass(frozen=True, eq=False)
