@@ -154,7 +154,8 @@ class MaxL2MarginClassifier(_Classifier):
 class MaxL1MarginClassifier(_Classifier):
     """The classifier of largest L1-margin, for scikit-learn.
 
-    Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. It has no intercept; attributes are as in `MaxL2MarginClassifier`.
+    Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. It has no intercept; attributes are
+    as in `MaxL2MarginClassifier`.
 
     Parameters
     ----------

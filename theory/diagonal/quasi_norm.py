@@ -46,9 +46,9 @@ _NEGLIGIBLE = 1e-7
 class MaxQuasiMargin:
     """A KKT point of (R1) for diagonal nets of depth L.
 
-    (R1) is ``min Σ|w|^{2/L}`` with ``y_i <w, x_i> ≥ 1``. Such points are where the flow ends as λ → 0 (Lyu et al. 2024, Theorem 3.5). For L ≥ 3 the
-    problem is not convex and has many of them; the answer is one that can be reached from given
-    weights.
+    (R1) is ``min Σ|w|^{2/L}`` with ``y_i <w, x_i> ≥ 1``. Such points are where the flow ends as λ
+    → 0 (Lyu et al. 2024, Theorem 3.5). For L ≥ 3 the problem is not convex and has many of them;
+    the answer is one that can be reached from given weights.
 
     Parameters
     ----------
@@ -96,8 +96,9 @@ class MaxQuasiMargin:
 class MinQuasiNorm:
     """A KKT point of (R2) for diagonal nets of depth L.
 
-    (R2) is ``min Σ|w|^{2/L}`` with ``<w, x_i> = y_i``. Such points are where the flow ends as λ → 0 (Lyu et al. 2024, Theorem 3.10). For L ≥ 3 the
-    problem is not convex; the answer is a point that can be reached from given weights.
+    (R2) is ``min Σ|w|^{2/L}`` with ``<w, x_i> = y_i``. Such points are where the flow ends as λ →
+    0 (Lyu et al. 2024, Theorem 3.10). For L ≥ 3 the problem is not convex; the answer is a point
+    that can be reached from given weights.
 
     Parameters
     ----------
