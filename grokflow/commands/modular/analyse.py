@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.commands.modular.request import ModularRequest, read
+from grokflow.commands.modular.request import read
 from grokflow.commands.shared.output import check_outputs
-from grokflow.simulations.modular.neuron_statistics import rank_correlation, split_neurons
-from grokflow.simulations.modular.trajectory import ModularTrajectory
+from grokflow.simulations.modular.neuron_analysis import NeuronAnalysis, analyse_neurons
 from grokflow.simulations.runs.files import write_json, write_whole
-from grokflow.theory.modular.harmonics import harmonics
-from grokflow.theory.modular.participation import IprConvention, neuron_ipr
 from grokflow.theory.modular.phases import phase
 
 
@@ -23,10 +20,13 @@ def run(arguments: argparse.Namespace) -> int:
     request = read(arguments)
     print(request.describe())
     found = request.train()
-    content = record(request, found)
-    print("\n".join([*_lines(content), *request.caveat()]))
+    rng = np.random.default_rng(request.cell.seed)
+    analysis = analyse_neurons(found.weights, request.basis, rng, request.convention)
+    at_end = phase(found.train, found.test, found.norms, request.task.corruption)
+    print("\n".join([*_lines(analysis), f"phase: {at_end.value}", *request.caveat()]))
     if arguments.json:
-        write_json(arguments.json, content)
+        settings = {"settings": request.settings(found), "versions": dict(found.versions)}
+        write_json(arguments.json, _record(analysis) | {"phase": at_end.value} | settings)
     if arguments.plot:
         from grokflow.figures.modular.neurons import data, draw
         from grokflow.figures.style import save
@@ -36,73 +36,56 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def record(request: ModularRequest, found: ModularTrajectory) -> dict[str, Any]:
-    """Return what JSON holds."""
-    weights, rng = found.weights, np.random.default_rng(request.cell.seed)
-    basis = request.task.operation.basis(request.task.p)
-    ipr = request.neurons(weights)
-    split = split_neurons(ipr, rng)
-    periodic = ipr.values >= split.threshold.value
-    waves = harmonics(weights, basis)
-    neurons = waves.neurons(periodic)
-    norm = weights.normalisation
+def _record(analysis: NeuronAnalysis) -> dict[str, Any]:
+    """Return what JSON holds of the neurons."""
+    split, waves, gamma = analysis.split, analysis.waves, analysis.gamma
     return {
         "ipr": {
-            convention.value: {"values": of_it.values, "mean": of_it.mean}
-            for convention in IprConvention
-            for of_it in (neuron_ipr(weights, basis, convention),)
+            convention.value: {"values": ipr.values, "mean": ipr.mean}
+            for convention, ipr in analysis.ratios.items()
         },
-        "collapsed": ipr.collapsed,
+        "collapsed": analysis.ipr.collapsed,
         "split": {
-            "convention": ipr.convention.value,
+            "convention": analysis.convention.value,
             "threshold": split.threshold._asdict(),
             "memorising": split.memorising,
-            "periodic": int(np.count_nonzero(periodic)),
+            "periodic": analysis.periodic,
             "means": split.means,
             "preference": split.preference,
         },
         "periodic": {
-            "frequency": neurons.frequencies,
-            "phi": neurons.phi,
-            "psi": neurons.psi,
-            "chi": neurons.chi,
-            "mismatch": neurons.mismatch,
+            "frequency": waves.frequencies,
+            "phi": waves.phi,
+            "psi": waves.psi,
+            "chi": waves.chi,
+            "mismatch": waves.mismatch,
         },
         "secondary": {
-            "frequency": waves.secondary,
-            "share": waves.secondary_share,
-            "doubled": waves.doubled,
+            "frequency": analysis.harmonics.secondary,
+            "share": analysis.harmonics.secondary_share,
+            "doubled": analysis.harmonics.doubled,
         },
-        "gamma": None
-        if norm is None
-        else {
-            "values": norm.gamma,
-            "spearman": rank_correlation(np.abs(norm.gamma), ipr.values, rng)._asdict(),
-        },
-        "phase": phase(found.train, found.test, found.norms, request.task.corruption).value,
-        "settings": request.settings(found),
-        "versions": dict(found.versions),
+        "gamma": gamma and {"values": gamma.values, "spearman": gamma.spearman._asdict()},
     }
 
 
-def _lines(content: dict[str, Any]) -> list[str]:
-    split, periodic = content["split"], content["periodic"]
-    threshold = split["threshold"]
-    means = ", ".join(f"{name} {item['mean']:.3f}" for name, item in content["ipr"].items())
-    mismatch = np.abs(periodic["mismatch"])
+def _lines(analysis: NeuronAnalysis) -> list[str]:
+    """Say in words what the neurons do."""
+    split, waves = analysis.split, analysis.waves
+    threshold, mismatch = split.threshold, np.abs(waves.mismatch)
+    means = ", ".join(f"{kind.value} {ipr.mean:.3f}" for kind, ipr in analysis.ratios.items())
     lines = [
-        f"mean IPR: {means}; {content['collapsed']} collapsed neurons",
-        f"{split['memorising']} memorising and {split['periodic']} periodic neurons, threshold "
-        f"{threshold['value']:.3f} (95 %: {threshold['low']:.3f} to {threshold['high']:.3f}), "
-        f"two groups preferred by {split['preference']:.0f} in BIC",
+        f"mean IPR: {means}; {analysis.ipr.collapsed} collapsed neurons",
+        f"{split.memorising} memorising and {analysis.periodic} periodic neurons, threshold "
+        f"{threshold.value:.3f} (95 %: {threshold.low:.3f} to {threshold.high:.3f}), "
+        f"two groups preferred by {split.preference:.0f} in BIC",
         f"{len(mismatch)} of the periodic ones have one frequency in U, V and W, "
-        f"{len(np.unique(periodic['frequency']))} frequencies in all; |φ + ψ - χ| has median "
+        f"{len(np.unique(waves.frequencies))} frequencies in all; |φ + ψ - χ| has median "
         f"{np.median(mismatch) if mismatch.size else np.nan:.3f}",
     ]
-    if content["gamma"]:
-        rank = content["gamma"]["spearman"]
+    if analysis.gamma is not None:
+        rank = analysis.gamma.spearman
         lines.append(
-            f"Spearman of |γ| and IPR: {rank['value']:.3f} (95 %: {rank['low']:.3f} to "
-            f"{rank['high']:.3f})"
+            f"Spearman of |γ| and IPR: {rank.value:.3f} (95 %: {rank.low:.3f} to {rank.high:.3f})"
         )
-    return [*lines, f"phase: {content['phase']}"]
+    return lines

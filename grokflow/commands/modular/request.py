@@ -16,7 +16,7 @@ from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.steps import every_steps
 from grokflow.theory.modular.net import ModularActivation, ModularWeights, NormKind
-from grokflow.theory.modular.operations import operation
+from grokflow.theory.modular.operations import Basis, operation
 from grokflow.theory.modular.participation import IprConvention, NeuronIpr, neuron_ipr
 
 
@@ -38,7 +38,7 @@ class ModularRequest:
             return self.method.run(
                 self.cell,
                 every_steps(self.steps, self.every),
-                ipr=IprRecord(self.task.operation.basis(self.task.p), self.convention),
+                ipr=IprRecord(self.basis, self.convention),
                 checkpoint=self.checkpoint,
                 progress=lambda fraction: show("training", fraction),
             )
@@ -47,19 +47,23 @@ class ModularRequest:
         """Return what reproduces a training, with the steps between two records."""
         return dict(found.settings) | {"every": self.every}
 
+    @property
+    def basis(self) -> Basis:
+        """The order of residues in which the operation is an addition."""
+        return self.task.operation.basis(self.task.p)
+
     def neurons(self, weights: ModularWeights) -> NeuronIpr:
         """Return the ratios of the neurons in the operation's own basis."""
-        basis = self.task.operation.basis(self.task.p)
-        return neuron_ipr(weights, basis, self.convention)
+        return neuron_ipr(weights, self.basis, self.convention)
 
     def caveat(self) -> list[str]:
         """Return a line on rules whose neurons need not be periodic, none for the others."""
-        rule, p = self.task.operation, self.task.p
-        if rule.basis(p).own:
+        if self.basis.own:
             return []
         return [
-            f"{rule.name} mod {p} has no order of m and n in which it is an addition: IPR and "
-            "frequencies are of raw indices, where neurons that learned it need not be periodic"
+            f"{self.task.operation.name} mod {self.task.p} has no order of m and n in which it is "
+            "an addition: IPR and frequencies are of raw indices, where neurons that learned it "
+            "need not be periodic"
         ]
 
     def describe(self) -> str:

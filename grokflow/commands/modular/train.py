@@ -13,7 +13,8 @@ from grokflow.commands.shared.output import check_outputs
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.theory.modular.participation import NeuronIpr
-from grokflow.theory.modular.phases import phase
+from grokflow.theory.modular.phases import Phase, phase
+from grokflow.theory.transition.times import Stage, Transition
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,21 +24,19 @@ def run(arguments: argparse.Namespace) -> int:
     print(request.describe())
     found = request.train()
     ipr = request.neurons(found.weights)
-    content = record(request, found, ipr)
-    print("\n".join([*_lines(found, ipr, content), *request.caveat()]))
+    at_end = phase(found.train, found.test, found.norms, request.task.corruption)
+    print("\n".join([*_lines(found, ipr, at_end), *request.caveat()]))
     if arguments.json:
-        write_json(arguments.json, content)
+        write_json(arguments.json, _record(request, found, ipr) | _outcome(request, found, at_end))
     if arguments.out:
-        settings = {key: content[key] for key in ("settings", "phase", "stages")}
-        write(arguments.out, found.to_dataset(settings))
+        write(arguments.out, found.to_dataset(_outcome(request, found, at_end)))
     if arguments.plot:
         _plot(arguments.plot, found, request)
     return 0
 
 
-def record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) -> dict[str, Any]:
-    """Return what JSON holds."""
-    at_end = phase(found.train, found.test, found.norms, request.task.corruption)
+def _record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) -> dict[str, Any]:
+    """Return curves and neurons as JSON holds them."""
     return {
         "step": found.steps,
         **found.curves(),
@@ -48,25 +47,34 @@ def record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) ->
             "collapsed": ipr.collapsed,
             "own_basis": not request.caveat(),
         },
-        "phase": at_end.value,
-        "stages": _stages(found),
-        "settings": request.settings(found),
         "versions": dict(found.versions),
         "seconds": found.work.seconds,
     }
 
 
-def _stages(found: ModularTrajectory) -> dict[str, Any]:
-    """Return when each stage is half done, from when to when it lasts, and their overlap."""
-    halves = (found.grokking(), found.unlearning())
+def _outcome(request: ModularRequest, found: ModularTrajectory, at_end: Phase) -> dict[str, Any]:
+    """Return settings, phase, and when each stage is half done, from when to when it lasts."""
     stages: dict[str, Any] = {
         name: {"step": half.lambda_t, "width": half.width, **span._asdict()}
-        for name, half, span in zip(("grokking", "unlearning"), halves, found.stages(), strict=True)
+        for name, half, span in _stages(found)
     }
-    return stages | {"overlap": found.overlap()}
+    return {
+        "phase": at_end.value,
+        "stages": stages | {"overlap": found.overlap()},
+        "settings": request.settings(found),
+    }
 
 
-def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) -> list[str]:
+def _stages(found: ModularTrajectory) -> tuple[tuple[str, Transition, Stage], ...]:
+    """Return both stages by name."""
+    grokking, unlearning = found.stages()
+    return (
+        ("grokking", found.grokking(), grokking),
+        ("unlearning", found.unlearning(), unlearning),
+    )
+
+
+def _lines(found: ModularTrajectory, ipr: NeuronIpr, at_end: Phase) -> list[str]:
     """Return a short table of the curves, both stages, neurons, phase and work."""
     names = ("train", "test", "corrupted", "uncorrupted")
     heads = " ".join(f"{name + ' %':>13}" for name in names)
@@ -74,20 +82,18 @@ def _lines(found: ModularTrajectory, ipr: NeuronIpr, content: dict[str, Any]) ->
     for i in np.unique(np.linspace(0, len(found.steps) - 1, 16).astype(int)):
         shares = " ".join(f"{100 * getattr(found, name)[i]:13.2f}" for name in names)
         lines.append(f"{found.steps[i]:8d} {shares}{found.norms[i]:10.3f}{found.ipr[i]:8.3f}")
-    for name in ("grokking", "unlearning"):
-        stage = content["stages"][name]
-        if np.isfinite(stage["step"]):
+    for name, half, span in _stages(found):
+        if np.isfinite(half.lambda_t):
             start, end = (
-                f"{stage[edge]:.0f}" if np.isfinite(stage[edge]) else "no recorded step"
-                for edge in ("start", "end")
+                f"{step:.0f}" if np.isfinite(step) else "no recorded step" for step in span
             )
             lines.append(
-                f"{name} at step {stage['step']:.0f} (from 1 % at {start} to 99 % at {end})"
+                f"{name} at step {half.lambda_t:.0f} (from 1 % at {start} to 99 % at {end})"
             )
     lines.append(
         f"mean IPR {ipr.mean:.3f} ({ipr.convention.value}), {ipr.collapsed} collapsed neurons"
     )
-    lines.append(f"phase: {content['phase']}; {found.work.seconds:.1f} s")
+    lines.append(f"phase: {at_end.value}; {found.work.seconds:.1f} s")
     return lines
 
 
