@@ -12,7 +12,7 @@ from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, mirror_map
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.mirror import Hypentropy
-from grokflow.theory.diagonal.path import scales, trace
+from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
@@ -118,6 +118,21 @@ def test_the_path_of_exponential_tails_ends_at_a_kkt_point(depth):
     assert CLASSES.inputs.combine(point.w).min() >= 1 - 1e-12
 
 
+@pytest.mark.parametrize("depth", [3, 4, 6])
+def test_the_net_moves_along_the_path_at_the_speed_that_the_margin_level_is_found_from(depth):
+    """One sample, one input: the net's own gradient flow, for a moment of slow time h."""
+    log_beta, growth, lam, h = np.array([1.0, 0.9, 0.8]), 0.02, 1e-6, 1e-6
+    xi = 0.3 - growth * (log_beta - 0.9) / depth
+    path = Path(log_beta, xi[:, None], np.ones((1, 3)), depth)
+    level = path.margin_level(LOSSES["exponential"], lam)[1]
+    scale = (level * np.exp(0.9)) ** (1 / depth)
+    u = scale * (1 - 0.3) ** (-1 / (depth - 2))
+    # λ u' = L u^{L-1} e^{-m} - λu, and α(s) falls like e^{-s}.
+    u += h * (depth * u ** (depth - 1) * np.exp(-level) / lam - u)
+    later = 1 - (u / (scale * (1 - h))) ** (2 - depth)
+    assert np.isclose((later - 0.3) / h, growth, rtol=1e-4)
+
+
 def test_deeper_nets_with_exponential_tails_need_not_reach_the_largest_l1_margin():
     best = MaxL1Margin().predict(CLASSES).margin
     margins = [
@@ -197,6 +212,21 @@ def test_kkt_points_of_interpolation_and_of_the_penalty(problem, depth):
     value = (problem.inputs.combine(point.w) - problem.targets) ** 2
     assert late.certificate.upper <= value.mean() + lam / 2 * quasi_norm(point.w, depth) + 1e-12
     assert late.certificate.lower <= late.certificate.upper * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_no_multiplier_proves_more_of_the_penalty_than_is_true(depth):
+    one, lam, square = np.ones((1, 1)), 0.1, LOSSES["square"]
+    problem = make_problem("one", Task.REGRESSION, one, 3 * one[0], StoredTestSet(one, one[0]))
+    w = np.linspace(0, 3, 30_001)
+    values = (w - 3) ** 2 + lam / 2 * w ** (2 / depth)
+    best = w[[values.argmin()]]
+    bounds = [
+        kkt.quasi_penalised(problem, best, np.array([mu]), depth, square, lam).lower
+        for mu in np.linspace(-1.0, 1.0, 201)
+    ]
+    # The bound is not empty either: at this target the penalty is nearly linear.
+    assert 0.4 * values.min() <= max(bounds) <= values.min()
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -60,6 +60,15 @@ def test_many_diagonal_nets_at_once_descend_as_one_by_one():
     assert np.allclose((fast**2).sum(axis=1) / 8, slow.test_error, rtol=1e-11)
 
 
+def test_every_target_has_noise_of_its_own():
+    rng, step = np.random.default_rng(0), np.array([1])
+    size = {"lr": 0.01, "alpha": 1.0, "noise": 0.5, "replicas": 1}
+    draws = [mean_weights(np.eye(2), np.zeros(2), step, rng, **size)[0] for _ in range(200)]
+    alike = sum(w[0] * w[1] > 0 for w in draws)
+    # Two signs agree as often as not: six standard deviations of 200 coins.
+    assert abs(alike - 100) < 6 * np.sqrt(50)
+
+
 def test_noise_of_many_nets_has_the_stated_size():
     x = np.array([[1.0]])
     rng = np.random.default_rng(0)

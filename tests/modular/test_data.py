@@ -90,6 +90,13 @@ def test_corrupted_labels_are_uniform_over_the_classes(with_truth):
     assert abs(shift[1:] - expected).max() < 6 * np.sqrt(expected)
 
 
+@pytest.mark.parametrize("corruption", [0.0, 0.1, 0.37, 0.99, 1.0])
+def test_no_more_labels_are_corrupted_than_their_fraction(corruption):
+    data = CorruptedTask(p=11, corruption=corruption).draw()
+    wanted = corruption * len(data.train)
+    assert wanted - 1 < len(data.corrupted) <= wanted
+
+
 def test_the_split_does_not_depend_on_the_corruption():
     clean, noisy = (CorruptedTask(p=11, corruption=xi).draw() for xi in (0.0, 0.5))
     assert np.array_equal(clean.train, noisy.train)

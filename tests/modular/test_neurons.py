@@ -345,6 +345,13 @@ def test_forgetting_needs_grokking_before_and_a_collapse_of_the_norm():
     assert phase(train, grokked, np.full(3, 5.0), 0.35) is Phase.CONFUSION
 
 
+def test_a_collapse_of_the_norm_is_judged_by_the_last_time_of_grokking():
+    train, test = np.array([0.1, 0.6, 0.6, 0.01]), np.array([0.0, 1.0, 1.0, 0.01])
+    # Weights that shrank while the net still answered have not collapsed afterwards.
+    assert phase(train, test, np.array([5.0, 20.0, 4.0, 3.0]), 0.35) is Phase.CONFUSION
+    assert phase(train, test, np.array([5.0, 4.0, 20.0, 3.0]), 0.35) is Phase.FORGETTING
+
+
 def test_a_net_with_strong_weight_decay_groks_and_then_forgets():
     data = CorruptedTask(p=47, fraction=0.75, corruption=0.1).draw()
     cell = ModularCell(data=data, weight_decay=22.0)

@@ -46,6 +46,16 @@ def test_the_interval_covers_the_true_drop_as_often_as_it_says():
     assert clopper_pearson(misses, draws).low <= 0.05
 
 
+def test_an_output_of_zero_is_right_half_of_the_time():
+    x = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [2.0, 1.0]])
+    labels = np.array([1.0, 1.0, -1.0, -1.0])
+    problem = make_problem("ties", Task.CLASSIFICATION, x, labels, StoredTestSet(x, labels))
+    scores = problem.score(np.column_stack([np.zeros(2), [1.0, 0.0], [0.0, 1.0]]))
+    # All tied; one right, two tied, one wrong; one tied, two right, one wrong.
+    assert scores.error.tolist() == [0.5, 0.5, 0.375]
+    assert scores.accuracy.tolist() == [0.5, 0.5, 0.625]
+
+
 def test_regression_is_judged_against_the_zero_predictor():
     error, spread = np.array([1.0, 3.0]), np.array([0.1, 0.2])
     change = change_of(Scores(None, error, None, 50, spread, 2.0))
