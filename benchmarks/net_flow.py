@@ -29,7 +29,7 @@ from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
 from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
 from tests.nets.known_modules import DiagonalNet, ModularAddition, residue_pairs
@@ -97,7 +97,7 @@ def _follow(flow, module, alpha, problem, times):
 def measure(name, module, problem, alpha):
     """Print all methods on one problem, with their ratios to the first."""
     times = np.linspace(0.0, np.log(alpha) + 2, RECORDS)
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     exact = NetFlow(lam=LAM, rtol=1e-4).run(NetStart(module, problem, alpha), times).theta
     size, outputs = np.linalg.norm(exact, axis=1), net.outputs(net.theta, problem.x[:1]).shape[1]
     print(f"{name}: α = {alpha:g}, λ = {LAM:g}, {len(net.theta)} parameters, {problem.m} samples")

@@ -22,8 +22,8 @@ from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
-from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.losses import SquaredError
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.outputs import ModuleOutputs
 from grokflow.theory.nets.problem import NetProblem
 
@@ -71,8 +71,8 @@ def _follow(seed: int) -> _Followed:
     rng = np.random.default_rng((seed, 4))
     x, y = rng.standard_normal((3, 3)), rng.uniform(1, 2, 3)
     net = he_start(MLP((3, 4, 1), Activation.QUADRATIC, bias=False), rng)
-    model = ModuleOutputs(FlatModule.of(net, x, 2**24), x)
-    landed = SlowManifold(reach=2.0).predict(model, y, model.flat.theta, np.zeros(1)).theta[0]
+    model = ModuleOutputs(ModuleMap.of(net), x, memory=2**24)
+    landed = SlowManifold(reach=2.0).predict(model, y, model.theta, np.zeros(1)).theta[0]
     started = copy.deepcopy(net)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(landed), started.parameters())
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)[:, None]

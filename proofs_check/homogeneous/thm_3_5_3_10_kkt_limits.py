@@ -26,7 +26,7 @@ from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.homogeneous.kkt import stationarity
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.transition.times import window
 
 _DERIVATION = (
@@ -88,7 +88,7 @@ def _net_residual(
     module, problem = quadratic_forms(laboratory, loss)
     times = np.array([window(alpha, _NET_C).late])
     theta = follow(laboratory, alpha, lam, times, _NET_RTOL, loss).theta[0]
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     at = net.theta if turned else torch.from_numpy(theta)
     outputs = net.outputs(torch.from_numpy(theta), problem.x)[:, 0].numpy()
     jacobian, y = net.jacobian(at, problem.x).numpy(), problem.y.flatten().numpy()

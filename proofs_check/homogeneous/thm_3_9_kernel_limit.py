@@ -30,7 +30,7 @@ from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.tangent import module_tangent
 from grokflow.theory.transition.times import window
 
@@ -96,7 +96,7 @@ def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:
     x, tested = problem.x.numpy(), problem.x_test[:50]
     tangent = module_tangent(quadratic_forms(laboratory, draw=draw).module, x)
     expected = MinKernelNorm().predict(tangent, x, problem.y[:, 0].numpy()).outputs(tested.numpy())
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     outputs = []
     for alpha in _NET_ALPHAS.tolist():
         time = np.array([window(alpha, WINDOW)[end]])

@@ -21,7 +21,7 @@ from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.steps import record_steps
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 
 _BATCH = 32
 Rule = TypeVar("Rule", Descent, ChebyshevFlow)
@@ -201,7 +201,7 @@ class ImplicitFlow:
     @cached_property
     def degree(self) -> float:
         """Degree of homogeneity; ValueError for nets that have none."""
-        return measured_degree(NetMap.of(self.start.net), self.task.problem.x, self.flow.memory)
+        return measured_degree(ModuleMap.of(self.start.net), self.task.problem.x, self.flow.memory)
 
     @property
     def lam(self) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.early_predictor import early_direction
 from grokflow.theory.nets.losses import CrossEntropy, SquaredError
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import (
     distance_to,
@@ -39,7 +39,7 @@ class NetMeasuring:
     ----------
     wanted : frozenset of Measure
         What to compute.
-    net : NetMap
+    net : ModuleMap
         The net, at θ̄.
     problem : NetProblem
         Its samples, on its device.
@@ -48,7 +48,7 @@ class NetMeasuring:
     """
 
     wanted: frozenset[Measure]
-    net: NetMap
+    net: ModuleMap
     problem: NetProblem
     memory: int = 2**31
     outputs: list[Tensor] = field(default_factory=list)

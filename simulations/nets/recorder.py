@@ -15,11 +15,11 @@ from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.work import NetWork
-from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
+from grokflow.theory.nets.jacobian_blocks import JacobianBlocks
 from grokflow.theory.nets.log_losses import log_loss
 from grokflow.theory.nets.losses import OneHotSquare, SquaredError
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, normalised_margin
 
@@ -67,7 +67,7 @@ class Recorder:
 
     Parameters
     ----------
-    net : NetMap
+    net : ModuleMap
         The net at θ̄, on the device of the problem.
     problem : NetProblem
         Samples in float64.
@@ -83,7 +83,7 @@ class Recorder:
 
     def __init__(
         self,
-        net: NetMap,
+        net: ModuleMap,
         problem: NetProblem,
         wanted: frozenset[Measure],
         *,
@@ -197,15 +197,22 @@ class Recorder:
         return found
 
 
-def probed(module: nn.Module, x: Tensor, memory: int) -> tuple[FlatModule, np.ndarray]:
-    """Return a copy of a module on the CPU, and the few inputs on which it is looked at."""
-    inputs = x[:_PROBES].cpu().numpy()
-    return FlatModule.of(NetMap.of(module).module, inputs, memory), inputs
+class Probed(NamedTuple):
+    """A net on the CPU with the few inputs on which homogeneity and rounding are measured."""
+
+    blocks: JacobianBlocks
+    x: Tensor
+
+    @classmethod
+    def of(cls, net: ModuleMap, x: Tensor, memory: int) -> Probed:
+        """Check a net on its first inputs, with gradients in so many bytes."""
+        inputs = to_device(x[:_PROBES], "cpu", torch.float64)
+        return cls(JacobianBlocks.of(net.on("cpu"), inputs, memory), inputs)
 
 
-def measured_degree(net: NetMap, x: Tensor, memory: int) -> float:
+def measured_degree(net: ModuleMap, x: Tensor, memory: int) -> float:
     """Return the degree of homogeneity on a few inputs; refuse nets that have none."""
-    return degree_of_homogeneity(*probed(net.module, x, memory))
+    return degree_of_homogeneity(*Probed.of(net, x, memory))
 
 
 def recorder_of(
@@ -216,7 +223,7 @@ def recorder_of(
     thin: int = 0,
 ) -> Recorder:
     """Return what records training; it measures the degree only of nets it has to measure."""
-    net, problem = NetMap.of(start.net, device), start.problem
+    net, problem = ModuleMap.of(start.net, device), start.problem
     degree = measured_degree(net, problem.x, 2**31) if measure else float("nan")
     return Recorder(net, on_device(problem, device), measure, degree=degree, thin=thin)
 

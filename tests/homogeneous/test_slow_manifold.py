@@ -236,8 +236,8 @@ def test_two_layer_nets_end_at_kkt_points_of_the_least_norm(activation):
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((6, 4)), rng.standard_normal(6)
     tangent = module_tangent(two_layers(activation), x)
-    model, s = ModuleOutputs(tangent.flat, x), np.array([0.0, 4.0, 8.0, 16.0, 32.0])
-    found = SlowManifold(rtol=1e-6).predict(model, y, 4 * tangent.flat.theta, s)
+    model, s = ModuleOutputs(tangent.net, x), np.array([0.0, 4.0, 8.0, 16.0, 32.0])
+    found = SlowManifold(rtol=1e-6).predict(model, y, 4 * model.theta, s)
     # It falls until steps that each miss by rtol leave a residual of that size.
     assert (np.diff(np.maximum(found.stationarity, 1e-5)) <= 0).all()
     assert found.stationarity[-1] <= 10 * 1e-6

@@ -15,7 +15,7 @@ from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
 from tests.nets.known_modules import (
@@ -143,7 +143,7 @@ def test_order_three_where_nothing_is_stiff():
 
 def reference(module, problem, alpha, lam, times):
     """Integrate the flow as it stands, with gradients by autograd and scipy's LSODA."""
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
 
     def rate(s, theta):
         leaf = tensor(theta).requires_grad_()
@@ -226,7 +226,7 @@ def test_thinned_parameters_and_progress():
         NetStart(module, problem, 1.0), times, progress=seen.append
     )
     assert found.kept.tolist() == [0, 2, 3]
-    assert np.allclose(found.theta[0], NetMap.of(module).theta)
+    assert np.allclose(found.theta[0], ModuleMap.of(module).theta)
     assert seen == sorted(seen) and seen[-1] == 1.0
     assert NetFlow(lam=1e-2, thin=0).run(NetStart(module, problem, 1.0), times).kept.tolist() == [3]
 

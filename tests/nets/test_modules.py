@@ -9,10 +9,10 @@ from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_star
 from grokflow.simulations.nets.start import NetStart
 from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.nets.curvature_roots import BlockRoot, curvature_root
-from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
+from grokflow.theory.nets.jacobian_blocks import JacobianBlocks
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import (
     departure,
@@ -55,8 +55,8 @@ def tensor(array):
 @pytest.mark.parametrize("name", NETS)
 def test_shipped_nets_have_their_degree_and_products_of_their_jacobian(name):
     module, x, degree = NETS[name]
-    assert degree_of_homogeneity(FlatModule.of(module, x, 2**28), x) == degree
-    net, inputs = NetMap.of(module), torch.from_numpy(x)
+    net, inputs = ModuleMap.of(module), torch.from_numpy(x)
+    assert degree_of_homogeneity(JacobianBlocks.of(net, inputs, 2**28), inputs) == degree
     theta = net.theta * 1.3
     at, rows = net.linearise(theta, inputs), net.jacobian(theta, inputs)
     generator = torch.Generator().manual_seed(0)
@@ -110,7 +110,7 @@ def linear(loss, x, y):
 def test_kkt_residuals_vanish_at_kkt_points_only():
     """For a linear model the KKT points are the shortest interpolant and the hard-margin one."""
     module = torch.nn.Linear(4, 1, bias=False).double()
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     x = X[:3]
     y = tensor([[1.0], [2.0], [-1.0]])
     shortest = torch.linalg.pinv(tensor(x)) @ y[:, 0]
@@ -135,7 +135,7 @@ def test_kkt_residuals_vanish_at_kkt_points_only():
 
 def test_multi_class_margins_and_their_kkt_residual():
     rng = np.random.default_rng(1)
-    net = NetMap.of(torch.nn.Linear(6, 3, bias=False).double())
+    net = ModuleMap.of(torch.nn.Linear(6, 3, bias=False).double())
     x, y = rng.standard_normal((2, 6)), torch.tensor([0, 2])
     problem = linear("cross-entropy", x, y)
     weights = torch.zeros((3, 6), dtype=torch.float64)
@@ -149,7 +149,7 @@ def test_multi_class_margins_and_their_kkt_residual():
 
 
 def test_what_only_decays_has_no_drift_and_no_departure():
-    net = NetMap.of(NETS["squared relu"][0])
+    net = ModuleMap.of(NETS["squared relu"][0])
     x = tensor(X)
     assert kernel_drift(net, 0.3 * net.theta, x, 0.3) <= 1e-12
     assert departure(net, 0.3 * net.theta, 0.3) <= 1e-13
@@ -185,7 +185,7 @@ def test_the_flow_passes_the_early_predictor_with_little_drift_and_departs_as_th
     )
     early = MinKernelNorm().predict(module_tangent(module, x), x, y)
     problem = NetProblem("p", NET_LOSSES["square"], *map(tensor, (x, y, fresh, fresh[:, :1])))
-    net, alpha, times = NetMap.of(module), 10.0, np.array([0.1, 0.6, 1.1, 1.6, 5.0])
+    net, alpha, times = ModuleMap.of(module), 10.0, np.array([0.1, 0.6, 1.1, 1.6, 5.0])
     found = NetFlow(lam=1e-5, rtol=1e-4).run(NetStart(module, problem, alpha), times)
     states = [torch.from_numpy(theta) for theta in found.theta]
     scales = alpha * np.exp(-times)

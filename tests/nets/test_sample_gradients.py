@@ -9,7 +9,7 @@ from torch.nn import functional
 from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start
 from grokflow.theory.nets.curvature_roots import curvature_root
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.sample_gradients import FactoredJacobian, is_factored
 from grokflow.theory.nets.symmetrised import Symmetrised
 from tests.nets.known_modules import (
@@ -81,7 +81,7 @@ def modules():
 @pytest.mark.parametrize("case", list(modules()), ids=lambda case: case[0])
 def test_the_gram_matrix_is_that_of_all_gradients(case):
     name, module, x, layers = case
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     theta = 1.2 * net.theta
     found = FactoredJacobian.of(net, theta, x)
     assert {layer.name for layer in found.layers} == set(layers) or name == "product of weights"
@@ -97,7 +97,7 @@ def test_the_gram_matrix_is_that_of_all_gradients(case):
 
 def test_a_product_of_weights_is_no_layer_where_rows_are_taken_for_samples():
     module, x = Product(), draw(3, 4)
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     assert [layer.name for layer in FactoredJacobian.of(net, net.theta, x).layers] == ["a"]
     assert not is_factored(net, net.theta, x)
     safe = FactoredJacobian.of(net, net.theta, x, factored=False)
@@ -108,7 +108,7 @@ def test_a_product_of_weights_is_no_layer_where_rows_are_taken_for_samples():
 
 def test_same_sample_is_the_diagonal_of_inner():
     module = Symmetrised(ModularAddition(5, 4, np.random.default_rng(0)))
-    net, x = NetMap.of(module), torch.tensor([[0, 1], [1, 2], [3, 3]])
+    net, x = ModuleMap.of(module), torch.tensor([[0, 1], [1, 2], [3, 3]])
     found = FactoredJacobian.of(net, net.theta, x)
     p, q = found.gradients(draw(3, 5)), found.gradients(draw(3, 5).flip(0))
     assert torch.allclose(found.same_sample(p, q), found.inner(p, q).diagonal())

@@ -15,7 +15,7 @@ from grokflow.simulations.nets.implicit.memory import NetMemory
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
 from tests.nets.known_modules import ModularAddition, residue_pairs
@@ -39,7 +39,7 @@ def errors(found, reference):
 
 
 def needed(module, problem):
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     return NetMemory.of(net, net.theta, problem.x)
 
 
@@ -107,7 +107,7 @@ import resource, numpy as np, torch
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.implicit.memory import NetMemory
 from grokflow.simulations.nets.tasks.catalogue import modular_addition
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 torch.set_num_threads(1)
 def run(p, **options):
     task = modular_addition(p=p, width=32, fraction=0.9)
@@ -116,7 +116,7 @@ def run(p, **options):
         flow.run(task, np.array([1.0]))
     except RuntimeError:
         pass
-    net = NetMap.of(task.net)
+    net = ModuleMap.of(task.net)
     return NetMemory.of(net, net.theta, task.problem.x)
 for solver in (NetSolver.ITERATIVE, NetSolver.GRAM, NetSolver.MULTISTEP):
     run(3, solver=solver)
@@ -167,7 +167,7 @@ def armed(kind, monkeypatch):
 
     def checked(flow, given, problem, alpha):
         degree = run(flow, given, problem, alpha)
-        given.kind = kind
+        given.module.kind = kind
         return degree
 
     monkeypatch.setattr(NetFlow, "_checked_degree", checked)
@@ -221,7 +221,7 @@ def test_a_hundred_times_fewer_gradients_than_descent_at_its_largest_stable_step
     module, problem = modular(width=8)
     lam, times = 1e-4, np.linspace(0.0, np.log(10.0) + 2, 9)
     found = NetFlow(lam=lam, rtol=1e-2).run(NetStart(module, problem, 10.0), times)
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     rows = [net.jacobian(torch.from_numpy(theta), problem.x) for theta in found.theta]
     sigma = [2 * float(torch.linalg.matrix_norm(j, 2)) ** 2 / problem.m + lam for j in rows]
     # The least of σ between two records, were it monotone; it falls with θ.

@@ -32,7 +32,7 @@ from grokflow.theory.homogeneous.kernel_machine import MinKernelNorm
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.nets.early_predictor import early_direction
 from grokflow.theory.nets.losses import NET_LOSSES
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, kernel_drift, kkt_bound, stationarity
 from grokflow.theory.nets.symmetrised import Symmetrised
@@ -69,7 +69,7 @@ def diagonal_run(loss, depth, alpha=10.0, lam=1e-4):
 @pytest.mark.parametrize(("loss", "depth"), [("square", 2), ("logistic", 3), ("square", 5)])
 def test_closed_forms_of_diagonal_nets_are_those_of_the_module(loss, depth):
     exact, found = diagonal_run(loss, depth)
-    net, problem = NetMap.of(DiagonalNet(D, depth)), net_problem(exact, loss)
+    net, problem = ModuleMap.of(DiagonalNet(D, depth)), net_problem(exact, loss)
     for i in (0, 1, 3, 7):
         s, w = float(found.lambda_t[i]), found.weights[:, i]
         state = DiagonalState.of(exact, found.flow.scale, s, w)
@@ -142,7 +142,7 @@ def test_the_closed_forms_of_factorisations_are_those_of_the_module():
     x = torch.from_numpy(np.stack([entries.rows, entries.columns], axis=1))
     y = tensor(problem.values)[:, None]
     inputs = NetProblem("p", NET_LOSSES["square"], x, y, x, y)
-    net, theta = NetMap.of(Factorisation(6)), tensor(np.concatenate([u.ravel(), v.ravel()]))
+    net, theta = ModuleMap.of(Factorisation(6)), tensor(np.concatenate([u.ravel(), v.ravel()]))
     assert state.kkt_residual == pytest.approx(
         stationarity(net, inputs, theta).residual, rel=1e-8, abs=1e-8
     )
@@ -188,7 +188,7 @@ def random_problem(loss, m=8, outputs=3, seed=1):
 
 def test_the_early_predictor_of_many_classes_is_the_widest_margin():
     problem = random_problem("cross-entropy", m=4)
-    net = NetMap.of(quadratic(3))
+    net = ModuleMap.of(quadratic(3))
     h = early_direction(net, problem)
     rows = net.jacobian(net.theta, problem.x).numpy().reshape(4, 3, -1)
     y = problem.y.numpy()
@@ -206,7 +206,7 @@ def test_the_early_predictor_of_many_classes_is_the_widest_margin():
 def test_the_early_predictor_of_a_net_is_the_kernel_machine(loss):
     problem = random_problem(loss, outputs=2)
     module = quadratic(2 if loss == "square" else 1)
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     h = early_direction(net, problem)
     f = net.linearise(net.theta, problem.x_test).push(h).numpy()
     if loss == "square":
@@ -234,7 +234,7 @@ def test_the_flow_of_a_net_passes_the_early_predictor_and_ends_at_a_kkt_point(lo
     assert residual[0] > 0.3 and residual[-1] <= flow.rtol
     assert (residual <= measured["kkt_bound"] + 1e-7).all()
     assert measured["kernel_drift"][0] < 0.3 < measured["kernel_drift"][-1]
-    net = NetMap.of(module)
+    net = ModuleMap.of(module)
     for i in (0, 4):
         theta, scale = tensor(found.theta[i]), 20.0 * np.exp(-times[i])
         assert measured["kkt_residual"][i] == stationarity(net, problem, theta).residual

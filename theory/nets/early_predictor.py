@@ -15,19 +15,19 @@ from torch import Tensor
 
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm
 from grokflow.theory.nets.losses import CrossEntropy, SquaredError
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
-from grokflow.theory.nets.tangent import ModuleTangent, module_tangent
+from grokflow.theory.nets.tangent import ModuleTangent
 from grokflow.theory.numerics.hard_margin import hard_margin
 from grokflow.theory.predictor import NoPredictor
 
 
-def early_direction(net: NetMap, problem: NetProblem, memory: int = 2**30) -> Tensor:
+def early_direction(net: ModuleMap, problem: NetProblem, memory: int = 2**30) -> Tensor:
     """Return h, shape (P,): the predictor is ``⟨∇f(θ̄; x), h⟩`` at the parameters θ̄ of `net`.
 
     Parameters
     ----------
-    net : NetMap
+    net : ModuleMap
         A homogeneous net that starts with output 0 (A3.1, A3.2).
     problem : NetProblem
         Training set and loss.
@@ -42,7 +42,7 @@ def early_direction(net: NetMap, problem: NetProblem, memory: int = 2**30) -> Te
         When no h meets the targets, or has a margin.
     """
     x, y = problem.x.cpu().numpy(), problem.y.cpu().numpy()
-    tangent = module_tangent(net.module.cpu(), x, memory=memory)
+    tangent = ModuleTangent.of(net.on("cpu"), x, memory)
     match problem.loss:
         case CrossEntropy():
             coefficients = _multi_class(tangent, x, y)
@@ -52,7 +52,6 @@ def early_direction(net: NetMap, problem: NetProblem, memory: int = 2**30) -> Te
         case _:
             coefficients = MaxKernelMargin().predict(tangent, x, y).coefficients
     h = torch.from_numpy(tangent.combine(x, coefficients))
-    net.module.to(problem.x.device)
     return h.to(problem.x.device)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.nets.jacobian_blocks import JacobianBlocks
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.predictor import NoPredictor
 
 # None is a power of two, for which floating point would be homogeneous by itself.
@@ -13,7 +16,7 @@ _SCALES = (0.6, 1.5, 3.0)
 _ROUNDING = 100 * np.finfo(float).eps
 
 
-def degree_of_homogeneity(flat: FlatModule, x: np.ndarray) -> float:
+def degree_of_homogeneity(blocks: JacobianBlocks, x: Tensor) -> float:
     """Measure L with ``f(cθ; x) = c^L f(θ; x)`` from log-ratios of outputs at three scales c.
 
     The ratios are taken at a generic θ, the module's own with every tensor perturbed by its own
@@ -22,9 +25,9 @@ def degree_of_homogeneity(flat: FlatModule, x: np.ndarray) -> float:
 
     Parameters
     ----------
-    flat : FlatModule
-        The module.
-    x : ndarray, shape (m, ...)
+    blocks : JacobianBlocks
+        The outputs of the module and their gradients.
+    x : Tensor, shape (m, ...)
         Inputs on which it is measured.
 
     Raises
@@ -33,16 +36,16 @@ def degree_of_homogeneity(flat: FlatModule, x: np.ndarray) -> float:
         For modules that are not homogeneous, or whose outputs do not have the gradient that they
         should have (rounded, signed or detached ones).
     """
-    theta = generic_parameters(flat)
-    values = flat.evaluate(theta, x)
-    radial, reach = flat.sensitivity(theta, x)
+    theta = generic_parameters(blocks.net)
+    values = blocks.evaluate(theta, x).cpu().numpy()
+    radial, reach = (part.cpu().numpy() for part in blocks.sensitivity(theta, x))
     if not reach.any():
         raise ValueError(
             "the gradient of every output is zero at generic parameters, expected differentiable "
             "outputs that depend on them: return them before rounding, sign or detach"
         )
     allowed = _ROUNDING * float(reach.max())
-    scaled = [flat.evaluate(c * theta, x) for c in _SCALES]
+    scaled = [blocks.evaluate(c * theta, x).cpu().numpy() for c in _SCALES]
     powers = _powers(values, scaled)
     degree = _rounded(float(np.median(powers)))
     pairs = zip(_SCALES, scaled, strict=True)
@@ -68,7 +71,7 @@ def _powers(values: np.ndarray, scaled: list[np.ndarray]) -> np.ndarray:
         return np.asarray(np.log(ratios) / np.log(_SCALES))
 
 
-def check_zero_output(flat: FlatModule, x: np.ndarray) -> None:
+def check_zero_output(blocks: JacobianBlocks, x: Tensor) -> None:
     """Refuse a module with ``f(θ̄; x) ≠ 0`` (A3.2), beyond a hundred roundings.
 
     Raises
@@ -76,9 +79,10 @@ def check_zero_output(flat: FlatModule, x: np.ndarray) -> None:
     NoPredictor
         For such a module: its flow exists, and has no early predictor.
     """
-    values = np.abs(flat.evaluate(flat.theta, x))
+    theta = blocks.net.theta
+    values = blocks.evaluate(theta, x).abs().cpu().numpy()
     if values.any():
-        excess = values - _ROUNDING * flat.sensitivity(flat.theta, x)[1]
+        excess = values - _ROUNDING * blocks.sensitivity(theta, x).reach.cpu().numpy()
         at, which = np.unravel_index(int(np.argmax(excess)), excess.shape)
         if excess[at, which] > 0:
             raise NoPredictor(
@@ -87,17 +91,18 @@ def check_zero_output(flat: FlatModule, x: np.ndarray) -> None:
             )
 
 
-def generic_parameters(flat: FlatModule) -> np.ndarray:
+def generic_parameters(net: ModuleMap) -> Tensor:
     """Return the module's parameters, each tensor perturbed by its own size (1 where it is zero).
 
     The perturbation is one fixed draw: it only has to avoid the zeros of f.
     """
     rng = np.random.default_rng(0)
-    pieces = [
+    pieces = [part.cpu().numpy().ravel() for part in net.parts(net.theta).values()]
+    perturbed = [
         piece + (np.sqrt(np.mean(piece**2)) or 1.0) * rng.standard_normal(piece.size)
-        for piece in flat.pieces
+        for piece in pieces
     ]
-    return np.concatenate(pieces)
+    return torch.from_numpy(np.concatenate(perturbed)).to(net.theta)
 
 
 def _rounded(degree: float) -> float:

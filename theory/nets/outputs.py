@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 
-from grokflow.theory.nets.flat_module import FlatModule
+from grokflow.theory.nets.jacobian_blocks import JacobianBlocks, input_tensor
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.summary import Summarised
 
 
@@ -18,10 +21,12 @@ class ModuleOutputs(Summarised):
 
     Parameters
     ----------
-    flat : FlatModule
-        The module as a function of its parameters: ``module_tangent(module, x).flat``.
+    net : ModuleMap
+        The module as a function of its parameters: ``module_tangent(module, x).net``.
     x : ndarray, shape (m, ...)
         Inputs.
+    memory : int
+        Bytes that the gradients under way may take, beside the Jacobian itself.
 
     Examples
     --------
@@ -30,18 +35,30 @@ class ModuleOutputs(Summarised):
     >>> from torch.nn import Linear
     >>> x = np.array([[1.0, 2.0], [2.0, -1.0]])
     >>> tangent = gf.module_tangent(gf.Symmetrised(Linear(2, 1, bias=False)), x)
-    >>> print(gf.ModuleOutputs(tangent.flat, x).outputs(np.array([1.0, 0.0, 0.0, 0.0])).round(2))
+    >>> print(gf.ModuleOutputs(tangent.net, x).outputs(np.array([1.0, 0.0, 0.0, 0.0])).round(2))
     [0.71 1.41]
     """
 
-    flat: FlatModule
+    net: ModuleMap
     x: np.ndarray
+    memory: int = 2**30
+
+    @property
+    def theta(self) -> np.ndarray:
+        """The module's own parameters, shape (P,)."""
+        return np.asarray(self.net.theta.numpy())
 
     def outputs(self, theta: np.ndarray) -> np.ndarray:
         """Return the outputs, shape (mC,), input by input."""
-        return self.flat.evaluate(theta, self.x).ravel()
+        values = self._blocks.evaluate(torch.from_numpy(theta), input_tensor(self.x))
+        return np.asarray(values.numpy().ravel())
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Return their gradients, shape (mC, P)."""
-        rows = np.arange(len(self.x) * self.flat.outputs)
-        return np.asarray(self.flat.jacobian(theta, self.x, rows).numpy())
+        rows = np.arange(len(self.x) * self._blocks.outputs)
+        found = self._blocks.gradients(torch.from_numpy(theta), input_tensor(self.x), rows)
+        return np.asarray(found.numpy())
+
+    @cached_property
+    def _blocks(self) -> JacobianBlocks:
+        return JacobianBlocks.of(self.net, input_tensor(self.x), self.memory)

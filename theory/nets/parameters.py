@@ -9,6 +9,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+# Gradients computed at once stay near this size: larger allocations cost more than they save.
+CHUNK_BYTES = 2**26
+
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return the parameters that make up θ, in their order."""

@@ -23,10 +23,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
+from grokflow.theory.nets.parameters import CHUNK_BYTES
 
-# Gradients computed at once stay near this size: larger allocations cost more than they save.
-_CHUNK_BYTES = 2**26
 # Of the gradient of a layer, summed in another order.
 _ROUNDING = 1e-8
 
@@ -72,7 +71,7 @@ class FactoredJacobian:
         Names of all others.
     """
 
-    net: NetMap
+    net: ModuleMap
     x: Tensor
     parts: Mapping[str, Tensor]
     f: Tensor
@@ -81,7 +80,9 @@ class FactoredJacobian:
     rest: tuple[str, ...]
 
     @classmethod
-    def of(cls, net: NetMap, theta: Tensor, x: Tensor, factored: bool = True) -> FactoredJacobian:
+    def of(
+        cls, net: ModuleMap, theta: Tensor, x: Tensor, factored: bool = True
+    ) -> FactoredJacobian:
         """Run the forward pass and note where each parameter is used.
 
         Unless `factored`, everything is differentiated sample by sample.
@@ -154,7 +155,7 @@ class FactoredJacobian:
             return v.new_zeros((len(v), 0))
         chosen = {name: self.parts[name] for name in self.rest}
         one = vmap(grad(partial(_combined, self.net, self.parts)), (None, 0, 0))
-        chunk = max(1, _CHUNK_BYTES // (8 * self._rest_size))
+        chunk = max(1, CHUNK_BYTES // (8 * self._rest_size))
         blocks = []
         for i in range(0, len(v), chunk):
             found = one(chosen, self.x[i : i + chunk], v[i : i + chunk])
@@ -162,7 +163,7 @@ class FactoredJacobian:
         return torch.cat(blocks)
 
 
-def is_factored(net: NetMap, theta: Tensor, x: Tensor) -> bool:
+def is_factored(net: ModuleMap, theta: Tensor, x: Tensor) -> bool:
     """Return whether the factors found are gradients, and of one sample each.
 
     They are not where the module mixes samples on the way, or uses a parameter unseen.
@@ -181,7 +182,7 @@ def is_factored(net: NetMap, theta: Tensor, x: Tensor) -> bool:
 
 
 def _combined(
-    net: NetMap, fixed: Mapping[str, Tensor], chosen: Mapping[str, Tensor], x: Tensor, v: Tensor
+    net: ModuleMap, fixed: Mapping[str, Tensor], chosen: Mapping[str, Tensor], x: Tensor, v: Tensor
 ) -> Tensor:
     return net.apply({**fixed, **chosen}, x[None])[0] @ v
 

@@ -14,7 +14,7 @@ from grokflow.theory.homogeneous import kkt
 from grokflow.theory.homogeneous.comparisons import effective_rank as effective_rank_of
 from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.nets.losses import CrossEntropy, NetLoss, SquaredError
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 
 
@@ -33,7 +33,7 @@ def _margins(loss: NetLoss, f: Tensor, y: Tensor) -> Tensor:
     return (f.gather(1, y[:, None]) - f)[others].view(len(f), -1)
 
 
-def stationarity(net: NetMap, problem: NetProblem, theta: Tensor) -> kkt.Stationarity:
+def stationarity(net: ModuleMap, problem: NetProblem, theta: Tensor) -> kkt.Stationarity:
     """Return how far θ is from a KKT point of (R1), margins of at least 1, or (R2), ``f = y``.
 
     It is invariant under ``θ → cθ`` for homogeneous nets, so that θ need not be scaled to
@@ -73,7 +73,7 @@ def _margin_gradients(problem: NetProblem, rows: Tensor) -> Tensor:
     return (chosen - rows)[others]
 
 
-def kernel_drift(net: NetMap, theta: Tensor, x: Tensor, scale: float) -> float:
+def kernel_drift(net: ModuleMap, theta: Tensor, x: Tensor, scale: float) -> float:
     """Return ``‖K(θ/scale) - K(θ̄)‖_F / ‖K(θ̄)‖_F`` with the kernel K on x.
 
     With ``scale = α e^{-λt}`` it stays 0 while θ does nothing but decay.
@@ -83,7 +83,7 @@ def kernel_drift(net: NetMap, theta: Tensor, x: Tensor, scale: float) -> float:
     return float((now @ now.T - reference).norm() / reference.norm())
 
 
-def departure(net: NetMap, theta: Tensor, scale: float) -> float:
+def departure(net: ModuleMap, theta: Tensor, scale: float) -> float:
     """Return ``‖θ/(α e^{-λt}) - θ̄‖``, small exactly in the kernel regime (Lemma C.5)."""
     return float((theta / scale - net.theta).norm())
 
@@ -124,7 +124,7 @@ def effective_rank(matrix: Tensor) -> float:
     return effective_rank_of(torch.linalg.svdvals(matrix).cpu().numpy())
 
 
-def parameter_ranks(net: NetMap, theta: Tensor) -> dict[str, float]:
+def parameter_ranks(net: ModuleMap, theta: Tensor) -> dict[str, float]:
     """Return the effective rank of every parameter with rows and columns, by its name.
 
     Convolution kernels count as matrices of one row an output channel.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from grokflow.theory.nets.flat_module import FlatModule
 from grokflow.theory.nets.homogeneity import check_zero_output, degree_of_homogeneity
+from grokflow.theory.nets.jacobian_blocks import JacobianBlocks, input_tensor
+from grokflow.theory.nets.module_map import ModuleMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +22,8 @@ class ModuleTangent:
 
     Parameters
     ----------
-    flat : FlatModule
-        The module as a function of its parameters, with the block size b.
+    blocks : JacobianBlocks
+        The gradients of the module, with the block size b.
     degree : float
         Measured degree of homogeneity L.
 
@@ -38,43 +39,63 @@ class ModuleTangent:
     (10, 10)
     """
 
-    flat: FlatModule
+    blocks: JacobianBlocks
     degree: float
+
+    @classmethod
+    def of(cls, net: ModuleMap, x: np.ndarray, memory: int) -> ModuleTangent:
+        """Linearise a net at its own parameters, see `module_tangent`."""
+        inputs = input_tensor(x).to(net.theta.device)
+        blocks = JacobianBlocks.of(net, inputs, memory)
+        degree = degree_of_homogeneity(blocks, inputs)
+        check_zero_output(blocks, inputs)
+        return cls(blocks, degree)
+
+    @property
+    def net(self) -> ModuleMap:
+        """The module as a function of its parameters."""
+        return self.blocks.net
 
     @property
     def outputs(self) -> int:
         """Number C of outputs."""
-        return self.flat.outputs
+        return self.blocks.outputs
 
     def gram(self, x: np.ndarray) -> np.ndarray:
         """Return the kernel of m inputs with themselves, shape (mC, mC)."""
-        blocks = self.flat.rows(x)
+        inputs = self._inputs(x)
+        blocks = self.blocks.rows(len(x))
         kernel = np.empty((len(x) * self.outputs,) * 2)
         for i, rows in enumerate(blocks):
-            held = self._features(x, rows)
+            held = self._features(inputs, rows)
             kernel[np.ix_(rows, rows)] = held @ held.T
             for columns in blocks[:i]:
-                part = held @ self._features(x, columns).T
+                part = held @ self._features(inputs, columns).T
                 kernel[np.ix_(rows, columns)] = part
                 kernel[np.ix_(columns, rows)] = part.T
         return kernel
 
     def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the kernel between k new inputs and m inputs, shape (kC, mC)."""
+        new, inputs = self._inputs(x_new), self._inputs(x)
         kernel = np.empty((len(x_new) * self.outputs, len(x) * self.outputs))
-        for rows in self.flat.rows(x_new):
-            held = self._features(x_new, rows)
-            for columns in self.flat.rows(x):
-                kernel[np.ix_(rows, columns)] = held @ self._features(x, columns).T
+        for rows in self.blocks.rows(len(x_new)):
+            held = self._features(new, rows)
+            for columns in self.blocks.rows(len(x)):
+                kernel[np.ix_(rows, columns)] = held @ self._features(inputs, columns).T
         return kernel
 
     def combine(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """Return ``h = Σ coefficients ∇f``, shape (P,): the direction of a kernel predictor."""
-        flat = coefficients.ravel()
-        return np.asarray(sum(flat[rows] @ self._features(x, rows) for rows in self.flat.rows(x)))
+        inputs, c = self._inputs(x), coefficients.ravel()
+        parts = (c[rows] @ self._features(inputs, rows) for rows in self.blocks.rows(len(x)))
+        return np.asarray(sum(parts))
 
-    def _features(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.flat.jacobian(self.flat.theta, x, rows).numpy())
+    def _features(self, inputs: Tensor, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.blocks.gradients(self.net.theta, inputs, rows).cpu().numpy())
+
+    def _inputs(self, x: np.ndarray) -> Tensor:
+        return input_tensor(x).to(self.net.theta.device)
 
 
 def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
@@ -120,7 +141,4 @@ def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> 
     100% right
     0% right
     """
-    flat = FlatModule.of(module, x, memory)
-    degree = degree_of_homogeneity(flat, x)
-    check_zero_output(flat, x)
-    return ModuleTangent(flat, degree)
+    return ModuleTangent.of(ModuleMap.of(module), x, memory)

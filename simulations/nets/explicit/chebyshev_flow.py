@@ -26,7 +26,6 @@ from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_times
 from grokflow.simulations.runs.measure import Measure
-from grokflow.theory.nets.flat_module import check_module
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,6 @@ class ChebyshevFlow(ChebyshevRule):
             parameters or with dropout or batch norm in training mode.
         """
         times = checked_times(times)
-        check_module(start.net)
         recorder = recorder_of(start, measure, self.device, thin=self.thin)
         walk = ChebyshevWalk(self, start, recorder)
         settings = self._settings() | identity(start, measure)

@@ -21,7 +21,6 @@ from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_steps
 from grokflow.simulations.runs.measure import Measure
-from grokflow.theory.nets.flat_module import check_module
 from grokflow.theory.nets.problem import NetProblem
 
 
@@ -68,7 +67,6 @@ class Descent(StepRule):
         """
         due = checked_steps(times)
         _check_labels(self.label_noise, start.problem)
-        check_module(start.net)
         walk = DescentWalk(self, start, recorder_of(start, measure, self.device))
         settings = self._settings() | identity(start, measure)
         saved = SavedNetRun(checkpoint, settings, walk)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from grokflow.simulations.nets.implicit.stage_systems import WalkWork
 from grokflow.simulations.nets.implicit.walk import WalkFailed
-from grokflow.theory.nets.module_map import Linearisation, NetMap
+from grokflow.theory.nets.module_map import Linearisation, ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 
 _KRYLOV = 20
@@ -33,7 +33,7 @@ class CvodeWalk:
 
     Parameters
     ----------
-    net, problem : NetMap, NetProblem
+    net, problem : ModuleMap, NetProblem
         The net and its samples, on one device.
     start : Tensor, shape (P,)
         Parameters at time 0.
@@ -50,7 +50,7 @@ class CvodeWalk:
 
     def __init__(
         self,
-        net: NetMap,
+        net: ModuleMap,
         problem: NetProblem,
         start: Tensor,
         *,

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
 
 from grokflow.simulations.nets.identity import identity
 from grokflow.simulations.nets.implicit.cvode_walk import CvodeWalk
@@ -29,7 +28,7 @@ from grokflow.simulations.nets.implicit.memory import NetMemory
 from grokflow.simulations.nets.implicit.rosenbrock_walk import WalkSettings, WMethodWalk
 from grokflow.simulations.nets.implicit.run import FlowRun
 from grokflow.simulations.nets.implicit.walk import Walk
-from grokflow.simulations.nets.recorder import Recorder, on_device, probed
+from grokflow.simulations.nets.recorder import Probed, Recorder, on_device
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
@@ -37,7 +36,7 @@ from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.losses import SquaredError
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 
 if TYPE_CHECKING:
@@ -134,8 +133,8 @@ class NetFlow:
         """
         times = checked_times(times)
         problem = on_device(start.problem, self.device)
-        degree = self._checked_degree(start.net, problem, start.alpha)
-        net = NetMap.of(start.net, self.device)
+        net = ModuleMap.of(start.net, self.device)
+        degree = self._checked_degree(net, problem, start.alpha)
         walk = self._walk(net, problem, start.alpha)
         recorder = Recorder(
             net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
@@ -161,7 +160,7 @@ class NetFlow:
             "loss": problem.loss.name,
         }
 
-    def _walk(self, net: NetMap, problem: NetProblem, alpha: float) -> Walk:
+    def _walk(self, net: ModuleMap, problem: NetProblem, alpha: float) -> Walk:
         """Choose the solver."""
         start = alpha * net.theta
         need = NetMemory.of(net, start, problem.x)
@@ -183,12 +182,12 @@ class NetFlow:
         settings = WalkSettings(self.lam, self.rtol, size, dense, blocks, self.max_steps)
         return WMethodWalk(settings, net, problem, start)
 
-    def _checked_degree(self, module: nn.Module, problem: NetProblem, alpha: float) -> float:
+    def _checked_degree(self, net: ModuleMap, problem: NetProblem, alpha: float) -> float:
         """Measure the degree of homogeneity, and refuse outputs that rounding would swamp."""
-        flat, x = probed(module, problem.x, self.memory)
-        degree = degree_of_homogeneity(flat, x)
-        _check_targets(problem, flat.outputs)
-        reach = float(flat.sensitivity(flat.theta, x)[1].max())
+        blocks, x = Probed.of(net, problem.x, self.memory)
+        degree = degree_of_homogeneity(blocks, x)
+        _check_targets(problem, blocks.outputs)
+        reach = float(blocks.sensitivity(blocks.net.theta, x).reach.max())
         rounding = float(np.finfo(float).eps) * reach * alpha**degree
         if not rounding <= self.rtol * _output_scale(problem):
             raise ValueError(

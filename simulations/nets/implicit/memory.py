@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from grokflow.theory.nets.module_map import NetMap
+from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.parameters import kept_storages
 from grokflow.theory.nets.sample_gradients import FactoredJacobian
 
@@ -35,7 +35,7 @@ class NetMemory(NamedTuple):
     block: int
 
     @classmethod
-    def of(cls, net: NetMap, theta: Tensor, x: Tensor) -> NetMemory:
+    def of(cls, net: ModuleMap, theta: Tensor, x: Tensor) -> NetMemory:
         """Estimate from the first two samples."""
         m, one = len(x), FactoredJacobian.of(net, theta, x[:1])
         rows = m * one.f.shape[1]
@@ -50,7 +50,7 @@ class NetMemory(NamedTuple):
         )
 
 
-def _kept(net: NetMap, theta: Tensor, x: Tensor) -> int:
+def _kept(net: ModuleMap, theta: Tensor, x: Tensor) -> int:
     """Return the bytes kept for products with J."""
     with kept_storages() as kept:
         at = net.linearise(theta, x)

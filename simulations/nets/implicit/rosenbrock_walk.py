@@ -22,7 +22,7 @@ from grokflow.simulations.nets.implicit.stage_systems import (
 )
 from grokflow.simulations.nets.implicit.walk import WalkFailed
 from grokflow.theory.nets.curvature_roots import curvature_root
-from grokflow.theory.nets.module_map import Linearisation, NetMap
+from grokflow.theory.nets.module_map import Linearisation, ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.sample_gradients import FactoredJacobian, is_factored
 
@@ -75,7 +75,7 @@ class WMethodWalk:
     """A walk from θ at time 0, with the multipliers μ that start at ``-l'(f) / (mλ)``."""
 
     settings: WalkSettings
-    net: NetMap
+    net: ModuleMap
     problem: NetProblem
     theta: Tensor
     multipliers: Tensor | None = None
