@@ -25,10 +25,19 @@ class CompletionStart:
     alpha : float
         Scale α.
     sigma : float
-        Standard deviation σ of ``U_ij, V_ij ~ N(α 1{i=j}, σ²)`` (Theorem 3.12); 0 for the exact
-        start.
+        Standard deviation σ of ``U_ij, V_ij ~ N(α 1{i=j}, σ²)`` (Lyu et al. 2024, Theorem 3.12); 0
+        for the exact start.
     rng : Generator or None
         Draws the start where σ > 0, once: all flows from this start share the draw.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> problem, rng = gf.completion(d=5, fraction=0.6), np.random.default_rng(0)
+    >>> start = gf.CompletionStart(problem, alpha=10.0, sigma=0.1, rng=rng)
+    >>> gf.CompletionFlow(lam=0.1).run(start, np.array([0.0, 1.0])).matrices.shape
+    (2, 5, 5)
     """
 
     problem: CompletionProblem

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CompletionTrajectory(Summarised):
-    """The flow at m output times.
+    """The flow of matrix completion at m output times.
 
     Parameters
     ----------
@@ -41,11 +41,25 @@ class CompletionTrajectory(Summarised):
     drift : ndarray, shape (m,)
         ``‖UᵀV - e^{-2λt} U(0)ᵀV(0)‖_F / ‖(U, V)‖_F²``, zero but for the integrator's error.
     work : SolverWork
-        What it took; the Jacobian evaluations are m×m Cholesky factors.
+        What the solver took; its Jacobian evaluations are m×m Cholesky factors, for m distinct
+        measurements.
     settings : mapping
         What reproduces the run.
     measured : mapping of str to ndarray, shape (m,)
-        What was asked for in addition, see `grokflow.simulations.completion.measuring`.
+        The measures that were asked for, see `grokflow.simulations.completion.measuring`.
+
+    Examples
+    --------
+    The largest two eigenvalues, from the zero matrix over the kernel predictor to rank one:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.CompletionStart(gf.completion(d=5, fraction=0.6), alpha=10.0)
+    >>> trajectory = gf.CompletionFlow(lam=1e-3).run(start, np.array([0.0, 2.0, 8.0]))
+    >>> print(trajectory.spectrum(2).round(1) + 0.0)
+    [[0.  0. ]
+     [0.8 0.4]
+     [1.2 0. ]]
     """
 
     system: CompletionSystem

@@ -23,6 +23,13 @@ class DiagonalStart:
         Value α of every coordinate of u and v at time 0.
     depth : int
         L, from 2 to 8.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> start = gf.DiagonalStart(gf.sparse(n=20, d=50, n_test=100), alpha=10.0, depth=3)
+    >>> start.problem
+    Problem(name=sparse, task=classification, n=20, d=50, test points=100)
     """
 
     problem: Problem

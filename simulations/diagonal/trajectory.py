@@ -59,7 +59,7 @@ def times_within(count: int, d: int, memory: int) -> list[slice]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagonalTrajectory(Summarised):
-    """States of the reduced flow at m output times.
+    """States of the flow of a diagonal net at m output times.
 
     Parameters
     ----------
@@ -68,26 +68,38 @@ class DiagonalTrajectory(Summarised):
     lambda_t : ndarray, shape (m,)
         Slow times λt.
     states : ndarray, shape (m, n)
-        The reduced state p.
+        The reduced state p, from which the weights follow.
     outputs : ndarray, shape (m, n)
         Training margins, or training outputs for regression.
     norms : ndarray, shape (m,)
         ``‖(u, v)‖``.
     work : SolverWork
-        What it took.
+        What the solver took.
     memory : int
-        Bytes for weights: those of all times are kept where they fit, else computed from the
-        states when they are asked for, as many times together as fit.
+        Bytes for weights: those of all times are kept where they fit. Otherwise they are computed
+        from the states when they are asked for, as many times together as fit.
     kept : ndarray, shape (d, m), or None
-        The weights of all times.
+        The weights of all times, where they are kept.
     rest : ndarray, shape (d,), or None
-        The weights of the times that are not `moving`.
+        The weights at the times that are not among the `moving` ones, where the net is at rest.
     moving : int
         Number of times whose weights follow from the states.
     settings : mapping
         What reproduces the run.
     measured : mapping of str to ndarray, shape (m,)
-        What was asked for in addition, see `grokflow.simulations.diagonal.measuring`.
+        The measures that were asked for, see `grokflow.simulations.diagonal.measuring`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.DiagonalStart(gf.sparse_regression(n=20, d=50, k=2, n_test=100), alpha=1e4)
+    >>> flow = gf.DiagonalFlow(lam=1e-4, loss=gf.LOSSES["square"])
+    >>> trajectory = flow.run(start, np.array([0.0, 5.0, 20.0]))
+    >>> print(trajectory.weights[:3].round(2) + 0.0)
+    [[ 0.    0.55  1.  ]
+     [ 0.    0.74  1.  ]
+     [ 0.   -0.05  0.  ]]
     """
 
     flow: ReducedFlow

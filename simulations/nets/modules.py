@@ -17,7 +17,18 @@ _Net = TypeVar("_Net", bound=nn.Module)
 
 
 class Activation(Enum):
-    """What a hidden unit does to its input."""
+    """What a hidden unit does to its input h: ``max(h, 0)``, its square, or ``h²``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import grokflow as gf
+    >>> for activation in gf.Activation:
+    ...     print(activation.value, activation(torch.tensor([-2.0, 3.0])).tolist())
+    relu [0.0, 3.0]
+    squared-relu [0.0, 9.0]
+    quadratic [4.0, 9.0]
+    """
 
     RELU = "relu"
     SQUARED_RELU = "squared-relu"
@@ -35,16 +46,34 @@ class Activation(Enum):
 
 
 class MLP(nn.Module):
-    """``W_k a(… a(W_1 x + b_1))``: homogeneous, because only the first layer has a bias.
+    """The multilayer perceptron ``W_k a(… a(W_1 x + b_1))``, homogeneous in its parameters.
+
+    It is so because only the first layer has a bias. Its parameters are float64 and zero: draw
+    them before use.
 
     Parameters
     ----------
     widths : sequence of int
-        Inputs, hidden units layer by layer, outputs.
+        Numbers of inputs, of hidden units layer by layer, and of outputs.
     activation : Activation
         The nonlinearity a.
     bias : bool
-        Whether the first layer has b_1.
+        Whether the first layer has a bias b_1.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two widths, and for widths below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import grokflow as gf
+    >>> net = gf.MLP([2, 8, 3], gf.Activation.RELU)
+    >>> for weight in net.weights:
+    ...     _ = torch.nn.init.normal_(weight)
+    >>> net(torch.ones(5, 2, dtype=torch.float64)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(self, widths: Sequence[int], activation: Activation, bias: bool = True) -> None:

@@ -25,6 +25,15 @@ class NetStart:
         Samples and loss.
     alpha : float
         Scale α of the trained parameters.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> task = gf.teacher_student(n=20, d=10, n_test=50)
+    >>> start = gf.NetStart(task.net, task.problem, alpha=10.0)
+    >>> ratio = start.scaled_net().weights[0] / task.net.weights[0]
+    >>> print(f"{ratio.mean():.1f}")
+    10.0
     """
 
     net: nn.Module

@@ -37,17 +37,17 @@ class NetTrajectory(Summarised):
     test_spread : ndarray, shape (k,)
         Standard error of the test error over the draw of the test set.
     train_loss, test_loss, log_loss : ndarray, shape (k,)
-        Mean losses, and the logarithm of the first without underflow.
+        Mean losses, and the logarithm of the training loss without underflow.
     norms : ndarray, shape (k,)
         ``‖θ‖`` of the trained parameters.
     margins : ndarray, shape (k,)
         Least margin over the training set, of a class over all others; NaN for the square loss.
     departures : ndarray, shape (k,)
-        ``‖θ / (α e^{-λt}) - θ̄‖``, small in the kernel regime (Lemma C.5).
+        ``‖θ / (α e^{-λt}) - θ̄‖``, small in the kernel regime (Lyu et al. 2024, Lemma C.5).
     direction_norm : float
         ``‖θ̄‖``.
     measured : mapping of str to ndarray, shape (k,)
-        What else was asked for, see `grokflow.simulations.runs.measure`.
+        The measures that were asked for, see `grokflow.simulations.runs.measure`.
     kept : ndarray of int, shape (j,)
         At which of the k records the parameters were kept; the last is always among them.
     theta : ndarray, shape (j, P)
@@ -65,7 +65,18 @@ class NetTrajectory(Summarised):
     settings : mapping
         What reproduces the run.
     work : NetWork
-        What it took.
+        What the run took.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.teacher_student(n=20, d=10, n_test=50)
+    >>> trajectory = gf.Descent(lr=0.1, lam=0.0).run(start, np.array([0, 10, 100]))
+    >>> for name in ("train_loss", "test_loss"):
+    ...     print(name, trajectory.curves()[name].round(3))
+    train_loss [0.805 0.028 0.   ]
+    test_loss [1.159 0.142 0.   ]
     """
 
     steps: np.ndarray

@@ -17,14 +17,30 @@ from grokflow.simulations.runs.files import write_whole
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where the state of a run is kept, and how often it is written.
+    """The file in which a run is kept, and how often it is written.
 
     Parameters
     ----------
     path : Path
         The file. If it exists, the run goes on from it.
     seconds : float
-        Work that may be lost when the process is killed.
+        Work, in seconds, that may be lost when the process is killed.
+
+    Raises
+    ------
+    ValueError
+        When the path is a folder, or lies in a folder that does not exist.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start, file = gf.teacher_student(n=20, d=10, n_test=50), gf.Checkpoint(Path("run.pt"))
+    >>> for end in (10, 20):  # the second run begins at step 10
+    ...     print(gf.Descent(lr=0.1).run(start, np.arange(0, end + 1, 5), checkpoint=file).steps)
+    [ 0  5 10]
+    [ 0  5 10 15 20]
     """
 
     path: Path

@@ -10,12 +10,23 @@ from enum import Enum
 
 
 class Measure(Enum):
-    """Quantities beyond losses, errors, norm and margin; each costs more than a step.
+    """Quantities beyond losses, errors, norm and margin; each of them costs more than a step.
 
-    KKT is the residual of (R1) or (R2) with the best multipliers, KKT_BOUND an upper bound for
-    one gradient. EARLY and LATE are relative distances to the two predictors: of weights,
-    matrices, or outputs on the test set. DRIFT is the change of the empirical NTK against one
-    that only decays, RANK the effective rank of the matrices of a model.
+    KKT is the residual of (R1) or (R2) with the best multipliers, KKT_BOUND an upper bound on it
+    for the price of one gradient. EARLY and LATE are relative distances to the two predictors: of
+    weights, matrices, or outputs on the test set. DRIFT is the relative change of the empirical
+    tangent kernel beyond its decay by weight decay alone. RANK is the effective rank of the
+    matrices of a model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.DiagonalStart(gf.sparse_regression(n=20, d=50, k=2, n_test=100), alpha=1e4)
+    >>> flow = gf.DiagonalFlow(lam=1e-4, loss=gf.LOSSES["square"])
+    >>> found = flow.run(start, np.array([0.0, 5, 20]), measure=frozenset({gf.Measure.LATE}))
+    >>> print(found.measured["late_distance"].round(2))
+    [1.  0.6 0. ]
     """
 
     KKT = "kkt"

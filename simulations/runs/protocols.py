@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Start(Protocol):
-    """What is followed and from where; it knows nothing of the method."""
+    """What is followed and from where: a problem, a model, and the scale α of its parameters.
+
+    `DiagonalStart`, `CompletionStart`, `NetStart` and `ModularCell` have this form. A start knows
+    nothing of the method that follows it.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> start = gf.DiagonalStart(gf.sparse(n=20, d=50, n_test=100), alpha=10.0)
+    >>> isinstance(start, gf.Start), start.alpha
+    (True, 10.0)
+    """
 
     @property
     def problem(self) -> Any:
@@ -57,6 +68,16 @@ class Trajectory(Protocol):
 
     Errors are fractions of wrong predictions, or mean squared errors. Curves show the accuracy
     where classes are predicted, and the error where real targets are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.DiagonalStart(gf.sparse_regression(n=20, d=50, k=2, n_test=100), alpha=1e4)
+    >>> flow = gf.DiagonalFlow(lam=1e-4, loss=gf.LOSSES["square"])
+    >>> trajectory = flow.run(start, np.linspace(0, 20, 201))
+    >>> print(f"half-way at λt = {trajectory.transition(early=0.68, late=0.0).lambda_t:.1f}")
+    half-way at λt = 10.4
     """
 
     @property
@@ -94,7 +115,18 @@ TrajectoryOf = TypeVar("TrajectoryOf", covariant=True)
 
 @runtime_checkable
 class Flow(Protocol[StartOf, TrajectoryOf]):
-    """A method with its settings, which follows a start."""
+    """A method with its settings, which follows a start.
+
+    `DiagonalFlow`, `CompletionFlow`, `NetFlow`, `ChebyshevFlow`, `Descent` and `ModularTraining`
+    have this form.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> flow = gf.DiagonalFlow(lam=1e-4, loss=gf.LOSSES["square"])
+    >>> isinstance(flow, gf.Flow), isinstance(gf.Descent(lr=0.1), gf.Flow)
+    (True, True)
+    """
 
     def run(
         self,

@@ -8,7 +8,7 @@ from grokflow.theory.errors import WholeError
 
 
 class Stopped(WholeError, RuntimeError):
-    """A run that cannot go on.
+    """A run that cannot go on; it carries what was reached.
 
     Parameters
     ----------
@@ -16,6 +16,19 @@ class Stopped(WholeError, RuntimeError):
         What happened, and what to change.
     trajectory : Trajectory
         What was reached; a list of them for nets that were trained beside each other.
+
+    Examples
+    --------
+    Descent with too large a step:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> try:
+    ...     gf.Descent(lr=99.0).run(gf.teacher_student(n=9, d=4, n_test=9), np.array([0, 1, 999]))
+    ... except gf.Stopped as stopped:
+    ...     print(stopped, "after steps", stopped.trajectory.steps)
+    training left the finite numbers after step 100 of 999: lower lr (now 99), or use float64
+        after steps [0 1]
     """
 
     def __init__(self, message: str, trajectory: Any) -> None:
@@ -24,12 +37,24 @@ class Stopped(WholeError, RuntimeError):
 
 
 class Interrupted(WholeError, KeyboardInterrupt):
-    """A run that was interrupted from the keyboard.
+    """A run that was interrupted from the keyboard; it carries what was reached.
 
     Parameters
     ----------
     trajectory : Trajectory
         What was reached; a list of them for nets that were trained beside each other.
+
+    Examples
+    --------
+    Ctrl-C makes a run raise this, which here is done by hand:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> try:
+    ...     raise gf.Interrupted(gf.Descent(lr=0.1).run(gf.teacher_student(), np.array([0, 10])))
+    ... except gf.Interrupted as interrupted:
+    ...     print(interrupted, "with steps", interrupted.trajectory.steps)
+    interrupted after 2 records with steps [ 0 10]
     """
 
     def __init__(self, trajectory: Any) -> None:

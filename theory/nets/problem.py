@@ -14,7 +14,7 @@ from grokflow.theory.summary import Summarised
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetProblem(Summarised):
-    """Samples for a net with C outputs.
+    """Samples for a net with C outputs, and the loss that judges it.
 
     Parameters
     ----------
@@ -23,13 +23,27 @@ class NetProblem(Summarised):
     loss : NetLoss
         The loss, which fixes the form of the targets.
     x, x_test : Tensor, shapes (m, ...), (k, ...)
-        Inputs: float64, or int64 for embeddings.
+        Training and test inputs: float64, or int64 for embeddings.
     y, y_test : Tensor
-        Targets as `grokflow.theory.nets.losses` has them.
+        Training and test targets, of the form that `grokflow.theory.nets.losses` gives each loss.
     settings : mapping
         What reproduces the problem.
     notes : tuple of str
-        What was changed at the door.
+        What was changed when the data were read.
+
+    Raises
+    ------
+    ValueError
+        For inputs and targets of different numbers, NaN or infinity, and no samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import grokflow as gf
+    >>> from grokflow.theory.nets.losses import SquaredError
+    >>> x = torch.eye(4, dtype=torch.float64)
+    >>> gf.NetProblem("mine", SquaredError(), x, x[:, :1], x, x[:, :1]).m
+    4
     """
 
     name: str

@@ -30,9 +30,22 @@ from grokflow.simulations.runs.measure import Measure
 
 @dataclass(frozen=True, kw_only=True)
 class ChebyshevFlow(ChebyshevRule):
-    """Method settings: follow ``dθ/dt = -∇(L + (λ/2) ‖θ‖²)`` to first order in the step.
+    """The flow ``dθ/dt = -∇(L + (λ/2) ‖θ‖²)`` of any net, kinks included, by explicit steps.
 
-    The rule of the steps is inherited.
+    The error is of first order in the step. A step of k stages covers k² steps of descent, see
+    `grokflow.simulations.nets.explicit.chebyshev_flow`. Settings are those of
+    `grokflow.simulations.nets.explicit.chebyshev_rule.ChebyshevRule`: weight decay ``lam``,
+    ``part`` and ``longest`` for the length of steps, ``dtype``, ``max_steps``, ``device`` and
+    ``thin``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.modular_addition(p=5, fraction=0.8, width=16, activation="relu")
+    >>> trajectory = gf.ChebyshevFlow(lam=1e-2).run(start, np.array([0.0, 0.1]))
+    >>> print(trajectory.train_error.round(2))
+    [0.75 0.05]
     """
 
     def run(

@@ -10,10 +10,19 @@ import torch
 
 
 class Optimizer(Enum):
-    """The rule of a step; momentum is always off.
+    """The rule of a step: gradient descent, on all samples or on batches, Adam, or AdamW.
 
-    The gradient of weight decay, λθ, is part of the gradient (coupled), except for AdamW, which
-    multiplies θ by 1 - ηλ instead. For plain gradients both are the same.
+    Momentum is always off. The gradient of weight decay, λθ, is part of the gradient (coupled),
+    except for AdamW, which multiplies θ by 1 - ηλ instead. For plain gradients both are the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.teacher_student(n=20, d=10, n_test=50)
+    >>> flow = gf.Descent(lr=0.01, optimizer=gf.Optimizer.ADAM)
+    >>> print(flow.run(start, np.array([0, 100])).train_loss.round(3))
+    [0.805 0.002]
     """
 
     GD = "gd"

@@ -54,15 +54,17 @@ class NetSolver(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NetFlow:
-    """Method settings: follow a homogeneous net under weight decay λ.
+    """The gradient flow of a homogeneous net under weight decay λ, followed by implicit steps.
+
+    Its steps are as long as the slow motion allows, whatever the sharpness of the loss.
 
     Parameters
     ----------
     lam : float
         Weight decay λ of the objective ``L + (λ/2) ‖θ‖²``.
     rtol : float
-        Local error of one step, of θ over its norm and of the outputs over their size (1 or the
-        targets', if larger).
+        Local error of one step: of θ relative to its norm, and of the outputs relative to their
+        size (1 or that of the targets, if larger).
     solver : NetSolver
         What solves the stages. MULTISTEP is for smooth nets whose kernel is well conditioned.
     memory : int
@@ -76,6 +78,15 @@ class NetFlow:
         Steps, accepted and rejected, after which the flow is given up.
     device : str
         Where torch computes: "cpu" or "cuda".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.modular_addition(p=5, fraction=0.8, width=16)
+    >>> trajectory = gf.NetFlow(lam=1e-2).run(start, np.array([0.0, 0.1]))
+    >>> print(trajectory.train_error.round(2))
+    [0.75 0.  ]
     """
 
     lam: float

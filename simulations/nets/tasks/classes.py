@@ -29,10 +29,10 @@ def modular_addition(
     activation: str = "quadratic",
     seed: int = 0,
 ) -> NetStart:
-    """Make ``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al., Figure 2).
+    """Make ``(a, b) → a + b mod p`` from one-hot pairs of size 2p (Lyu et al. 2024, Figure 2).
 
-    Figure 2 has p = 97, fraction 0.4, width 1024, ReLU, cross-entropy and scale 1, 10 or 100, the
-    last layer zero in 2b.
+    Figure 2 has p = 97, fraction 0.4, width 1024, ReLU, cross-entropy and scale 1, 10 or 100, with
+    the last layer zero in 2b.
 
     Parameters
     ----------
@@ -41,15 +41,24 @@ def modular_addition(
     fraction : float
         Fraction of the pairs that is trained on.
     width : int
-        Hidden units of ``W2 a(W1 x + b1)``.
+        Number of hidden units of ``W2 a(W1 x + b1)``.
     scale : float
-        Factor on the He start.
+        Factor on the weights at the start, which He's rule draws.
     zero_last : int
         1 for ``W2 = 0``, so that the net starts with output 0.
-    loss, activation : str
-        cross-entropy or square; relu, squared-relu or quadratic.
+    loss : {"square", "cross-entropy"}
+        The loss.
+    activation : {"quadratic", "relu", "squared-relu"}
+        The nonlinearity a.
     seed : int
         Seed of everything random.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> start = gf.modular_addition(p=5, fraction=0.8, width=16)
+    >>> start.problem.x.shape, start.problem.y.shape, start.problem.x_test.shape
+    (torch.Size([20, 10]), torch.Size([20, 5]), torch.Size([5, 10]))
     """
     unit = activation_of(activation)
     settings = {
@@ -87,24 +96,34 @@ def digits(
     activation: str = "relu",
     seed: int = 0,
 ) -> NetStart:
-    """Split the 1 797 handwritten digits of scikit-learn, 8 by 8 pixels in 0..1, ten classes.
+    """Split the 1 797 handwritten digits of scikit-learn: 8 by 8 pixels from 0 to 1, ten classes.
 
-    A large start with weight decay delays generalisation on images (Liu et al., 2210.01117).
+    A large start with weight decay delays generalisation on images (Liu et al., arXiv 2210.01117).
 
     Parameters
     ----------
     fraction : float
         Fraction of the images that is trained on.
-    model : str
-        mlp, or cnn for `grokflow.simulations.nets.modules.SmallCNN`.
+    model : {"mlp", "cnn"}
+        A multilayer perceptron, or `grokflow.simulations.nets.known_modules.SmallCNN`.
     width, depth : int
-        Hidden units (channels) a layer, and layers of weights of an mlp; a cnn has 3.
+        Number of hidden units (or channels) in a layer, and of layers of weights of an mlp; a cnn
+        has 3.
     scale : float
-        Factor on the He start.
-    loss, activation : str
-        cross-entropy or square; relu, squared-relu or quadratic.
+        Factor on the weights at the start, which He's rule draws.
+    loss : {"square", "cross-entropy"}
+        The loss.
+    activation : {"relu", "squared-relu", "quadratic"}
+        The nonlinearity.
     seed : int
         Seed of everything random.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> start = gf.digits(fraction=0.1, width=16)
+    >>> start.problem.x.shape, start.problem.x_test.shape
+    (torch.Size([180, 64]), torch.Size([1617, 64]))
     """
     unit = activation_of(activation)
     settings = {
@@ -159,7 +178,7 @@ def xor_clusters(
     n_test: int = 1000,
     seed: int = 0,
 ) -> NetStart:
-    """Gaussian clusters at ±μ₁ (label 1) and ±μ₂ (label -1), some labels flipped [1]_.
+    """Make Gaussian clusters at ±μ₁ (label 1) and ±μ₂ (label -1), some labels flipped [1]_.
 
     μ₁ and μ₂ are orthogonal, of norm `mu`; the noise in x is standard normal. The net is
     ``Σ a_j relu(<w_j, x>)`` with a_j = ±1/√width fixed.
@@ -167,13 +186,13 @@ def xor_clusters(
     Parameters
     ----------
     n, n_test, d : int
-        Training and test samples, inputs.
+        Numbers of training samples, of test samples, and of inputs.
     mu : float
-        Distance of the clusters from 0.
+        Distance of the clusters from 0, in standard deviations of the noise.
     noise : float
         Probability that a label is flipped, in both sets.
     width : int
-        Hidden units.
+        Number of hidden units.
     scale : float
         Standard deviation of the weights at the start.
     seed : int
@@ -182,6 +201,14 @@ def xor_clusters(
     References
     ----------
     .. [1] Xu, Wang, Frei, Vardi and Hu, ICLR 2024, arXiv 2310.02541.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.xor_clusters(n=20, d=50, width=16, n_test=40)
+    >>> print(gf.Descent(lr=0.1).run(start, np.array([0, 50])).train_error)
+    [0.65 0.  ]
     """
     settings = {
         "n": n, "d": d, "mu": mu, "noise": noise, "width": width, "scale": scale,

@@ -30,17 +30,27 @@ def polynomial(
     Parameters
     ----------
     n, n_test, d : int
-        Training and test samples, inputs. ``β`` is standard normal with ‖β‖² = d.
+        Numbers of training samples, of test samples, and of inputs. ``β`` is standard normal, with
+        ‖β‖² = d.
     width : int
-        Hidden units of `grokflow.simulations.nets.modules.Committee`.
+        Number of hidden units of `grokflow.simulations.nets.modules.Committee`.
     alpha, epsilon : float
-        Scale of the output, and strength of the quadratic part.
+        Scale of the output, and strength of the quadratic part of the activation.
     seed : int
         Seed of everything random.
 
     References
     ----------
     .. [1] Kumar, Bordelon, Gershman and Pehlevan, ICLR 2024, arXiv 2310.06110.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.polynomial(n=20, d=5, width=16, n_test=40)
+    >>> trajectory = gf.Descent(lr=1.0).run(start, np.array([0, 100]))
+    >>> print(trajectory.train_loss.round(2))
+    [0.75 0.31]
     """
     settings = {
         "n": n, "d": d, "width": width, "alpha": alpha, "epsilon": epsilon, "n_test": n_test,
@@ -65,21 +75,29 @@ def _quadratic(rng: np.random.Generator, size: int, beta: np.ndarray) -> tuple[T
 def teacher_student(
     *, n: int = 50, d: int = 100, outputs: int = 1, n_test: int = 1000, seed: int = 0
 ) -> NetStart:
-    """Draw a linear student of a linear teacher, Gaussian inputs and weights [1]_.
+    """Draw a linear student of a linear teacher, with Gaussian inputs and weights [1]_.
 
     `grokflow.theory.nets.linear_student` has the losses of gradient descent in closed form.
 
     Parameters
     ----------
     n, n_test, d, outputs : int
-        Training and test samples, inputs, outputs.
+        Numbers of training samples, of test samples, of inputs, and of outputs.
     seed : int
-        Seed of everything random. Teacher and student are drawn with entries N(0, 1/(2d)), so
-        that their difference has variance 1/d.
+        Seed of everything random. Teacher and student are drawn with entries N(0, 1/(2d)), so that
+        their difference has variance 1/d.
 
     References
     ----------
     .. [1] Levi, Beck and Bar-Sinai, ICLR 2024, arXiv 2310.16441.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.teacher_student(n=20, d=10, n_test=50)
+    >>> print(gf.Descent(lr=0.1).run(start, np.array([0, 10, 100])).test_loss.round(2))
+    [1.16 0.14 0.  ]
     """
     settings = {"n": n, "d": d, "outputs": outputs, "n_test": n_test, "seed": seed}
     check_settings(settings)
