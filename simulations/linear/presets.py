@@ -7,13 +7,13 @@ number of test points never changes the training set.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from grokflow.theory.linear.problem import Outputs, Problem, Task, make_problem
-from grokflow.theory.numerics.data_matrix import parallel
+from grokflow.theory.numerics.data_matrix import parallel, thread_count
 
 _TEST_BLOCK = 256
 
@@ -33,11 +33,14 @@ class GeneratedTestSet:
         Parent of one stream a block.
     draw : callable
         ``draw(rng, rows) -> (inputs, labels)``, inputs of shape (rows, d) in float32.
+    threads : int
+        Threads that share the blocks; the outputs do not depend on it.
     """
 
     size: int
     seed: np.random.SeedSequence
     draw: Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+    threads: int = field(default_factory=thread_count)
 
     def outputs(self, w: np.ndarray) -> Outputs:
         """Return the outputs of the weight vectors in the columns of `w`, in single precision.
@@ -55,7 +58,7 @@ class GeneratedTestSet:
             inputs, labels = self.draw(rng, rows[i])
             return inputs @ columns, labels
 
-        parts = parallel(block, range(len(rows)))
+        parts = parallel(block, range(len(rows)), self.threads)
         values = np.concatenate([part[0] for part in parts]).astype(np.float64)
         return Outputs(values, np.concatenate([part[1] for part in parts]))
 

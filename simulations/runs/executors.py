@@ -17,6 +17,8 @@ from threading import Thread
 from time import sleep
 from typing import Any, TypeVar
 
+from grokflow.theory.numerics.data_matrix import default_threads
+
 Cell = TypeVar("Cell")
 Outcome = TypeVar("Outcome")
 
@@ -60,16 +62,8 @@ def one_thread() -> Iterator[None]:
     """Compute with one thread, of BLAS and of our own, so that sums are those of a worker."""
     from threadpoolctl import threadpool_limits
 
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        with threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
-            yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
+    with default_threads(1), threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
+        yield
 
 
 def _leave_with(parent: int) -> None:

@@ -1,13 +1,18 @@
 """Stored data lose nothing, and the fused pass equals the plain formula."""
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.runs.executors import one_thread
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.linear.l1 import SoftThreshold
-from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.data_matrix import DataMatrix, default_threads
 
 
 def matrix(seed, n, d):
@@ -97,3 +102,33 @@ def test_active_columns_are_a_factor_of_the_curvature(seed, n):
     factor = features.active(nu, potential)
     assert factor.shape[1] == np.count_nonzero(potential.curvature(features.correlate(nu)))
     assert np.allclose(factor @ factor.T, features.curvature(nu, potential), rtol=1e-12, atol=1e-12)
+
+
+def test_the_number_of_threads_is_chosen_when_data_are_made(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    x = matrix(5, 60, 40_000)
+    nu = np.linspace(-1, 1, 60)
+    made = DataMatrix.from_array(x)
+    potential = Hypentropy(0.3, 1.7)
+    outputs = made.outputs(nu, potential)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with default_threads(2):
+        assert made.threads == 3 and DataMatrix.from_array(x).threads == 2
+        assert np.array_equal(made.outputs(nu, potential), outputs)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = dict(os.environ)
+    with one_thread():
+        alone = DataMatrix.from_array(x)
+        assert alone.threads == sparse(n=20, d=50, n_test=10).test.threads == 1
+        assert dict(os.environ) == before
+    assert np.array_equal(
+        alone.outputs(nu, potential), replace(made, threads=1).outputs(nu, potential)
+    )
+    assert DataMatrix.from_array(x).threads == 3
+
+
+def test_outputs_on_a_generated_test_set_do_not_depend_on_the_threads():
+    problem = sparse(n=20, d=300, n_test=1000)
+    w = matrix(6, 300, 2)
+    found = [replace(problem.test, threads=count).outputs(w).values for count in (1, 2, 3)]
+    assert all(np.array_equal(values, found[0]) for values in found[1:])

@@ -6,7 +6,7 @@ A problem knows its data and nothing of the methods that solve it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
@@ -151,10 +151,6 @@ class Problem(Summarised):
     def is_classification(self) -> bool:
         """Whether the labels are signs."""
         return self.task is Task.CLASSIFICATION
-
-    def with_threads(self, threads: int) -> Problem:
-        """Return the problem with passes over its data shared by so many threads."""
-        return replace(self, inputs=replace(self.inputs, threads=threads))
 
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
         """Judge the weight vectors in the columns of `w`, shape (d, p), on the test set."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -50,9 +52,13 @@ class Potential(Protocol):
         """Return ``phi''(xi)``; columns where it is zero cost nothing."""
 
 
+# Threads of what is made in a context that has chosen a number.
+_CHOSEN_THREADS: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
 @cache
-def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), thread_name_prefix="data-matrix")
+def _workers(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="data-matrix")
 
 
 @cache
@@ -61,17 +67,39 @@ def _blas() -> ThreadpoolController:
 
 
 def thread_count() -> int:
-    """Return OMP_NUM_THREADS, or the number of cores: what a new data matrix is passed with."""
+    """Return how many threads share the passes over a data matrix that is made now.
+
+    It is what `default_threads` has chosen, else OMP_NUM_THREADS, else the number of cores.
+    """
+    chosen = _CHOSEN_THREADS.get()
+    if chosen is not None:
+        return chosen
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdigit() and int(wanted) > 0 else (os.cpu_count() or 1)
 
 
-def parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Map `function` over `items` on all cores, each call with one BLAS thread."""
+@contextmanager
+def default_threads(count: int) -> Iterator[None]:
+    """Give the data matrices and test sets that are made meanwhile `count` threads.
+
+    Other threads and processes are not affected.
+    """
+    token = _CHOSEN_THREADS.set(count)
+    try:
+        yield
+    finally:
+        _CHOSEN_THREADS.reset(token)
+
+
+def parallel(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> list[Result]:
+    """Map `function` over `items` on so many threads, each call with one BLAS thread."""
     if len(items) == 1:
         return [function(items[0])]
     with _blas().limit(limits=1):
-        return list(_workers().map(function, items))
+        run = map if threads == 1 else _workers(threads).map
+        return list(run(function, items))
 
 
 def _smallest_exact_dtype(array: np.ndarray) -> np.dtype[Any]:
@@ -136,7 +164,7 @@ class DataMatrix:
             start += block.shape[1]
 
     def sweep(self, visit: Visit, precision: type[np.floating[Any]] = np.float64) -> np.ndarray:
-        """Sum ``visit(columns, block)`` over the blocks, each given in `precision`, on all cores.
+        """Sum ``visit(columns, block)`` over the blocks, each given in `precision`.
 
         The blocks are dealt to the threads in a fixed order, so the sum is reproducible for a
         given number of threads.
@@ -146,7 +174,7 @@ class DataMatrix:
         threads = min(self.threads, len(self.blocks))
         if threads == 1:
             return self._share(visit, precision, 1, 0)
-        parts = parallel(partial(self._share, visit, precision, threads), range(threads))
+        parts = parallel(partial(self._share, visit, precision, threads), range(threads), threads)
         return np.asarray(np.sum(parts, axis=0))
 
     @cached_property
