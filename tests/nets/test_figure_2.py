@@ -17,6 +17,9 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
 )
 
 
+SMALL = Addition(p=5, width=24, fraction=0.8, until=2.0, longest=1e-2)
+
+
 @pytest.fixture(scope="module")
 def laboratory():
     return Laboratory()
@@ -28,6 +31,7 @@ def between(run, low, high):
     return float(np.diff(np.interp([low, high], lowest, run.lambda_t))[0])
 
 
+@pytest.mark.slow
 def test_tenfold_scale_delays_the_transition_by_log_ten(laboratory):
     scales = modular_scales(laboratory)
     shown = figure_2.data(scales)
@@ -48,7 +52,8 @@ def test_tenfold_scale_delays_the_transition_by_log_ten(laboratory):
 
 
 def test_the_picture_names_every_scale(laboratory):
-    shown = figure_2.data(modular_scales(laboratory))
+    scales = modular_scales(laboratory, SMALL)
+    shown = figure_2.data(scales)
     plain, shifted = figure_2.draw(shown).axes
     labels = plain.get_legend_handles_labels()[1]
     assert [label for label in labels if "He start" in label] == [
@@ -56,12 +61,12 @@ def test_the_picture_names_every_scale(laboratory):
         for scale, time in zip(SCALES, shown.times, strict=True)
     ]
     assert len(shifted.get_lines()) == len(SCALES)
-    words = figure_2.caption(shown, modular_scales(laboratory))
+    words = figure_2.caption(shown, scales)
     assert all(f"{time:.2f}" in words for time in shown.times)
 
 
 def test_weight_decays_share_their_slow_time_as_far_as_they_are_small(laboratory):
-    runs = modular_decays(laboratory, Addition(p=5, width=24, fraction=0.8, until=2.0))
+    runs = modular_decays(laboratory, SMALL)
     shown = weight_decays.data(runs, "small")
     assert list(shown.times) == list(DECAYS)
     plain, slow = weight_decays.draw(shown).axes

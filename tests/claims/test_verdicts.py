@@ -1,0 +1,44 @@
+"""Claims: every verdict is the expected one, and every broken variant is refuted."""
+
+import pytest
+
+from grokflow.proofs_check.claim import Verdict
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.registry import CLAIMS
+from grokflow.proofs_check.verify import verify
+
+# Claims whose simulations take less than three seconds. The others look at experiments of the size
+# of a paper, at limits in several depths, or at many draws.
+QUICK = set(
+    """
+    thm-3.4 thm-3.4-printed cor-3.6 cor-3.7 cor-3.7-global path-early path-late transition-square
+    lem-c.5 sec-3.2.1-printed lem-d.2 thm-e.4 thm-e.5 f.1-f.3 cor-3.11 completion-path-flow levi
+    modular-square modular-errors corrupted-strength adamw-clock
+    """.split()
+)
+
+
+LABELS = [pytest.param(label, marks=() if label in QUICK else pytest.mark.slow) for label in CLAIMS]
+
+
+def test_quick_claims_are_claims():
+    assert set(CLAIMS) > QUICK
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_verdict_is_expected_and_every_broken_variant_is_refuted(label, laboratory):
+    outcome = verify(CLAIMS[label], laboratory)
+    assert outcome.error == ""
+    assert outcome.evidence.verdict is outcome.claim.expected
+    assert outcome.broken
+    for name, evidence in outcome.broken:
+        assert evidence.verdict is Verdict.REFUTED, name
+    assert outcome.as_expected
+    assert outcome.evidence.derivation
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_limits_hold_for_other_data(seed):
+    elsewhere = Laboratory(seed=seed)
+    for label in ("thm-3.4", "thm-3.4-printed", "cor-3.6", "cor-3.7"):
+        assert verify(CLAIMS[label], elsewhere).as_expected, label
