@@ -16,7 +16,6 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
     modular_scales,
 )
 
-
 SMALL = Addition(p=5, width=24, fraction=0.8, until=2.0, longest=1e-2)
 
 
