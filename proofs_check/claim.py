@@ -19,7 +19,14 @@ from grokflow.theory.summary import Summarised
 
 
 class Verdict(Enum):
-    """What the evidence says of a statement."""
+    """What the evidence says of a statement; no verdict is a proof.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.Evidence(discrepancy=0.1, allowed=1e-6, derivation="rounding").verdict
+    <Verdict.REFUTED: 'refuted'>
+    """
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -48,8 +55,16 @@ class Evidence(Summarised):
     derivation : str
         How ``allowed`` was derived.
     resolution : float
-        The smallest discrepancy that a false statement would show. A check with a larger
-        allowance is too blunt to decide.
+        The smallest discrepancy that a false statement would show. A check that allows more is too
+        blunt to decide.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.Evidence(discrepancy=1e-9, allowed=1e-6, derivation="rounding")
+    Evidence(verdict=supported, discrepancy=1e-09, allowed=1e-06)
+    >>> gf.Evidence(discrepancy=1e-9, allowed=1e-6, derivation="rounding", resolution=1e-8)
+    Evidence(verdict=inconclusive, discrepancy=1e-09, allowed=1e-06)
     """
 
     discrepancy: float
@@ -117,16 +132,27 @@ class Claim:
     source : str
         Paper and theorem number.
     kind : StatementKind
-        Its form.
+        The form of the statement: an equality, an inequality, a limit, or a probability.
     expected : Verdict
-        What we believe; a statement printed with a slip is expected to be refuted.
+        The verdict that we expect; a statement with a misprint is expected to be refuted.
     check : callable
-        The experiment.
+        The experiment: takes a `Laboratory` and returns `Evidence`.
     broken : tuple of Broken
-        Variants that must be refuted.
+        False variants, which must be refuted.
     experiments : tuple of Experiment
-        What takes long, or is shared with other claims: run beforehand when there are several
-        processes. A check finds what is not named here by itself.
+        What takes long, or is shared with other claims. It is run first when there are several
+        processes; a check finds what is not named here by itself.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> claim = gf.CLAIMS["cor-3.6"]
+    >>> print(claim.statement)
+    w(T_c^-) / ‖w(T_c^-)‖ tends to the max-L2-margin direction
+    >>> claim.source, claim.expected.value
+    ('Lyu et al. 2024, Corollary 3.6', 'supported')
+    >>> [variant.name for variant in claim.broken]
+    ['the max-L1-margin direction instead', 'at T_c^+ instead of T_c^-']
     """
 
     label: str

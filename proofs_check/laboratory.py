@@ -73,18 +73,28 @@ class Experiment:
 
 @dataclass(eq=False)
 class Laboratory:
-    """Runs and remembers experiments.
+    """Runs the experiments of claims, and remembers their results.
 
     Parameters
     ----------
     seed : int
         Seed of every problem.
     thorough : bool
-        More points in every limit.
+        Whether limits are taken over more points.
     progress : callable
         Called with the name of an experiment and its fraction done.
     folder : Path, optional
         Where results are kept for other processes with the same seed.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> laboratory = gf.Laboratory(seed=0)
+    >>> for attempt in range(2):  # the second time it is remembered
+    ...     value = laboratory.remember(("square", 3), lambda: print("computed") or 3**2)
+    computed
+    >>> value
+    9
     """
 
     seed: int = 0

@@ -18,13 +18,23 @@ class ClaimOutcome(Summarised):
     claim : Claim
         What was checked.
     evidence : Evidence
-        Of the claim itself.
+        The evidence for the claim itself.
     broken : tuple of (name, Evidence)
-        Of its broken variants.
+        The evidence for its broken variants.
     seconds : float
         Wall time, simulations included when this claim was the first to need them.
     error : str
         What went wrong, when something did; the verdict is then inconclusive.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> outcome = gf.verify(gf.CLAIMS["path-early"], gf.Laboratory(seed=0))
+    >>> for name, evidence in outcome.broken:
+    ...     print(name, "is", evidence.verdict.value)
+    the L1 predictor instead is refuted
+    >>> outcome.as_expected
+    True
     """
 
     claim: Claim

@@ -1,4 +1,13 @@
-"""All claims, in the order of the report."""
+"""All claims, by their labels and in the order of the report.
+
+Examples
+--------
+>>> import grokflow as gf
+>>> gf.CLAIMS["thm-3.9"].source
+'Lyu et al. 2024, Theorem 3.9'
+>>> [label for label in gf.CLAIMS if "printed" in label]
+['thm-3.4-printed', 'sec-3.2.1-printed', 'lem-c.11-printed']
+"""
 
 from __future__ import annotations
 

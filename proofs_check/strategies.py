@@ -1,4 +1,14 @@
-"""Hypothesis strategies for problems, public so that users can test claims of their own."""
+"""Hypothesis strategies for problems, public so that users can test claims of their own.
+
+Examples
+--------
+>>> from hypothesis import given
+>>> import grokflow as gf
+>>> @given(gf.strategies.separable(max_n=4, max_d=12))
+... def check_more_inputs_than_samples(problem):
+...     assert problem.n < problem.d
+>>> check_more_inputs_than_samples()
+"""
 
 from __future__ import annotations
 

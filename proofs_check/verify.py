@@ -18,7 +18,27 @@ _FAILURES = (ValueError, ArithmeticError, RuntimeError)
 
 
 def verify(claim: Claim, laboratory: Laboratory) -> ClaimOutcome:
-    """Check one claim and its broken variants."""
+    """Check one claim and its broken variants.
+
+    Parameters
+    ----------
+    claim : Claim
+        One of `CLAIMS`, or one of your own.
+    laboratory : Laboratory
+        Runs the experiments; claims that share it share them.
+
+    Returns
+    -------
+    ClaimOutcome
+        The evidence. A check that ends in an error is inconclusive, and the outcome says why.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> outcome = gf.verify(gf.CLAIMS["path-early"], gf.Laboratory(seed=0))
+    >>> outcome.evidence.verdict, outcome.as_expected
+    (<Verdict.SUPPORTED: 'supported'>, True)
+    """
     started = perf_counter()
     error = ""
     results: list[Evidence] = []

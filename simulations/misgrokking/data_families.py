@@ -19,7 +19,28 @@ from grokflow.theory.linear.problem import Task
 
 
 def data_family(path: Path) -> Family:
-    """Return the family of all subsamples of a data file, of rows and inputs or of entries."""
+    """Return the family of all subsamples of a data file: of rows and inputs, or of entries.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `load` or `load_entries` reads.
+
+    Returns
+    -------
+    Family
+        For `find_misgrokking`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> np.savez("mine.npz", X=np.eye(6), y=[-1, 1, -1, 1, -1, 1])
+    >>> family = gf.data_family(Path("mine.npz"))
+    >>> family.summary, sorted(family.ranges)
+    ('rows of mine.npz', ['d', 'depth', 'n', 'seed'])
+    """
     if holds_entries(path):
         whole = load_entries(path)
         ranges: dict[str, Range] = {"n": Whole(1, len(whole.values)), "seed": Seed()}

@@ -27,22 +27,30 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Findings(Summarised):
-    """What a search found.
+    """What a search for misgrokking found.
 
     Parameters
     ----------
     cases : tuple of Case
-        At most one a family, the largest simulated drop first.
+        At most one for each family, the largest simulated drop first.
     tried : int
-        Problems whose predictors were computed.
+        Number of problems whose predictors were computed.
     kinds : mapping
         How many of them are of each kind, by family.
     skipped : mapping
         How many have no predictors, by reason.
     unconfirmed : tuple of str
-        Families in which predictors misgrok and no simulation did.
+        Families in which the predictors misgrok and no simulation does.
     interrupted : bool
         Whether the search was interrupted; what was found is kept.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.find_misgrokking(["gap"], budget=4, effort=0)
+    >>> change = found.cases[0].simulated.change
+    >>> print(f"test accuracy {change.early:.2f} → {change.late:.2f}")
+    test accuracy 1.00 → 0.98
     """
 
     cases: tuple[Case, ...] = ()
@@ -72,18 +80,17 @@ def find_misgrokking(
     executor: Executor | None = None,
     progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> Findings:
-    """Search families for misgrokking.
+    """Search families of problems for misgrokking: learned first, unlearned later.
 
     Parameters
     ----------
     families : sequence of Family or str, optional
         Where to search: names of `grokflow.simulations.misgrokking.families.FAMILIES`, all of them
-        by default, or families of your own, such as
-        `grokflow.simulations.misgrokking.data_families.data_family` makes of a file.
+        by default, or families of your own, such as `data_family` makes of a file.
     budget : int
-        Problems to judge by their predictors, shared evenly among the families.
+        Number of problems to judge by their predictors, shared evenly among the families.
     effort : int
-        Predictions made to shrink one problem.
+        Number of predictions made to shrink one problem.
     seed : int
         Decides which problems are drawn, whatever the executor.
     net : NetSettings, optional
@@ -97,6 +104,17 @@ def find_misgrokking(
     -------
     Findings
         Also after Ctrl-C, with what was found until then.
+
+    Raises
+    ------
+    ValueError
+        For unknown families, one named twice, and a budget of less than one problem for each.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.find_misgrokking(["gap"], budget=4, effort=0)
+    Findings(families=gap, tried=4, unconfirmed=none, interrupted=False)
     """
     wanted = families_of(families)
     if budget < len(wanted):

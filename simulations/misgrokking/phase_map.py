@@ -77,15 +77,26 @@ class PhaseMap(Summarised):
     Parameters
     ----------
     plane : Plane
-        The axes.
+        The axes: r values of n/d, and v of the other setting.
     net : NetSettings
         The net.
     seeds : int
-        Problems a cell.
+        Number of problems in a cell.
     predicted, simulated : Drops
-        Early minus late accuracy, NaN where a cell was not reached.
+        Early minus late accuracy, arrays of shape (v, r), NaN where a cell was not reached.
     interrupted : bool
         Whether some cells were not reached.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.phase_map(gf.plane_of("gamma", grid=2, d=16), seeds=1)
+    >>> print(found.predicted.mean.round(2) + 0.0)
+    [[0.02 0.  ]
+     [0.06 0.  ]]
+    >>> print(found.simulated.mean.round(2) + 0.0)
+    [[0.02 0.  ]
+     [0.04 0.  ]]
     """
 
     plane: Plane
@@ -97,7 +108,30 @@ class PhaseMap(Summarised):
 
 
 def plane_of(axis: str, grid: int = 9, d: int = 64) -> Plane:
-    """Return the plane over n/d and k (``share``), or over n/d and γ (``gamma``)."""
+    """Return the plane of problems over n/d and one more setting, for `phase_map`.
+
+    Parameters
+    ----------
+    axis : {"share", "gamma"}
+        The other setting: the number k of relevant ±1 inputs, or the gap γ between Gaussian
+        classes.
+    grid : int
+        Number of values along each axis.
+    d : int
+        Number of inputs.
+
+    Raises
+    ------
+    ValueError
+        For another axis.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> plane = gf.plane_of("share", grid=3, d=16)
+    >>> print(plane.axis, plane.values, "n/d", plane.ratios)
+    k [ 1.  3. 15.] n/d [0.125 0.5   2.   ]
+    """
     ratios = np.geomspace(1 / 8, 2, grid)
     if axis == "share":
         votes = 2 * np.round((np.geomspace(1, d - 1, grid) - 1) / 2) + 1
@@ -116,18 +150,30 @@ def phase_map(
     executor: Executor | None = None,
     progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> PhaseMap:
-    """Predict and simulate every cell, the same problems for both.
+    """Predict and simulate, in every cell of a plane, whether the net groks or misgroks.
 
     Parameters
     ----------
     plane : Plane
-        The axes.
+        The axes, from `plane_of`.
     seeds : int
-        Problems a cell; the map is of their average.
+        Number of problems in a cell; the map is of their average.
     seed : int
         Decides which they are.
     net, executor, progress
-        As for `grokflow.simulations.misgrokking.finder.find_misgrokking`.
+        As for `find_misgrokking`.
+
+    Returns
+    -------
+    PhaseMap
+        Prediction and simulation are of the same problems. After Ctrl-C, with the cells reached.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> found = gf.phase_map(gf.plane_of("gamma", grid=2, d=16), seeds=1)
+    >>> [kind.value for kind in found.simulated.kinds.ravel()]
+    ['neither', 'neither', 'misgrokking', 'neither']
     """
     net = net or NetSettings()
     tasks = list(_tasks(plane, seeds, seed, net))

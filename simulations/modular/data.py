@@ -13,7 +13,9 @@ from grokflow.theory.summary import Summarised
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CorruptedData(Summarised):
-    """All pairs of residues, split into training and test pairs.
+    """All m pairs of residues, split into training and test pairs, some training labels wrong.
+
+    `grokflow.simulations.modular.data.CorruptedTask` draws it.
 
     Parameters
     ----------
@@ -27,6 +29,15 @@ class CorruptedData(Summarised):
         Indices of pairs. The last two split `train`.
     settings : mapping
         What reproduces the data.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> from grokflow.simulations.modular.data import CorruptedTask
+    >>> task = CorruptedTask(p=7, operation=gf.operation("addition"), corruption=0.25)
+    >>> data = task.draw()
+    >>> len(data.train), len(data.test), len(data.corrupted)
+    (24, 25, 6)
     """
 
     p: int

@@ -46,12 +46,36 @@ class PruningStudy(NamedTuple):
 
 
 def split_neurons(ipr: NeuronIpr, rng: np.random.Generator, *, draws: int = 200) -> NeuronSplit:
-    """Split the neurons of a net that have a ratio; neurons are resampled for the interval.
+    """Tell memorising neurons from periodic ones by two groups among their participation ratios.
+
+    Parameters
+    ----------
+    ipr : NeuronIpr
+        The ratios, from `neuron_ipr`; neurons without one are left out.
+    rng : Generator
+        Draws the resamples of neurons that the interval of the threshold comes from.
+    draws : int
+        Number of resamples.
+
+    Returns
+    -------
+    NeuronSplit
+        The threshold between the groups, with its interval, and the number of memorising neurons.
 
     Raises
     ------
     ValueError
         For fewer than four neurons with a ratio.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.theory.modular.participation import IprConvention, NeuronIpr
+    >>> values = np.concatenate([np.linspace(0.1, 0.2, 30), np.linspace(0.8, 0.9, 20)])
+    >>> ipr = NeuronIpr(values, IprConvention.ONE_SIDED)
+    >>> gf.split_neurons(ipr, np.random.default_rng(0)).memorising
+    30
     """
     values = ipr.values[ipr.alive]
     fit = fit_mixtures(values[None])
@@ -100,7 +124,33 @@ def study_pruning(
     draws: int = 50,
     points: int = 20,
 ) -> PruningStudy:
-    """Prune from both ends of the ratios, and in random orders at `points` + 1 numbers."""
+    """Prune from both ends of the participation ratios, and in random orders.
+
+    Parameters
+    ----------
+    weights : ModularWeights
+        The net.
+    pairs : LabelledPairs
+        The pairs with their labels, such as `CorruptedData`.
+    ipr : NeuronIpr
+        The ratios, from `neuron_ipr`.
+    rng : Generator
+        Draws the random orders.
+    draws : int
+        Number of random orders.
+    points : int
+        Random orders are followed at `points` + 1 numbers of removed neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell = gf.PhaseDiagram(training=gf.ModularTraining(), p=(7,)).cells()[0].modular()
+    >>> net = gf.ModularTraining(width=64).run(cell, np.array([100])).weights
+    >>> ipr, rng = gf.neuron_ipr(net, gf.operation("addition").basis(7)), np.random.default_rng(0)
+    >>> print(gf.study_pruning(net, cell.data, ipr, rng, draws=2, points=4).random.train[[0, -1]])
+    [1. 0.]
+    """
     order = ipr.ascending()
     counts = np.unique(np.linspace(0, weights.width, points + 1).round().astype(np.int64))
     curves = [prune(weights, pairs, rng.permutation(weights.width), counts) for _ in range(draws)]

@@ -78,24 +78,38 @@ class PhaseCell:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseDiagram:
-    """All combinations of some settings, `seeds` nets each.
+    """All combinations of some settings of training on corrupted labels, `seeds` nets for each.
 
     Parameters
     ----------
     training : ModularTraining
         Net and method, for all cells.
     steps, every : int
-        Number of steps of every cell, and steps from one record to the next.
+        Number of steps of every cell, and of steps from one record to the next.
     p : tuple of int
         Moduli.
     weight_decay, dropout : tuple of float
         Strengths of the regularisers.
     fraction, corruption : tuple of float
-        Fractions of the pairs that are trained on, and ξ.
+        Fractions of the pairs that are trained on, and fractions ξ of wrong labels among them.
     seeds : int
-        Nets a combination, with data of their own: seeds 0, 1, ...
+        Number of nets for each combination, with data of their own: seeds 0, 1, ...
     operation : str
-        The rule.
+        The rule, see `operation`.
+
+    Raises
+    ------
+    ValueError
+        For settings with which no cell could be trained.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> training = gf.ModularTraining(width=64)
+    >>> shares = {"fraction": (0.8,), "corruption": (0.0, 0.5)}
+    >>> diagram = gf.PhaseDiagram(training=training, p=(7,), steps=100, seeds=1, **shares)
+    >>> print([phase.value for phase in diagram.run().phases().ravel()])
+    ['memorization', 'memorization']
     """
 
     training: ModularTraining
@@ -179,7 +193,30 @@ class PhaseDiagram:
 
 
 def phase_store(path: str = ":memory:", *, resume: bool = False) -> Store:
-    """Return a store of scans for the cells of diagrams."""
+    """Open the file that keeps the cells of phase diagrams, or by default a store in memory.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    resume : bool
+        Whether the file may hold cells already, which are then not trained again.
+
+    Returns
+    -------
+    Store
+        It is closed at the end of a ``with`` block.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> training = gf.ModularTraining(width=64)
+    >>> diagram = gf.PhaseDiagram(training=training, p=(7,), fraction=(0.8,), steps=20, seeds=1)
+    >>> with gf.phase_store("phases.db", resume=True) as store:
+    ...     _ = diagram.run(store)
+    ...     print(len(store), "cells")
+    7 cells
+    """
     return Store(path, resume=resume, row=PhaseOutcome, table="phases")
 
 

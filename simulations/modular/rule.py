@@ -28,7 +28,22 @@ class ModularOptimizer(Enum):
 
 
 class ModularStart(Enum):
-    """Scale of weights and outputs: Doshi et al. (2024), or ``f / (2pN)`` of Gromov (2023)."""
+    """Scale of weights and outputs at the start.
+
+    DOSHI is that of Doshi et al. (2024), weights ``N(0, (16N)^{-2/3})`` for N neurons; GROMOV is
+    that of Gromov (2023), whose outputs are ``f / (2pN)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.simulations.modular.data import CorruptedTask
+    >>> cell, steps = gf.ModularCell(data=CorruptedTask(p=7).draw()), np.array([0, 1])
+    >>> for start in gf.ModularStart:
+    ...     print(start.value, gf.ModularTraining(start=start).run(cell, steps).norms[0].round())
+    doshi 5.0
+    gromov 102.0
+    """
 
     DOSHI = "doshi"
     GROMOV = "gromov"
@@ -43,19 +58,33 @@ class IprRecord(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModularCell:
-    """One net of many that are trained beside each other.
+    """One net on modular arithmetic, of many that can be trained beside each other.
 
     Parameters
     ----------
     data : CorruptedData
         What it learns.
     weight_decay, dropout : float
-        Strength of the regularisers; dropout is the probability that the input of a neuron is 0
-        in a step, the others grow by ``1 / (1 - dropout)``.
+        Strength of the regularisers. Dropout is the probability that the input of a neuron is set
+        to 0 in a step; the others grow by ``1 / (1 - dropout)``.
     alpha : float
-        Factor on the weights at the start.
+        Factor α on the weights at the start.
     seed : int
-        Seed of the start, of batches and of dropout, which have streams of their own.
+        Seed of the start, of batches and of dropout, each with random numbers of its own.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> from grokflow.simulations.modular.data import CorruptedTask
+    >>> data = CorruptedTask(p=7, fraction=0.6, corruption=0.25).draw()
+    >>> cell = gf.ModularCell(data=data, weight_decay=1.0)
+    >>> cell.sizes
+    (7, 49, 29)
     """
 
     data: CorruptedData

@@ -43,7 +43,7 @@ class ModularTrajectory(Summarised):
     steps : ndarray of int, shape (k,)
         Numbers of steps taken.
     lambda_t : ndarray, shape (k,)
-        Slow times: by ``e^{-λt}`` weight decay alone would have shrunk the weights.
+        Slow times λt: weight decay alone would have shrunk the weights by ``e^{-λt}``.
     train, test, corrupted, uncorrupted : ndarray, shape (k,)
         Accuracies on the training pairs against their labels, on the test pairs, and on the two
         parts of the training set; NaN where a part is empty.
@@ -64,7 +64,17 @@ class ModularTrajectory(Summarised):
     test_size : int
         Number of test pairs.
     work : TrainingWork
-        Steps and wall time of the run, shared with the cells that ran beside this one.
+        Steps and wall time of the run, shared with the cells that were trained beside this one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.simulations.modular.data import CorruptedTask
+    >>> cell = gf.ModularCell(data=CorruptedTask(p=7, corruption=0.25).draw())
+    >>> trajectory = gf.ModularTraining(width=64).run(cell, np.array([0, 100]))
+    >>> print(trajectory.corrupted[-1], trajectory.uncorrupted[-1], trajectory.weights.u.shape)
+    1.0 1.0 (64, 7)
     """
 
     steps: np.ndarray

@@ -90,14 +90,32 @@ class LawFit:
 
 
 def fit_laws(table: ScanTable, rng: np.random.Generator | None = None) -> list[LawFit]:
-    """Fit the law to every combination of the other axes that has cells to fit.
+    """Fit the law ``λt* = a log α + b log log(1/λ) + C`` to the simulated cells of a scan.
+
+    There is one fit for every combination of the axes other than α, λ and the seed that has cells
+    to fit; see `grokflow.simulations.scan.law`.
 
     Parameters
     ----------
     table : ScanTable
         A scan.
     rng : Generator, optional
-        Draws the resamples; by default a fixed one, so that a table has one fit.
+        Draws the resamples for the intervals; by default a fixed one, so that a table has one fit.
+
+    Returns
+    -------
+    list of LawFit
+        Coefficients with intervals, beside those of the theory.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> sizes = {"n": 20, "d": 50, "k": 2, "n_test": 100}
+    >>> alpha = [1e3, 1e4, 1e5]
+    >>> scan = gf.Scan.over("sparse-regression", alpha=alpha, lam=1e-4, direct=True, **sizes)
+    >>> [fit] = gf.fit_laws(scan.run())
+    >>> print(f"a = {fit.a.value:.2f} found, {fit.theory.a:.2f} by theory")
+    a = 1.00 found, 1.00 by theory
     """
     rng = np.random.default_rng(0) if rng is None else rng
     depth = table["depth"]

@@ -43,18 +43,26 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """A problem and the values of its settings; `Scan.over` makes one.
+    """A problem and the values of its settings, in all combinations; `Scan.over` makes one.
 
     Parameters
     ----------
     problem : str
         A preset, ``completion``, a data file, or ``module:function``.
     axes : mapping of name to tuple of values
-        Settings of the problem, of the model (alpha, lam or p for ``λ = α^-p``, depth, loss,
-        sigma) and ``seed``, in the order of the table's dimensions.
+        Settings of the problem, of the model (alpha, lam or p for ``λ = α^-p``, depth, loss, sigma)
+        and ``seed``, in the order of the table's dimensions.
     direct : bool
-        Simulate every cell, instead of using the shift law where it is exact enough and
-        simulating one cell of each group to check it.
+        Simulate every cell. Otherwise the shift law is used where it is exact enough, and one cell
+        of each group that differs in α alone is simulated to check it.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> sizes = {"n": 20, "d": 50, "k": 2, "n_test": 100}
+    >>> scan = gf.Scan.over("sparse-regression", alpha=[1e3, 1e4], lam=1e-4, **sizes)
+    >>> print(scan.run()["lambda_t"].round(1))
+    [ 8.1 10.4]
     """
 
     problem: str

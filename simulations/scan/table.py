@@ -45,9 +45,20 @@ class ScanTable(Summarised):
     Parameters
     ----------
     axes : mapping of name to values
-        The scan's.
+        The axes of the scan.
     columns : mapping of name to ndarray
-        The settings of every cell, and the fields of `CellOutcome`, one entry a cell.
+        The settings of every cell, and the fields of `CellOutcome`, with one entry for each cell.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> sizes = {"n": 20, "d": 50, "k": 2, "n_test": 100}
+    >>> scan = gf.Scan.over("sparse-regression", alpha=[1e3, 1e4], lam=1e-4, **sizes)
+    >>> table = scan.run()
+    >>> table
+    ScanTable(cells=2, axes=alpha (2), transitions=2, failed=0)
+    >>> table.to_xarray()["lambda_t"].dims
+    ('alpha', 'lam', 'seed')
     """
 
     axes: Mapping[str, tuple[Value, ...]]

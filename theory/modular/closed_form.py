@@ -65,11 +65,11 @@ def unit_amplitude(width: int) -> float:
 def periodic_solution(
     operation: Operation, p: int, neurons: PeriodicNeurons, *, amplitude: float | None = None
 ) -> ModularWeights:
-    """Return the quadratic net with these neurons.
+    """Return the quadratic net whose neurons are cosines, which solves an operation in closed form.
 
     Products mod p have no logarithm for a factor zero: one more neuron answers those pairs, with
-    logit one, or four where both factors are zero. A class that F reaches from several sums adds
-    up their outputs, and one that F does not reach has none.
+    logit one, or four where both factors are zero. A class that the outer function F of the rule
+    reaches from several sums adds up their outputs, and one that F does not reach has none.
 
     Parameters
     ----------
@@ -80,12 +80,25 @@ def periodic_solution(
     neurons : PeriodicNeurons
         N frequencies and phases.
     amplitude : float, optional
-        A; by default `unit_amplitude`.
+        Amplitude A of all weights; by default ``(2/N)^{1/3}``, with which the logit of the right
+        class is one on average.
 
     Returns
     -------
     ModularWeights
         With N neurons, or N + 1 for products.
+
+    Examples
+    --------
+    The logits of 3 + 6 = 2 mod 7:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.theory.modular.closed_form import PeriodicNeurons
+    >>> phases = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, 4000))
+    >>> net = gf.periodic_solution(gf.operation("addition"), 7, PeriodicNeurons.aligned(*phases))
+    >>> print(net.outputs(np.array([3]), np.array([6])).round(1) + 0.0)
+    [[ 0.  -0.1  1.   0.   0.   0.   0. ]]
     """
     modulus, first, second, outer = operation.coordinates(p)
     size = unit_amplitude(len(neurons.phi)) if amplitude is None else amplitude

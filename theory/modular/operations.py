@@ -199,12 +199,30 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def operation(name: str) -> Operation:
-    """Return the operation of that name, or that polynomial in m and n.
+    """Return the rule of modular arithmetic of that name, or that polynomial in m and n.
+
+    Parameters
+    ----------
+    name : str
+        One of `grokflow.theory.modular.operations.OPERATIONS`, or a polynomial such as
+        ``m^2+mn+n^2``.
 
     Raises
     ------
     ValueError
         For unknown names.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> print(gf.operation("addition").table(3))
+    [[0 1 2]
+     [1 2 0]
+     [2 0 1]]
+    >>> print(gf.operation("m^2+n^2").table(3))
+    [[0 1 1]
+     [1 2 2]
+     [1 2 2]]
     """
     if name in OPERATIONS:
         return OPERATIONS[name]

@@ -116,7 +116,35 @@ def neuron_ipr(
     basis: Basis,
     convention: IprConvention = IprConvention.ONE_SIDED,
 ) -> NeuronIpr:
-    """Return the inverse participation ratios of the neurons of a net."""
+    """Return the inverse participation ratio of every neuron: 1 for a cosine, small for noise.
+
+    It is one over the number of frequencies that a neuron's weights take part in, see
+    `grokflow.theory.modular.participation`.
+
+    Parameters
+    ----------
+    weights : ModularWeights
+        The net.
+    basis : Basis
+        The order in which rows are read: ``operation(name).basis(p)``.
+    convention : IprConvention
+        Which Fourier transform the ratio is of.
+
+    Returns
+    -------
+    NeuronIpr
+        With NaN for collapsed neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.theory.modular.closed_form import PeriodicNeurons
+    >>> rule, zeros = gf.operation("addition"), np.zeros(4)
+    >>> net = gf.periodic_solution(rule, 11, PeriodicNeurons.aligned(zeros, zeros))
+    >>> print(gf.neuron_ipr(net, rule.basis(11)).values.round(3))
+    [1. 1. 1. 1.]
+    """
     rows = neuron_rows(weights, basis)
     values = np.mean([ratio(part, convention) for part in rows], axis=0)
     sizes = np.stack([np.abs(part).max(axis=1) for part in rows])

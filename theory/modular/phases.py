@@ -19,7 +19,22 @@ COLLAPSED = 0.5
 
 
 class Phase(Enum):
-    """How memorising and generalising end."""
+    """How memorising and generalising end, when some training labels are wrong.
+
+    COEXISTENCE means that the net is right on test pairs and has all labels, right or wrong;
+    PARTIAL_INVERSION and FULL_INVERSION that it is right on test pairs and has unlearned some or
+    all wrong labels; MEMORIZATION that it has the labels and does not generalise; FORGETTING that
+    it did generalise until its weights collapsed; CONFUSION that it does neither. `phase` has the
+    numbers.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.Phase("full inversion")
+    <Phase.FULL_INVERSION: 'full inversion'>
+    >>> len(gf.Phase)
+    6
+    """
 
     COEXISTENCE = "coexistence"
     PARTIAL_INVERSION = "partial inversion"
@@ -36,19 +51,33 @@ def phase(train: np.ndarray, test: np.ndarray, norm: np.ndarray, corruption: flo
     2. Partial Inversion: test ≥ 0.9, 1.05 - ξ ≤ train < 0.9;
     3. Full Inversion: test ≥ 0.9, train < 1.05 - ξ;
     4. Memorization: test < 0.9, train ≥ 0.9;
-    5. Forgetting: both below, but test was ≥ 0.9 earlier, and the norm has fallen below half of
-       what it was when it last was;
-    6. Confusion: both below.
+    5. Forgetting: test < 0.9, train < 0.9, but test was ≥ 0.9 before, and since the last record at
+       which it was, the norm has fallen to less than half;
+    6. Confusion: test < 0.9, train < 0.9 otherwise.
 
-    For ξ ≤ 0.15 rows 1 and 3 overlap (with all corrupted labels ignored, train is 1 - ξ + ξ/p,
-    which passes 0.9 there), and row 2 is empty: Coexistence then comes first.
+    For ξ ≤ 0.15 row 2 is empty and rows 1 and 3 overlap: a net that ignores all corrupted labels
+    has training accuracy 1 - ξ + ξ/p, which is above 0.9 there. Coexistence then comes first.
 
     Parameters
     ----------
     train, test, norm : ndarray, shape (k,)
-        Accuracies as fractions and ``‖(U, V, W)‖``, recorded from the start to the end of training.
+        Accuracies as fractions and the norm ``‖(U, V, W)‖`` of all weights, recorded from the
+        start to the end of training.
     corruption : float
-        ξ.
+        Fraction ξ of training pairs with a random label.
+
+    Raises
+    ------
+    ValueError
+        For records of different lengths or without entries, and for a ξ outside 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> train, test = np.array([0.1, 1.0, 0.7]), np.array([0.1, 0.2, 1.0])
+    >>> gf.phase(train, test, norm=np.array([10.0, 20.0, 15.0]), corruption=0.3)
+    <Phase.FULL_INVERSION: 'full inversion'>
     """
     _check(train, test, norm, corruption)
     if test[-1] >= ACCURATE:

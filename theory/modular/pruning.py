@@ -88,15 +88,15 @@ def prune(
 ) -> PruningCurve:
     """Remove neurons in the given order and return the accuracies on the way.
 
-    A pair is right when the logit of its label is above all others; the empty net, whose logits
-    are all zero, answers nothing.
+    A pair is right when the logit of its label is above all others; the empty net, whose logits are
+    all zero, is right on no pair.
 
     Parameters
     ----------
     weights : ModularWeights
         The net.
     pairs : LabelledPairs
-        What is to be answered.
+        The pairs with their labels, such as `CorruptedData`.
     order : ndarray of int, shape (N,)
         All neurons, the first to go first.
     pruned : ndarray of int, shape (m,), optional
@@ -106,6 +106,16 @@ def prune(
     ------
     ValueError
         For an order that is no permutation, and for numbers outside 0, …, N or out of order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> from grokflow.simulations.modular.data import CorruptedTask
+    >>> data = CorruptedTask(p=7, corruption=0.25).draw()
+    >>> net = gf.ModularTraining(width=64).run(gf.ModularCell(data=data), np.array([100])).weights
+    >>> print(gf.prune(net, data, np.arange(64), np.array([0, 32, 64])).train)
+    [1. 1. 0.]
     """
     width = weights.width
     counts = np.arange(width + 1) if pruned is None else np.asarray(pruned)
