@@ -28,6 +28,7 @@ def fill(path, count=2, resume=False):
     return Path(path)
 
 
+@pytest.mark.slow
 def test_killed_fifty_times_it_loses_nothing_repeats_nothing_and_ends_bit_for_bit(tmp_path):
     command = [sys.executable, "-m", "tests.scan.killed_worker", str(tmp_path), "50"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -225,6 +226,7 @@ def wait_until(condition, seconds=60.0):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_dask_with_a_worker_killed_on_the_way_gives_the_same_table(tmp_path):
     distributed = pytest.importorskip("distributed")
     scan = Scan.over(
