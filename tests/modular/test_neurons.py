@@ -122,6 +122,16 @@ def test_ratios_lie_between_the_floor_and_one_and_ignore_scale_and_shift(p, scal
         assert ratio(np.roll(row, 1), convention)[0] == pytest.approx(value, rel=1e-9)
 
 
+def test_each_of_the_three_weights_of_a_neuron_counts_for_a_third():
+    p = 13
+    wave, peak = np.cos(2 * np.pi * 3 * np.arange(p) / p), np.eye(p)[0]
+    floor = 1 / (p // 2 + 1)
+    waves = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 0]])
+    u, v, w = (np.where(part[:, None], wave, peak) for part in waves.T)
+    found = neuron_ipr(ModularWeights(u, v, w.T), ADDITION.basis(p)).values
+    assert found == pytest.approx(floor + (1 - floor) * waves.mean(axis=1), rel=1e-12)
+
+
 def test_collapsed_neurons_have_no_ratio_and_come_first():
     net = random_net()
     net.u[3] = 0
