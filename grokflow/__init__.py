@@ -32,7 +32,8 @@ Flows, steps, and the trajectories they lead to
     NetTrajectory Checkpoint Measure Stopped Interrupted
 
 Nets and their tasks
-    NetProblem MLP Activation modular_addition xor_clusters digits polynomial teacher_student
+    NetProblem NetLoss NET_LOSSES MLP Activation modular_addition xor_clusters digits polynomial
+    teacher_student
 
 Modular arithmetic with corrupted labels
     CorruptedData ModularStart ModularCell ModularTraining ModularTrajectory PhaseDiagram

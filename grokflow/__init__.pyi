@@ -101,6 +101,8 @@ from grokflow.simulations.runs.stopping import Interrupted as Interrupted
 
 # Nets and their tasks
 from grokflow.theory.nets.problem import NetProblem as NetProblem
+from grokflow.theory.nets.losses import NetLoss as NetLoss
+from grokflow.theory.nets.losses import NET_LOSSES as NET_LOSSES
 from grokflow.simulations.nets.modules import MLP as MLP
 from grokflow.simulations.nets.modules import Activation as Activation
 from grokflow.simulations.nets.tasks.classes import modular_addition as modular_addition

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.nets.early_predictor import early_direction
-from grokflow.theory.nets.losses import CrossEntropy, SquaredError
+from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import (
@@ -99,13 +99,14 @@ class NetMeasuring:
 
     @property
     def _normalised(self) -> bool:
-        return not isinstance(self.problem.loss, SquaredError)
+        return self.problem.loss.target_form is not TargetForm.VALUES
 
     def _check_memory(self) -> None:
         """Refuse to hold the gradients of more outputs than there is room for."""
         with torch.no_grad():
             c = self.net.outputs(self.net.theta, self.problem.x[:1]).shape[1]
-        rows = self.problem.m * (c - 1 if isinstance(self.problem.loss, CrossEntropy) else c)
+        classes = self.problem.loss.target_form is TargetForm.CLASSES
+        rows = self.problem.m * (c - 1 if classes else c)
         needed = 16 * rows * (len(self.net.theta) + rows)
         if needed > self.memory:
             raise ValueError(

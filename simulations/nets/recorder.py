@@ -18,7 +18,6 @@ from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.jacobian_blocks import JacobianBlocks
 from grokflow.theory.nets.log_losses import log_loss
-from grokflow.theory.nets.losses import OneHotSquare, SquaredError
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, normalised_margin
@@ -174,7 +173,7 @@ class Recorder:
             theta=theta.numpy().reshape(len(states), len(self.net.theta)),
             net=net_at(states[count - 1] if count else self.net.theta),
             degree=self.degree,
-            classification=is_classification(self.problem),
+            classification=self.problem.loss.counts_errors,
             test_size=len(self.problem.x_test),
             baseline=self._baseline(),
             settings=settings,
@@ -184,7 +183,7 @@ class Recorder:
     def _baseline(self) -> float:
         """Return the test error of a guess: of a class, or of zero for real targets."""
         problem = self.problem
-        if not is_classification(problem):
+        if not problem.loss.counts_errors:
             return _mean(problem.loss.errors(torch.zeros_like(problem.y_test), problem.y_test))
         outputs = self.net.outputs(self.net.theta, problem.x[:1]).shape[1]
         return 1 - 1 / max(2, outputs)
@@ -238,12 +237,6 @@ def on_device(problem: NetProblem, device: str) -> NetProblem:
 def to_device(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
     """Move an array to a device, floats to a dtype."""
     return array.to(device, dtype if array.is_floating_point() else None)
-
-
-def is_classification(problem: NetProblem) -> bool:
-    """Whether errors are misclassified fractions, not mean squared errors."""
-    loss = problem.loss
-    return isinstance(loss, OneHotSquare) or not isinstance(loss, SquaredError)
 
 
 def _spread(errors: Tensor) -> float:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from grokflow.theory.nets.losses import CrossEntropy, NetLoss, SquaredError
+from grokflow.theory.nets.losses import CurvatureForm, NetLoss
 
 # Curvatures and probabilities below this count as this: their roots are divided by.
 _FLOOR = 1e-60
@@ -36,9 +36,9 @@ class CurvatureRoot(Protocol):
 
 def curvature_root(loss: NetLoss, f: Tensor, y: Tensor) -> CurvatureRoot:
     """Return S at the outputs f, shape (m, C), in closed form where there is one."""
-    if f.shape[1] == 1 or isinstance(loss, SquaredError):
+    if f.shape[1] == 1 or loss.curvature_form is CurvatureForm.DIAGONAL:
         return ScalarRoot(loss.curvature(f, y, torch.ones_like(f)).clamp(min=_FLOOR).sqrt())
-    if isinstance(loss, CrossEntropy):
+    if loss.curvature_form is CurvatureForm.SOFTMAX:
         return SoftmaxRoot(torch.softmax(f, dim=1).clamp(min=_FLOOR))
     return BlockRoot.of(loss, f, y)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm
-from grokflow.theory.nets.losses import CrossEntropy, SquaredError
+from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.tangent import ModuleTangent
@@ -43,13 +43,13 @@ def early_direction(net: ModuleMap, problem: NetProblem, memory: int = 2**30) ->
     """
     x, y = problem.x.cpu().numpy(), problem.y.cpu().numpy()
     tangent = ModuleTangent.of(net.on("cpu"), x, memory)
-    match problem.loss:
-        case CrossEntropy():
+    match problem.loss.target_form:
+        case TargetForm.CLASSES:
             coefficients = _multi_class(tangent, x, y)
-        case SquaredError():
+        case TargetForm.VALUES:
             targets = y[:, 0] if tangent.outputs == 1 else y
             coefficients = MinKernelNorm().predict(tangent, x, targets).coefficients
-        case _:
+        case TargetForm.SIGNS:
             coefficients = MaxKernelMargin().predict(tangent, x, y).coefficients
     h = torch.from_numpy(tangent.combine(x, coefficients))
     return h.to(problem.x.device)

@@ -1,27 +1,91 @@
 """Losses of the outputs of a net, in torch: value, gradient and curvature in closed form.
 
-Outputs have shape (m, C). The square loss takes targets of shape (m, C), the two losses of
-margins labels ±1 of shape (m,) with C = 1, cross-entropy classes 0 to C-1 of shape (m,). All of
-them are per sample; the objective averages them.
+Outputs have shape (m, C), and `TargetForm` says what targets belong to them. All losses are per
+sample; the objective averages them. Another loss is any object that has the members of `NetLoss`;
+nothing asks for its name.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+# Below it, log(softplus(z)) is z - e^z / 2 to double precision.
+_SMALL_SOFTPLUS = -20.0
+
+
+class TargetForm(Enum):
+    """What the targets of a loss are, and with them what its outputs tend to at small λ."""
+
+    VALUES = "real numbers of shape (m, C), which the outputs meet"
+    SIGNS = "labels -1 and +1 of shape (m,) for one output, with margins y f"
+    CLASSES = "integers of shape (m,), with margins of one output over all others"
+
+
+class CurvatureForm(Enum):
+    """What is known of the matrix ``∂²l/∂f²`` of one sample."""
+
+    DIAGONAL = "no output depends on another"
+    SOFTMAX = "diag(p) - p pᵀ with p the softmax of the outputs"
+    FULL = "any symmetric matrix without negative eigenvalues"
+
 
 @runtime_checkable
 class NetLoss(Protocol):
-    """A convex loss of the outputs f of a net."""
+    """A convex loss of the outputs f of a net.
+
+    A loss of your own is a class with these members; it needs no base class and no registration.
+
+    Examples
+    --------
+    A loss that is quadratic near the target and linear far from it, in training:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import torch
+    >>> import grokflow as gf
+    >>> from grokflow.theory.nets.losses import CurvatureForm, TargetForm
+    >>> @dataclass(frozen=True)
+    ... class PseudoHuber:
+    ...     name: str = "pseudo-Huber"
+    ...     target_form: TargetForm = TargetForm.VALUES
+    ...     curvature_form: CurvatureForm = CurvatureForm.DIAGONAL
+    ...     counts_errors: bool = False
+    ...     def value(self, f, y):
+    ...         return ((1 + (f - y) ** 2).sqrt() - 1).sum(dim=1)
+    ...     def gradient(self, f, y):
+    ...         return (f - y) / (1 + (f - y) ** 2).sqrt()
+    ...     def curvature(self, f, y, v):
+    ...         return v / (1 + (f - y) ** 2) ** 1.5
+    ...     def errors(self, f, y):
+    ...         return ((f - y) ** 2).sum(dim=1)
+    >>> x = torch.eye(2, dtype=torch.float64)
+    >>> problem = gf.NetProblem("mine", PseudoHuber(), x, x[:, :1], x, x[:, :1])
+    >>> start = gf.NetStart(gf.MLP((2, 4, 1), gf.Activation.QUADRATIC, bias=False), problem)
+    >>> gf.Descent(lr=0.1).run(start, np.array([0, 1])).settings["loss"]
+    'pseudo-Huber'
+    """
 
     @property
     def name(self) -> str:
         """What the loss is called in results."""
+
+    @property
+    def target_form(self) -> TargetForm:
+        """What its targets are."""
+
+    @property
+    def curvature_form(self) -> CurvatureForm:
+        """What is known of its second derivatives; FULL is always right, and slower."""
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether `errors` counts wrong predictions, and is no squared error."""
 
     def value(self, f: Tensor, y: Tensor) -> Tensor:
         """Return the loss of every sample, shape (m,)."""
@@ -36,11 +100,22 @@ class NetLoss(Protocol):
         """Return 1 where the prediction is wrong, else 0; or squared errors; shape (m,)."""
 
 
+@runtime_checkable
+class TailedNetLoss(NetLoss, Protocol):
+    """A loss that is known by its logarithm, however small it is."""
+
+    def log_value(self, f: Tensor, y: Tensor) -> Tensor:
+        """Return the logarithm of the loss of every sample, shape (m,), differentiable."""
+
+
 @dataclass(frozen=True)
 class SquaredError:
     """``‖f - y‖²``, without the factor one half, as the paper writes it."""
 
     name: str = "square"
+    target_form: TargetForm = TargetForm.VALUES
+    curvature_form: CurvatureForm = CurvatureForm.DIAGONAL
+    counts_errors: bool = False
 
     def value(self, f: Tensor, y: Tensor) -> Tensor:
         """Return ``‖f - y‖²``."""
@@ -64,6 +139,7 @@ class OneHotSquare(SquaredError):
     """The square loss of one-hot rows of classes: the largest output is the prediction."""
 
     name: str = "one-hot square"
+    counts_errors: bool = True
 
     def errors(self, f: Tensor, y: Tensor) -> Tensor:
         """Return 1 where the largest output is not that of the class."""
@@ -75,6 +151,9 @@ class LogisticMargin:
     """``log(1 + exp(-y f))``."""
 
     name: str = "logistic"
+    target_form: TargetForm = TargetForm.SIGNS
+    curvature_form: CurvatureForm = CurvatureForm.DIAGONAL
+    counts_errors: bool = True
 
     def value(self, f: Tensor, y: Tensor) -> Tensor:
         """Return the loss without overflow."""
@@ -88,6 +167,10 @@ class LogisticMargin:
         """Return ``σ(f) σ(-f) v``."""
         return torch.sigmoid(f) * torch.sigmoid(-f) * v
 
+    def log_value(self, f: Tensor, y: Tensor) -> Tensor:
+        """Return ``log log(1 + exp(-y f))`` without underflow."""
+        return _log_softplus(-y * f[:, 0])
+
     def errors(self, f: Tensor, y: Tensor) -> Tensor:
         """Return 1 where ``y f ≤ 0``."""
         return (y * f[:, 0] <= 0).to(f.dtype)
@@ -98,6 +181,9 @@ class ExponentialMargin:
     """``exp(-y f)``."""
 
     name: str = "exponential"
+    target_form: TargetForm = TargetForm.SIGNS
+    curvature_form: CurvatureForm = CurvatureForm.DIAGONAL
+    counts_errors: bool = True
 
     def value(self, f: Tensor, y: Tensor) -> Tensor:
         """Return the loss."""
@@ -111,6 +197,10 @@ class ExponentialMargin:
         """Return ``exp(-y f) v``."""
         return self.value(f, y)[:, None] * v
 
+    def log_value(self, f: Tensor, y: Tensor) -> Tensor:
+        """Return ``-y f``."""
+        return -y * f[:, 0]
+
     def errors(self, f: Tensor, y: Tensor) -> Tensor:
         """Return 1 where ``y f ≤ 0``."""
         return (y * f[:, 0] <= 0).to(f.dtype)
@@ -121,6 +211,9 @@ class CrossEntropy:
     """``-log softmax(f)_y``."""
 
     name: str = "cross-entropy"
+    target_form: TargetForm = TargetForm.CLASSES
+    curvature_form: CurvatureForm = CurvatureForm.SOFTMAX
+    counts_errors: bool = True
 
     def value(self, f: Tensor, y: Tensor) -> Tensor:
         """Return the loss."""
@@ -135,9 +228,23 @@ class CrossEntropy:
         p = torch.softmax(f, dim=1)
         return p * (v - (p * v).sum(dim=1, keepdim=True))
 
+    def log_value(self, f: Tensor, y: Tensor) -> Tensor:
+        """Return the logarithm of ``log(1 + Σ_j exp(f_j - f_y))`` without underflow."""
+        own = f.gather(1, y[:, None])
+        others = torch.ones_like(f, dtype=torch.bool).scatter(1, y[:, None], False)
+        rivals = f.masked_fill(~others, -torch.inf)
+        return _log_softplus(torch.logsumexp(rivals, dim=1) - own[:, 0])
+
     def errors(self, f: Tensor, y: Tensor) -> Tensor:
         """Return 1 where the largest output is not that of the class."""
         return (f.argmax(dim=1) != y).to(f.dtype)
+
+
+def _log_softplus(z: Tensor) -> Tensor:
+    """Return ``log log(1 + e^z)`` without underflow."""
+    far = z < _SMALL_SOFTPLUS
+    near = torch.log(functional.softplus(z.clamp(min=_SMALL_SOFTPLUS)))
+    return torch.where(far, z - torch.exp(z) / 2, near)
 
 
 NET_LOSSES: dict[str, NetLoss] = {

@@ -13,21 +13,21 @@ from torch import Tensor
 from grokflow.theory.homogeneous import kkt
 from grokflow.theory.homogeneous.comparisons import effective_rank as effective_rank_of
 from grokflow.theory.homogeneous.comparisons import relative_distance
-from grokflow.theory.nets.losses import CrossEntropy, NetLoss, SquaredError
+from grokflow.theory.nets.losses import NetLoss, TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 
 
 def normalised_margin(loss: NetLoss, f: Tensor, y: Tensor) -> float:
     """Return the least margin: of ``y f``, or of the class over all others; NaN for regression."""
-    if isinstance(loss, SquaredError):
+    if loss.target_form is TargetForm.VALUES:
         return float("nan")
     return float(_margins(loss, f, y).min())
 
 
 def _margins(loss: NetLoss, f: Tensor, y: Tensor) -> Tensor:
     """Return margins, shape (m, 1) or (m, C - 1)."""
-    if not isinstance(loss, CrossEntropy):
+    if loss.target_form is not TargetForm.CLASSES:
         return y[:, None] * f
     others = torch.ones_like(f, dtype=torch.bool).scatter_(1, y[:, None], False)
     return (f.gather(1, y[:, None]) - f)[others].view(len(f), -1)
@@ -41,7 +41,7 @@ def stationarity(net: ModuleMap, problem: NetProblem, theta: Tensor) -> kkt.Stat
     """
     rows = net.jacobian(theta, problem.x)
     margins = None
-    if not isinstance(problem.loss, SquaredError):
+    if problem.loss.target_form is not TargetForm.VALUES:
         f = net.outputs(theta, problem.x)
         rows = _margin_gradients(problem, rows.view(*f.shape, -1))
         margins = _margins(problem.loss, f, problem.y).reshape(-1).cpu().numpy()
@@ -57,7 +57,7 @@ def kkt_bound(loss: NetLoss, pull: Tensor, theta: Tensor) -> float:
     sign for losses of margins, whose c ≥ 0. `pull` is a multiple of ``-∇L``.
     """
     along, square = float(pull @ theta), float(pull @ pull)
-    if square == 0 or (along < 0 and not isinstance(loss, SquaredError)):
+    if square == 0 or (along < 0 and loss.target_form is not TargetForm.VALUES):
         return 1.0
     return float((theta - along / square * pull).norm() / theta.norm())
 
@@ -65,7 +65,7 @@ def kkt_bound(loss: NetLoss, pull: Tensor, theta: Tensor) -> float:
 def _margin_gradients(problem: NetProblem, rows: Tensor) -> Tensor:
     """Return the gradients of the margins from those of the outputs, shape (m, C, P)."""
     m, c, count = rows.shape
-    if not isinstance(problem.loss, CrossEntropy):
+    if problem.loss.target_form is not TargetForm.CLASSES:
         return problem.y[:, None] * rows[:, 0]
     index = problem.y[:, None]
     others = torch.ones((m, c), dtype=torch.bool, device=rows.device).scatter_(1, index, False)

@@ -18,8 +18,7 @@ from grokflow.simulations.nets.recorder import Exhausted, Moment, NotFinite, Rec
 from grokflow.simulations.nets.saved_run import SavedNetRun
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.runs.work import NetWork
-from grokflow.theory.nets.log_losses import log_loss
-from grokflow.theory.nets.losses import SquaredError
+from grokflow.theory.nets.log_losses import exact_mean_loss
 
 # Gradients between two looks at sharpness and loss, and looks between two states that are kept.
 _STRETCH, _LOOKS = 10, 10
@@ -161,10 +160,7 @@ class ChebyshevWalk:
         return outputs.reshape(len(self.x), -1)
 
     def _value(self, f: Tensor) -> Tensor:
-        loss = self.problem.loss
-        if isinstance(loss, SquaredError):
-            return loss.value(f, self.y).mean()
-        return torch.exp(log_loss(loss, f, self.y))
+        return exact_mean_loss(self.problem.loss, f, self.y)
 
     def _look(self) -> tuple[float, float]:
         """Return the loss and, by one power iteration, the sharpness."""

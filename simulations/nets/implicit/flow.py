@@ -35,7 +35,7 @@ from grokflow.simulations.runs.checks import check_memory, check_ranges, checked
 from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
-from grokflow.theory.nets.losses import SquaredError
+from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 
@@ -211,17 +211,17 @@ class NetFlow:
 
 def _output_scale(problem: NetProblem) -> float:
     """Return the size of outputs: 1 for margins and logits, the targets' for the square loss."""
-    if not isinstance(problem.loss, SquaredError):
+    if problem.loss.target_form is not TargetForm.VALUES:
         return 1.0
     return float(problem.y.pow(2).mean().sqrt()) or 1.0
 
 
 def _check_targets(problem: NetProblem, outputs: int) -> None:
     """Refuse targets that do not fit the loss and the outputs of the module."""
-    y, name = problem.y, problem.loss.name
-    if isinstance(problem.loss, SquaredError):
+    y, form = problem.y, problem.loss.target_form
+    if form is TargetForm.VALUES:
         fits, wanted = tuple(y.shape[1:]) == (outputs,), f"targets of shape (m, {outputs})"
-    elif name == "cross-entropy":
+    elif form is TargetForm.CLASSES:
         fits = not y.is_floating_point() and 0 <= int(y.min()) and int(y.max()) < outputs
         wanted = f"integer classes from 0 to {outputs - 1}"
     else:
@@ -230,5 +230,5 @@ def _check_targets(problem: NetProblem, outputs: int) -> None:
     if not fits:
         raise ValueError(
             f"targets of shape {tuple(y.shape)} and type {y.dtype} for {outputs} outputs and the "
-            f"{name} loss, expected {wanted}: recode y or change the module"
+            f"{problem.loss.name} loss, expected {wanted}: recode y or change the module"
         )
