@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = request_of(arguments)
     with bar() as show:
         forecast = request.forecast(partial(show, "predicting"))
-    assert forecast is not None  # nets that are trained are refused at the door
+    assert forecast is not None  # nets that are trained were refused before
     description = request.describe()
     bounds, consequences = request.bounds(), request.consequences(forecast)
     said = description_lines(description) + forecast_lines(forecast) + transition_lines(forecast)

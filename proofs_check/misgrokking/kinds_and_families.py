@@ -44,7 +44,7 @@ _RECORDED_TIMES = 3
 _NET = NetSettings()
 _DRAWN_FROM = ("signs", "quadratic", "redundant", "words", "linear", "noisy")
 
-# One choice of settings a family; the seeds come from the laboratory.
+# One choice of settings for each family; the seeds come from the laboratory.
 EXAMPLES: Mapping[str, Settings] = {
     "gap": {"n": 12, "d": 200, "share": 1.0, "gamma": 4.0},
     "majority": {"n": 16, "d": 40, "share": 1.0},

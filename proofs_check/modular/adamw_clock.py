@@ -6,8 +6,8 @@ weights by ``1 - lr·wd`` a step, so that the same law would read
 ``steps = log(‖θ_0‖/‖θ_∞‖) / λ_eff`` with ``λ_eff = lr·wd``: an exponent of -1 in wd.
 
 How it is measured: nets of five seeds, each trained with four decays at one lr; the slope of
-log(steps until half of the test pairs are right) on log(wd), one a seed. The level -1/2 lies midway
-between the law and a stage that takes no notice of the decay.
+log(steps until half of the test pairs are right) on log(wd), for every seed. The level -1/2 lies
+midway between the law and a stage that takes no notice of the decay.
 
 Broken variant: the same slope, for the time in which decay does eat up a start sixteen times too
 large, whose outputs are so large that the gradient says the same every step. It has the law's

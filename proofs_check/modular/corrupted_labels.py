@@ -33,7 +33,7 @@ _HYPOTHESES = (
     "p = 47, N = 200, 75 % of the pairs, ξ = 0.3 (thorough: p = 97, N = 500, 50 %, ξ = 0.35)",
 )
 _SOURCE = "Doshi, Das, He and Gromov 2024"
-# Random orders a seed.
+# Random orders for each seed.
 _ORDERS = 8
 # Regimes of Full Inversion.
 INVERTING = ("decay", "dropout", "small batches", "batch norm")

@@ -53,7 +53,7 @@ def check_neurons(
 
 
 class _Shares(NamedTuple):
-    """Shares of memorising neurons, and the thresholds below which they lie, a number a seed."""
+    """Shares of memorising neurons, and the thresholds below which they lie, for every seed."""
 
     shares: np.ndarray
     thresholds: np.ndarray

@@ -122,7 +122,7 @@ def regimes(laboratory: Laboratory) -> dict[str, Regime]:
 
 @remembered
 def all_corrupted_runs(laboratory: Laboratory, name: str) -> list[CorruptedRun]:
-    """Train the nets of a regime, one a seed, those of a round beside each other."""
+    """Train the nets of a regime, one for each seed, those of a round beside each other."""
     rounds = range(regimes(laboratory)[name].rounds)
     return [run for which in rounds for run in _train(laboratory, name, which)]
 
@@ -145,7 +145,7 @@ def correlations_with_ipr(
     stream: int,
     shuffled: bool,
 ) -> list[float]:
-    """Return Spearman's correlation of a quantity of the neurons with their ratios, one a net.
+    """Return Spearman's correlation of a quantity of the neurons with their ratios, for every net.
 
     With `shuffled` the ratios are those of other neurons, drawn from the random `stream`.
     """

@@ -30,7 +30,7 @@ class Students(NamedTuple):
 
 
 class Delays(NamedTuple):
-    """Numbers of steps until the error of the mean weights halves for good, one a step size."""
+    """Numbers of steps until the error of the mean weights halves for good, by step size."""
 
     lrs: np.ndarray
     steps: np.ndarray

@@ -24,7 +24,7 @@ class Table(NamedTuple):
     x_test, y_test : ndarray, shapes (m, d) and (m,)
         Test inputs and labels.
     notes : tuple of str
-        What was changed at the door.
+        What was changed when the data were read.
     """
 
     task: Task

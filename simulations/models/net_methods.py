@@ -69,7 +69,7 @@ class NetMethod(Protocol):
 
     @property
     def degree(self) -> float:
-        """Degree of homogeneity, measured at the door; NaN where it does not matter."""
+        """Degree of homogeneity, measured before the run; NaN where it does not matter."""
 
     @property
     def alpha(self) -> float | None:

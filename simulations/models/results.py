@@ -33,7 +33,7 @@ class Description:
     lam : float
         Weight decay.
     notes : tuple of str
-        What was changed in the data at the door.
+        What was changed when the data were read.
     training : mapping
         What else reproduces the run of a net that is trained, as JSON holds it.
     """

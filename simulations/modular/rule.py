@@ -142,7 +142,7 @@ class ModularRule:
     loss : ModularLoss
         Squares or cross-entropy.
     batch : int or None
-        Pairs a step, drawn without replacement epoch by epoch; None for all of them.
+        Number of pairs in a step, drawn without replacement epoch by epoch; None for all of them.
     optimizer : ModularOptimizer
         AdamW with betas (0.9, 0.98), or plain gradient descent.
     start : ModularStart

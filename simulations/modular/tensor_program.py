@@ -1,7 +1,7 @@
 """Many nets on corrupted labels as one tensor program: forward pass, gradient, evaluation.
 
 Every pair picks one row of Uᵀ and one of Vᵀ. Rows are gathered instead of multiplied by one-hot
-vectors, and the gradient is written by hand: three matrix products a step, and one pass that adds
+vectors, and the gradient is written by hand: three matrix products per step, and one pass that adds
 the rows of the gradient up where they came from. (Automatic differentiation of the gathering
 scatters row by row, which takes longer than the three products.)
 """

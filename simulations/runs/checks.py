@@ -1,4 +1,4 @@
-"""What every flow checks at the door: settings in range, increasing times, enough memory."""
+"""What every flow checks before it starts: settings in range, increasing times, enough memory."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _write_npz(path: Path, dataset: xarray.Dataset) -> None:
 
 
 def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
-    """Return what has one number a time."""
+    """Return what has one number for each time."""
     coords = [(name,) for name in dataset.coords]
     return dataset[[name for name, item in dataset.items() if item.dims in coords]]
 

@@ -1,7 +1,7 @@
 """Where the cells of a scan are kept: one SQLite file, written by the parent process alone.
 
-One row a cell, filed under a hash of its full settings and the version of the code; errors are
-rows too, with their message. Rows are only ever added, a task's rows in one transaction of the
+Each cell has one row, filed under a hash of its full settings and the version of the code; errors
+are rows too, with their message. Rows are only ever added, a task's rows in one transaction of the
 write-ahead log: a process that is killed leaves whole rows or none, and a power cut loses the last
 moments at most. A file that this module did not write is refused before anything is written.
 """

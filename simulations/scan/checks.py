@@ -1,4 +1,4 @@
-"""What a scan refuses at the door, before anything is computed."""
+"""What a scan refuses before anything is computed."""
 
 from __future__ import annotations
 

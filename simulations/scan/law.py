@@ -75,7 +75,7 @@ class LawFit:
     path : Law
         The same fit to the times that the path predicts for the same cells.
     residuals : ndarray
-        Simulated minus fitted times, one a cell.
+        Simulated minus fitted times, one for each cell.
     """
 
     settings: dict[str, Value]
@@ -192,7 +192,7 @@ def estimate(
     share = np.eye(count)[whose] / np.bincount(whose)[whose][:, None]  # (m, seeds)
     x_mean, y_mean = share.T @ columns, share.T @ times
     x, y = columns - x_mean[whose], times - y_mean[whose]
-    # Normal equations a seed; a resample sums those of the seeds that it draws.
+    # Normal equations of each seed; a resample sums those of the seeds that it draws.
     own = np.eye(count)[whose]
     gram, moment = np.einsum("ms,mi,mj->sij", own, x, x), np.einsum("ms,mi,m->si", own, x, y)
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES) / count

@@ -11,7 +11,7 @@ other cells are in the scan. Two errors are stated with every cell so found:
 * *integration*: either trajectory has weights to its relative tolerance, which blurs the test
   error. A classification error moves by as many test points as have a margin within the
   tolerance, a mean squared error by twice its root times that of the targets' mean square; the
-  blur times the slope of the crossing, ``2 width`` a unit of progress, is a time.
+  blur times the slope of the crossing, ``2 width`` per unit of progress, is a time.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class ScanTable(Summarised):
         return Audit(off.size, float(off.max()), float(stated.max()), bool((off <= stated).all()))
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return one row a cell."""
+        """Return one row for each cell."""
         import pandas
 
         return pandas.DataFrame(dict(self.columns))

@@ -1,4 +1,4 @@
-"""What a matrix completion problem refuses at the door, and how it merges repeated samples."""
+"""What a matrix completion problem refuses, and how it merges repeated samples."""
 
 from __future__ import annotations
 

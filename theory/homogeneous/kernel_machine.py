@@ -10,7 +10,7 @@ Several outputs
 The vector h ranges over all parameters of the model. A model with C outputs and targets of shape
 (m, C) is one problem with the full (mC, mC) kernel. A model with one output and targets of shape
 (m, C) stands for C copies of itself that share nothing: C problems with one kernel, whose squared
-norms add up. Classes enter as ±1 targets, one column a class (`one_vs_rest`).
+norms add up. Classes enter as ±1 targets, a column for each (`one_vs_rest`).
 """
 
 from __future__ import annotations

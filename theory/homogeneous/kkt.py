@@ -68,8 +68,8 @@ def stationarity(
     margins : ndarray, shape (n,), optional
         q_i at θ, for (R1).
     degree : float, optional
-        L; found by Euler's relation ``∇q_i · θ = L q_i`` where it is not given, which needs
-        margins that are no differences of much larger numbers.
+        L. Where it is not given it is found by Euler's relation ``∇q_i · θ = L q_i``; do give it
+        where margins are differences of much larger numbers, of which rounding leaves little.
 
     Examples
     --------

@@ -156,7 +156,7 @@ def _right(
 ) -> np.ndarray:
     """Return how many pairs of a group are right after each number of removed neurons."""
     total = np.zeros(len(counts), dtype=np.int64)
-    # Neurons in the order in which they come back, one a row.
+    # Neurons in the order in which they come back, one in each row.
     back = order[::-1]
     w = np.ascontiguousarray(weights.prefactor * weights.w[:, back].T, dtype=np.float64)
     stops = (weights.width - counts)[::-1]

@@ -21,7 +21,7 @@ _NODES = 4000
 
 
 class StudentLosses(NamedTuple):
-    """Mean squared errors a output on the training samples and on new ones."""
+    """Mean squared errors per output, on the training samples and on new ones."""
 
     train: np.ndarray
     test: np.ndarray

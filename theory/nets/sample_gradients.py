@@ -1,4 +1,4 @@
-"""Gradients of one number a sample, kept as factors where a layer is a matrix.
+"""Gradients of one number for each sample, kept as factors where a layer is a matrix.
 
 A weight that meets each sample once, as ``z_i = W a_i``, has the gradient ``b_i a_iᵀ`` with
 ``b_i = ∂/∂z_i``. One backward pass gives b for all samples, since each output depends on one

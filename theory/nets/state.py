@@ -127,7 +127,7 @@ def effective_rank(matrix: Tensor) -> float:
 def parameter_ranks(net: ModuleMap, theta: Tensor) -> dict[str, float]:
     """Return the effective rank of every parameter with rows and columns, by its name.
 
-    Convolution kernels count as matrices of one row an output channel.
+    Convolution kernels count as matrices with one row for each output channel.
     """
     tensors = net.parts(theta)
     return {

@@ -61,7 +61,7 @@ def _outputs(arguments: argparse.Namespace) -> Iterator[tuple[Any, tuple[str, ..
 
 
 def _read(arguments: argparse.Namespace) -> Scan:
-    """Return the scan that was asked for, checked at the door."""
+    """Return the scan that was asked for, after checking it."""
     settings: dict[str, Any] = {}
     for pair in [*arguments.set, *arguments.axis]:
         name, _, values = pair.partition("=")

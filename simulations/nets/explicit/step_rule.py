@@ -44,7 +44,7 @@ class StepRule:
     optimizer : Optimizer
         The rule of a step.
     batch : int or None
-        Samples a step, drawn with replacement; None for all of them.
+        Number of samples in a step, drawn with replacement; None for all of them.
     label_noise : float
         Noise on the targets of every step, drawn afresh: real targets move by ± this number,
         classes change to another one with this probability.
