@@ -27,6 +27,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.simplex import vertex
+from grokflow.theory.linear.soft_threshold import SoftThreshold
 from grokflow.theory.losses import Exponential, Loss
 from grokflow.theory.numerics.newton import NotConverged, minimise
 
@@ -40,39 +41,8 @@ _FIRST_GAP = 1e-2
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
 _LIGHT_PENALTY = 1e-4
 
-
 # Losses of targets balance residuals of this size, relative to them, against the penalty.
 _SQUARE_RESIDUAL = 4e-15
-
-
-@dataclass(frozen=True, eq=False)
-class SoftThreshold:
-    """The potential of a proximal L1 step: ``φ'(c) = S_σ(w_k + σ c)``, the new weights.
-
-    Parameters
-    ----------
-    center : ndarray, shape (d,)
-        The proximal centre w_k.
-    sigma : float
-        Proximal step length.
-    """
-
-    center: np.ndarray
-    sigma: float
-
-    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        """Return the soft-thresholded step."""
-        step = self.center[columns] + self.sigma * xi
-        return step - np.clip(step, -self.sigma, self.sigma)
-
-    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
-        """Return ``Σ S(w_k + σ ξ)² / 2σ``."""
-        w = self.weights(xi, columns)
-        return float(w @ w) / (2 * self.sigma)
-
-    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        """Return σ on the active columns and 0 elsewhere (an element of the Clarke derivative)."""
-        return np.asarray(self.sigma * (self.weights(xi, columns) != 0))
 
 
 @dataclass(frozen=True, eq=False)
