@@ -15,10 +15,10 @@ class WholeError(BaseException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how the error is made again: its class, its message and its attributes."""
-        return _restored, (type(self), self.args, dict(vars(self)))
+        return _restored_error, (type(self), self.args, dict(vars(self)))
 
 
-def _restored(
+def _restored_error(
     kind: type[BaseException], arguments: tuple[object, ...], attributes: dict[str, object]
 ) -> BaseException:
     """Return the error without asking its constructor."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-_WIDTH = 100
+_LINE_WIDTH = 100
 
 
 class Summarised:
@@ -32,7 +32,11 @@ class Summarised:
         values = ", ".join(f"{name}={brief(value)}" for name, value in self._summary().items())
         text = f"{type(self).__name__}({values})"
         return fill(
-            text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+            text,
+            _LINE_WIDTH,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
         )
 
     def _repr_html_(self) -> str:

@@ -24,7 +24,7 @@ from grokflow.proofs_check.modular.experiments import (
     trainings,
 )
 from grokflow.theory.modular.closed_form import error_bound
-from grokflow.theory.modular.phases import ACCURATE, INVERSION_MARGIN, inverted_accuracy
+from grokflow.theory.modular.phases import HIGH_ACCURACY, INVERSION_MARGIN, inverted_accuracy
 from grokflow.theory.modular.pruning import PruningCurve, prune
 
 _HYPOTHESES = (
@@ -43,8 +43,8 @@ def check_coexistence(laboratory: Laboratory, regime: str = "plain") -> Evidence
     """Test pairs and corrupted pairs are both answered as accurately as the phase asks."""
     ends = [run.trajectory for run in corrupted_runs(laboratory, regime)]
     return all_at_least(
-        AtLeast([end.test[-1] for end in ends], ACCURATE),
-        AtLeast([end.corrupted[-1] for end in ends], ACCURATE),
+        AtLeast([end.test[-1] for end in ends], HIGH_ACCURACY),
+        AtLeast([end.corrupted[-1] for end in ends], HIGH_ACCURACY),
     )
 
 

@@ -103,7 +103,7 @@ def check_phases(laboratory: Laboratory, *, sign: int = 1, shuffled: bool = Fals
         neurons = found.neurons(periodic)
         rng = np.random.default_rng((laboratory.seed, seed, 2))
         chi = rng.permutation(neurons.chi) if shuffled else neurons.chi
-        one.append(float(np.mean(found.agree[periodic])))
+        one.append(float(np.mean(found.frequencies_agree[periodic])))
         aligned.append(float(np.mean(np.cos(neurons.phi + sign * neurons.psi - chi))))
     return all_at_least(AtLeast(one, 0.95), AtLeast(aligned, 0.95))
 

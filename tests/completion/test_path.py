@@ -15,7 +15,7 @@ from grokflow.theory.completion.certificates import nuclear_norm, operator_norm
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm
-from grokflow.theory.completion.path import metric, move, path_scales, rate, trace_completion
+from grokflow.theory.completion.path import least_move, metric, path_scales, rate, trace_completion
 from grokflow.theory.completion.problem import TestEntries as Targets
 from grokflow.theory.completion.problem import make_entries_problem, make_measurement_problem
 from grokflow.theory.diagonal.path import trace
@@ -62,7 +62,7 @@ def test_a_move_changes_the_measurements_as_asked_and_least():
     rng = np.random.default_rng(1)
     s = metric(MinFrobeniusNorm().predict(problem).matrix, 0.1)
     asked = rng.standard_normal(len(y))
-    change = move(problem, s, asked)
+    change = least_move(problem, s, asked)
     assert np.allclose(problem.measurements.apply(change), asked)
     # The least change in the metric of S is SH + HS with H in the span of the A_i.
     values, q = np.linalg.eigh(s)

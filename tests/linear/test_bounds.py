@@ -14,8 +14,8 @@ from grokflow.proofs_check.linear.margin_errors import exact_error
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import (
-    PRINTED,
-    SHARP,
+    PRINTED_FACTOR,
+    SHARP_FACTOR,
     Bound,
     l1_ball_complexity,
     l2_ball_complexity,
@@ -55,7 +55,7 @@ def test_e4_and_e5_are_the_printed_formulas(size):
 @given(sizes)
 def test_with_the_sharp_factor_the_complexity_is_half_of_what_is_printed(size):
     for law in LAWS.values():
-        printed, sharp = law(**size, factor=PRINTED), law(**size, factor=SHARP)
+        printed, sharp = law(**size, factor=PRINTED_FACTOR), law(**size, factor=SHARP_FACTOR)
         assert sharp.complexity == printed.complexity / 2
         assert sharp.confidence == printed.confidence
 
@@ -106,7 +106,7 @@ def test_e2_holds_for_one_function_and_counts_small_margins():
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 def test_both_bounds_are_vacuous_at_figure_1a(law):
     assert law(n=256, **FIGURE_1A).vacuous
-    assert law(n=256, **FIGURE_1A, factor=SHARP).vacuous
+    assert law(n=256, **FIGURE_1A, factor=SHARP_FACTOR).vacuous
 
 
 def test_the_smallest_sample_at_figure_1a():
@@ -115,7 +115,7 @@ def test_the_smallest_sample_at_figure_1a():
     assert smallest_n(lambda n: max_l2_margin_error(n=n, **FIGURE_1A)) == 4_817_870
 
 
-@given(sizes, st.sampled_from([PRINTED, SHARP]))
+@given(sizes, st.sampled_from([PRINTED_FACTOR, SHARP_FACTOR]))
 def test_the_smallest_sample_agrees_with_the_closed_form_and_its_neighbours(size, factor):
     size = size | {"factor": factor}
     del size["n"]

@@ -301,7 +301,7 @@ def test_linear_programs_with_columns_of_many_sizes_end_at_a_vertex(seed):
 
 
 def test_too_large_a_linear_program_is_left_to_proximal_points(monkeypatch):
-    monkeypatch.setattr(linear_program, "_LARGEST", 10)
+    monkeypatch.setattr(linear_program, "_MOST_ENTRIES", 10)
     problem = regression(np.eye(4), np.ones(4))
     with pytest.raises(NotConverged, match="expected at most 10"):
         linear_program.vertex(problem)

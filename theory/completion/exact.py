@@ -50,21 +50,21 @@ class ObservedEntries:
     values: np.ndarray
 
     @property
-    def places(self) -> list[tuple[int, int]]:
+    def entries(self) -> list[tuple[int, int]]:
         """The observed places as pairs."""
         return list(zip(self.rows.tolist(), self.columns.tolist(), strict=True))
 
     def adjoint(self, multipliers: fmpq_mat) -> fmpq_mat:
         """Return ``Σ μ_m sym(E_m)``, the adjoint of observing."""
         out = fmpq_mat(self.d, self.d)
-        for (i, j), mu in zip(self.places, multipliers.entries(), strict=True):
+        for (i, j), mu in zip(self.entries, multipliers.entries(), strict=True):
             out[i, j] += mu / 2
             out[j, i] += mu / 2
         return out
 
     def of(self, w: fmpq_mat) -> fmpq_mat:
         """Return the observed entries of `w` as a column."""
-        return fmpq_mat(len(self.values), 1, [w[i, j] for i, j in self.places])
+        return fmpq_mat(len(self.values), 1, [w[i, j] for i, j in self.entries])
 
 
 def min_nuclear_norm(
@@ -151,7 +151,7 @@ def _symmetric(w: fmpq_mat) -> fmpq_mat:
 def _with_entries(observed: ObservedEntries, w: fmpq_mat) -> fmpq_mat:
     """Return the symmetric part of `w` with the observed entries put in."""
     out = _symmetric(w)
-    for (i, j), value in zip(observed.places, matrix(observed.values).entries(), strict=True):
+    for (i, j), value in zip(observed.entries, matrix(observed.values).entries(), strict=True):
         out[i, j] = out[j, i] = value
     if observed.of(out) != matrix(observed.values):
         raise ValueError(

@@ -172,11 +172,11 @@ class CompletionSystem:
         p, q, zeta = self.split(y)
         xp, xq, xz = self.split(x)
         measurements, at = self.problem.measurements, self.coefficients(tau)
-        h, moved = measurements.adjoint(zeta), measurements.adjoint(xz)
+        h, dh = measurements.adjoint(zeta), measurements.adjoint(xz)
         return np.concatenate(
             [
-                ((rate_weight + at.decay_p) * xp - at.coupling * (moved @ q + h @ xq)).ravel(),
-                ((rate_weight + at.decay_q) * xq - moved @ p - h @ xp).ravel(),
+                ((rate_weight + at.decay_p) * xp - at.coupling * (dh @ q + h @ xq)).ravel(),
+                ((rate_weight + at.decay_q) * xq - dh @ p - h @ xp).ravel(),
                 at.compliance * xz + self.change(p, q, xp, xq),
             ]
         )

@@ -34,7 +34,7 @@ class Measurements(Protocol):
         """Number m of measurements."""
 
     @property
-    def seen(self) -> int:
+    def fixed_entries(self) -> int:
         """Number of the d² entries of W that they fix each by itself, mirrors included."""
 
     @property
@@ -76,7 +76,7 @@ class Entries:
         return len(self.rows)
 
     @property
-    def seen(self) -> int:
+    def fixed_entries(self) -> int:
         """Two for every entry off the diagonal, one for every entry on it."""
         return 2 * self.size - int((self.rows == self.columns).sum())
 
@@ -103,12 +103,12 @@ class Entries:
 
     def metric_gram(self, s: Square) -> Kernel:
         """Return ``½ (δ_ac S_bd + δ_ad S_bc + δ_bd S_ac + δ_bc S_ad)`` for entries (a,b), (c,d)."""
-        place, left, right = self._meetings
+        place, left, right = self._shared_indices
         flat = np.bincount(place, weights=s[left, right] / 2, minlength=self.size**2)
         return flat.reshape(self.size, self.size)
 
     @cached_property
-    def _meetings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _shared_indices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where two entries share an index: the place in the kernel, and the two other indices."""
         ends = (self.rows, self.columns), (self.columns, self.rows)
         parts = []
@@ -143,8 +143,8 @@ class Matrices:
         return len(self.array)
 
     @property
-    def seen(self) -> int:
-        """None."""
+    def fixed_entries(self) -> int:
+        """No entry is fixed by itself."""
         return 0
 
     @cached_property

@@ -36,7 +36,7 @@ from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised
 
 # The path starts where β is this many times the largest eigenvalue: in the kernel regime to 1e-6.
-_KERNEL = 1e3
+_KERNEL_REGIME_SCALE = 1e3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,7 +117,7 @@ def trace_completion(
     size = operator_norm(early)
     if size == 0:
         return CompletionPath(np.asarray(log_beta), np.zeros((len(times), *early.shape)), 0)
-    start = min(-np.log(_KERNEL * size) / 2, float(times[0]))
+    start = min(-np.log(_KERNEL_REGIME_SCALE * size) / 2, float(times[0]))
     upper = np.triu_indices(problem.d)
     slope = partial(_packed_rate, problem, upper)
     solver = DOP853(slope, start, early[upper], float(times[-1]), rtol=rtol, atol=rtol * size)
@@ -157,7 +157,7 @@ def metric(w: np.ndarray, beta: float) -> np.ndarray:
     return np.asarray((vectors * np.hypot(values, 2 * beta)) @ vectors.T)
 
 
-def move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.ndarray:
+def least_move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Return ``S H + H S``, ``H = A*(η)``, that changes the measurements by `change`.
 
     Among all changes of W that do, it is the one that moves (U, V) least.
@@ -175,7 +175,7 @@ def move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.nd
 def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
     """Return dW/ds at slow time ``slow = -½ log β``."""
     s = metric(w, float(np.exp(-2 * slow)))
-    return np.asarray(move(problem, s, 2 * problem.values) - 2 * w)
+    return np.asarray(least_move(problem, s, 2 * problem.values) - 2 * w)
 
 
 def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:

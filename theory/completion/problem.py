@@ -137,7 +137,7 @@ class CompletionProblem(Summarised):
             return Scores(None, missing, missing, 0, missing, float("nan"))
         squares = (matrices[:, rows, columns] - values) ** 2
         error = squares.mean(axis=1)
-        left = max(0.0, 1 - k / max(self.d**2 - self.measurements.seen, 1))
+        left = max(0.0, 1 - k / max(self.d**2 - self.measurements.fixed_entries, 1))
         spread = squares.std(axis=1) * np.sqrt(left / k)
         return Scores(None, error, error, k, spread, float(np.mean(values**2)))
 

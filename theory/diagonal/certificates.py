@@ -22,7 +22,7 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 
 # Margins up to one plus this count as active.
-ACTIVE = 1e-5
+ACTIVE_EXCESS = 1e-5
 
 
 def quasi_norm(w: np.ndarray, depth: int) -> float:
@@ -49,7 +49,7 @@ def _spread(gradients: np.ndarray, wanted: np.ndarray, margins: np.ndarray | Non
     """
     active = np.full(gradients.shape[1], True)
     if margins is not None:
-        active = margins <= float(margins.min()) * (1 + ACTIVE)
+        active = margins <= float(margins.min()) * (1 + ACTIVE_EXCESS)
     low = -np.inf if margins is None else 0.0
     multipliers = np.zeros(gradients.shape[1])
     multipliers[active] = lsq_linear(gradients[:, active], wanted, (low, np.inf), tol=1e-15).x

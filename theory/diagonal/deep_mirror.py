@@ -26,9 +26,9 @@ from scipy.optimize import brentq
 from grokflow.theory.diagonal.mirror import Hypentropy
 
 # The largest |x| below 1: trial points beyond it have an infinite potential.
-_EDGE = 1 - 2.0**-53
+_LARGEST_X = 1 - 2.0**-53
 # Logarithm of the largest weight, in typical ones, up to which the map is the true one.
-_LARGEST = 12.0
+_LARGEST_LOG_WEIGHT = 12.0
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class DeepHypentropy:
         return self._angle_at(self._log_ratio)
 
     @cached_property
-    def _edge(self) -> float:
+    def _tangent_from(self) -> float:
         """The x beyond which the map goes on along its tangent."""
-        return float(np.tanh(self._angle_at(self._log_ratio + _LARGEST)))
+        return float(np.tanh(self._angle_at(self._log_ratio + _LARGEST_LOG_WEIGHT)))
 
     def _angle_at(self, wanted: float) -> float:
         """Return artanh x where ``log((1-x)^{-p} - (1+x)^{-p})`` is `wanted`."""
@@ -94,11 +94,6 @@ class DeepHypentropy:
         if self.is_linear:
             return self._log_ratio - float(np.log(2 * self.power))
         return float(np.log(np.tanh(self.angle)))
-
-    @cached_property
-    def room(self) -> float:
-        """``1 - x_ω``, the distance to the pole."""
-        return float(2 / (np.exp(2 * self.angle) + 1))
 
     @cached_property
     def drift(self) -> float:
@@ -133,7 +128,7 @@ class DeepHypentropy:
         if self.is_linear:
             return np.asarray(self.omega * xi)
         p = self.power
-        inside = np.clip(xi, -self._edge / self.unit, self._edge / self.unit)
+        inside = np.clip(xi, -self._tangent_from / self.unit, self._tangent_from / self.unit)
         narrowing, angle = self._shape(inside)
         w = np.exp(-p / 2 * narrowing) * np.sinh(p * angle) * self._scale
         beyond = np.flatnonzero(inside != xi)
@@ -145,7 +140,7 @@ class DeepHypentropy:
         """Return the potential, infinite beyond the barrier."""
         if self.is_linear:
             return float(self.omega / 2 * (xi @ xi))
-        if float(np.abs(xi).max()) * self.unit > _EDGE:
+        if float(np.abs(xi).max()) * self.unit > _LARGEST_X:
             return float("inf")
         c = self.power - 1
         narrowing, angle = self._shape(xi)
@@ -159,7 +154,7 @@ class DeepHypentropy:
         if self.is_linear:
             return np.full_like(xi, self.omega)
         p = self.power
-        xi = np.clip(xi, -self._edge / self.unit, self._edge / self.unit)
+        xi = np.clip(xi, -self._tangent_from / self.unit, self._tangent_from / self.unit)
         narrowing, angle = self._shape(xi)
         growth = np.exp(-(p + 1) / 2 * narrowing) * np.cosh((p + 1) * angle)
         return np.asarray(growth * (self._scale * p * self.unit))
@@ -171,7 +166,7 @@ class DeepHypentropy:
 
     def _shape(self, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``log(1-x²)`` and ``artanh x``."""
-        x = np.clip(self.unit * xi, -_EDGE, _EDGE)
+        x = np.clip(self.unit * xi, -_LARGEST_X, _LARGEST_X)
         return np.log1p(-x * x), np.arctanh(x)
 
 

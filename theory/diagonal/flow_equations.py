@@ -25,7 +25,7 @@ from grokflow.theory.losses import Loss, TailedLoss, with_tail
 from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
 
 # |ν_j| below which the mirror map is linear to double precision: (1e-8)²/6 < 2^-53.
-_LINEAR = 1e-8
+_LINEAR_MULTIPLIER = 1e-8
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class ReducedFlow:
     def _is_linear(self, potential: MirrorMap, p: np.ndarray) -> bool:
         # |ξ_j| ≤ |p|₂ |X_j|₂ ≤ √n max|p| |X_j|₂, and κ = 4 unit
         kappa = 4 * potential.unit
-        if kappa >= _LINEAR:
+        if kappa >= _LINEAR_MULTIPLIER:
             return False
         reach = np.sqrt(len(p)) * np.abs(p).max() * self.problem.inputs.largest_column
-        return bool(kappa * reach < _LINEAR)
+        return bool(kappa * reach < _LINEAR_MULTIPLIER)
 
     def rate(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return ``dp/dτ``, for losses with an exponential tail."""
@@ -92,19 +92,19 @@ class ReducedFlow:
     def rate_jacobian(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return the Jacobian of `rate`, ``-pace (diag(l'') (dq/dp) / ε + d)``."""
         q = self.outputs(at.s, p)
-        scale = -self._pull(at, q) * self._tailed.tail(q)
+        scale = -self._pull(at, q) * self._tailed_loss.tail(q)
         jacobian: np.ndarray = self.output_jacobian(at.s, p) * scale[:, None]
         jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.scale.potential(at.s).drift
         return jacobian
 
     def _pull(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
         """Return ``-pace l'(q) / ε``, of order one while its factors under- and overflow."""
-        log_pull = self._tailed.log_descent(q) + at.log_pace - self.log_stiffness(at.s)
+        log_pull = self._tailed_loss.log_descent(q) + at.log_pace - self.log_stiffness(at.s)
         # A wild trial state saturates instead of overflowing, and is rejected.
         return np.asarray(np.exp(np.minimum(log_pull, 300.0)))
 
     @cached_property  # a structural check takes longer than an evaluation of a small problem
-    def _tailed(self) -> TailedLoss:
+    def _tailed_loss(self) -> TailedLoss:
         return with_tail(self.loss, "the flow at large scales")
 
     def defect(self, at: SolverMoment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 # Points of the refined path for each of the first one.
-_FINER = 16
+_REFINEMENT = 16
 
 
 class Curve(NamedTuple):
@@ -161,7 +161,7 @@ def forecast(
         depth=depth,
         progress=lambda x: progress(0.05 + 0.45 * x),
     )
-    late, limit = _late(problem, loss, lam, path)
+    late, limit = _late_predictors(problem, loss, lam, path)
     progress(0.9)
     scores = problem.score(np.column_stack([early.w, late.w, limit.w]))
     kind = kind_of(scores)
@@ -186,14 +186,16 @@ def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
     path, reach = curve.path, when.width + 0.5
     around = [when.lambda_t - reach, when.lambda_t + reach]
     first, last = np.clip(np.searchsorted(curve.lambda_t, around), 1, len(path.log_beta) - 1)
-    steps = _FINER * int(last - first) + 1
+    steps = _REFINEMENT * int(last - first) + 1
     scales = np.linspace(path.log_beta[first], path.log_beta[last], steps)
     before = path.part(slice(None, int(first) + 1))
     fine = trace(problem, scales[1:], after=before, tolerance=1e-6)
-    return before.then(fine).then(path.part(slice(int(last) + 1, None)))
+    return before.continued_by(fine).continued_by(path.part(slice(int(last) + 1, None)))
 
 
-def _late(problem: Problem, loss: Loss, lam: float, path: Path) -> tuple[Prediction, Prediction]:
+def _late_predictors(
+    problem: Problem, loss: Loss, lam: float, path: Path
+) -> tuple[Prediction, Prediction]:
     """Return the late predictor at λ and its limit for λ → 0."""
     classify = problem.is_classification
     if path.depth == 2:

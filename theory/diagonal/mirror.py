@@ -2,7 +2,7 @@
 
 The net ``f(x) = <u² - v², x>`` started at ``u = v = α`` has ``u v = α(s)²`` for all time, with
 ``s = λt`` and ``α(s) = α e^{-s}``, so that ``w = 2β sinh(4 X.T ν)`` with ``β = α(s)²`` and one
-unknown ν_i a sample. As β falls from α² to zero, ν grows from ~1/β to ~log(1/β): no fixed
+unknown ν_i per sample. As β falls from α² to zero, ν grows from ~1/β to ~log(1/β): no fixed
 scaling suits both ends. With ``κ = asinh(ω / 2β)``, ω the size of a typical weight, and
 ``p = 4ν/κ``,
 
@@ -71,7 +71,7 @@ class Hypentropy:
         k = self.kappa
         if k <= _LARGE_KAPPA:
             # Trial steps of a solver may overshoot; saturating keeps them finite and rejected.
-            return np.asarray(np.sinh(_saturated(k * xi, 600.0)) * (self.omega / math.sinh(k)))
+            return np.asarray(np.sinh(_clipped(k * xi, 600.0)) * (self.omega / math.sinh(k)))
         size = np.abs(xi)
         growth = np.exp(np.minimum(k * (size - 1), 600.0))
         return np.asarray(self.omega * np.sign(xi) * growth * -np.expm1(-2 * k * size))
@@ -80,7 +80,7 @@ class Hypentropy:
         """Return ``Σ ω (cosh κξ - 1) / (κ sinh κ)``, by ``cosh x - 1 = 2 sinh²(x/2)``."""
         k = self.kappa
         if k <= _LARGE_KAPPA:
-            half = np.sinh(_saturated(k * xi / 2, 300.0))
+            half = np.sinh(_clipped(k * xi / 2, 300.0))
             return float(half @ half * 2 * self.omega / (k * np.sinh(k)))
         growth = np.exp(np.minimum(k * (np.abs(xi) - 1), 600.0))
         return float(growth.sum()) * self.omega / k
@@ -89,12 +89,12 @@ class Hypentropy:
         """Return ``ω κ cosh(κξ) / sinh κ``."""
         k = self.kappa
         if k <= _LARGE_KAPPA:
-            return np.asarray(np.cosh(_saturated(k * xi, 600.0)) * (self.omega * k / np.sinh(k)))
+            return np.asarray(np.cosh(_clipped(k * xi, 600.0)) * (self.omega * k / np.sinh(k)))
         growth = np.exp(np.minimum(k * (np.abs(xi) - 1), 600.0))
         return np.asarray(self.omega * k * growth)
 
 
-def _saturated(x: np.ndarray, bound: float) -> np.ndarray:
+def _clipped(x: np.ndarray, bound: float) -> np.ndarray:
     """Clip `x` to ±`bound` in place; on short vectors `numpy.clip` takes longer than sinh."""
     np.minimum(x, bound, out=x)
     return np.asarray(np.maximum(x, -bound, out=x))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 # log(|w|/β) below which w is linear in t to double precision.
-_LINEAR = -30.0
+_LINEAR_LOG_RATIO = -30.0
 _NEWTON_STEPS = 12
 
 
@@ -39,7 +39,7 @@ def log_departure(w: np.ndarray, depth: int, log_scale: float) -> float:
     size = float(np.abs(w).max())
     if size == 0:
         return -np.inf
-    if np.log(size) - depth * log_scale < _LINEAR:
+    if np.log(size) - depth * log_scale < _LINEAR_LOG_RATIO:
         # The two halves move by w/(2Lβ) and its opposite.
         root = np.log(np.sqrt(2) * depth)
         return float(np.log(size) + np.log(np.linalg.norm(w / size)) - depth * log_scale - root)
@@ -77,7 +77,7 @@ def _angle(log_ratio: np.ndarray, p: float) -> np.ndarray:
     large, that of ``cosh t = 1``, descends to the root.
     """
     t = _log_arcsinh(log_ratio - np.log(2)) / p
-    some = log_ratio >= _LINEAR
+    some = log_ratio >= _LINEAR_LOG_RATIO
     x = t[some]
     for _ in range(_NEWTON_STEPS):
         excess = p * (_log_cosh(x) + x) + np.log(-np.expm1(-2 * p * x)) - log_ratio[some]

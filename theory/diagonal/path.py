@@ -108,7 +108,7 @@ class Path(Summarised):
             self.log_beta[points], self.multipliers[points], self.weights[:, points], self.depth
         )
 
-    def then(self, other: Path) -> Path:
+    def continued_by(self, other: Path) -> Path:
         """Return this path continued by another one at smaller scales."""
         return Path(
             np.concatenate([self.log_beta, other.log_beta]),
@@ -185,7 +185,7 @@ def trace(
         reach = omega / float(potential.curvature(np.ones(1))[0])
         data = Constraint(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
         if i:
-            guess = _guess(problem, multipliers[:i], everywhere, path.depth) / potential.unit
+            guess = _extrapolated(problem, multipliers[:i], everywhere, path.depth) / potential.unit
         else:
             guess = _kernel_start(problem)
         # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
@@ -207,7 +207,9 @@ def trace(
     return Path(np.asarray(log_beta), multipliers[first:], weights, path.depth)
 
 
-def _guess(problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int) -> np.ndarray:
+def _extrapolated(
+    problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int
+) -> np.ndarray:
     """Extrapolate the multipliers, linearly in the variable in which the rich regime is linear.
 
     That is log β for L = 2 and ``β^{(L-2)/L}`` for L ≥ 3. The second point continues the kernel
@@ -227,8 +229,8 @@ def _guess(problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int
     if depth == 2:
         return np.asarray(last + step)
     now, move = (np.abs(problem.inputs.correlate(part)) for part in (last, step))
-    room = np.divide(1 - now, move, out=np.full_like(now, np.inf), where=move > 0)
-    return np.asarray(last + min(1.0, 0.5 * float(room.min())) * step)
+    steps_left = np.divide(1 - now, move, out=np.full_like(now, np.inf), where=move > 0)
+    return np.asarray(last + min(1.0, 0.5 * float(steps_left.min())) * step)
 
 
 def _kernel_start(problem: Problem) -> np.ndarray:

@@ -37,9 +37,9 @@ _SWEEPS = 200
 _NEWTON_STEPS = 50
 # Change of the weights between two sweeps, a little above the accuracy of the L1 predictors, at
 # which only polishing is left to do.
-_SETTLED = 1e-4
+_SETTLED_CHANGE = 1e-4
 # Weights below this fraction of the largest are rounding errors of the solver that gave them.
-_NEGLIGIBLE = 1e-7
+_NEGLIGIBLE_WEIGHT = 1e-7
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _reweighted(
     """Minimise weighted L1 norms until the weights that they are made of no longer change."""
     w = start
     for _ in range(_SWEEPS):
-        support = np.flatnonzero(np.abs(w) > _NEGLIGIBLE * np.abs(w).max())
+        support = np.flatnonzero(np.abs(w) > _NEGLIGIBLE_WEIGHT * np.abs(w).max())
         if support.size == 0:
             return np.zeros_like(w)
         # The slope of |w|^{2/L} is the price of column j: dividing the column by it makes it 1.
@@ -219,13 +219,13 @@ def _reweighted(
         columns = DataMatrix.from_array(priced, problem.inputs.threads)
         new = np.zeros_like(w)
         new[support] = solve(replace(problem, inputs=columns)).w / price
-        if np.abs(new - w).max() <= _SETTLED * np.abs(new).max():
+        if np.abs(new - w).max() <= _SETTLED_CHANGE * np.abs(new).max():
             return new
         w = new
     change = float(np.abs(new - w).max() / np.abs(new).max())
     raise NotConverged(
         f"reweighting still changes w by {change:.1e} after {_SWEEPS} sweeps, expected "
-        f"{_SETTLED:.0e}: start nearer to a KKT point, such as the end of the path"
+        f"{_SETTLED_CHANGE:.0e}: start nearer to a KKT point, such as the end of the path"
     )
 
 
@@ -235,7 +235,7 @@ def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:
     x = problem.inputs.take(support)
     active = np.full(problem.n, True)
     if problem.is_classification:
-        active = x @ w[support] <= 1 + kkt.ACTIVE
+        active = x @ w[support] <= 1 + kkt.ACTIVE_EXCESS
     miss = problem.targets[active] - x[active] @ w[support]
     corrected = w.copy()
     corrected[support] += lstsq(x[active], miss)[0]

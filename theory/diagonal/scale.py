@@ -54,12 +54,12 @@ class DiagonalScale:
         """Return the mirror map at slow time `s`."""
         return _potential(self, s)
 
-    def pole(self, room: float) -> float:
-        """Return the slow time at which ``1 - x_ω`` is `room`; infinite for depth 2."""
+    def pole(self, distance: float) -> float:
+        """Return the slow time at which ``1 - x_ω`` is `distance`; infinite for depth 2."""
         if self.depth == 2:
             return float("inf")
         p = self.depth / (self.depth - 2)
-        log_growth = np.log(room**-p - (2 - room) ** -p)
+        log_growth = np.log(distance**-p - (2 - distance) ** -p)
         log_beta = np.log(self.omega) - log_growth
         return float(np.log(self.alpha) - log_beta / self.depth)
 

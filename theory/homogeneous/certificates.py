@@ -11,7 +11,7 @@ import numpy as np
 
 from grokflow.theory.certificate import Certificate, Farkas
 
-_NONE = float("inf")
+_NO_BOUND = float("inf")
 
 
 def kernel_margin(gram: np.ndarray, labels: np.ndarray, multipliers: np.ndarray) -> Certificate:
@@ -30,7 +30,7 @@ def _margin(gram: np.ndarray, labels: np.ndarray, multipliers: np.ndarray) -> Ce
     norm = float(clipped @ gram @ clipped)
     lower = float(np.abs(clipped).sum()) ** 2 / (2 * norm) if norm > 0 else 0.0
     if margin <= 0:
-        return Certificate(lower, _NONE, _NONE)
+        return Certificate(lower, _NO_BOUND, _NO_BOUND)
     upper = float(signed @ gram @ signed) / (2 * margin**2)
     return Certificate(lower, upper, abs(1 / margin - 1))
 

@@ -29,7 +29,7 @@ from grokflow.theory.predictor import NoPredictor, NotSeparable
 from grokflow.theory.summary import Summarised
 
 # Relative miss of the targets above which they count as out of reach.
-_REACHED = 1e-6
+_TARGET_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,7 +173,7 @@ class MinKernelNorm:
         system = _System.of(tangent, x, y)
         multipliers = interpolate(system.gram, system.targets)
         certificate = kernel_certificates.kernel_norm(system.gram, system.targets, multipliers)
-        if certificate.infeasibility > _REACHED:
+        if certificate.infeasibility > _TARGET_TOLERANCE:
             raise NoPredictor(
                 f"no h interpolates the targets (residual {certificate.infeasibility:.1e}), "
                 "expected independent gradients or targets that agree where they depend: drop "

@@ -12,7 +12,7 @@ from scipy.linalg import cho_solve, lapack
 from grokflow.theory.numerics.newton import NotConverged
 
 # Gauss-Newton converges quadratically near the set: more steps mean that it is elsewhere.
-_CORRECTIONS = 12
+_MOST_CORRECTIONS = 12
 # Reciprocal condition of J Jᵀ, rows of J scaled to unit norm, below which rounding decides.
 _SMALLEST_CONDITION = 1e-14
 
@@ -138,7 +138,7 @@ class ZeroLossSet:
         It is infinite where they do not arrive.
         """
         back, excess = np.zeros_like(at.theta), at.excess
-        for _ in range(_CORRECTIONS):
+        for _ in range(_MOST_CORRECTIONS):
             if self.contains(at, excess):
                 return back
             back = back + at.towards(excess)
@@ -156,13 +156,13 @@ class ZeroLossSet:
         largest = reach * float(np.linalg.norm(start))
         try:
             at = self.point(start)
-            for _ in range(_CORRECTIONS):
+            for _ in range(_MOST_CORRECTIONS):
                 if self.contains(at, at.excess):
                     return at
-                moved = at.theta + at.towards(at.excess)
-                if not np.linalg.norm(moved - start) <= largest:
+                candidate = at.theta + at.towards(at.excess)
+                if not np.linalg.norm(candidate - start) <= largest:
                     break
-                at = self.point(moved)
+                at = self.point(candidate)
         except NotConverged as error:
             raise ValueError(f"at the start, {error}") from None
         misfit = float(np.abs(self.model.outputs(start) - self.targets).max())

@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 
 # What multiplies complexity over margin: in E.4 and E.5 as printed, and by Mohri et al. (2018).
-PRINTED = 4.0
-SHARP = 2.0
+PRINTED_FACTOR = 4.0
+SHARP_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def margin_error(
     delta: float,
     margin: float = 1.0,
     empirical: float = 0.0,
-    factor: float = SHARP,
+    factor: float = SHARP_FACTOR,
 ) -> Bound:
     """Theorem E.2: bound the probability of error of every function of a class.
 
@@ -101,7 +101,7 @@ def margin_error(
     empirical : float
         Fraction of the samples with margin below ρ, where the ramp loss is positive.
     factor : float
-        `SHARP` or `PRINTED`.
+        `SHARP_FACTOR` or `PRINTED_FACTOR`.
     """
     _check(n=n, delta=delta)
     if not (margin > 0 and complexity >= 0 and 0 <= empirical <= 1):
@@ -131,7 +131,9 @@ def l2_ball_complexity(radius: float, *, n: int, largest: float) -> Bound:
     return Bound(radius * largest / float(np.sqrt(n)), trivial=radius * largest)
 
 
-def max_l1_margin_error(*, n: int, d: int, k: int, delta: float, factor: float = PRINTED) -> Bound:
+def max_l1_margin_error(
+    *, n: int, d: int, k: int, delta: float, factor: float = PRINTED_FACTOR
+) -> Bound:
     """Bound the error of the max-L1-margin classifier on `sparse` data (Theorem E.4).
 
     It is at most ``4k √(2 log(2d)/n) + 3 √(log(2/δ)/2n)`` with probability ``1 - δ`` over the draw
@@ -166,7 +168,9 @@ def max_l1_margin_error(*, n: int, d: int, k: int, delta: float, factor: float =
     return margin_error(complexity, n=n, delta=delta, factor=factor)
 
 
-def max_l2_margin_error(*, n: int, d: int, k: int, delta: float, factor: float = PRINTED) -> Bound:
+def max_l2_margin_error(
+    *, n: int, d: int, k: int, delta: float, factor: float = PRINTED_FACTOR
+) -> Bound:
     """Bound the error of the max-L2-margin classifier on `sparse` data (Theorem E.5).
 
     It is at most ``4 √(kd/n) + 3 √(log(2/δ)/2n)`` with probability ``1 - δ`` over the draw of the

@@ -1,4 +1,4 @@
-"""Convex duals in one unknown a sample, shared by every predictor.
+"""Convex duals in one unknown per sample, shared by every predictor.
 
 A predictor minimises a data term plus a separable potential of the weights; its dual has the
 conjugate of the data term and the conjugate potential of ``Xᵀμ``.

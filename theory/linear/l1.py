@@ -35,7 +35,7 @@ _OUTER_STEPS = 60
 _INNER_STEPS = 60
 
 # Columns to begin with, and the gap on them at which the others are first looked at.
-_FEWEST_COLUMNS = 64
+_MINIMUM_COLUMNS = 64
 _FIRST_GAP = 1e-2
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
@@ -93,7 +93,7 @@ class _Program:
             f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
         )
 
-    def solve_surely(
+    def solve_with_fallback(
         self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None
     ) -> PrimalDual:
         """Solve a linear program: by the simplex method where proximal points do not end."""
@@ -157,7 +157,7 @@ class _WorkingSet:
         """Add up to as many columns, those that correlate most with μ, at a level at least."""
         outside = np.abs(self.problem.inputs.correlate(mu))
         outside[self.columns] = -1
-        most = min(max(_FEWEST_COLUMNS, len(self.columns)), self.problem.d)
+        most = min(max(_MINIMUM_COLUMNS, len(self.columns)), self.problem.d)
         found = np.argpartition(-outside, most - 1)[:most]
         columns = np.union1d(self.columns, found[outside[found] >= level])
         return _WorkingSet(self.problem, columns)
@@ -212,7 +212,7 @@ class MaxL1Margin:
             start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         data = Constraint(problem.targets, 0.0, unit=float(start.mu.max()))
         program = _Program(data, certificates.max_l1_margin, self.gap)
-        w, mu = program.solve_surely(problem, start)
+        w, mu = program.solve_with_fallback(problem, start)
         w = w / float(problem.inputs.combine(w).min())
         certificate = certificates.max_l1_margin(problem, w, mu)
         return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
@@ -256,7 +256,7 @@ class MinL1Norm:
             start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         program = _Program(Constraint(problem.targets, -np.inf), certificates.min_l1_norm, self.gap)
         # Few columns interpolate nothing, and multipliers of such a program lead astray.
-        w, mu = program.solve_surely(problem, start, np.arange(problem.d))
+        w, mu = program.solve_with_fallback(problem, start, np.arange(problem.d))
         return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))
 
 

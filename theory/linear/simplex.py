@@ -15,9 +15,9 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 
 # Entries of X above which the simplex method would take minutes.
-_LARGEST = 4_000_000
+_MOST_ENTRIES = 4_000_000
 # Relative slack at which a margin counts as active.
-_ACTIVE = 1e-6
+_ACTIVE_SLACK = 1e-6
 
 
 def vertex(problem: Problem) -> PrimalDual:
@@ -28,10 +28,10 @@ def vertex(problem: Problem) -> PrimalDual:
     NotConverged
         When X is too large, or the solver fails.
     """
-    if problem.n * problem.d > _LARGEST:
+    if problem.n * problem.d > _MOST_ENTRIES:
         raise NotConverged(
-            f"X has {problem.n * problem.d} entries, expected at most {_LARGEST} for the simplex "
-            "method: ask for a larger gap, or scale the inputs to similar sizes"
+            f"X has {problem.n * problem.d} entries, expected at most {_MOST_ENTRIES} for the "
+            "simplex method: ask for a larger gap, or scale the inputs to similar sizes"
         )
     x, y = problem.inputs.to_array(), problem.targets
     columns = 1 / _lengths(x)
@@ -50,10 +50,10 @@ def vertex(problem: Problem) -> PrimalDual:
         )
     w = (found.x[: problem.d] - found.x[problem.d :]) * columns * size
     marginals = -found.ineqlin.marginals if problem.is_classification else found.eqlin.marginals
-    return polished(problem, PrimalDual(w, marginals * rows * columns.max()))
+    return polished_vertex(problem, PrimalDual(w, marginals * rows * columns.max()))
 
 
-def polished(problem: Problem, point: PrimalDual) -> PrimalDual:
+def polished_vertex(problem: Problem, point: PrimalDual) -> PrimalDual:
     """Solve again for a vertex: support and active samples stay, values become exact.
 
     The nonzero weights move onto the active constraints, the multipliers of the active samples onto
@@ -64,7 +64,7 @@ def polished(problem: Problem, point: PrimalDual) -> PrimalDual:
     outputs = x @ point.w[support]
     active = np.full(problem.n, True)
     if problem.is_classification:
-        active = outputs <= 1 + _ACTIVE
+        active = outputs <= 1 + _ACTIVE_SLACK
     w, mu = point.w.copy(), np.where(active, point.mu, 0.0)
     w[support] += lstsq(x[active], problem.targets[active] - outputs[active])[0]
     mu[active] += lstsq(x[active].T, np.sign(point.w[support]) - x.T @ mu)[0]

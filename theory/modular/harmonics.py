@@ -46,14 +46,14 @@ class Harmonics:
     lengths: np.ndarray
 
     @property
-    def agree(self) -> np.ndarray:
+    def frequencies_agree(self) -> np.ndarray:
         """Which neurons have one dominant frequency for U, V and W, shape (N,)."""
         first = self.frequencies[0]
         return np.asarray((first > 0) & (self.frequencies == first).all(axis=0))
 
     def neurons(self, chosen: np.ndarray | None = None) -> PeriodicNeurons:
         """Return the neurons that `agree`, or of them those in the mask `chosen`."""
-        kept = self.agree if chosen is None else self.agree & chosen
+        kept = self.frequencies_agree if chosen is None else self.frequencies_agree & chosen
         return PeriodicNeurons(self.frequencies[0][kept], *self.phases[:, kept])
 
     @property
@@ -76,10 +76,10 @@ def _strongest(rows: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the fields of `Harmonics` for the rows of one matrix."""
     strengths = power(rows)[:, 1:]
     order = np.argsort(-strengths, axis=1, kind="stable")[:, :2]
-    each = np.arange(len(rows))
+    index = np.arange(len(rows))
     total = strengths.sum(axis=1)
     alive = total > 0
-    share = strengths[each[:, None], order] / np.where(alive, total, 1)[:, None]
+    share = strengths[index[:, None], order] / np.where(alive, total, 1)[:, None]
     first, second = (np.where(alive, order[:, i] + 1, 0) for i in (0, 1))
-    phases = np.angle(np.fft.rfft(rows)[each, first])
+    phases = np.angle(np.fft.rfft(rows)[index, first])
     return first, phases, share[:, 0], second, share[:, 1]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 # Standard deviation below which the values of a group are taken to be equal: one per cent.
-_LEAST_SPREAD = 0.01
-_PASSES = 1000
+_MINIMUM_SPREAD = 0.01
+_MOST_PASSES = 1000
 # Change of the mean log-likelihood of a value at which the fit has settled.
-_SETTLED = 1e-7
+_SETTLED_CHANGE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +81,16 @@ def fit_mixtures(samples: np.ndarray) -> Mixtures:
     parameters = _maximise(x, (x > (low + high) / 2).astype(np.float64))
     likelihood = np.full(len(x), -np.inf)
     moving = np.arange(len(x))
-    for _ in range(_PASSES):
+    for _ in range(_MOST_PASSES):
         member, value = _expect(x[moving], parameters[:, moving])
         change, likelihood[moving] = value - likelihood[moving], value
-        going = change > _SETTLED * x.shape[1]
+        going = change > _SETTLED_CHANGE * x.shape[1]
         moving, member = moving[going], member[going]
         if not moving.size:
             break
         parameters[:, moving] = _maximise(x[moving], member)
     share, lower, upper, spread = parameters
-    one = np.maximum(x.std(axis=1), _LEAST_SPREAD)
+    one = np.maximum(x.std(axis=1), _MINIMUM_SPREAD)
     single = _log_density(x, x.mean(axis=1), one).sum(axis=1)
     return Mixtures(share, np.stack([lower, upper], 1), spread, likelihood, single, x.shape[1])
 
@@ -101,7 +101,7 @@ def _maximise(x: np.ndarray, member: np.ndarray) -> np.ndarray:
     upper = (member * x).sum(axis=1) / count
     lower = ((1 - member) * x).sum(axis=1) / (x.shape[1] - count)
     apart = member * (x - upper[:, None]) ** 2 + (1 - member) * (x - lower[:, None]) ** 2
-    spread = np.maximum(np.sqrt(apart.mean(axis=1)), _LEAST_SPREAD)
+    spread = np.maximum(np.sqrt(apart.mean(axis=1)), _MINIMUM_SPREAD)
     return np.stack([count / x.shape[1], lower, upper, spread])
 
 

@@ -62,7 +62,7 @@ class Basis(NamedTuple):
     own: bool = True
 
 
-def _same(x: np.ndarray, p: int) -> np.ndarray:
+def _identity(x: np.ndarray, p: int) -> np.ndarray:
     return x
 
 
@@ -102,9 +102,9 @@ class Operation:
 
     name: str
     combination: Combination = Combination.SUM
-    first: Map = _same
-    second: Map = _same
-    outer: Map = _same
+    first: Map = _identity
+    second: Map = _identity
+    outer: Map = _identity
     terms: tuple[tuple[tuple[int, int], int], ...] = ()
 
     def table(self, p: int) -> np.ndarray:
@@ -118,9 +118,9 @@ class Operation:
         _check_modulus(p)
         if _inverse in (self.first, self.second):
             _check_prime(p, self.name)
-        m, n = self._sides(p)
+        m, n = self._operands(p)
         if self.combination is Combination.MIXED:
-            return self._mixed(m, n, p)
+            return self._mixed_terms(m, n, p)
         met = m[:, None] + n if self.combination is Combination.SUM else m[:, None] * n
         classes = self.outer(np.arange(p), p)[met % p]
         return np.where((m[:, None] < 0) | (n < 0), -1, classes)
@@ -141,7 +141,7 @@ class Operation:
             )
         if self.combination is Combination.PRODUCT:
             _check_prime(p, self.name)
-        m, n = self._sides(p)
+        m, n = self._operands(p)
         residues = np.arange(p)
         if self.combination is Combination.SUM:
             return Coordinates(p, m, n, self.outer(residues, p))
@@ -167,11 +167,11 @@ class Operation:
         raw = np.arange(p)
         return Basis(raw if m is None else m, raw if n is None else n, outer, own)
 
-    def _sides(self, p: int) -> tuple[np.ndarray, np.ndarray]:
+    def _operands(self, p: int) -> tuple[np.ndarray, np.ndarray]:
         residues = np.arange(p)
         return self.first(residues, p), self.second(residues, p)
 
-    def _mixed(self, m: np.ndarray, n: np.ndarray, p: int) -> np.ndarray:
+    def _mixed_terms(self, m: np.ndarray, n: np.ndarray, p: int) -> np.ndarray:
         total = np.zeros((p, p), dtype=np.int64)
         for (a, b), c in self.terms:
             total += c % p * np.outer(_power(m, p, degree=a), _power(n, p, degree=b)) % p

@@ -12,10 +12,10 @@ from enum import Enum
 import numpy as np
 
 # What counts as accurate, and how far above 1 - ξ the training accuracy may lie after inversion.
-ACCURATE = 0.9
+HIGH_ACCURACY = 0.9
 INVERSION_MARGIN = 0.05
 # Share of the norm at the time of grokking below which weights have collapsed.
-COLLAPSED = 0.5
+COLLAPSED_NORM_SHARE = 0.5
 
 
 class Phase(Enum):
@@ -80,15 +80,15 @@ def phase(train: np.ndarray, test: np.ndarray, norm: np.ndarray, corruption: flo
     <Phase.FULL_INVERSION: 'full inversion'>
     """
     _check(train, test, norm, corruption)
-    if test[-1] >= ACCURATE:
-        if train[-1] >= ACCURATE:
+    if test[-1] >= HIGH_ACCURACY:
+        if train[-1] >= HIGH_ACCURACY:
             return Phase.COEXISTENCE
         full = train[-1] < 1 + INVERSION_MARGIN - corruption
         return Phase.FULL_INVERSION if full else Phase.PARTIAL_INVERSION
-    if train[-1] >= ACCURATE:
+    if train[-1] >= HIGH_ACCURACY:
         return Phase.MEMORIZATION
-    grokked = np.flatnonzero(test >= ACCURATE)
-    if grokked.size and norm[-1] < COLLAPSED * norm[grokked[-1]]:
+    grokked = np.flatnonzero(test >= HIGH_ACCURACY)
+    if grokked.size and norm[-1] < COLLAPSED_NORM_SHARE * norm[grokked[-1]]:
         return Phase.FORGETTING
     return Phase.CONFUSION
 

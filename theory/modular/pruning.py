@@ -24,9 +24,9 @@ from scipy.linalg.blas import dgemm
 from grokflow.theory.modular.net import ModularWeights, Normalisation, NormKind
 
 # Pairs at once: logits of so many pairs stay in the cache while all neurons pass by.
-_CHUNK = 512
+_PAIRS_PER_CHUNK = 512
 # Recorded numbers of neurons for which it is decided together which pairs may turn.
-_BLOCK = 16
+_RECORDS_PER_BLOCK = 16
 
 
 @runtime_checkable
@@ -121,7 +121,7 @@ def prune(
     counts = np.arange(width + 1) if pruned is None else np.asarray(pruned)
     _check(order, counts, width)
     groups = (pairs.test, pairs.corrupted, pairs.uncorrupted)
-    right = np.stack([_right(weights, pairs, group, order, counts) for group in groups])
+    right = np.stack([_count_right(weights, pairs, group, order, counts) for group in groups])
     sizes = np.array([[len(group)] for group in groups])
     test, corrupted, uncorrupted = _shares(right, sizes)
     train = _shares(right[1:].sum(axis=0), sizes[1:].sum(axis=0))
@@ -147,7 +147,7 @@ def _shares(right: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _right(
+def _count_right(
     weights: ModularWeights,
     pairs: LabelledPairs,
     group: np.ndarray,
@@ -162,8 +162,8 @@ def _right(
     stops = (weights.width - counts)[::-1]
     norm = weights.normalisation
     layer = norm if norm is not None and norm.kind is NormKind.LAYER else None
-    for start in range(0, len(group), _CHUNK):
-        chosen = group[start : start + _CHUNK]
+    for start in range(0, len(group), _PAIRS_PER_CHUNK):
+        chosen = group[start : start + _PAIRS_PER_CHUNK]
         outputs = weights.activated if layer else weights.hidden
         hidden = outputs(pairs.first[chosen], pairs.second[chosen])
         h = np.ascontiguousarray(hidden[:, back].T, dtype=np.float64)
@@ -188,7 +188,9 @@ def _build_up(h: np.ndarray, w: np.ndarray, labels: np.ndarray, stops: np.ndarra
     others[labels, np.arange(len(labels))] = -np.inf
     right = np.zeros(len(stops), dtype=np.int64)
     begin = 0
-    for block in np.split(np.arange(len(stops)), range(_BLOCK, len(stops), _BLOCK)):
+    for block in np.split(
+        np.arange(len(stops)), range(_RECORDS_PER_BLOCK, len(stops), _RECORDS_PER_BLOCK)
+    ):
         end = int(stops[block[-1]])
         margin = answer[begin] - others.max(axis=0)
         may_turn = np.abs(margin) <= reach[begin:end].sum(axis=0)
@@ -233,7 +235,7 @@ def _build_up_layer(
 
     Logits times the deviation are a sum over neurons, less the mean times another one.
     """
-    each = np.arange(len(labels))
+    columns = np.arange(len(labels))
     factors, shifts = np.zeros((2, len(w) + 1, w.shape[1]))
     scaled = w * layer.gamma[:, None]
     np.cumsum(scaled, axis=0, out=factors[1:])
@@ -246,8 +248,8 @@ def _build_up_layer(
         last = int(stop)
         logits = sums - np.outer(factors[stop], layer.mean[stop])
         logits += np.outer(shifts[stop], layer.deviation[stop])
-        answer = logits[labels, each]
-        logits[labels, each] = -np.inf
+        answer = logits[labels, columns]
+        logits[labels, columns] = -np.inf
         right[i] = np.count_nonzero(answer > logits.max(axis=0))
     return right
 

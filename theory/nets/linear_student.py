@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_NODES = 4000
+_QUADRATURE_NODES = 4000
 
 
 class StudentLosses(NamedTuple):
@@ -56,8 +56,8 @@ def limit_losses(ratio: float, lr: float, steps: np.ndarray) -> StudentLosses:
     """
     if not ratio > 0:
         raise ValueError(f"ratio is {ratio}, expected d/n above 0: choose sizes of at least 1")
-    angles = np.pi * np.arange(1, _NODES + 1) / (_NODES + 1)
+    angles = np.pi * np.arange(1, _QUADRATURE_NODES + 1) / (_QUADRATURE_NODES + 1)
     eigenvalues = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(angles)
-    weights = 2 / np.pi * np.sin(angles) ** 2 / eigenvalues * np.pi / (_NODES + 1)
+    weights = 2 / np.pi * np.sin(angles) ** 2 / eigenvalues * np.pi / (_QUADRATURE_NODES + 1)
     unseen = max(0.0, 1 - 1 / ratio)
     return spectral_losses(np.append(eigenvalues, 0.0), np.append(weights, unseen), lr, steps)

@@ -182,12 +182,12 @@ class Linearisation:
 
     def push(self, v: Tensor) -> Tensor:
         """Return ``J v``, shape (m, C), for v of shape (P,)."""
-        weights, pulled = self._pulled
+        weights, pulled = self._pull_graph
         (value,) = torch.autograd.grad(pulled, weights, v, retain_graph=True)
         return value
 
     @cached_property
-    def _pulled(self) -> tuple[Tensor, Tensor]:
+    def _pull_graph(self) -> tuple[Tensor, Tensor]:
         weights = torch.zeros_like(self._graph, requires_grad=True)
         (pulled,) = torch.autograd.grad(self._graph, self._leaf, weights, create_graph=True)
         return weights, pulled

@@ -34,16 +34,16 @@ def kept_storages() -> Iterator[dict[int, int]]:
     Storage that is freed lends its address to the next: look while the graphs are alive.
     """
     kept: dict[int, int] = {}
-    with torch.autograd.graph.saved_tensors_hooks(partial(_note, kept), _same):
+    with torch.autograd.graph.saved_tensors_hooks(partial(_note_storage, kept), _unchanged):
         yield kept
 
 
-def _note(kept: dict[int, int], tensor: Tensor) -> Tensor:
+def _note_storage(kept: dict[int, int], tensor: Tensor) -> Tensor:
     """Note the memory of a tensor that a forward pass keeps, once however often it is kept."""
     storage = tensor.untyped_storage()
     kept[storage.data_ptr()] = storage.nbytes()
     return tensor
 
 
-def _same(tensor: Tensor) -> Tensor:
+def _unchanged(tensor: Tensor) -> Tensor:
     return tensor

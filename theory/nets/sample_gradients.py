@@ -27,7 +27,7 @@ from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.parameters import CHUNK_BYTES
 
 # Of the gradient of a layer, summed in another order.
-_ROUNDING = 1e-8
+_ROUNDING_ERROR = 1e-8
 
 
 class Layer(NamedTuple):
@@ -91,7 +91,7 @@ class FactoredJacobian:
         taps = _Taps(parts, len(x))
         with taps:
             f = net.apply(parts, x)
-        alone = [name for name in parts if factored and taps.alone(name)]
+        alone = [name for name in parts if factored and taps.used_once_as_matrix(name)]
         rest = tuple(name for name in parts if taps.uses[name] and name not in alone)
         layers = [taps.layers[name] for name in alone]
         kernels = [layer.a @ layer.a.T for layer in layers]
@@ -100,7 +100,7 @@ class FactoredJacobian:
 
     @property
     def width(self) -> int:
-        """Numbers that the gradients of one combination take, a sample."""
+        """How many numbers per sample the gradients of one combination take."""
         return sum(layer.z.shape[1] for layer in self.layers) + self._rest_size
 
     def gradients(self, v: Tensor) -> SampleGradients:
@@ -176,7 +176,7 @@ def is_factored(net: ModuleMap, theta: Tensor, x: Tensor) -> bool:
         wanted, sums = pulled[layer.name], b.T @ layer.a
         if layer.gathered:
             sums = sums.T
-        if b[::2].any() or (sums.view_as(wanted) - wanted).norm() > _ROUNDING * wanted.norm():
+        if b[::2].any() or (sums.view_as(wanted) - wanted).norm() > _ROUNDING_ERROR * wanted.norm():
             return False
     return True
 
@@ -197,7 +197,7 @@ class _Taps(TorchFunctionMode):
         self.uses: Counter[str] = Counter()
         self.layers: dict[str, Layer] = {}
 
-    def alone(self, name: str) -> bool:
+    def used_once_as_matrix(self, name: str) -> bool:
         """Whether the parameter is used once, as a matrix."""
         return self.uses[name] == 1 and name in self.layers
 
@@ -211,18 +211,18 @@ class _Taps(TorchFunctionMode):
             return value
         self.uses.update(given)
         if value.ndim == 2 and len(value) == self.m:
-            self._note(func, args, kwargs or {}, value)
+            self._note_layer(func, args, kwargs or {}, value)
             # What is done in place to the value must not reach the one that is kept.
             return value.clone()
         return value
 
-    def _note(self, func: Any, args: Any, kwargs: Any, z: Tensor) -> None:
+    def _note_layer(self, func: Any, args: Any, kwargs: Any, z: Tensor) -> None:
         """Keep a layer where `func` is one."""
         if func is functional.linear and len(args) >= 2:
             a, weight = args[:2]
             bias = args[2] if len(args) > 2 else kwargs.get("bias")
             if id(bias) in self.names:
-                self._add(self.names[id(bias)], False, z.new_ones((self.m, 1)), z)
+                self._add_layer(self.names[id(bias)], False, z.new_ones((self.m, 1)), z)
         elif func is Tensor.__getitem__:
             (weight, a) = args
         elif func is functional.embedding:
@@ -235,7 +235,7 @@ class _Taps(TorchFunctionMode):
             if a.dtype != torch.int64 or a.shape != (self.m,) or weight.ndim != 2:
                 return
             a = functional.one_hot(a % len(weight), len(weight)).to(z)
-        self._add(self.names[id(weight)], func is not functional.linear, a.detach(), z)
+        self._add_layer(self.names[id(weight)], func is not functional.linear, a.detach(), z)
 
-    def _add(self, name: str, gathered: bool, a: Tensor, z: Tensor) -> None:
+    def _add_layer(self, name: str, gathered: bool, a: Tensor, z: Tensor) -> None:
         self.layers[name] = Layer(name, gathered, a, z)

@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from grokflow.theory.numerics.newton import NotConverged
 
 # Where the solver stops: a relative gap, or a margin this far below the size of the data.
-_GAP = 1e-10
+_RELATIVE_GAP = 1e-10
 _NO_MARGIN = 1e-7
 
 # First proximal term relative to a diagonal entry, and how long to try before another method.
@@ -82,7 +82,7 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
         if np.sqrt(max(square, 0.0)) <= _NO_MARGIN * total * np.sqrt(n):
             return np.asarray(mu / size)
         least = max(float(outputs.min()), 0.0)
-        if 1 - (least * total / square) ** 2 <= _GAP:
+        if 1 - (least * total / square) ** 2 <= _RELATIVE_GAP:
             return np.asarray(mu / least / size)
         ridge = max(ridge / 100, 1e-10)
     return None

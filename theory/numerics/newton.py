@@ -1,6 +1,6 @@
 """Newton's method for smooth convex functions with bounds, in n dual unknowns.
 
-The predictors of the theory all reduce to it: their duals have one unknown a sample, a value
+The predictors of the theory all reduce to it: their duals have one unknown per sample, a value
 and gradient that cost one pass over the data, and a Hessian that costs about ten.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 # Steps without visible progress after which rounding is taken to be the limit.
-_PATIENCE = 20
+_PATIENT_STEPS = 20
 
 
 class ValueGradient(NamedTuple):
@@ -271,7 +271,7 @@ def minimise(
         # Level steps may still sort out which unknowns are on their bound, but not for long.
         level = trial is not None and trial.is_level_with(at)
         idle = idle + 1 if level and fresh and not progress else 0
-        if fresh and (trial is None or idle >= _PATIENCE):
+        if fresh and (trial is None or idle >= _PATIENT_STEPS):
             break
         at = trial or at
         if fresh := not progress:

@@ -44,7 +44,7 @@ __all__ = [
 # Bits of a ball: its radius is far below the spacing of doubles.
 PRECISION = 160
 # Denominators up to which an answer is also tried rounded: optima of small problems have such.
-_SIMPLE = 10**6
+_SIMPLE_DENOMINATOR = 10**6
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def candidates(array: np.ndarray) -> Iterator[fmpq_mat]:
     The optimum of a small problem often has small denominators: rounding then finds it exactly.
     """
     exact = matrix(array)
-    near = [fraction(x).limit_denominator(_SIMPLE) for x in exact.entries()]
+    near = [fraction(x).limit_denominator(_SIMPLE_DENOMINATOR) for x in exact.entries()]
     simple = [fmpq(x.numerator, x.denominator) for x in near]
     yield fmpq_mat(exact.nrows(), exact.ncols(), simple)
     yield exact

@@ -11,7 +11,7 @@ from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition, window
 
 # The early phase is left at T_c^- for this c, the middle of the window of the theorems.
-_EARLY = 0.5
+_EARLY_WINDOW = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def diagnose(
         change,
         transition,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
-        _stop(transition, alpha),
+        _end_of_early_phase(transition, alpha),
         float(lambda_t[best]),
         float(quality(along)[best]),
         float(quality(along)[-1]),
@@ -102,10 +102,10 @@ def diagnose(
     )
 
 
-def _stop(transition: Transition, alpha: float) -> float:
+def _end_of_early_phase(transition: Transition, alpha: float) -> float:
     """Return T_c^-, or the time before the transition begins where that is earlier."""
     before = transition.lambda_t - np.nan_to_num(transition.width)
-    last = min(float(before), window(alpha, _EARLY).early)
+    last = min(float(before), window(alpha, _EARLY_WINDOW).early)
     return last if last > 0 else float("nan")
 
 

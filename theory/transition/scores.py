@@ -88,16 +88,16 @@ def joined(parts: Sequence[Scores]) -> Scores:
     """Return the scores of predictors that were judged in parts, on one test set."""
     first = parts[0]
     return Scores(
-        None if first.accuracy is None else _all(part.accuracy for part in parts),
-        _all(part.error for part in parts),
-        None if first.loss is None else _all(part.loss for part in parts),
+        None if first.accuracy is None else _concatenated(part.accuracy for part in parts),
+        _concatenated(part.error for part in parts),
+        None if first.loss is None else _concatenated(part.loss for part in parts),
         first.size,
-        _all(part.spread for part in parts),
+        _concatenated(part.spread for part in parts),
         first.baseline,
     )
 
 
-def _all(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
+def _concatenated(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
     return np.concatenate([array for array in arrays if array is not None])
 
 
