@@ -160,7 +160,7 @@ class DiagonalTrajectory(Summarised):
         return self.kept
 
     def weights_at(self, part: slice) -> np.ndarray:
-        """Return the weights at these of the times, shape (d, k)."""
+        """Return the weights at some of the times, shape (d, k)."""
         if self.kept is not None:
             return self.kept[:, part]
         chosen = np.arange(len(self.lambda_t))[part]

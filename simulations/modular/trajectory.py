@@ -146,22 +146,28 @@ class ModularTrajectory(Summarised):
         return found | self.measured
 
     def grokking(self) -> Transition:
-        """Return when test accuracy rises from chance to its end, in steps, and how wide."""
+        """Return when test accuracy rises from chance to its end; both fields are in steps."""
         return crossing(self.steps, self.test, *self._test_levels())
 
     def unlearning(self) -> Transition:
-        """Return when accuracy on corrupted pairs falls from its peak to chance, and how wide."""
+        """Return when accuracy on corrupted pairs falls from its peak to chance, also in steps."""
         return crossing(self.steps, self.corrupted, *self._corrupted_levels())
 
     def stages(self, level: float = 0.01) -> tuple[Stage, Stage]:
-        """Return from when to when the net groks and unlearns: progress `level` to 1 - `level`."""
+        """Return the steps at which grokking and unlearning begin and end.
+
+        They begin at a progress of `level` and end at one of 1 - `level`.
+        """
         return (
             stage(self.steps, self.test, *self._test_levels(), level=level),
             stage(self.steps, self.corrupted, *self._corrupted_levels(), level=level),
         )
 
     def overlap(self, level: float = 0.01) -> float:
-        """Return for how many steps both stages go on; below 0 for a gap, NaN without both."""
+        """Return for how many steps both stages go on at once.
+
+        It is negative for a gap between them, and NaN where one of them is missing.
+        """
         (start, end), (other_start, other_end) = self.stages(level)
         return float(np.minimum(end, other_end) - np.maximum(start, other_start))
 

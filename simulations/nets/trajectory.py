@@ -176,7 +176,7 @@ class NetTrajectory(Summarised):
         return crossing(self.lambda_t, self.test_error, early, late)
 
     def transition_step(self, early: float, late: float) -> Transition:
-        """Return the same in steps, both fields."""
+        """Return when the test error crosses: both fields are numbers of steps, not slow times."""
         return crossing(self.steps.astype(np.float64), self.test_error, early, late)
 
     def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:

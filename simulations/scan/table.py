@@ -101,7 +101,7 @@ class ScanTable(Summarised):
 
     @cached_property
     def good(self) -> np.ndarray:
-        """Which cells have a transition."""
+        """Which cells have a transition, shape (cells,)."""
         return np.asarray(np.isfinite(self["lambda_t"]))
 
     @property

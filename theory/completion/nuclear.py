@@ -66,7 +66,7 @@ class MinNuclearNorm:
         near : MatrixPrediction, optional
             A nearby predictor to start from, such as `NuclearPenalised`.
         interrupt : callable
-            Called once a step; may raise to stop.
+            Called at every step; it may raise an exception to stop.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class NuclearPenalised:
     ) -> MatrixPrediction:
         """Solve the penalised problem; it has a solution for any data.
 
-        `interrupt` is called once a step and may raise to stop.
+        `interrupt` is called at every step and may raise an exception to stop.
         """
         tau = self.lam / 2
 

@@ -199,7 +199,7 @@ def proximal_points(
     gap : float
         Certified relative gap, and infeasibility, at which to stop.
     interrupt : callable
-        Called once a step; may raise to stop.
+        Called at every step; it may raise an exception to stop.
 
     Raises
     ------

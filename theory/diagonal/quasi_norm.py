@@ -71,7 +71,20 @@ class MaxQuasiMargin:
     name: str = "max-quasi-norm-margin"
 
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
-        """Descend from the weights `near`, shape (d,), which must have a positive margin."""
+        """Descend from given weights to a KKT point.
+
+        Parameters
+        ----------
+        problem : Problem
+            Separable classification data.
+        near : ndarray, shape (d,)
+            Weights to start from, such as those of `MaxL2Margin`.
+
+        Raises
+        ------
+        NoPredictor
+            When the least margin of `near` is not positive.
+        """
         margin = float(problem.inputs.combine(near).min())
         if margin <= 0:
             raise NoPredictor(
@@ -121,7 +134,15 @@ class MinQuasiNorm:
     name: str = "min-quasi-norm"
 
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
-        """Descend from the interpolating weights `near`, shape (d,)."""
+        """Descend from given weights to a KKT point.
+
+        Parameters
+        ----------
+        problem : Problem
+            Regression data that some weights interpolate.
+        near : ndarray, shape (d,)
+            Weights to start from that interpolate the targets, such as those of `MinL2Norm`.
+        """
         w = _reweighted(problem, near, self.depth, MinL1Norm().predict)
         w = _onto_constraints(problem, w)
         point = kkt.of_constraints(problem, w, self.depth)
@@ -162,7 +183,15 @@ class QuasiPenalised:
     name: str = "quasi-norm-penalised"
 
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
-        """Descend from the weights `near`, shape (d,)."""
+        """Descend from given weights to a stationary point.
+
+        Parameters
+        ----------
+        problem : Problem
+            Any data.
+        near : ndarray, shape (d,)
+            Weights to start from, such as those of `L1Penalised`.
+        """
         solve = L1Penalised(self.loss, self.lam).predict
         w = self._polished(problem, _reweighted(problem, near, self.depth, solve))
         point = kkt.of_penalty(problem, w, self.depth, self.loss, self.lam)

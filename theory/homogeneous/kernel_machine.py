@@ -168,7 +168,8 @@ class MinKernelNorm:
         Raises
         ------
         NoPredictor
-            When no h reaches the targets, which dependent features (A3.8 violated) may cause.
+            When no h reaches the targets, as may happen where features are linearly dependent
+            (Assumption 3.8 of Lyu et al. 2024 excludes it).
         """
         system = _System.of(tangent, x, y)
         multipliers = interpolate(system.gram, system.targets)

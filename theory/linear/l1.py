@@ -245,9 +245,19 @@ class MinL1Norm:
     name: str = "min-L1-norm"
 
     def predict(self, problem: Problem, *, near: Prediction | None = None) -> Prediction:
-        """Solve the linear program; ValueError when no w interpolates.
+        """Solve the linear program.
 
-        `near` is a nearby predictor to start from, such as `L1Penalised`.
+        Parameters
+        ----------
+        problem : Problem
+            Regression data that some weights interpolate.
+        near : Prediction, optional
+            A nearby predictor to start from, such as `L1Penalised`; it saves some of the work.
+
+        Raises
+        ------
+        NoPredictor
+            When no w interpolates the targets.
         """
         early = MinL2Norm().predict(problem)
         if near is not None and near.w.any():

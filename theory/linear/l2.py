@@ -40,7 +40,7 @@ class MaxL2Margin:
     name: str = "max-L2-margin"
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve through `grokflow.theory.numerics.hard_margin.hard_margin`.
+        """Solve the quadratic program in its dual, which has n unknowns.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class MinL2Norm:
     name: str = "min-L2-norm"
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve ``K μ = y``.
+        """Solve ``K μ = y`` with the Gram matrix ``K = XXᵀ`` of the samples; then ``w = Xᵀμ``.
 
         Raises
         ------

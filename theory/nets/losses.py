@@ -1,8 +1,19 @@
 """Losses of the outputs of a net, in torch: value, gradient and curvature in closed form.
 
-Outputs have shape (m, C), and `TargetForm` says what targets belong to them. All losses are per
-sample; the objective averages them. Another loss is any object that has the members of `NetLoss`;
-nothing asks for its name.
+Outputs have shape (m, C), and `TargetForm` says what targets belong to them. All losses are given
+for one sample; the objective averages them. `NET_LOSSES` holds them by name. Another loss is any
+object that has the members of `NetLoss`; nothing depends on its name.
+
+Examples
+--------
+>>> import grokflow as gf
+>>> for name, loss in gf.NET_LOSSES.items():
+...     print(name, "takes", loss.target_form.name.lower())
+square takes values
+one-hot square takes values
+logistic takes signs
+exponential takes signs
+cross-entropy takes classes
 """
 
 from __future__ import annotations
@@ -20,30 +31,11 @@ _SMALL_SOFTPLUS = -20.0
 
 
 class TargetForm(Enum):
-    """What the targets of a loss are, and with them what its outputs tend to at small λ."""
-
-    VALUES = "real numbers of shape (m, C), which the outputs meet"
-    SIGNS = "labels -1 and +1 of shape (m,) for one output, with margins y f"
-    CLASSES = "integers of shape (m,), with margins of one output over all others"
-
-
-class CurvatureForm(Enum):
-    """What is known of the matrix ``∂²l/∂f²`` of one sample."""
-
-    DIAGONAL = "no output depends on another"
-    SOFTMAX = "diag(p) - p pᵀ with p the softmax of the outputs"
-    FULL = "any symmetric matrix without negative eigenvalues"
-
-
-@runtime_checkable
-class NetLoss(Protocol):
-    """A convex loss of the outputs f of a net.
-
-    A loss of your own is a class with these members; it needs no base class and no registration.
+    """What the targets of a loss are, and with them what its outputs tend to at small λ.
 
     Examples
     --------
-    A loss that is quadratic near the target and linear far from it, in training:
+    A loss of one's own, quadratic near the target and linear far from it, in training:
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -69,6 +61,37 @@ class NetLoss(Protocol):
     >>> start = gf.NetStart(gf.MLP((2, 4, 1), gf.Activation.QUADRATIC, bias=False), problem)
     >>> gf.Descent(lr=0.1).run(start, np.array([0, 1])).settings["loss"]
     'pseudo-Huber'
+    """
+
+    VALUES = "real numbers of shape (m, C), which the outputs meet"
+    SIGNS = "labels -1 and +1 of shape (m,) for one output, with margins y f"
+    CLASSES = "integers of shape (m,), with margins of one output over all others"
+
+
+class CurvatureForm(Enum):
+    """What is known of the matrix ``∂²l/∂f²`` of one sample."""
+
+    DIAGONAL = "no output depends on another"
+    SOFTMAX = "diag(p) - p pᵀ with p the softmax of the outputs"
+    FULL = "any symmetric matrix without negative eigenvalues"
+
+
+@runtime_checkable
+class NetLoss(Protocol):
+    """A convex loss of the outputs f of a net.
+
+    A loss of your own is a class with these members; it needs no base class and no registration.
+    `grokflow.theory.nets.losses.TargetForm` shows one in full.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import grokflow as gf
+    >>> loss = gf.NET_LOSSES["cross-entropy"]
+    >>> isinstance(loss, gf.NetLoss), loss.target_form.name
+    (True, 'CLASSES')
+    >>> print(loss.value(torch.tensor([[2.0, 0.0, 0.0]]), torch.tensor([0])).numpy().round(2))
+    [0.24]
     """
 
     @property

@@ -40,9 +40,8 @@ class NetProblem(Summarised):
     --------
     >>> import torch
     >>> import grokflow as gf
-    >>> from grokflow.theory.nets.losses import SquaredError
     >>> x = torch.eye(4, dtype=torch.float64)
-    >>> gf.NetProblem("mine", SquaredError(), x, x[:, :1], x, x[:, :1]).m
+    >>> gf.NetProblem("mine", gf.NET_LOSSES["square"], x, x[:, :1], x, x[:, :1]).m
     4
     """
 
