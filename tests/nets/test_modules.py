@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow
+from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.implicit.flow import NetFlow
 from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start
 from grokflow.simulations.nets.start import NetStart
@@ -45,6 +47,13 @@ NETS = {
     "diagonal": (DiagonalNet(4, 5), X, 5),
     "factorisation": (Factorisation(3), PAIRS, 2),
     "modular addition": (ModularAddition(3, 4, RNG), PAIRS, 3),
+}
+REFUSED = {
+    "no parameters": (torch.nn.Flatten(), "no trainable parameters"),
+    "complex": (torch.nn.Linear(4, 1, dtype=torch.complex64), "weight is complex"),
+    "no numbers": (torch.nn.Linear(4, 1, device="meta"), "weight is without numbers"),
+    "dropout": (torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Dropout()), r"eval\(\)"),
+    "shape": (torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Unflatten(1, (2, 2))), "reshape"),
 }
 
 
@@ -204,3 +213,20 @@ def test_the_flow_passes_the_early_predictor_with_little_drift_and_departs_as_th
     assert abs(np.polyfit(times[:3], np.log(gone[:3]), 1)[0] - 3) <= 0.2
     ranks = [effective_rank(theta[: 2 * 64].reshape(2, -1)) for theta in states]
     assert all(1 <= rank <= 2 for rank in ranks)
+
+
+@pytest.mark.parametrize("flow", [Descent(lam=0.1, lr=0.1), ChebyshevFlow(lam=0.1)])
+@pytest.mark.parametrize("case", REFUSED)
+def test_every_flow_refuses_the_same_modules(case, flow):
+    module, message = REFUSED[case]
+    problem = linear("square", X[:3], tensor([[1.0], [2.0], [-1.0]]))
+    for method in (flow, NetFlow(lam=0.1)):
+        with pytest.raises(ValueError, match=message):
+            method.run(NetStart(module, problem), np.array([0, 1]))
+
+
+def test_a_map_keeps_its_device_and_leaves_the_module_alone():
+    module = torch.nn.Linear(4, 1, bias=False)
+    net = ModuleMap.of(module)
+    assert net.on("cpu") is net and net.theta.dtype == torch.float64
+    assert module.weight.dtype == torch.float32

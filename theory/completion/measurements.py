@@ -98,7 +98,7 @@ class Entries:
         return out
 
     def solve_gram(self, rhs: Values, shift: Values) -> Values:
-        """Divide: distinct entries are orthogonal."""
+        """Solve by division, since distinct entries are orthogonal."""
         return np.asarray(rhs / (self.norms**2 + shift))
 
     def metric_gram(self, s: Square) -> Kernel:

@@ -33,7 +33,7 @@ class Thresholded:
 
     @classmethod
     def of(cls, y: np.ndarray, sigma: float) -> Thresholded:
-        """Decompose `y`, shape (d, d)."""
+        """Diagonalise `y`, shape (d, d), for a threshold σ of its eigenvalues."""
         eigenvalues, vectors = eigh(y, check_finite=False)
         return cls(eigenvalues, vectors, sigma)
 

@@ -83,7 +83,7 @@ def margin_error(
     empirical: float = 0.0,
     factor: float = SHARP_FACTOR,
 ) -> Bound:
-    """Theorem E.2: bound the probability of error of every function of a class.
+    """Bound the probability of error of every function of a class (Theorem E.2).
 
     With probability at least ``1 - δ`` over n independent samples, every f of the class has
     ``P(y f(x) ≤ 0) ≤ #{y_i f(x_i) < ρ}/n + (factor/ρ) R_S + 3 √(log(2/δ)/2n)``.
@@ -114,7 +114,7 @@ def margin_error(
 
 
 def l1_ball_complexity(radius: float, *, n: int, d: int, largest: float = 1.0) -> Bound:
-    """Theorem E.3: ``R_S ≤ r x_∞ √(2 log(2d)/n)`` for ``{x ↦ <w, x> : ‖w‖₁ ≤ r}``.
+    """Return ``R_S ≤ r x_∞ √(2 log(2d)/n)`` for ``{x ↦ <w, x> : ‖w‖₁ ≤ r}`` (Theorem E.3).
 
     `largest` is ``x_∞``, the largest ``‖x_i‖_∞``; the trivial bound is the largest output.
     """
@@ -123,7 +123,7 @@ def l1_ball_complexity(radius: float, *, n: int, d: int, largest: float = 1.0) -
 
 
 def l2_ball_complexity(radius: float, *, n: int, largest: float) -> Bound:
-    """Theorem E.3: ``R_S ≤ r x_2 / √n`` for ``{x ↦ <w, x> : ‖w‖₂ ≤ r}``.
+    """Return ``R_S ≤ r x_2 / √n`` for ``{x ↦ <w, x> : ‖w‖₂ ≤ r}`` (Theorem E.3).
 
     `largest` is ``x_2``, the largest ``‖x_i‖₂``; the trivial bound is the largest output.
     """

@@ -65,7 +65,7 @@ def diagnose(
     lam: float,
     tailed: bool,
 ) -> Diagnosis:
-    """Diagnose a forecast.
+    """Say what a forecast means in practice: what changes, when to stop, and what a test set shows.
 
     Parameters
     ----------
