@@ -44,7 +44,7 @@ def check(laboratory: Laboratory, scale: float = 1.0) -> Evidence:
     decays = _PAPER_DECAYS if laboratory.thorough else _DECAYS
     exponents, growth = [], []
     for nets in _trained(laboratory, scale):
-        times = [_collapse(net) if scale > 1 else net.grokking().lambda_t for net in nets]
+        times = [_collapse(net) if scale > 1 else net.grokking().step for net in nets]
         exponents.append(float(np.polyfit(np.log(decays), np.log(times), 1)[0]))
         growth += [float(np.log(net.norms[-1] / net.norms[0])) for net in nets]
     parts = [AtLeast(exponents, -0.5), AtLeast(growth, 0.0)]

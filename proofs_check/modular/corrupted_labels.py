@@ -132,7 +132,7 @@ def check_stages(
         found = run.trajectory
         peaks.append(float(np.max(found.corrupted)))
         left.append(1 - found.corrupted[-1] / peaks[-1])
-        delay = found.unlearning().lambda_t - found.grokking().lambda_t
+        delay = found.unlearning().step - found.grokking().step
         delays.append(-delay if reversed_ else delay)
         grokking, unlearning = found.stages()
         # A stage that has not come to its end lasts as long as the record.

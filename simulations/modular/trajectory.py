@@ -16,7 +16,7 @@ from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.participation import neuron_ipr
 from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import Stage, Transition, crossing, stage
+from grokflow.theory.transition.times import Stage, StepTransition, Transition, crossing, stage
 
 if TYPE_CHECKING:
     import xarray
@@ -140,18 +140,18 @@ class ModularTrajectory(Summarised):
 
     def curves(self) -> dict[str, np.ndarray]:
         """Return every curve by its name, each of shape (k,)."""
-        losses = [f"{name}_loss" for name in PairScores._fields]
-        found = {name: getattr(self, name) for name in (*PairScores._fields, *losses)}
-        found["norm"] = self.norms
-        return found | self.measured
+        kinds = PairScores._fields
+        accuracies = {f"{kind}_accuracy": getattr(self, kind) for kind in kinds}
+        losses = {f"{kind}_loss": getattr(self, f"{kind}_loss") for kind in kinds}
+        return accuracies | losses | {"norms": self.norms} | self.measured
 
-    def grokking(self) -> Transition:
-        """Return when test accuracy rises from chance to its end; both fields are in steps."""
-        return crossing(self.steps, self.test, *self._test_levels())
+    def grokking(self) -> StepTransition:
+        """Return after how many steps test accuracy rises from chance to its end."""
+        return StepTransition(*crossing(self.steps, self.test, *self._test_levels()))
 
-    def unlearning(self) -> Transition:
-        """Return when accuracy on corrupted pairs falls from its peak to chance, also in steps."""
-        return crossing(self.steps, self.corrupted, *self._corrupted_levels())
+    def unlearning(self) -> StepTransition:
+        """Return after how many steps accuracy on corrupted pairs falls from its peak to chance."""
+        return StepTransition(*crossing(self.steps, self.corrupted, *self._corrupted_levels()))
 
     def stages(self, level: float = 0.01) -> tuple[Stage, Stage]:
         """Return the steps at which grokking and unlearning begin and end.
@@ -184,9 +184,8 @@ class ModularTrajectory(Summarised):
         """
         import xarray
 
-        variables: dict[str, Any] = {
-            name: ("step", values) for name, values in self.curves().items()
-        }
+        curves = self.curves() | {"lambda_t": self.lambda_t}
+        variables: dict[str, Any] = {name: ("steps", values) for name, values in curves.items()}
         net = self.weights
         variables |= {"u": (("neuron", "residue"), net.u), "v": (("neuron", "residue"), net.v)}
         variables["w"] = (("class", "neuron"), net.w)
@@ -197,4 +196,4 @@ class ModularTrajectory(Summarised):
             "settings": json.dumps(jsonable(shown)),
             "versions": json.dumps(dict(self.versions)),
         }
-        return xarray.Dataset(variables, {"step": self.steps}, attributes)
+        return xarray.Dataset(variables, {"steps": self.steps}, attributes)

@@ -16,7 +16,7 @@ from grokflow.simulations.runs.work import NetWork
 from grokflow.theory.nets.state import end_of_kernel_regime
 from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import Transition, crossing
+from grokflow.theory.transition.times import StepTransition, Transition, crossing
 
 if TYPE_CHECKING:
     import xarray
@@ -175,9 +175,10 @@ class NetTrajectory(Summarised):
         """Return when, in slow time, the test error crosses from `early` to `late`."""
         return crossing(self.lambda_t, self.test_error, early, late)
 
-    def transition_step(self, early: float, late: float) -> Transition:
-        """Return when the test error crosses: both fields are numbers of steps, not slow times."""
-        return crossing(self.steps.astype(np.float64), self.test_error, early, late)
+    def transition_step(self, early: float, late: float) -> StepTransition:
+        """Return after how many steps the test error crosses from `early` to `late`."""
+        steps = self.steps.astype(np.float64)
+        return StepTransition(*crossing(steps, self.test_error, early, late))
 
     def to_dataset(self, settings: Mapping[str, object] | None = None) -> xarray.Dataset:
         """Return the curves with labels, settings and versions."""

@@ -33,11 +33,11 @@ def test_train_writes_curves_neurons_and_phase(tmp_path, capsys):
     assert settings["weight_decay"] == 1 and settings["data"]["corruption"] == 0.3
     kept = np.load(paths["npz"])
     assert kept["u"].shape == (20, 7) and kept["w"].shape == (7, 20)
-    assert np.array_equal(kept["train"], found["train"])
+    assert np.array_equal(kept["train_accuracy"], found["train"])
     assert paths["png"].stat().st_size > 10_000
     assert main([*SMALL, "--out", str(paths["csv"])]) == 0
     lines = paths["csv"].read_text().splitlines()
-    assert len(lines) == 5 and lines[0].startswith("step,train,test,corrupted,uncorrupted")
+    assert len(lines) == 5 and lines[0].startswith("steps,train_accuracy,test_accuracy,corrupted_accuracy")
     assert f"phase: {found['phase']}" in capsys.readouterr().out
 
 

@@ -262,8 +262,8 @@ def test_both_stages_are_read_off_their_curves():
     corrupted = np.interp(steps, [0, 50, 150, 350], [0.1, 0.9, 0.9, 0.1])
     found = _trajectory(steps, test, corrupted)
     grokking, unlearning = found.grokking(), found.unlearning()
-    assert abs(grokking.lambda_t - 150) < 1e-9 and abs(grokking.width - 50) < 1e-9
-    assert abs(unlearning.lambda_t - 250) < 1e-9 and abs(unlearning.width - 100) < 1e-9
+    assert abs(grokking.step - 150) < 1e-9 and abs(grokking.width - 50) < 1e-9
+    assert abs(unlearning.step - 250) < 1e-9 and abs(unlearning.width - 100) < 1e-9
     first, second = found.stages(level=0.1)
     assert np.allclose([*first, *second], [110, 190, 170, 330])
     assert abs(found.overlap(level=0.1) - 20) < 1e-9

@@ -219,7 +219,7 @@ def test_a_net_groks_modular_addition_by_the_papers_gradient_descent():
     assert result.test_error[fit] > 0.9
     assert result.test_error[-1] < 0.1
     when = result.transition_step(float(result.test_error[fit]), float(result.test_error[-1]))
-    assert when.lambda_t > 4 * result.steps[fit]
+    assert when.step > 4 * result.steps[fit]
 
 
 def test_adamw_groks_in_hundreds_of_steps():

@@ -59,12 +59,13 @@ def test_every_flow_has_the_same_form(name):
     scores = found.test_scores()
     assert scores.error.shape == scores.spread.shape == times.shape and scores.baseline >= 0
     assert (scores.accuracy is None) == ("test_error" in found.curves())
+    assert (scores.accuracy is None) != ("test_accuracy" in found.curves())
+    assert {"train_loss", "test_loss", "norms"} <= set(found.curves())
     when = found.transition(float(scores.error[0]), float(scores.error[-1]))
     assert np.isnan(when.lambda_t) or 0 <= when.lambda_t <= found.lambda_t[-1]
     data = found.to_dataset()
-    assert set(found.curves()) <= set(data.variables) and {"settings", "versions"} <= set(
-        data.attrs
-    )
+    assert {*found.curves(), "lambda_t"} <= set(data.variables)
+    assert {"settings", "versions"} <= set(data.attrs)
     with pytest.raises(gf.Interrupted) as caught:
         flow.run(start, times, progress=interrupt_halfway)
     part = pickle.loads(pickle.dumps(caught.value)).trajectory

@@ -66,6 +66,13 @@ class Window(NamedTuple):
     late: float
 
 
+class StepTransition(NamedTuple):
+    """The same as `Transition`, counted in steps of training; NaN where there is none."""
+
+    step: float
+    width: float
+
+
 class Stage(NamedTuple):
     """From when to when a curve is on its way; NaN where the record does not hold it."""
 

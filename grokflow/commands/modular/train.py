@@ -14,7 +14,11 @@ from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.files import write, write_json, write_whole
 from grokflow.theory.modular.participation import NeuronIpr
 from grokflow.theory.modular.phases import Phase, phase
-from grokflow.theory.transition.times import Stage, Transition
+from grokflow.theory.transition.times import Stage, StepTransition
+
+# Names of curves in JSON where they are shorter than in Python.
+_KINDS = ("train", "test", "corrupted", "uncorrupted")
+_KEYS = {"norms": "norm"} | {f"{kind}_accuracy": kind for kind in _KINDS}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +43,7 @@ def _record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) -
     """Return curves and neurons as JSON holds them."""
     return {
         "step": found.steps,
-        **found.curves(),
+        **{_KEYS.get(name, name): curve for name, curve in found.curves().items()},
         "ipr": {
             "convention": ipr.convention.value,
             "values": ipr.values,
@@ -55,8 +59,7 @@ def _record(request: ModularRequest, found: ModularTrajectory, ipr: NeuronIpr) -
 def _outcome(request: ModularRequest, found: ModularTrajectory, at_end: Phase) -> dict[str, Any]:
     """Return settings, phase, and when each stage is half done, from when to when it lasts."""
     stages: dict[str, Any] = {
-        name: {"step": half.lambda_t, "width": half.width, **span._asdict()}
-        for name, half, span in _stages(found)
+        name: {**half._asdict(), **span._asdict()} for name, half, span in _stages(found)
     }
     return {
         "phase": at_end.value,
@@ -65,7 +68,7 @@ def _outcome(request: ModularRequest, found: ModularTrajectory, at_end: Phase) -
     }
 
 
-def _stages(found: ModularTrajectory) -> tuple[tuple[str, Transition, Stage], ...]:
+def _stages(found: ModularTrajectory) -> tuple[tuple[str, StepTransition, Stage], ...]:
     """Return both stages by name."""
     grokking, unlearning = found.stages()
     return (
@@ -76,20 +79,17 @@ def _stages(found: ModularTrajectory) -> tuple[tuple[str, Transition, Stage], ..
 
 def _lines(found: ModularTrajectory, ipr: NeuronIpr, at_end: Phase) -> list[str]:
     """Return a short table of the curves, both stages, neurons, phase and work."""
-    names = ("train", "test", "corrupted", "uncorrupted")
-    heads = " ".join(f"{name + ' %':>13}" for name in names)
+    heads = " ".join(f"{name + ' %':>13}" for name in _KINDS)
     lines = [f"{'step':>8} {heads}{'‖θ‖':>10}{'IPR':>8}"]
     for i in np.unique(np.linspace(0, len(found.steps) - 1, 16).astype(int)):
-        shares = " ".join(f"{100 * getattr(found, name)[i]:13.2f}" for name in names)
+        shares = " ".join(f"{100 * getattr(found, name)[i]:13.2f}" for name in _KINDS)
         lines.append(f"{found.steps[i]:8d} {shares}{found.norms[i]:10.3f}{found.ipr[i]:8.3f}")
     for name, half, span in _stages(found):
-        if np.isfinite(half.lambda_t):
+        if np.isfinite(half.step):
             start, end = (
                 f"{step:.0f}" if np.isfinite(step) else "no recorded step" for step in span
             )
-            lines.append(
-                f"{name} at step {half.lambda_t:.0f} (from 1 % at {start} to 99 % at {end})"
-            )
+            lines.append(f"{name} at step {half.step:.0f} (from 1 % at {start} to 99 % at {end})")
     lines.append(
         f"mean IPR {ipr.mean:.3f} ({ipr.convention.value}), {ipr.collapsed} collapsed neurons"
     )
