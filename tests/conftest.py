@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import type_checks
@@ -17,3 +18,9 @@ settings.register_profile(
 )
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def no_progress_lines(monkeypatch):
+    """Leave standard error to notes and errors, however slow the machine is."""
+    monkeypatch.setattr("grokflow.progress._PAUSE", float("inf"))

@@ -37,7 +37,9 @@ def test_train_writes_curves_neurons_and_phase(tmp_path, capsys):
     assert paths["png"].stat().st_size > 10_000
     assert main([*SMALL, "--out", str(paths["csv"])]) == 0
     lines = paths["csv"].read_text().splitlines()
-    assert len(lines) == 5 and lines[0].startswith("steps,train_accuracy,test_accuracy,corrupted_accuracy")
+    assert len(lines) == 5 and lines[0].startswith(
+        "steps,train_accuracy,test_accuracy,corrupted_accuracy"
+    )
     assert f"phase: {found['phase']}" in capsys.readouterr().out
 
 

@@ -16,6 +16,8 @@ import grokflow.simulations.nets.tasks.catalogue
 from grokflow.cli import main
 from grokflow.simulations.nets.start import NetStart
 
+pytestmark = pytest.mark.usefixtures("no_progress_lines")
+
 ADDITION = ["modular-addition", "--optimizer", "flow", "--set", "p=5", "width=40", "fraction=0.6"]
 CURVES = {
     "lambda_t", "steps", "log10_t", "train_accuracy", "test_accuracy", "train_loss", "test_loss",

@@ -24,6 +24,8 @@ from grokflow.simulations.nets.tasks.catalogue import (
 )
 from grokflow.theory.nets.linear_student import limit_losses, spectral_losses
 
+pytestmark = pytest.mark.usefixtures("no_progress_lines")
+
 SMALL = {
     "modular-addition": ["p=5", "width=8"],
     "xor": ["n=12", "d=30", "width=8", "n_test=20"],
