@@ -15,7 +15,7 @@ import numpy as np
 
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.code import code_version
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.cells import make_problem_of
 from grokflow.simulations.scan.law import fit_laws
 from grokflow.simulations.scan.outcome import measure
@@ -63,7 +63,7 @@ def timed(function, *arguments):
 def scanned(problem, settings):
     """Run a scan into a file with two processes; return table, seconds, and share of overhead."""
     scan = Scan.over(problem, **settings)
-    with tempfile.TemporaryDirectory() as folder, local(JOBS) as pool:
+    with tempfile.TemporaryDirectory() as folder, local_workers(JOBS) as pool:
         # Both workers import before the clock starts: seconds once a session, not a cell.
         list(pool.map(time.sleep, [1.0] * JOBS))
         list(pool.map(code_of, range(JOBS)))

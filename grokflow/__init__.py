@@ -3,18 +3,19 @@
 The public names, each imported from its home when it is first used:
 
 Problems and losses
-    Problem Task make_problem load sparse sparse_regression gaussian_margin CompletionProblem
-    TestEntries make_entries_problem make_measurement_problem load_entries completion Loss LOSSES
+    Problem Task make_problem StoredTestSet load sparse sparse_regression gaussian_margin
+    CompletionProblem TestEntries make_entries_problem make_measurement_problem load_entries
+    completion Loss PullRange LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
     forecast Forecast trace forecast_completion CompletionForecast trace_completion CompletionPath
-    Kind Scores Transition Window
+    Kind Scores Transition Window window
 
 Predictors and their certificates
-    MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MaxQuasiMargin
-    MinQuasiNorm QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin
-    MinKernelNorm one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction
-    Certificate exact NoPredictor NotSeparable NotConverged
+    MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MaxQuasiMargin MinQuasiNorm
+    QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin MinKernelNorm
+    one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate exact
+    NoPredictor NotSeparable NotConverged
 
 Models linearised at their start
     DiagonalTangent FactorisationTangent ModuleTangent module_tangent ModuleOutputs Symmetrised
@@ -28,24 +29,29 @@ Estimators of scikit-learn
 
 Flows, steps, and the trajectories they lead to
     Start Flow Trajectory DiagonalFlow DiagonalStart DiagonalTrajectory CompletionFlow
-    CompletionStart CompletionTrajectory NetFlow ChebyshevFlow Descent Optimizer NetStart
-    NetTrajectory Checkpoint Measure Stopped Interrupted
+    CompletionStart CompletionTrajectory NetFlow NetSolver ChebyshevFlow ChebyshevRule Descent
+    StepRule Optimizer NetStart NetTrajectory Checkpoint Measure Stopped Interrupted record_steps
+    every_steps
 
 Nets and their tasks
-    NetProblem NetLoss NET_LOSSES MLP Activation modular_addition xor_clusters digits polynomial
-    teacher_student
+    NetProblem NetLoss TargetForm CurvatureForm NET_LOSSES MLP Activation he_start modular_addition
+    xor_clusters digits polynomial teacher_student
 
 Modular arithmetic with corrupted labels
-    CorruptedData ModularStart ModularCell ModularTraining ModularTrajectory PhaseDiagram
-    phase_store phase Phase neuron_ipr prune study_pruning split_neurons periodic_solution
-    operation
+    CorruptedTask CorruptedData ModularStart ModularCell ModularTraining ModularRule
+    ModularActivation NormKind ModularLoss ModularOptimizer ModularTrajectory PhaseDiagram
+    phase_store phase Phase neuron_ipr NeuronIpr IprConvention analyse_neurons NeuronAnalysis prune
+    study_pruning split_neurons periodic_solution PeriodicNeurons operation
 
 Scans, and the search for misgrokking
-    Scan ScanTable scan_store fit_laws find_misgrokking Findings data_family phase_map PhaseMap
-    plane_of
+    Scan ScanTable scan_store local_workers fit_laws find_misgrokking Findings data_family
+    phase_map PhaseMap plane_of
+
+Models of your own, which commands and scans ask once they are registered
+    Model ExactModel BoundModel register_model unregister_model
 
 Claims
-    Claim Evidence Verdict ClaimOutcome CLAIMS verify Laboratory strategies
+    Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verify Laboratory strategies
 """
 
 from __future__ import annotations

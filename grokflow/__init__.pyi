@@ -4,6 +4,7 @@
 from grokflow.theory.linear.problem import Problem as Problem
 from grokflow.theory.linear.problem import Task as Task
 from grokflow.theory.linear.problem import make_problem as make_problem
+from grokflow.theory.linear.problem import StoredTestSet as StoredTestSet
 from grokflow.simulations.linear.files import load as load
 from grokflow.simulations.linear.presets import sparse as sparse
 from grokflow.simulations.linear.presets import sparse_regression as sparse_regression
@@ -15,6 +16,7 @@ from grokflow.theory.completion.problem import make_measurement_problem as make_
 from grokflow.simulations.completion.data import load_entries as load_entries
 from grokflow.simulations.completion.data import completion as completion
 from grokflow.theory.losses import Loss as Loss
+from grokflow.theory.losses import PullRange as PullRange
 from grokflow.theory.losses import LOSSES as LOSSES
 
 # Forecasts: both predictors, and the kind and time of the transition between them
@@ -29,6 +31,7 @@ from grokflow.theory.transition.scores import Kind as Kind
 from grokflow.theory.transition.scores import Scores as Scores
 from grokflow.theory.transition.times import Transition as Transition
 from grokflow.theory.transition.times import Window as Window
+from grokflow.theory.transition.times import window as window
 
 # Predictors and their certificates
 from grokflow.theory.linear.l1 import MaxL1Margin as MaxL1Margin
@@ -89,8 +92,11 @@ from grokflow.simulations.completion.flow import CompletionFlow as CompletionFlo
 from grokflow.simulations.completion.start import CompletionStart as CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory as CompletionTrajectory
 from grokflow.simulations.nets.implicit.flow import NetFlow as NetFlow
+from grokflow.simulations.nets.implicit.flow import NetSolver as NetSolver
 from grokflow.simulations.nets.explicit.chebyshev_flow import ChebyshevFlow as ChebyshevFlow
+from grokflow.simulations.nets.explicit.chebyshev_rule import ChebyshevRule as ChebyshevRule
 from grokflow.simulations.nets.explicit.descent import Descent as Descent
+from grokflow.simulations.nets.explicit.step_rule import StepRule as StepRule
 from grokflow.simulations.nets.explicit.step_rule import Optimizer as Optimizer
 from grokflow.simulations.nets.start import NetStart as NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory as NetTrajectory
@@ -98,13 +104,18 @@ from grokflow.simulations.runs.checkpoint import Checkpoint as Checkpoint
 from grokflow.simulations.runs.measure import Measure as Measure
 from grokflow.simulations.runs.stopping import Stopped as Stopped
 from grokflow.simulations.runs.stopping import Interrupted as Interrupted
+from grokflow.simulations.runs.steps import record_steps as record_steps
+from grokflow.simulations.runs.steps import every_steps as every_steps
 
 # Nets and their tasks
 from grokflow.theory.nets.problem import NetProblem as NetProblem
 from grokflow.theory.nets.losses import NetLoss as NetLoss
+from grokflow.theory.nets.losses import TargetForm as TargetForm
+from grokflow.theory.nets.losses import CurvatureForm as CurvatureForm
 from grokflow.theory.nets.losses import NET_LOSSES as NET_LOSSES
 from grokflow.simulations.nets.modules import MLP as MLP
 from grokflow.simulations.nets.modules import Activation as Activation
+from grokflow.simulations.nets.modules import he_start as he_start
 from grokflow.simulations.nets.tasks.classes import modular_addition as modular_addition
 from grokflow.simulations.nets.tasks.classes import xor_clusters as xor_clusters
 from grokflow.simulations.nets.tasks.classes import digits as digits
@@ -112,26 +123,38 @@ from grokflow.simulations.nets.tasks.regression import polynomial as polynomial
 from grokflow.simulations.nets.tasks.regression import teacher_student as teacher_student
 
 # Modular arithmetic with corrupted labels
+from grokflow.simulations.modular.data import CorruptedTask as CorruptedTask
 from grokflow.simulations.modular.data import CorruptedData as CorruptedData
 from grokflow.simulations.modular.rule import ModularStart as ModularStart
 from grokflow.simulations.modular.rule import ModularCell as ModularCell
 from grokflow.simulations.modular.training import ModularTraining as ModularTraining
+from grokflow.simulations.modular.rule import ModularRule as ModularRule
+from grokflow.theory.modular.net import ModularActivation as ModularActivation
+from grokflow.theory.modular.net import NormKind as NormKind
+from grokflow.simulations.modular.tensor_program import ModularLoss as ModularLoss
+from grokflow.simulations.modular.rule import ModularOptimizer as ModularOptimizer
 from grokflow.simulations.modular.trajectory import ModularTrajectory as ModularTrajectory
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram as PhaseDiagram
 from grokflow.simulations.modular.phase_diagram import phase_store as phase_store
 from grokflow.theory.modular.phases import phase as phase
 from grokflow.theory.modular.phases import Phase as Phase
 from grokflow.theory.modular.participation import neuron_ipr as neuron_ipr
+from grokflow.theory.modular.participation import NeuronIpr as NeuronIpr
+from grokflow.theory.modular.participation import IprConvention as IprConvention
+from grokflow.simulations.modular.neuron_analysis import analyse_neurons as analyse_neurons
+from grokflow.simulations.modular.neuron_analysis import NeuronAnalysis as NeuronAnalysis
 from grokflow.theory.modular.pruning import prune as prune
 from grokflow.simulations.modular.neuron_statistics import study_pruning as study_pruning
 from grokflow.simulations.modular.neuron_statistics import split_neurons as split_neurons
 from grokflow.theory.modular.closed_form import periodic_solution as periodic_solution
+from grokflow.theory.modular.closed_form import PeriodicNeurons as PeriodicNeurons
 from grokflow.theory.modular.operations import operation as operation
 
 # Scans, and the search for misgrokking
 from grokflow.simulations.scan.runner import Scan as Scan
 from grokflow.simulations.scan.table import ScanTable as ScanTable
 from grokflow.simulations.scan.store import scan_store as scan_store
+from grokflow.simulations.runs.executors import local_workers as local_workers
 from grokflow.simulations.scan.law import fit_laws as fit_laws
 from grokflow.simulations.misgrokking.finder import find_misgrokking as find_misgrokking
 from grokflow.simulations.misgrokking.finder import Findings as Findings
@@ -140,8 +163,17 @@ from grokflow.simulations.misgrokking.phase_map import phase_map as phase_map
 from grokflow.simulations.misgrokking.phase_map import PhaseMap as PhaseMap
 from grokflow.simulations.misgrokking.phase_map import plane_of as plane_of
 
+# Models of your own, which commands and scans ask once they are registered
+from grokflow.simulations.models.protocol import Model as Model
+from grokflow.simulations.models.exact import ExactModel as ExactModel
+from grokflow.simulations.models.bound import BoundModel as BoundModel
+from grokflow.simulations.models.registry import register_model as register_model
+from grokflow.simulations.models.registry import unregister_model as unregister_model
+
 # Claims
 from grokflow.proofs_check.claim import Claim as Claim
+from grokflow.proofs_check.claim import StatementKind as StatementKind
+from grokflow.proofs_check.claim import Broken as Broken
 from grokflow.proofs_check.claim import Evidence as Evidence
 from grokflow.proofs_check.claim import Verdict as Verdict
 from grokflow.proofs_check.outcome import ClaimOutcome as ClaimOutcome

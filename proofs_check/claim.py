@@ -34,7 +34,14 @@ class Verdict(Enum):
 
 
 class StatementKind(Enum):
-    """The form of a statement, which decides how its error is derived."""
+    """The form of a statement, which decides how its error is derived.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.CLAIMS["thm-3.4"].kind
+    <StatementKind.LIMIT: 'limit'>
+    """
 
     EQUALITY = "equality"
     INEQUALITY = "inequality"
@@ -111,7 +118,23 @@ Check = Callable[[Laboratory], Evidence]
 
 @dataclass(frozen=True)
 class Broken:
-    """A variant of a claim that is false; its check must refute it."""
+    """A variant of a claim that is false; its check must refute it.
+
+    Parameters
+    ----------
+    name : str
+        What is wrong with it.
+    check : callable
+        The experiment: takes a `Laboratory` and returns `Evidence`.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> def check(laboratory):
+    ...     return gf.Evidence(discrepancy=abs(3.0 - 2.0), allowed=1e-12, derivation="rounding")
+    >>> gf.Broken("3 instead of 2", check).check(gf.Laboratory()).verdict.value
+    'refuted'
+    """
 
     name: str
     check: Check

@@ -39,34 +39,12 @@ class PullRange(NamedTuple):
 
     Examples
     --------
-    A loss of one's own, the hinge loss with a quadratic corner. It is zero beyond margin 1, so
-    that its pulls are the numbers from 0 to 1, the ends included:
-
-    >>> from dataclasses import dataclass
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.theory.losses import PullRange
-    >>> @dataclass(frozen=True)
-    ... class SmoothedHinge:
-    ...     name: str = "smoothed hinge"
-    ...     acts_on_margins: bool = True
-    ...     largest_curvature_at_zero: float = 1.0
-    ...     pull_range: PullRange = PullRange(0.0, 1.0, attained=True)
-    ...     def value(self, q, targets):
-    ...         u = self.descent(q, targets)
-    ...         return u * (1 - q) - u**2 / 2
-    ...     def descent(self, q, targets):
-    ...         return np.clip(1 - q, 0.0, 1.0)
-    ...     def curvature(self, q, targets):
-    ...         return np.where((q >= 0) & (q <= 1), 1.0, 0.0)
-    ...     def conjugate(self, u, targets):
-    ...         return np.where((u >= 0) & (u <= 1), u**2 / 2 - u, np.inf)
-    ...     def outputs_of_pull(self, u, targets):
-    ...         return 1 - u
-    >>> problem = gf.sparse(n=20, d=50, k=3, seed=0, n_test=10)
-    >>> found = gf.L1Penalised(SmoothedHinge(), lam=0.1).predict(problem)
-    >>> found.certificate.gap < 1e-6
-    True
+    >>> gf.LOSSES["logistic"].pull_range
+    PullRange(low=0.0, high=1.0, attained=False)
+    >>> print(gf.PullRange(low=0.0, high=1.0, attained=True).clip(np.array([-1.0, 0.5, 2.0])))
+    [0.  0.5 1. ]
     """
 
     low: float = -np.inf
@@ -86,8 +64,8 @@ class Loss(Protocol):
     """A convex, once differentiable loss of the outputs ``q`` of the samples, one by one.
 
     Outputs are margins ``y f`` for classes, or predictions of real targets. A loss of your own is
-    a class with these members; it needs no base class and no registration, and
-    `grokflow.theory.losses.PullRange` shows one in full. Arrays ``q``, ``u`` and ``targets``
+    a class with these members; it needs no base class and no registration, and the member
+    `pull_range` shows one in full. Arrays ``q``, ``u`` and ``targets``
     broadcast against each other; losses of margins ignore ``targets``.
 
     The penalised predictors accept every such loss. Flows, and the times of the quasi-static path,
@@ -121,7 +99,38 @@ class Loss(Protocol):
 
     @property
     def pull_range(self) -> PullRange:
-        """The pulls that some output has."""
+        """The pulls that some output has.
+
+        Examples
+        --------
+        A loss of one's own, the hinge loss with a quadratic corner. It is zero beyond margin 1, so
+        that its pulls are the numbers from 0 to 1, the ends included:
+
+        >>> from dataclasses import dataclass
+        >>> import numpy as np
+        >>> import grokflow as gf
+        >>> @dataclass(frozen=True)
+        ... class SmoothedHinge:
+        ...     name: str = "smoothed hinge"
+        ...     acts_on_margins: bool = True
+        ...     largest_curvature_at_zero: float = 1.0
+        ...     pull_range: gf.PullRange = gf.PullRange(0.0, 1.0, attained=True)
+        ...     def value(self, q, targets):
+        ...         u = self.descent(q, targets)
+        ...         return u * (1 - q) - u**2 / 2
+        ...     def descent(self, q, targets):
+        ...         return np.clip(1 - q, 0.0, 1.0)
+        ...     def curvature(self, q, targets):
+        ...         return np.where((q >= 0) & (q <= 1), 1.0, 0.0)
+        ...     def conjugate(self, u, targets):
+        ...         return np.where((u >= 0) & (u <= 1), u**2 / 2 - u, np.inf)
+        ...     def outputs_of_pull(self, u, targets):
+        ...         return 1 - u
+        >>> problem = gf.sparse(n=20, d=50, k=3, seed=0, n_test=10)
+        >>> found = gf.L1Penalised(SmoothedHinge(), lam=0.1).predict(problem)
+        >>> found.certificate.gap < 1e-6
+        True
+        """
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return the loss of every sample."""

@@ -20,7 +20,7 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
 from grokflow.proofs_check.registry import select
 from grokflow.proofs_check.verify import verify_all
-from grokflow.simulations.runs.executors import local, one_thread
+from grokflow.simulations.runs.executors import local_workers, one_thread
 from grokflow.simulations.runs.files import check_suffix, versions, write_json
 
 
@@ -65,7 +65,7 @@ def _check(
     with bar() as show, TemporaryDirectory(prefix="grokflow-") as folder:
         laboratory = Laboratory(arguments.seed, arguments.thorough, show)
         # One thread here too: the numbers do not depend on how many processes there are.
-        with local(jobs) as pool, one_thread():
+        with local_workers(jobs) as pool, one_thread():
             laboratory.folder = Path(folder) if pool else None
             more = PANEL_EXPERIMENTS if draws else ()
             for outcome in verify_all(claims, laboratory, pool, more=more):

@@ -52,7 +52,20 @@ class ModelSettings:
 
 @runtime_checkable
 class BoundModel(Protocol):
-    """A model with its data, loss and weight decay; the scale α of its start is free."""
+    """A model with its data, loss and weight decay; the scale α of its start is free.
+
+    An `ExactModel` binds one. One of your own is a subclass with `describe`, `forecast` and
+    `follow`; the other members have defaults.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> class BoundFading(gf.BoundModel):
+    ...     problem = gf.sparse(n=20, d=50)
+    ...     lam = 1e-3
+    >>> BoundFading().size, BoundFading().degree
+    ('n = 20, d = 50', 2)
+    """
 
     #: Relative accuracy of its trajectories.
     rtol: float = 1e-4

@@ -83,7 +83,19 @@ class ExactRequest(Request):
 
 @runtime_checkable
 class ExactModel(Model, Protocol):
-    """A model whose flow is followed exactly, from any scale of the start."""
+    """A model whose flow is followed exactly, from any scale of the start.
+
+    A model of your own is a subclass that binds its data to a `BoundModel`; see `register_model`.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> class FadingModel(gf.ExactModel):
+    ...     names = ("fading",)
+    ...     alpha = 100.0
+    >>> FadingModel.alpha, FadingModel.lam, FadingModel.layered
+    (100.0, 0.001, False)
+    """
 
     #: Scale of the start, or else its norm, and weight decay, where they are not asked for.
     alpha: ClassVar[float | None] = None

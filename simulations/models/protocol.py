@@ -61,7 +61,19 @@ class Request(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """A kind of model: which problems are its own, and how they are read."""
+    """A kind of model: which problems are its own, and how they are read.
+
+    A model of your own is a subclass; `register_model` makes commands and scans ask it.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> class NoisyModel(gf.Model):
+    ...     names = ("noisy-descent",)
+    ...     trained = True
+    >>> isinstance(NoisyModel(), gf.Model), NoisyModel.names
+    (True, ('noisy-descent',))
+    """
 
     #: Names of its problems.
     names: ClassVar[tuple[str, ...]]

@@ -15,13 +15,48 @@ from grokflow.simulations.runs.files import DATA_SUFFIXES
 _MODELS: list[Model] = [NetModel(), CompletionModel(), DiagonalModel()]
 
 
-def register(model: Model) -> None:
-    """Add a kind of model; it is asked before those that are there."""
+def register_model(model: Model) -> None:
+    """Add a kind of model; it is asked before those that are there.
+
+    Every process has a list of its own, so that worker processes must register the model too: scan
+    in this process (``--jobs 1``, or no executor), or name the problem ``module:function`` and let
+    that module register the model when it is imported. `tests/front_door/test_own_model.py` in the
+    repository has a model in full.
+
+    Parameters
+    ----------
+    model : Model
+        The kind of model; an `ExactModel` where its flow is followed exactly.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> class FadingModel(gf.ExactModel):
+    ...     names = ("fading",)
+    >>> model = FadingModel()
+    >>> gf.register_model(model)
+    >>> gf.unregister_model(model)
+    """
     _MODELS.insert(0, model)
 
 
-def unregister(model: Model) -> None:
-    """Take a kind of model away."""
+def unregister_model(model: Model) -> None:
+    """Take a kind of model away, in this process.
+
+    Parameters
+    ----------
+    model : Model
+        What was given to `register_model`.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> class FadingModel(gf.ExactModel):
+    ...     names = ("fading",)
+    >>> model = FadingModel()
+    >>> gf.register_model(model)
+    >>> gf.unregister_model(model)
+    """
     _MODELS.remove(model)
 
 
@@ -49,7 +84,7 @@ def exact_model_of(problem: object) -> ExactModel:
             return model
     raise ValueError(
         f"problem is a {type(problem).__name__}, expected data that a registered model holds: "
-        "register its model"
+        "register its model with gf.register_model"
     )
 
 

@@ -15,7 +15,7 @@ from grokflow.theory.summary import Summarised
 class CorruptedData(Summarised):
     """All m pairs of residues, split into training and test pairs, some training labels wrong.
 
-    `grokflow.simulations.modular.data.CorruptedTask` draws it.
+    `CorruptedTask` draws it.
 
     Parameters
     ----------
@@ -33,8 +33,7 @@ class CorruptedData(Summarised):
     Examples
     --------
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> task = CorruptedTask(p=7, operation=gf.operation("addition"), corruption=0.25)
+    >>> task = gf.CorruptedTask(p=7, operation=gf.operation("addition"), corruption=0.25)
     >>> data = task.draw()
     >>> len(data.train), len(data.test), len(data.corrupted)
     (24, 25, 6)
@@ -78,6 +77,13 @@ class CorruptedTask:
         the corrupted labels still has training accuracy ``(1-ξ) + ξ/p``.
     seed : int
         Seed of the split and of the labels, which have streams of their own.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> data = gf.CorruptedTask(p=7, fraction=0.6, corruption=0.5).draw()
+    >>> len(data.train), len(data.corrupted)
+    (29, 14)
     """
 
     p: int = 97

@@ -17,6 +17,7 @@ from grokflow.theory.modular.harmonics import Harmonics, harmonics
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.operations import Basis
 from grokflow.theory.modular.participation import IprConvention, NeuronIpr, neuron_ipr
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.intervals import Estimate
 
 
@@ -28,8 +29,8 @@ class GammaRank:
     spearman: Estimate
 
 
-@dataclass(frozen=True, eq=False)
-class NeuronAnalysis:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuronAnalysis(Summarised):
     """What is known of the neurons of one net.
 
     Parameters
@@ -48,6 +49,16 @@ class NeuronAnalysis:
         What else is in the Fourier transforms.
     gamma : GammaRank or None
         None without a normalisation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell, rule = gf.ModularCell(data=gf.CorruptedTask(p=7).draw()), gf.operation("addition")
+    >>> net = gf.ModularTraining(width=64).run(cell, np.array([100])).weights
+    >>> analysis = gf.analyse_neurons(net, rule.basis(7), np.random.default_rng(0))
+    >>> len(analysis.ipr.values) == analysis.split.memorising + analysis.periodic
+    True
     """
 
     ratios: Mapping[IprConvention, NeuronIpr]
@@ -57,6 +68,15 @@ class NeuronAnalysis:
     waves: PeriodicNeurons
     harmonics: Harmonics
     gamma: GammaRank | None
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return how many neurons memorise and how many are periodic."""
+        return {
+            "memorising": self.split.memorising,
+            "periodic": self.periodic,
+            "collapsed": self.ipr.collapsed,
+            "convention": self.convention,
+        }
 
     @property
     def ipr(self) -> NeuronIpr:
@@ -75,13 +95,27 @@ def analyse_neurons(
     Parameters
     ----------
     weights : ModularWeights
-        The net.
+        The net, such as ``trajectory.weights``.
     basis : Basis
-        The order of residues in which the operation is an addition.
+        The order in which the operation is an addition: ``operation(name).basis(p)``.
     rng : Generator
         Draws the bootstrap samples of all intervals.
     convention : IprConvention
         Fourier transform of which the ratio is.
+
+    Returns
+    -------
+    NeuronAnalysis
+        Ratios, groups, frequencies and phases.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell, rule = gf.ModularCell(data=gf.CorruptedTask(p=7).draw()), gf.operation("addition")
+    >>> net = gf.ModularTraining(width=64).run(cell, np.array([100])).weights
+    >>> gf.analyse_neurons(net, rule.basis(7), np.random.default_rng(0))
+    NeuronAnalysis(memorising=..., periodic=..., collapsed=0, convention=one-sided)
     """
     ratios = {kind: neuron_ipr(weights, basis, kind) for kind in IprConvention}
     ipr, norm = ratios[convention], weights.normalisation

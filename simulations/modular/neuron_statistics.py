@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.neuron_groups import fit_mixtures
 from grokflow.theory.modular.participation import NeuronIpr
 from grokflow.theory.modular.pruning import LabelledPairs, PruningCurve, prune
+from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.intervals import Estimate
 
 # The accuracies of a pruning curve.
@@ -31,7 +34,8 @@ class NeuronSplit(NamedTuple):
     preference: float
 
 
-class PruningStudy(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class PruningStudy(Summarised):
     """Curves by ascending, by descending ratio, and those of random orders.
 
     ``random`` has the curve of the means; ``low`` and ``high`` hold the band from the 2.5th to the
@@ -43,6 +47,14 @@ class PruningStudy(NamedTuple):
     random: PruningCurve
     low: PruningCurve
     high: PruningCurve
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return how many neurons there are, and how the accuracies change as they are removed."""
+        return {
+            "neurons": int(self.low_first.pruned[-1]),
+            "train, low first": ends(self.low_first.train),
+            "test, low first": ends(self.low_first.test),
+        }
 
 
 def split_neurons(ipr: NeuronIpr, rng: np.random.Generator, *, draws: int = 200) -> NeuronSplit:
@@ -71,9 +83,8 @@ def split_neurons(ipr: NeuronIpr, rng: np.random.Generator, *, draws: int = 200)
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.theory.modular.participation import IprConvention, NeuronIpr
     >>> values = np.concatenate([np.linspace(0.1, 0.2, 30), np.linspace(0.8, 0.9, 20)])
-    >>> ipr = NeuronIpr(values, IprConvention.ONE_SIDED)
+    >>> ipr = gf.NeuronIpr(values, gf.IprConvention.ONE_SIDED)
     >>> gf.split_neurons(ipr, np.random.default_rng(0)).memorising
     30
     """

@@ -21,7 +21,18 @@ from grokflow.theory.modular.participation import IprConvention
 
 
 class ModularOptimizer(Enum):
-    """The rule of a step. Weight decay multiplies weights by 1 - lr·wd in both."""
+    """The rule of a step. Weight decay multiplies weights by 1 - lr·wd in both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell, steps = gf.ModularCell(data=gf.CorruptedTask(p=7).draw()), np.array([100])
+    >>> for rule in gf.ModularOptimizer:
+    ...     print(rule.value, gf.ModularTraining(optimizer=rule).run(cell, steps).train.round(1))
+    adamw [1.]
+    gd [0.1]
+    """
 
     ADAMW = "adamw"
     GD = "gd"
@@ -37,8 +48,7 @@ class ModularStart(Enum):
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> cell, steps = gf.ModularCell(data=CorruptedTask(p=7).draw()), np.array([0, 1])
+    >>> cell, steps = gf.ModularCell(data=gf.CorruptedTask(p=7).draw()), np.array([0, 1])
     >>> for start in gf.ModularStart:
     ...     print(start.value, gf.ModularTraining(start=start).run(cell, steps).norms[0].round())
     doshi 5.0
@@ -80,8 +90,7 @@ class ModularCell:
     Examples
     --------
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> data = CorruptedTask(p=7, fraction=0.6, corruption=0.25).draw()
+    >>> data = gf.CorruptedTask(p=7, fraction=0.6, corruption=0.25).draw()
     >>> cell = gf.ModularCell(data=data, weight_decay=1.0)
     >>> cell.sizes
     (7, 49, 29)
@@ -129,6 +138,8 @@ class ModularCell:
 class ModularRule:
     """How a step is taken and of what size the nets are; all cells of a run share it.
 
+    `ModularTraining` is such a rule that runs.
+
     Parameters
     ----------
     width : int
@@ -151,6 +162,14 @@ class ModularRule:
         float32 or float64.
     device : str
         Where torch computes.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> isinstance(gf.ModularTraining(width=64), gf.ModularRule)
+    True
+    >>> print(gf.ModularRule(width=64).settings()["optimizer"])
+    adamw
     """
 
     width: int = 500

@@ -21,7 +21,7 @@ from grokflow.simulations.runs.stopping import Interrupted, Stopped
 class ModularTraining(ModularRule):
     """Train nets of one hidden layer on modular arithmetic, one or many beside each other.
 
-    Settings are those of `grokflow.simulations.modular.rule.ModularRule`: number of neurons
+    Its settings are those of `gf.ModularRule`: number of neurons
     ``width``, step size ``lr``, ``activation``, ``normalisation``, ``loss``, ``batch``,
     ``optimizer``, ``start``, ``dtype`` and ``device``. Times are numbers of steps.
 
@@ -29,8 +29,7 @@ class ModularTraining(ModularRule):
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> cell = gf.ModularCell(data=CorruptedTask(p=7, corruption=0.25).draw())
+    >>> cell = gf.ModularCell(data=gf.CorruptedTask(p=7, corruption=0.25).draw())
     >>> trajectory = gf.ModularTraining(width=64).run(cell, np.array([0, 100]))
     >>> print(f"training accuracy {trajectory.train[-1]:.0%}, wrong labels included")
     training accuracy 100%, wrong labels included
@@ -55,7 +54,7 @@ class ModularTraining(ModularRule):
             The net, its scale at time 0, and what it learns.
         times : ndarray of int, shape (k,)
             Increasing numbers of steps, 0 for the start; the last is the end. See
-            `grokflow.simulations.runs.steps`.
+            `gf.record_steps` and `gf.every_steps`.
         measure : frozenset of Measure
             Nothing of it is known for these nets: it must be empty.
         snapshots, ipr, checkpoint, progress

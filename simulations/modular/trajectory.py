@@ -70,8 +70,7 @@ class ModularTrajectory(Summarised):
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> cell = gf.ModularCell(data=CorruptedTask(p=7, corruption=0.25).draw())
+    >>> cell = gf.ModularCell(data=gf.CorruptedTask(p=7, corruption=0.25).draw())
     >>> trajectory = gf.ModularTraining(width=64).run(cell, np.array([0, 100]))
     >>> print(trajectory.corrupted[-1], trajectory.uncorrupted[-1], trajectory.weights.u.shape)
     1.0 1.0 (64, 7)

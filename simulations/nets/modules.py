@@ -49,7 +49,7 @@ class MLP(nn.Module):
     """The multilayer perceptron ``W_k a(… a(W_1 x + b_1))``, homogeneous in its parameters.
 
     It is so because only the first layer has a bias. Its parameters are float64 and zero: draw
-    them before use.
+    them before use, as `he_start` does.
 
     Parameters
     ----------
@@ -67,11 +67,10 @@ class MLP(nn.Module):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import torch
     >>> import grokflow as gf
-    >>> net = gf.MLP([2, 8, 3], gf.Activation.RELU)
-    >>> for weight in net.weights:
-    ...     _ = torch.nn.init.normal_(weight)
+    >>> net = gf.he_start(gf.MLP([2, 8, 3], gf.Activation.RELU), np.random.default_rng(0))
     >>> net(torch.ones(5, 2, dtype=torch.float64)).shape
     torch.Size([5, 3])
     """
@@ -101,7 +100,25 @@ def he_start(
 ) -> MLP:
     """Draw He weights, ``N(0, 2 / inputs)``, times `scale`; biases are 0. Returns the net.
 
-    With `zero_last` the last layer is 0, so that the net starts with output 0 (A3.2).
+    Parameters
+    ----------
+    net : MLP
+        The net whose weights are drawn.
+    rng : Generator
+        Draws them.
+    scale : float
+        Factor on all weights.
+    zero_last : bool
+        Whether the last layer is 0, so that the net starts with output 0 (A3.2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> net = gf.MLP((100, 200, 1), gf.Activation.RELU)
+    >>> net = gf.he_start(net, np.random.default_rng(0))
+    >>> print(f"{net.weights[0].std():.3f}, as the square root of 2/100")
+    0.141, as the square root of 2/100
     """
     with torch.no_grad():
         for weight in net.weights:

@@ -27,15 +27,33 @@ _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 
 @contextmanager
-def local(jobs: int | None = None) -> Iterator[Executor | None]:
+def local_workers(jobs: int | None = None) -> Iterator[Executor | None]:
     """Yield local processes, by default one a core; None, this process, for one job.
 
     They are loky's, and leave when the parent is killed.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Number of processes.
+
+    Yields
+    ------
+    Executor or None
+        What `Scan.run` takes as ``executor``.
 
     Raises
     ------
     RuntimeError
         When one of them dies.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> scan = gf.Scan.over("sparse-regression", alpha=[1e3, 1e4], lam=1e-4, n=20, d=50, k=2)
+    >>> with gf.local_workers(jobs=1) as executor:
+    ...     print(scan.run(executor=executor).good)
+    [ True  True]
     """
     count = jobs or os.cpu_count() or 1
     if count == 1:

@@ -9,6 +9,19 @@ def record_steps(last: int, count: int = 200) -> np.ndarray:
     """Return 0 and about `count` numbers of steps up to `last`, half of them equally spaced.
 
     The other half is spaced logarithmically.
+
+    Parameters
+    ----------
+    last : int
+        The last step.
+    count : int
+        How many records there are at most, beside 0.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> print(gf.record_steps(1000, count=8))
+    [   0    1   10  100  333  667 1000]
     """
     if last < 1 or count < 2:
         raise ValueError(
@@ -19,7 +32,21 @@ def record_steps(last: int, count: int = 200) -> np.ndarray:
 
 
 def every_steps(last: int, every: int) -> np.ndarray:
-    """Return 0, all multiples of `every` below `last`, and `last`."""
+    """Return 0, all multiples of `every` below `last`, and `last`.
+
+    Parameters
+    ----------
+    last : int
+        The last step.
+    every : int
+        Steps between two records.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> print(gf.every_steps(10, every=4))
+    [ 0  4  8 10]
+    """
     for name, value in (("steps", last), ("every", every)):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1: choose a larger {name}")

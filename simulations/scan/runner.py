@@ -139,8 +139,8 @@ class Scan:
         store : Store, optional
             Where results are kept; by default nowhere but in the table.
         executor : Executor, optional
-            Who computes: local processes (`grokflow.simulations.runs.executors.local`), a Dask
-            client's ``get_executor()``, or any other; by default this process. When the scan is
+            Who computes: local processes (`grokflow.local_workers`), a Dask client's
+            ``get_executor()``, or any other; by default this process. When the scan is
             interrupted, what was submitted is the executor's to drop.
         retry : bool
             Whether cells that the store has as errors are computed again.

@@ -15,7 +15,7 @@ from grokflow.cli import main
 from grokflow.simulations.models.bound import BoundModel
 from grokflow.simulations.models.exact import ExactModel
 from grokflow.simulations.models.options import call_with_numbers
-from grokflow.simulations.models.registry import register, unregister
+from grokflow.simulations.models.registry import register_model, unregister_model
 from grokflow.simulations.models.results import Description, ModelForecast, PredictorResult
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.certificate import Certificate
@@ -147,9 +147,9 @@ class FadingModel(ExactModel):
 @pytest.fixture(autouse=True)
 def model():
     registered = FadingModel()
-    register(registered)
+    register_model(registered)
     yield registered
-    unregister(registered)
+    unregister_model(registered)
 
 
 def run(capsys, *arguments):
@@ -200,7 +200,7 @@ def test_its_names_are_among_those_expected(capsys):
 
 
 def test_a_model_is_gone_when_it_is_taken_away(model, capsys):
-    unregister(model)
+    unregister_model(model)
     assert main(["predict", "fading"]) == 2
     assert "problem is 'fading', expected sparse" in capsys.readouterr().err
-    register(model)
+    register_model(model)

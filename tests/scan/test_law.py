@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from grokflow.cli import main
 from grokflow.figures.scan import law as picture
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.law import estimate, fit_laws, interval
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.refine import bends, refined
@@ -147,7 +147,7 @@ def stored(tmp_path_factory):
     """A small scan that the commands below find done."""
     path = tmp_path_factory.mktemp("scan") / "scan.db"
     scan = Scan.over("sparse", alpha="1e2:1e6:4", lam="1e-2:1e-4:3", seeds=3, **SMALL)
-    with local(2) as pool, scan_store(path) as store:
+    with local_workers(2) as pool, scan_store(path) as store:
         return path, scan, scan.run(store, executor=pool)
 
 

@@ -12,7 +12,7 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.code import code_version
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.axes import axis
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
@@ -117,7 +117,7 @@ def test_keys_are_the_same_in_every_process():
 @pytest.fixture(scope="module")
 def pool():
     """Processes of their own, where types are not checked at every call."""
-    with local(2) as workers:
+    with local_workers(2) as workers:
         yield workers
 
 

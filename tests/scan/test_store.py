@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grokflow.simulations.runs.executors import dask, local
+from grokflow.simulations.runs.executors import dask, local_workers
 from grokflow.simulations.scan.outcome import CellOutcome
 from grokflow.simulations.scan.runner import Scan
 from grokflow.simulations.scan.store import scan_store
@@ -184,11 +184,11 @@ def stored(path):
 PARENT = """
 import sys
 from grokflow.simulations.scan.runner import Scan
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.store import scan_store
 if __name__ == "__main__":
     scan = Scan.over("sparse", alpha="1e2:1e6:40", lam="1e-2:1e-6:9", n=16, d=60, direct=True)
-    with scan_store(sys.argv[1]) as store, local(2) as pool:
+    with scan_store(sys.argv[1]) as store, local_workers(2) as pool:
         scan.run(store, executor=pool)
 """
 
@@ -245,7 +245,7 @@ def test_dask_with_a_worker_killed_on_the_way_gives_the_same_table(tmp_path):
             table = scan.run(store, executor=executor, progress=kill_one)
             assert len(store) == len(scan.cells()) == 40
     assert killed and not table.failed
-    with local(2) as pool:
+    with local_workers(2) as pool:
         undisturbed = scan.run(executor=pool)
     columns = [{k: v.tolist() for k, v in item.columns.items()} for item in (table, undisturbed)]
     assert repr(columns[0]) == repr(columns[1])
@@ -261,6 +261,9 @@ def test_nobody_at_the_address_is_said_so():
 def test_a_worker_that_dies_is_said_so_and_finished_cells_stay(tmp_path):
     with scan_store(tmp_path / "scan.db") as store:
         store.add(CELLS[:4], [CellOutcome()] * 4)
-        with pytest.raises(RuntimeError, match=r"a worker process died.*resume"), local(2) as pool:
+        with (
+            pytest.raises(RuntimeError, match=r"a worker process died.*resume"),
+            local_workers(2) as pool,
+        ):
             pool.submit(os._exit, 1).result()
         assert len(store) == 4

@@ -58,9 +58,25 @@ class TestSet(Protocol):
         """Return the outputs of the weight vectors in the columns of `w`, shape (d, p)."""
 
 
-@dataclass(frozen=True, eq=False)
-class StoredTestSet:
-    """Test inputs of shape (m, d) kept in memory, with labels of shape (m,)."""
+@dataclass(frozen=True, eq=False, repr=False)
+class StoredTestSet(Summarised):
+    """Test inputs kept in memory, with their labels; what `make_problem` takes.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (m, d)
+        Test inputs.
+    labels : ndarray, shape (m,)
+        Labels ±1, or real targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> test = gf.StoredTestSet(np.eye(3), np.array([1.0, -1.0, 1.0]))
+    >>> test, test.size
+    (StoredTestSet(inputs=array(3, 3), labels=array(3,)), 3)
+    """
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -209,9 +225,8 @@ def make_problem(
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.theory.linear.problem import StoredTestSet
     >>> x, y = np.array([[1.0, 2.0, 0.0], [3.0, -1.0, 1.0]]), np.array([1.0, -1.0])
-    >>> gf.make_problem("mine", gf.Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    >>> gf.make_problem("mine", gf.Task.CLASSIFICATION, x, y, gf.StoredTestSet(x, y))
     Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
     check_inputs(x, y)

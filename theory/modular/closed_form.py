@@ -23,10 +23,11 @@ from scipy.special import ndtr
 
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.operations import Operation
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class PeriodicNeurons:
+@dataclass(frozen=True, eq=False, repr=False)
+class PeriodicNeurons(Summarised):
     """Frequencies and phases of N neurons.
 
     Parameters
@@ -37,6 +38,14 @@ class PeriodicNeurons:
         Phases φ and ψ of the two input weights, in radians.
     chi : ndarray, shape (N,)
         Phase χ of the output weights; ``φ + ψ`` in the solution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> neurons = gf.PeriodicNeurons.aligned(phi=np.array([0.0, 1.0]), psi=np.array([2.0, 0.0]))
+    >>> print(neurons.frequencies, neurons.chi, neurons.mismatch)
+    [1 2] [2. 1.] [0. 0.]
     """
 
     frequencies: np.ndarray
@@ -94,9 +103,8 @@ def periodic_solution(
 
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.theory.modular.closed_form import PeriodicNeurons
     >>> phases = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, 4000))
-    >>> net = gf.periodic_solution(gf.operation("addition"), 7, PeriodicNeurons.aligned(*phases))
+    >>> net = gf.periodic_solution(gf.operation("addition"), 7, gf.PeriodicNeurons.aligned(*phases))
     >>> print(net.outputs(np.array([3]), np.array([6])).round(1) + 0.0)
     [[ 0.  -0.1  1.   0.   0.   0.   0. ]]
     """

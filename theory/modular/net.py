@@ -14,7 +14,19 @@ import numpy as np
 
 
 class ModularActivation(Enum):
-    """What a hidden unit does to its input."""
+    """What a hidden unit does to its input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> for activation in gf.ModularActivation:
+    ...     print(activation.value, activation(np.array([-2.0, 3.0])))
+    quadratic [4. 9.]
+    relu [0. 3.]
+    cubic [-8. 27.]
+    quartic [16. 81.]
+    """
 
     QUADRATIC = "quadratic"
     RELU = "relu"
@@ -40,7 +52,17 @@ _DEGREES = {
 
 
 class NormKind(Enum):
-    """Over what hidden outputs are normalised: the batch, neuron by neuron, or the layer."""
+    """Over what hidden outputs are normalised: the batch, neuron by neuron, or the layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell = gf.ModularCell(data=gf.CorruptedTask(p=7).draw())
+    >>> training = gf.ModularTraining(width=16, normalisation=gf.NormKind.BATCH)
+    >>> print(training.run(cell, np.array([1])).weights.normalisation.kind.value)
+    batch
+    """
 
     BATCH = "batch"
     LAYER = "layer"

@@ -12,6 +12,7 @@ Doshi, Das, He, Gromov, "To grok or not to grok", ICLR 2024, arXiv 2310.13061, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -20,6 +21,7 @@ import numpy as np
 
 from grokflow.theory.modular.net import ModularWeights
 from grokflow.theory.modular.operations import Basis
+from grokflow.theory.summary import Summarised
 
 _ROUNDING = float(np.finfo(np.float32).eps)
 
@@ -30,6 +32,15 @@ class IprConvention(Enum):
     ONE_SIDED is the real transform with the constant term: a cosine gives 1, the floor is
     ``1/(⌊p/2⌋ + 1)``. FULL is the transform over all p frequencies: a cosine gives 1/2, the floor
     is 1/p, the range that the paper names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> rule, zeros = gf.operation("addition"), np.zeros(4)
+    >>> net = gf.periodic_solution(rule, 11, gf.PeriodicNeurons.aligned(zeros, zeros))
+    >>> print(gf.neuron_ipr(net, rule.basis(11), gf.IprConvention.FULL).values.round(3))
+    [0.5 0.5 0.5 0.5]
     """
 
     ONE_SIDED = "one-sided"
@@ -58,8 +69,8 @@ def ratio(rows: np.ndarray, convention: IprConvention = IprConvention.ONE_SIDED)
     return undefined
 
 
-@dataclass(frozen=True, eq=False)
-class NeuronIpr:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuronIpr(Summarised):
     """The ratio of every neuron of a net.
 
     Parameters
@@ -70,10 +81,27 @@ class NeuronIpr:
         relative to the largest: what is left of them is noise.
     convention : IprConvention
         What it is the ratio of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> ipr = gf.NeuronIpr(np.array([0.1, np.nan, 0.9]), gf.IprConvention.ONE_SIDED)
+    >>> ipr
+    NeuronIpr(neurons=3, collapsed=1, mean=0.5, convention=one-sided)
     """
 
     values: np.ndarray
     convention: IprConvention
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return how many neurons there are, and their mean ratio."""
+        return {
+            "neurons": len(self.values),
+            "collapsed": self.collapsed,
+            "mean": self.mean,
+            "convention": self.convention,
+        }
 
     @property
     def alive(self) -> np.ndarray:
@@ -139,9 +167,8 @@ def neuron_ipr(
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.theory.modular.closed_form import PeriodicNeurons
     >>> rule, zeros = gf.operation("addition"), np.zeros(4)
-    >>> net = gf.periodic_solution(rule, 11, PeriodicNeurons.aligned(zeros, zeros))
+    >>> net = gf.periodic_solution(rule, 11, gf.PeriodicNeurons.aligned(zeros, zeros))
     >>> print(gf.neuron_ipr(net, rule.basis(11)).values.round(3))
     [1. 1. 1. 1.]
     """

@@ -15,6 +15,7 @@ Doshi, Das, He, Gromov, "To grok or not to grok", ICLR 2024, arXiv 2310.13061, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -22,6 +23,7 @@ import numpy as np
 from scipy.linalg.blas import dgemm
 
 from grokflow.theory.modular.net import ModularWeights, Normalisation, NormKind
+from grokflow.theory.summary import Summarised, ends
 
 # Pairs at once: logits of so many pairs stay in the cache while all neurons pass by.
 _PAIRS_PER_CHUNK = 512
@@ -58,8 +60,8 @@ class LabelledPairs(Protocol):
         """Indices of the other training pairs."""
 
 
-@dataclass(frozen=True, eq=False)
-class PruningCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class PruningCurve(Summarised):
     """Accuracies after m numbers of removed neurons; NaN for a group without pairs.
 
     Parameters
@@ -78,6 +80,11 @@ class PruningCurve:
     test: np.ndarray
     corrupted: np.ndarray
     uncorrupted: np.ndarray
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return how many neurons are removed, and how the accuracies change."""
+        accuracies = {name: ends(getattr(self, name)) for name in ("train", "test")}
+        return {"pruned": f"{self.pruned[0]} → {self.pruned[-1]}"} | accuracies
 
 
 def prune(
@@ -111,8 +118,7 @@ def prune(
     --------
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> from grokflow.simulations.modular.data import CorruptedTask
-    >>> data = CorruptedTask(p=7, corruption=0.25).draw()
+    >>> data = gf.CorruptedTask(p=7, corruption=0.25).draw()
     >>> net = gf.ModularTraining(width=64).run(gf.ModularCell(data=data), np.array([100])).weights
     >>> print(gf.prune(net, data, np.arange(64), np.array([0, 32, 64])).train)
     [1. 1. 0.]

@@ -35,32 +35,11 @@ class TargetForm(Enum):
 
     Examples
     --------
-    A loss of one's own, quadratic near the target and linear far from it, in training:
-
-    >>> from dataclasses import dataclass
-    >>> import numpy as np
-    >>> import torch
     >>> import grokflow as gf
-    >>> from grokflow.theory.nets.losses import CurvatureForm, TargetForm
-    >>> @dataclass(frozen=True)
-    ... class PseudoHuber:
-    ...     name: str = "pseudo-Huber"
-    ...     target_form: TargetForm = TargetForm.VALUES
-    ...     curvature_form: CurvatureForm = CurvatureForm.DIAGONAL
-    ...     counts_errors: bool = False
-    ...     def value(self, f, y):
-    ...         return ((1 + (f - y) ** 2).sqrt() - 1).sum(dim=1)
-    ...     def gradient(self, f, y):
-    ...         return (f - y) / (1 + (f - y) ** 2).sqrt()
-    ...     def curvature(self, f, y, v):
-    ...         return v / (1 + (f - y) ** 2) ** 1.5
-    ...     def errors(self, f, y):
-    ...         return ((f - y) ** 2).sum(dim=1)
-    >>> x = torch.eye(2, dtype=torch.float64)
-    >>> problem = gf.NetProblem("mine", PseudoHuber(), x, x[:, :1], x, x[:, :1])
-    >>> start = gf.NetStart(gf.MLP((2, 4, 1), gf.Activation.QUADRATIC, bias=False), problem)
-    >>> gf.Descent(lr=0.1).run(start, np.array([0, 1])).settings["loss"]
-    'pseudo-Huber'
+    >>> gf.NET_LOSSES["square"].target_form is gf.TargetForm.VALUES
+    True
+    >>> print(gf.TargetForm.VALUES.value)
+    real numbers of shape (m, C), which the outputs meet
     """
 
     VALUES = "real numbers of shape (m, C), which the outputs meet"
@@ -69,7 +48,16 @@ class TargetForm(Enum):
 
 
 class CurvatureForm(Enum):
-    """What is known of the matrix ``∂²l/∂f²`` of one sample."""
+    """What is known of the matrix ``∂²l/∂f²`` of one sample.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> gf.NET_LOSSES["cross-entropy"].curvature_form is gf.CurvatureForm.SOFTMAX
+    True
+    >>> print(gf.CurvatureForm.SOFTMAX.value)
+    diag(p) - p pᵀ with p the softmax of the outputs
+    """
 
     DIAGONAL = "no output depends on another"
     SOFTMAX = "diag(p) - p pᵀ with p the softmax of the outputs"
@@ -81,7 +69,7 @@ class NetLoss(Protocol):
     """A convex loss of the outputs f of a net.
 
     A loss of your own is a class with these members; it needs no base class and no registration.
-    `grokflow.theory.nets.losses.TargetForm` shows one in full.
+    The member `target_form` shows one in full.
 
     Examples
     --------
@@ -100,7 +88,36 @@ class NetLoss(Protocol):
 
     @property
     def target_form(self) -> TargetForm:
-        """What its targets are."""
+        """What its targets are.
+
+        Examples
+        --------
+        A loss of one's own, quadratic near the target and linear far from it, in training:
+
+        >>> from dataclasses import dataclass
+        >>> import numpy as np
+        >>> import torch
+        >>> import grokflow as gf
+        >>> @dataclass(frozen=True)
+        ... class PseudoHuber:
+        ...     name: str = "pseudo-Huber"
+        ...     target_form: gf.TargetForm = gf.TargetForm.VALUES
+        ...     curvature_form: gf.CurvatureForm = gf.CurvatureForm.DIAGONAL
+        ...     counts_errors: bool = False
+        ...     def value(self, f, y):
+        ...         return ((1 + (f - y) ** 2).sqrt() - 1).sum(dim=1)
+        ...     def gradient(self, f, y):
+        ...         return (f - y) / (1 + (f - y) ** 2).sqrt()
+        ...     def curvature(self, f, y, v):
+        ...         return v / (1 + (f - y) ** 2) ** 1.5
+        ...     def errors(self, f, y):
+        ...         return ((f - y) ** 2).sum(dim=1)
+        >>> x = torch.eye(2, dtype=torch.float64)
+        >>> problem = gf.NetProblem("mine", PseudoHuber(), x, x[:, :1], x, x[:, :1])
+        >>> start = gf.NetStart(gf.MLP((2, 4, 1), gf.Activation.QUADRATIC, bias=False), problem)
+        >>> gf.Descent(lr=0.1).run(start, np.array([0, 1])).settings["loss"]
+        'pseudo-Huber'
+        """
 
     @property
     def curvature_form(self) -> CurvatureForm:

@@ -86,7 +86,22 @@ def leading_order(alpha: float) -> float:
 
 
 def window(alpha: float, c: float) -> Window:
-    """Return the slow times λT_c^- and λT_c^+ of Theorems 3.4 and 3.5."""
+    """Return the slow times λT_c^- and λT_c^+ of Theorems 3.4 and 3.5.
+
+    Parameters
+    ----------
+    alpha : float
+        Scale of the start.
+    c : float
+        Any number between 0 and 1.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> early, late = gf.window(alpha=1e4, c=0.1)
+    >>> print(f"from λt = {early:.2f} to {late:.2f}")
+    from λt = 8.29 to 10.13
+    """
     return Window((1 - c) * leading_order(alpha), (1 + c) * leading_order(alpha))
 
 

@@ -12,7 +12,7 @@ from grokflow.commands.shared.output import check_outputs
 from grokflow.progress import bar
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram, phase_store
 from grokflow.simulations.modular.phase_table import PhaseTable
-from grokflow.simulations.runs.executors import local
+from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.runs.files import versions, write_json, write_whole
 from grokflow.simulations.scan.axes import axis
 from grokflow.theory.modular.phases import Phase
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         bar() as show,
         phase_store(path, resume=arguments.resume) as store,
-        local(arguments.jobs) as executor,
+        local_workers(arguments.jobs) as executor,
     ):
         table = diagram.run(store, executor=executor, progress=lambda done: show("cells", done))
     print("\n".join(_lines(table)))

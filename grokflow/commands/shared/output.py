@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from grokflow.simulations.runs.executors import dask, local
+from grokflow.simulations.runs.executors import dask, local_workers
 from grokflow.simulations.runs.files import check_suffix
 
 _SUFFIXES = {
@@ -29,5 +29,5 @@ def check_outputs(
 @contextmanager
 def workers(arguments: argparse.Namespace) -> Iterator[Any]:
     """Yield the executor that ``--jobs`` or ``--dask`` asks for; None for this process."""
-    with dask(arguments.dask) if arguments.dask else local(arguments.jobs) as executor:
+    with dask(arguments.dask) if arguments.dask else local_workers(arguments.jobs) as executor:
         yield executor

@@ -33,10 +33,9 @@ class ChebyshevFlow(ChebyshevRule):
     """The flow ``dθ/dt = -∇(L + (λ/2) ‖θ‖²)`` of any net, kinks included, by explicit steps.
 
     The error is of first order in the step. A step of k stages covers k² steps of descent, see
-    `grokflow.simulations.nets.explicit.chebyshev_flow`. Settings are those of
-    `grokflow.simulations.nets.explicit.chebyshev_rule.ChebyshevRule`: weight decay ``lam``,
-    ``part`` and ``longest`` for the length of steps, ``dtype``, ``max_steps``, ``device`` and
-    ``thin``.
+    `grokflow.simulations.nets.explicit.chebyshev_flow`. Its settings are those of
+    `gf.ChebyshevRule`: weight decay ``lam``, ``part`` and ``longest`` for the length of steps,
+    ``dtype``, ``max_steps``, ``device`` and ``thin``.
 
     Examples
     --------

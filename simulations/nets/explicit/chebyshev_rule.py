@@ -13,7 +13,8 @@ from grokflow.simulations.runs.checks import check_ranges
 class ChebyshevRule:
     """How long a step is, and how much a walk of such steps may spend.
 
-    The sharpness is the largest eigenvalue of ``Jᵀ l'' J / m + λ``.
+    `ChebyshevFlow` is such a rule that runs. The sharpness is the largest eigenvalue of
+    ``Jᵀ l'' J / m + λ``.
 
     Parameters
     ----------
@@ -32,6 +33,14 @@ class ChebyshevRule:
         Where torch computes.
     thin : int
         Keep the parameters of every thin-th record; 0 keeps the last only.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> isinstance(gf.ChebyshevFlow(lam=1e-3), gf.ChebyshevRule)
+    True
+    >>> gf.ChebyshevRule(lam=1e-3).longest
+    0.002
     """
 
     lam: float

@@ -28,9 +28,9 @@ from grokflow.theory.nets.problem import NetProblem
 class Descent(StepRule):
     """Gradient descent and its relatives: minimise ``L + (λ/2) ‖θ‖²`` step by step.
 
-    Settings are those of `grokflow.simulations.nets.explicit.step_rule.StepRule`: step size ``lr``,
-    weight decay ``lam``, ``optimizer``, ``batch``, ``label_noise``, ``log_loss``, ``dtype``,
-    ``device`` and ``seed``. Times are numbers of steps.
+    Its settings are those of `gf.StepRule`: step size ``lr``, weight decay ``lam``, ``optimizer``,
+    ``batch``, ``label_noise``, ``log_loss``, ``dtype``, ``device`` and ``seed``. Times are numbers
+    of steps.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Descent(StepRule):
             The net, its scale at time 0, and what it learns.
         times : ndarray of int
             Increasing numbers of steps, 0 for the start; the last is the end. See
-            `record_steps`.
+            `gf.record_steps`.
         measure : frozenset of Measure
             What to measure at every record, see `grokflow.simulations.nets.measuring`; for
             homogeneous nets.

@@ -33,7 +33,7 @@ class Optimizer(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class StepRule:
-    """How one step goes from θ to the next, and on which machine.
+    """How one step goes from θ to the next, and on which machine; `Descent` is one that runs.
 
     Parameters
     ----------
@@ -57,6 +57,14 @@ class StepRule:
         Where torch computes.
     seed : int
         Seed of batches and label noise.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> isinstance(gf.Descent(lr=0.1), gf.StepRule)
+    True
+    >>> gf.StepRule(lr=0.1, lam=1e-3, optimizer=gf.Optimizer.SGD, batch=32).batch
+    32
     """
 
     lr: float

@@ -44,7 +44,17 @@ if TYPE_CHECKING:
 
 
 class NetSolver(Enum):
-    """How the stages of the flow are solved."""
+    """How the stages of the flow are solved; `NetFlow` takes it as ``solver``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> start = gf.modular_addition(p=5, fraction=0.8, width=16)
+    >>> flow = gf.NetFlow(lam=1e-2, solver=gf.NetSolver.ITERATIVE)
+    >>> print(flow.run(start, np.array([0.0, 0.1])).train_error.round(2))
+    [0.75 0.  ]
+    """
 
     AUTO = "the Gram matrix where it is small enough, else iterative"
     GRAM = "W-method, Cholesky factors of the NTK Gram matrix"
