@@ -140,8 +140,8 @@ class Broken:
     check: Check
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, repr=False)
+class Claim(Summarised):
     """A statement of the theory with the experiment that tests it.
 
     Parameters
@@ -187,3 +187,7 @@ class Claim:
     check: Check
     broken: tuple[Broken, ...]
     experiments: tuple[Experiment, ...] = ()
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return what is claimed, and with what verdict it should end."""
+        return {name: getattr(self, name) for name in ("label", "statement", "expected")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import Family, Settings
 from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind
 
@@ -36,8 +38,8 @@ class Trial:
     error: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
+@dataclass(frozen=True, eq=False, repr=False)
+class Case(Summarised):
     """A problem that misgroks, predicted and simulated.
 
     Parameters
@@ -62,6 +64,16 @@ class Case:
     net: NetSettings
     predicted: Change
     simulated: SimulatedChange
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return where it comes from, and the test results before and after the transition."""
+        simulated = self.simulated.change
+        return {
+            "family": self.family.name,
+            "settings": " ".join(f"{name}={value}" for name, value in self.settings.items()),
+            "predicted": between(self.predicted.early, self.predicted.late),
+            "simulated": between(simulated.early, simulated.late),
+        }
 
     def save(self, folder: Path) -> str:
         """Write the data to ``folder/FAMILY.npz`` and return the command that simulates them."""

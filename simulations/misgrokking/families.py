@@ -7,7 +7,7 @@ settings give the same problem, and fewer samples are the first of more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,13 +19,14 @@ from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Real
 from grokflow.simulations.misgrokking.rules import Draw
 from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
 from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.summary import Summarised
 
 Settings = Mapping[str, int | float | str]
 Instance = Table | CompletionProblem
 
 
-@dataclass(frozen=True)
-class Family:
+@dataclass(frozen=True, repr=False)
+class Family(Summarised):
     """Problems of one kind.
 
     Parameters
@@ -43,7 +44,11 @@ class Family:
     name: str
     summary: str
     ranges: Mapping[str, Range]
-    build: Callable[[Settings], Instance] = field(repr=False)
+    build: Callable[[Settings], Instance]
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return its name, what its problems have in common, and what varies."""
+        return {"name": self.name, "summary": self.summary, "settings": ", ".join(self.ranges)}
 
     def draw(self, rng: np.random.Generator) -> dict[str, int | float | str]:
         """Draw settings."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.modular.phases import Phase
+from grokflow.theory.summary import Summarised
 
 
 class PhaseOutcome(NamedTuple):
@@ -28,8 +30,8 @@ class PhaseOutcome(NamedTuple):
     error: str = ""  # why there is no result
 
 
-@dataclass(frozen=True, eq=False)
-class PhaseTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhaseTable(Summarised):
     """Outcomes of all cells, as arrays with one dimension for each axis.
 
     Parameters
@@ -41,7 +43,18 @@ class PhaseTable:
     """
 
     axes: dict[str, tuple[float | int, ...]]
-    outcomes: list[PhaseOutcome] = field(repr=False)
+    outcomes: list[PhaseOutcome]
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return how many cells there are, along which axes, and in which phases."""
+        lengths = (f"{name} ({len(values)})" for name, values in self.axes.items())
+        counts = Counter(item.phase for item in self.outcomes if item.phase)
+        return {
+            "cells": len(self.outcomes),
+            "axes": ", ".join(lengths),
+            "phases": ", ".join(f"{name} ({count})" for name, count in counts.items()) or "none",
+            "failed": len(self.errors),
+        }
 
     def values(self, name: str) -> np.ndarray:
         """Return one quantity of every cell."""

@@ -6,6 +6,7 @@ over pairs and classes, weights N(0, (16N)^{-2/3}), single precision.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from grokflow.simulations.modular.tensor_program import ModularLoss
 from grokflow.theory.modular.net import ModularActivation, NormKind
 from grokflow.theory.modular.operations import Basis
 from grokflow.theory.modular.participation import IprConvention
+from grokflow.theory.summary import Summarised
 
 
 class ModularOptimizer(Enum):
@@ -66,8 +68,8 @@ class IprRecord(NamedTuple):
     convention: IprConvention = IprConvention.ONE_SIDED
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ModularCell:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ModularCell(Summarised):
     """One net on modular arithmetic, of many that can be trained beside each other.
 
     Parameters
@@ -117,6 +119,15 @@ class ModularCell:
             )
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the sizes of the data, and the settings."""
+        names = ("weight_decay", "dropout", "alpha", "seed")
+        return {
+            "p": self.data.p,
+            "training pairs": len(self.data.train),
+            "wrong labels": len(self.data.corrupted),
+        } | {name: getattr(self, name) for name in names}
 
     @property
     def problem(self) -> CorruptedData:

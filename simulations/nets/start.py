@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from torch import nn
 
 from grokflow.theory.nets.problem import NetProblem
+from grokflow.theory.summary import Summarised
 
 
-@dataclass(frozen=True, eq=False)
-class NetStart:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetStart(Summarised):
     """A net at ``θ(0) = α θ̄``, and what it learns.
 
     Parameters
@@ -44,6 +46,16 @@ class NetStart:
         """Refuse a scale that is none."""
         if not (np.isfinite(self.alpha) and self.alpha > 0):
             raise ValueError(f"alpha is {self.alpha}, expected a positive number: choose one")
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return what the net is, what it learns, and from where."""
+        trained = (item for item in self.net.parameters() if item.requires_grad)
+        return {
+            "net": type(self.net).__name__,
+            "trained parameters": sum(item.numel() for item in trained),
+            "problem": self.problem.name,
+            "alpha": self.alpha,
+        }
 
     def scaled_net(self) -> nn.Module:
         """Return a copy of the net with its trained parameters times α."""

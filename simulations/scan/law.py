@@ -18,6 +18,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from scipy.stats import t as student
 
 from grokflow.simulations.scan.cells import Value
 from grokflow.simulations.scan.table import ScanTable
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.intervals import Estimate
 
 _RESAMPLES = 2000
@@ -58,8 +60,8 @@ class LeastSquaresFit(NamedTuple):
     residuals: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class LawFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class LawFit(Summarised):
     """The law fitted to the cells that share everything but α, λ and the seed.
 
     Parameters
@@ -87,6 +89,14 @@ class LawFit:
     theory: Law
     path: Law
     residuals: np.ndarray
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the coefficients with their intervals."""
+        coefficients = {
+            name: f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
+            for name, found in (("a", self.a), ("b", self.b), ("C", self.C))
+        }
+        return {**self.settings, **coefficients, "cells": len(self.residuals)}
 
 
 def fit_laws(table: ScanTable, rng: np.random.Generator | None = None) -> list[LawFit]:

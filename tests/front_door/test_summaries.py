@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grokflow as gf
+from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.theory.summary import Summarised, brief, ends
 
 LOSS = gf.LOSSES["logistic"]
@@ -101,6 +102,42 @@ def test_findings_and_evidence_say_what_was_found():
     outcome = gf.ClaimOutcome(gf.CLAIMS["thm-e.4"], evidence, (("broken", evidence),), 1 / 3)
     assert "label=thm-e.4, verdict=refuted, expected=supported" in check(outcome)
     assert "variants refuted=1 of 1" in repr(outcome)
+
+
+def test_starts_and_bounds_and_claims_say_what_they_are():
+    start = gf.teacher_student(n=20, d=10, n_test=50)
+    assert "problem=teacher-student, alpha=1" in check(start)
+    bound = gf.max_l1_margin_error(n=10_000, d=100_000, k=3, delta=0.05)
+    assert "value=0.6336, vacuous=False" in check(bound)
+    assert check(gf.CLAIMS["cor-3.6"]).startswith("Claim(label=cor-3.6, statement=w(T_c^-)")
+    assert "name=gap" in check(FAMILIES["gap"])
+
+
+def test_laws_and_cases_say_what_was_found():
+    scan = gf.Scan.over("sparse-regression", alpha=[1e3, 1e4], lam=1e-4, n=20, d=50, k=2, seeds=2)
+    (law,) = gf.fit_laws(scan.run())
+    assert f"a={law.a.value:.3g} [" in check(law) and "cells=" in repr(law)
+    case = gf.find_misgrokking(["gap"], budget=4, effort=0).cases[0]
+    assert "family=gap" in check(case) and "simulated=" in repr(case)
+
+
+def test_modular_results_say_what_they_hold():
+    data = gf.CorruptedTask(p=7, corruption=0.25).draw()
+    cell = gf.ModularCell(data=data)
+    assert "p=7, training pairs=24, wrong labels=6" in check(cell)
+    net = gf.ModularTraining(width=16).run(cell, np.array([5])).weights
+    rng = np.random.default_rng(0)
+    ipr = gf.neuron_ipr(net, gf.operation("addition").basis(7))
+    assert "neurons=16" in check(ipr)
+    assert "pruned=0 → 16" in check(gf.prune(net, data, ipr.ascending()))
+    assert "neurons=16" in check(gf.study_pruning(net, data, ipr, rng, draws=2, points=2))
+    diagram = gf.PhaseDiagram(training=gf.ModularTraining(width=16), p=(7,), steps=2, every=1)
+    assert "cells=" in check(diagram.run(gf.phase_store()))
+
+
+def test_operations_are_told_apart_without_addresses():
+    shown = [repr(gf.operation(name)) for name in ("addition", "division", "m^2+mn+n^2")]
+    assert len(set(shown)) == 3 and not any("0x" in text for text in shown)
 
 
 @given(

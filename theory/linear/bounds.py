@@ -23,18 +23,20 @@ Learning, Theorems 5.8, 5.10 and Lemma 3.4. Kakade, Sridharan, Tewari (2008).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from grokflow.theory.summary import Summarised
 
 # What multiplies complexity over margin: in E.4 and E.5 as printed, and by Mohri et al. (2018).
 PRINTED_FACTOR = 4.0
 SHARP_FACTOR = 2.0
 
 
-@dataclass(frozen=True)
-class Bound:
+@dataclass(frozen=True, repr=False)
+class Bound(Summarised):
     """An upper bound on the error of a classifier, term by term.
 
     Parameters
@@ -62,6 +64,11 @@ class Bound:
     confidence: float = 0.0
     empirical: float = 0.0
     trivial: float = 1.0
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the bound and its terms."""
+        terms = {name: getattr(self, name) for name in ("complexity", "confidence", "empirical")}
+        return {"value": self.value, "vacuous": self.vacuous} | terms
 
     @property
     def value(self) -> float:

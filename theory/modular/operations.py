@@ -14,7 +14,7 @@ Doshi, He, Das, Gromov, "Grokking modular polynomials", arXiv 2406.03495.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import NamedTuple
@@ -102,9 +102,9 @@ class Operation:
 
     name: str
     combination: Combination = Combination.SUM
-    first: Map = _identity
-    second: Map = _identity
-    outer: Map = _identity
+    first: Map = field(default=_identity, repr=False)
+    second: Map = field(default=_identity, repr=False)
+    outer: Map = field(default=_identity, repr=False)
     terms: tuple[tuple[tuple[int, int], int], ...] = ()
 
     def table(self, p: int) -> np.ndarray:
