@@ -1,6 +1,8 @@
 """Stored data lose nothing, and the fused pass equals the plain formula."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -132,3 +134,23 @@ def test_outputs_on_a_generated_test_set_do_not_depend_on_the_threads():
     w = matrix(6, 300, 2)
     found = [replace(problem.test, threads=count).outputs(w).values for count in (1, 2, 3)]
     assert all(np.array_equal(values, found[0]) for values in found[1:])
+
+
+FORKING = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from grokflow.theory.numerics.data_matrix import DataMatrix
+
+made = DataMatrix.from_array(np.random.default_rng(0).standard_normal((60, 40_000)), threads=2)
+here = made.correlate(np.ones(60))
+with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+    there = pool.submit(made.correlate, np.ones(60)).result()
+assert np.array_equal(here, there)
+"""
+
+
+def test_a_forked_process_makes_threads_of_its_own():
+    subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=60)

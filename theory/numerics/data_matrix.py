@@ -61,6 +61,11 @@ def _workers(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="data-matrix")
 
 
+# A forked process inherits the pools without their threads, so it makes pools of its own.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # type: ignore[no-untyped-call]
