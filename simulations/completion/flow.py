@@ -22,17 +22,13 @@ from grokflow.simulations.completion.measuring import of_completion
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.completion.stepper import CompletionStepper
 from grokflow.simulations.completion.trajectory import CompletionRecorder, CompletionTrajectory
-from grokflow.simulations.runs.checks import (
-    LAM_RANGE,
-    check_memory,
-    check_ranges,
-    checked_times,
-)
+from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.fingerprint import fingerprint
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.reached import ReachedStates
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure
+from grokflow.theory.arguments import LAM_RANGE, check_kind
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 
@@ -81,7 +77,7 @@ class CompletionFlow:
         start: CompletionStart,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         checkpoint: Checkpoint | None = None,
         prediction: CompletionForecast | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
@@ -94,7 +90,7 @@ class CompletionFlow:
             Measurements that some symmetric matrix meets, and the factors at time 0.
         times : ndarray, shape (m,)
             Increasing slow times ``λt ≥ 0`` at which the state is wanted.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             What is measured at every output time, see `grokflow.simulations.completion.measuring`.
         checkpoint : Checkpoint or None
             Where the states at the output times are kept. An earlier run with the same settings
@@ -118,14 +114,18 @@ class CompletionFlow:
         ValueError
             When the times do not increase.
         """
+        check_kind(
+            "start", start, CompletionStart, "make one with gf.CompletionStart(problem, alpha)"
+        )
         times = checked_times(times)
+        wanted = measures(measure)
         needed = 16 * start.problem.d**2 * len(times)
         check_memory(self.memory, needed, f"matrices at {len(times)} times (or ask for fewer)")
-        if prediction is None and measure & {Measure.EARLY, Measure.LATE}:
+        if prediction is None and wanted & PREDICTED:
             prediction = forecast_completion(start.problem, alpha=start.alpha, lam=self.lam)
 
         def measured(trajectory: CompletionTrajectory) -> CompletionTrajectory:
-            found = of_completion(trajectory, measure, prediction)
+            found = of_completion(trajectory, wanted, prediction)
             return replace(trajectory, measured=found)
 
         run = _Run(self, start, times, checkpoint)

@@ -30,18 +30,13 @@ from grokflow.simulations.diagonal.measuring import of_diagonal
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.stepper import DiagonalStepper
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
-from grokflow.simulations.runs.checks import (
-    LAM_RANGE,
-    check_memory,
-    check_range,
-    check_ranges,
-    checked_times,
-)
+from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.fingerprint import fingerprint
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.reached import ReachedStates
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure
+from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
@@ -116,7 +111,7 @@ class DiagonalFlow:
         start: DiagonalStart,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         checkpoint: Checkpoint | None = None,
         prediction: Forecast | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
@@ -130,7 +125,7 @@ class DiagonalFlow:
             scale of the net at time 0.
         times : ndarray, shape (m,)
             Increasing slow times ``λt ≥ 0`` at which the state is wanted.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             What is measured at every output time, see `grokflow.simulations.diagonal.measuring`.
         checkpoint : Checkpoint or None
             Where the states at the output times are kept. An earlier run with the same settings
@@ -156,14 +151,15 @@ class DiagonalFlow:
             When the distance from a predictor is asked for that does not exist.
         """
         times = self._checked(start, times)
+        wanted = measures(measure)
         lam, loss = self.lam, self.loss
-        if prediction is None and measure & {Measure.EARLY, Measure.LATE}:
+        if prediction is None and wanted & PREDICTED:
             prediction = forecast(
                 start.problem, alpha=start.alpha, lam=lam, loss=loss, depth=start.depth
             )
 
         def measured(trajectory: DiagonalTrajectory) -> DiagonalTrajectory:
-            found = of_diagonal(trajectory, measure, prediction)
+            found = of_diagonal(trajectory, wanted, prediction)
             return replace(trajectory, measured=found)
 
         run = _Run(self, start, times, checkpoint)
@@ -175,6 +171,7 @@ class DiagonalFlow:
 
     def _checked(self, start: DiagonalStart, times: np.ndarray) -> np.ndarray:
         """Refuse a start that this method does not follow, and times that do not increase."""
+        check_kind("start", start, DiagonalStart, "make one with gf.DiagonalStart(problem, alpha)")
         if start.depth > 2:
             check_range("rtol", self.rtol, _RTOL_RANGE_DEEP)
         check_loss(start.problem, self.loss)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grokflow.simulations.runs.checks import ALPHA_RANGE, check_range
-from grokflow.theory.diagonal.scale import DiagonalScale
+from grokflow.theory.arguments import check_kind
+from grokflow.theory.diagonal.scale import DiagonalScale, check_scale
 from grokflow.theory.linear.problem import Problem
-
-_DEPTH_RANGE = (2.0, 8.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +35,11 @@ class DiagonalStart:
     depth: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse scales outside the range in which double precision holds the state."""
+        """Refuse other problems, and scales in which double precision does not hold the state."""
+        check_kind("problem", self.problem, Problem, "make one with gf.make_problem or gf.load")
         check_scale(self.alpha, self.depth)
 
     @property
     def scale(self) -> DiagonalScale:
         """The scale of the net as the equations of the flow have it."""
         return DiagonalScale(self.alpha, self.problem.scale, self.depth)
-
-
-def check_scale(alpha: float, depth: int = 2) -> None:
-    """Refuse a scale or a depth that no flow starts from, before there is a problem."""
-    check_range("alpha", alpha, ALPHA_RANGE)
-    check_range("depth", depth, _DEPTH_RANGE)

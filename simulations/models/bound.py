@@ -17,7 +17,7 @@ from grokflow.simulations.models.results import (
     SimulationResult,
 )
 from grokflow.simulations.models.table import simulation_result
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures
 from grokflow.simulations.runs.protocols import Trajectory
 from grokflow.theory.transition.change import Change, change_of
 
@@ -120,7 +120,7 @@ class BoundModel(Protocol):
         self,
         alpha: float,
         lambda_t: np.ndarray,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         progress: Progress = no_progress,
     ) -> Trajectory:
         """Follow the flow from scale α."""

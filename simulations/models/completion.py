@@ -35,7 +35,7 @@ from grokflow.simulations.models.table import (
     work_remark,
 )
 from grokflow.simulations.runs.files import DATA_SUFFIXES
-from grokflow.simulations.runs.measure import PREDICTED, Measure
+from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.path import path_scales, trace_completion
@@ -184,14 +184,14 @@ class BoundCompletion(BoundModel):
         self,
         alpha: float,
         lambda_t: np.ndarray,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         progress: Progress = no_progress,
     ) -> CompletionTrajectory:
         """Follow the flow from scale α; a perturbation is drawn with the seed of the data."""
         rng = np.random.default_rng([self.seed, 1])
         start = CompletionStart(self.problem, alpha, self.sigma, rng)
         flow = CompletionFlow(lam=self.lam, rtol=self.rtol)
-        prediction = self._forecast(alpha) if measure & PREDICTED else None
+        prediction = self._forecast(alpha) if measures(measure) & PREDICTED else None
         return flow.run(start, lambda_t, measure=measure, progress=progress, prediction=prediction)
 
     def change(self, alpha: float) -> Change:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
-from grokflow.simulations.diagonal.start import DiagonalStart, check_scale
+from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS
@@ -26,8 +26,9 @@ from grokflow.simulations.models.results import (
     PredictorResult,
 )
 from grokflow.simulations.runs.files import DATA_SUFFIXES
-from grokflow.simulations.runs.measure import PREDICTED, Measure
+from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.diagonal.forecast import Forecast, forecast
+from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.bounds import (
     Bound,
     max_l1_margin_error,
@@ -169,13 +170,13 @@ class BoundDiagonal(BoundModel):
         self,
         alpha: float,
         lambda_t: np.ndarray,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         progress: Progress = no_progress,
     ) -> DiagonalTrajectory:
         """Follow the flow from scale α."""
         flow = DiagonalFlow(lam=self.lam, loss=self.loss, rtol=self.rtol)
         start = DiagonalStart(self.problem, alpha, self.depth)
-        prediction = self._forecast(alpha) if measure & PREDICTED else None
+        prediction = self._forecast(alpha) if measures(measure) & PREDICTED else None
         return flow.run(start, lambda_t, measure=measure, progress=progress, prediction=prediction)
 
     def change(self, alpha: float) -> Change:

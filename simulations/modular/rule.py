@@ -16,6 +16,7 @@ import torch
 
 from grokflow.simulations.modular.data import CorruptedData
 from grokflow.simulations.modular.tensor_program import ModularLoss
+from grokflow.theory.arguments import set_members
 from grokflow.theory.modular.net import ModularActivation, NormKind
 from grokflow.theory.modular.operations import Basis
 from grokflow.theory.modular.participation import IprConvention
@@ -196,6 +197,10 @@ class ModularRule:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        kinds = {"activation": ModularActivation, "loss": ModularLoss}
+        set_members(self, **kinds, optimizer=ModularOptimizer, start=ModularStart)
+        if self.normalisation is not None:
+            set_members(self, normalisation=NormKind)
         for name in ("width", "batch"):
             value = getattr(self, name)
             if value is not None and value < 1:

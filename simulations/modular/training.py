@@ -12,9 +12,10 @@ from grokflow.simulations.modular.run import ModularRun
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_steps
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures, measures
 from grokflow.simulations.runs.saved_run import SavedRun
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.theory.arguments import check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class ModularTraining(ModularRule):
         start: ModularCell,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         snapshots: Sequence[int] = (),
         ipr: IprRecord | None = None,
         checkpoint: Checkpoint | None = None,
@@ -55,7 +56,7 @@ class ModularTraining(ModularRule):
         times : ndarray of int, shape (k,)
             Increasing numbers of steps, 0 for the start; the last is the end. See
             `gf.record_steps` and `gf.every_steps`.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             Nothing of it is known for these nets: it must be empty.
         snapshots, ipr, checkpoint, progress
             See `run_cells`.
@@ -69,8 +70,9 @@ class ModularTraining(ModularRule):
         ValueError
             For measures, and as `run_cells` does.
         """
-        if measure:
-            names = ", ".join(sorted(item.value for item in measure))
+        check_kind("start", start, ModularCell, "make one with gf.ModularCell(data=...)")
+        if wanted := measures(measure):
+            names = ", ".join(sorted(item.value for item in wanted))
             raise ValueError(
                 f"measure is {names}, expected none for nets on modular arithmetic: leave it out, "
                 "or record the participation ratio with ipr"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
+from grokflow.theory.arguments import check_kind, check_number
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.summary import Summarised
 
@@ -43,8 +44,11 @@ class NetStart(Summarised):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a scale that is none."""
-        if not (np.isfinite(self.alpha) and self.alpha > 0):
+        """Refuse what is no net, other problems, and a scale that is none."""
+        check_kind("net", self.net, nn.Module, "write it as a module of torch")
+        check_kind("problem", self.problem, NetProblem, "make one with gf.NetProblem")
+        check_number("alpha", self.alpha)
+        if not 0 < self.alpha < math.inf:
             raise ValueError(f"alpha is {self.alpha}, expected a positive number: choose one")
 
     def _summary(self) -> Mapping[str, object]:

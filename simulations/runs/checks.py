@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Scales in which double precision holds the states of the reduced flows.
-ALPHA_RANGE = (1e-12, 1e120)
-LAM_RANGE = (1e-140, 1e2)
+from grokflow.theory.arguments import check_range
 
 
 def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
@@ -19,15 +17,6 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
     """
     for name, bounds in ranges.items():
         check_range(name, getattr(settings, name), bounds)
-
-
-def check_range(name: str, value: float | int, bounds: tuple[float, float]) -> None:
-    """Refuse a value outside its range, and NaN."""
-    low, high = bounds
-    if not low <= value <= high:
-        raise ValueError(
-            f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
-        )
 
 
 def checked_times(lambda_t: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import TypeAlias
 
 
 class Measure(Enum):
@@ -37,16 +38,26 @@ class Measure(Enum):
     RANK = "rank"
 
 
+# What a caller may ask for: measures or their names, one or several.
+Measures: TypeAlias = Measure | str | Iterable[Measure | str]
+
 # What compares with predictors, and takes a forecast.
 PREDICTED = frozenset({Measure.EARLY, Measure.LATE})
 
 
-def measures(names: Iterable[str]) -> frozenset[Measure]:
-    """Return measures by their names; ``all`` stands for all of them."""
+def measures(names: Measures) -> frozenset[Measure]:
+    """Return measures that are given as such or by their names, one or several.
+
+    ``all`` stands for all of them.
+    """
     known = [measure.value for measure in Measure]
     chosen: set[Measure] = set()
+    if isinstance(names, (Measure, str)) or not isinstance(names, Iterable):
+        names = [names]
     for name in names:
-        if name == "all":
+        if isinstance(name, Measure):
+            chosen.add(name)
+        elif name == "all":
             chosen |= set(Measure)
         elif name in known:
             chosen.add(Measure(name))

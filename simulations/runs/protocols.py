@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition
 
@@ -133,7 +133,7 @@ class Flow(Protocol[StartOf, TrajectoryOf]):
         start: StartOf,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = ...,
+        measure: Measures = ...,
         checkpoint: Checkpoint | None = ...,
         progress: Callable[[float], None] = ...,
     ) -> TrajectoryOf:
@@ -146,8 +146,8 @@ class Flow(Protocol[StartOf, TrajectoryOf]):
         times : ndarray, shape (m,)
             Increasing slow times λt at which the state is recorded, or whole numbers of steps for
             what is trained step by step.
-        measure : frozenset of Measure
-            What is measured at every record beyond losses, errors and norms.
+        measure : iterable of Measure or str
+            What is measured at every record beyond losses, errors and norms; names will do.
         checkpoint : Checkpoint or None
             Where the run is kept, so that it can be taken up again.
         progress : callable

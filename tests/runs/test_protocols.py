@@ -73,3 +73,20 @@ def test_every_flow_has_the_same_form(name):
     assert repr(part).startswith(type(found).__name__) and part._repr_html_()
     for key, curve in pickle.loads(pickle.dumps(found)).curves().items():
         assert np.array_equal(curve, found.curves()[key], equal_nan=True)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "modular"])
+def test_measures_are_given_as_members_or_by_name_in_any_collection(name):
+    flow, start, times = CASES[name]()
+    bound = gf.Measure.KKT_BOUND
+    for wanted in ("kkt-bound", ["kkt-bound"], bound, [bound], {bound}):
+        assert list(flow.run(start, times[:2], measure=wanted).measured) == ["kkt_bound"]
+    for unknown in ("kkk", ["kkk"]):
+        with pytest.raises(ValueError, match=r"^measure is 'kkk', expected kkt, .*: pick some$"):
+            flow.run(start, times, measure=unknown)
+
+
+def test_a_negative_thinning_is_refused():
+    for flow in (gf.NetFlow, gf.ChebyshevFlow):
+        with pytest.raises(ValueError, match="thin is -1, expected 0"):
+            flow(lam=0.1, thin=-1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.arguments import ALPHA_RANGE, LAM_RANGE, check_kind, check_range
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.path import CompletionPath, path_scales, trace_completion
@@ -119,6 +120,8 @@ def forecast_completion(
     ------
     NoPredictor
         When no symmetric matrix has the values.
+    ValueError
+        For a scale or weight decay that no flow has.
 
     Examples
     --------
@@ -128,6 +131,9 @@ def forecast_completion(
     >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
     grokking at λt = 3.6
     """
+    check_kind("problem", problem, CompletionProblem, "make one with gf.completion")
+    check_range("alpha", alpha, ALPHA_RANGE)
+    check_range("lam", lam, LAM_RANGE)
     early = MinFrobeniusNorm().predict(problem)
     late = NuclearPenalised(lam).predict(problem)
     progress(0.1)

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
+from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
@@ -124,7 +126,7 @@ def forecast(
     loss : Loss
         Loss of the flow, see `LOSSES`.
     depth : int
-        L ≥ 2.
+        L, from 2 to 8.
     progress : callable
         Called with the fraction done.
 
@@ -140,7 +142,8 @@ def forecast(
     NoPredictor
         When no weights interpolate the targets of a regression.
     ValueError
-        For a loss of margins without an exponential tail.
+        For a loss of margins without an exponential tail, and for a scale, depth or weight decay
+        that no flow has.
 
     Examples
     --------
@@ -150,6 +153,9 @@ def forecast(
     >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
     grokking at λt = 10.4
     """
+    check_kind("problem", problem, Problem, "make one with gf.make_problem or gf.load")
+    check_scale(alpha, depth)
+    check_range("lam", lam, LAM_RANGE)
     if loss.acts_on_margins:
         with_tail(loss, "the time of the transition")
     early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)

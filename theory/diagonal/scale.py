@@ -17,8 +17,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from grokflow.theory.arguments import ALPHA_RANGE, check_range, check_whole
 from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap
 from grokflow.theory.diagonal.mirror import Hypentropy
+
+_DEPTH_RANGE = (2.0, 8.0)
 
 
 @dataclass(frozen=True, eq=False)  # by identity: hashing is part of every evaluation
@@ -67,6 +70,13 @@ class DiagonalScale:
         """Return ``log c``."""
         L = self.depth
         return 0.0 if L == 2 else float(np.log(L * (L - 2)) + (L - 2) * self.log_scale(s))
+
+
+def check_scale(alpha: float, depth: int = 2) -> None:
+    """Refuse a scale or a depth that no flow starts from, before there is a problem."""
+    check_range("alpha", alpha, ALPHA_RANGE)
+    check_range("depth", depth, _DEPTH_RANGE)
+    check_whole("depth", depth)
 
 
 @lru_cache(maxsize=16)

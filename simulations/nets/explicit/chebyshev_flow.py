@@ -25,7 +25,8 @@ from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_times
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures, measures
+from grokflow.theory.arguments import check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class ChebyshevFlow(ChebyshevRule):
         start: NetStart,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> NetTrajectory:
@@ -64,7 +65,7 @@ class ChebyshevFlow(ChebyshevRule):
             The net, its scale at time 0, and what it learns.
         times : ndarray, shape (k,)
             Increasing slow times; steps end on them.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             What to measure at every record, see `grokflow.simulations.nets.measuring`; for
             homogeneous nets.
         checkpoint : Checkpoint or None
@@ -83,10 +84,12 @@ class ChebyshevFlow(ChebyshevRule):
             For times that do not increase, checkpoints of other runs, and modules without
             parameters or with dropout or batch norm in training mode.
         """
+        check_kind("start", start, NetStart, "make one with gf.NetStart(net, problem)")
         times = checked_times(times)
-        recorder = recorder_of(start, measure, self.device, thin=self.thin)
+        wanted = measures(measure)
+        recorder = recorder_of(start, wanted, self.device, thin=self.thin)
         walk = ChebyshevWalk(self, start, recorder)
-        settings = self._settings() | identity(start, measure)
+        settings = self._settings() | identity(start, wanted)
         saved = SavedNetRun(checkpoint, settings, walk)
         saved.resume(float(times[-1]), "s")
         records, last = walk.recorder.records, float(times[-1])

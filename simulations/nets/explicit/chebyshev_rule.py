@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -54,6 +55,7 @@ class ChebyshevRule:
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
         check_ranges(self, lam=(1e-14, 1e2), part=(1e-3, 1.9), longest=(1e-8, 1e-1))
+        check_ranges(self, thin=(0.0, math.inf))
 
     @property
     def name(self) -> str:

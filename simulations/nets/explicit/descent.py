@@ -20,7 +20,8 @@ from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checkpoint import Checkpoint
 from grokflow.simulations.runs.checks import checked_steps
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures, measures
+from grokflow.theory.arguments import check_kind
 from grokflow.theory.nets.problem import NetProblem
 
 
@@ -47,7 +48,7 @@ class Descent(StepRule):
         start: NetStart,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> NetTrajectory:
@@ -60,7 +61,7 @@ class Descent(StepRule):
         times : ndarray of int
             Increasing numbers of steps, 0 for the start; the last is the end. See
             `gf.record_steps`.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             What to measure at every record, see `grokflow.simulations.nets.measuring`; for
             homogeneous nets.
         checkpoint : Checkpoint or None
@@ -79,10 +80,12 @@ class Descent(StepRule):
             For steps that do not increase, checkpoints of other runs, and modules without
             parameters or with dropout or batch norm in training mode.
         """
+        check_kind("start", start, NetStart, "make one with gf.NetStart(net, problem)")
         due = checked_steps(times)
+        wanted = measures(measure)
         _check_labels(self.label_noise, start.problem)
-        walk = DescentWalk(self, start, recorder_of(start, measure, self.device))
-        settings = self._settings() | identity(start, measure)
+        walk = DescentWalk(self, start, recorder_of(start, wanted, self.device))
+        settings = self._settings() | identity(start, wanted)
         saved = SavedNetRun(checkpoint, settings, walk)
         saved.resume(float(due[-1]))
         recorded = walk.recorder.records[-1].steps if walk.recorder.records else -1

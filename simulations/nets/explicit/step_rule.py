@@ -8,6 +8,8 @@ from enum import Enum
 import numpy as np
 import torch
 
+from grokflow.theory.arguments import set_members
+
 
 class Optimizer(Enum):
     """The rule of a step: gradient descent, on all samples or on batches, Adam, or AdamW.
@@ -79,6 +81,7 @@ class StepRule:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        set_members(self, optimizer=Optimizer)
         if not 0 < self.lr < np.inf:
             raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
         for name in ("lam", "label_noise"):

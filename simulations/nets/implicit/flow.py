@@ -14,6 +14,7 @@ is pulled back by ``h²/λ`` along gradients that have turned by h, and the erro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -32,8 +33,9 @@ from grokflow.simulations.nets.recorder import Probed, Recorder, on_device
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
-from grokflow.simulations.runs.measure import Measure
+from grokflow.simulations.runs.measure import Measures, measures
 from grokflow.simulations.runs.saved_run import SavedRun
+from grokflow.theory.arguments import check_kind, set_members
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
@@ -110,7 +112,8 @@ class NetFlow:
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
-        check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1))
+        set_members(self, solver=NetSolver)
+        check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1), thin=(0.0, math.inf))
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ValueError(f"device is {self.device}, expected one that is there: use cpu")
 
@@ -119,7 +122,7 @@ class NetFlow:
         start: NetStart,
         times: np.ndarray,
         *,
-        measure: frozenset[Measure] = frozenset(),
+        measure: Measures = frozenset(),
         checkpoint: Checkpoint | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> NetTrajectory:
@@ -131,7 +134,7 @@ class NetFlow:
             A net that is homogeneous in its parameters, what it learns, and its scale.
         times : ndarray, shape (k,)
             Increasing slow times ``λt ≥ 0`` to record. Steps end on them.
-        measure : frozenset of Measure
+        measure : iterable of Measure or str
             What to measure at every record, see `grokflow.simulations.nets.measuring`.
         checkpoint : Checkpoint or None
             Where the state is kept. An earlier run with the same settings is taken up again where
@@ -152,19 +155,19 @@ class NetFlow:
         Interrupted
             On Ctrl-C. Both carry what was reached, the last state after all records.
         """
+        check_kind("start", start, NetStart, "make one with gf.NetStart(net, problem)")
         times = checked_times(times)
+        wanted = measures(measure)
         problem = on_device(start.problem, self.device)
         net = ModuleMap.of(start.net, self.device)
         degree = self._checked_degree(net, problem, start.alpha)
         walk = self._walk(net, problem, start.alpha)
-        recorder = Recorder(
-            net, problem, measure, degree=degree, thin=self.thin, memory=self.memory
-        )
+        recorder = Recorder(net, problem, wanted, degree=degree, thin=self.thin, memory=self.memory)
         settings = self.settings(start)
         run = FlowRun(walk, recorder, start.alpha, self.lam, settings)
         # What a run may spend does not decide its course.
         decisive = {name: value for name, value in settings.items() if name != "max_steps"}
-        data = identity(start, measure) if checkpoint is not None else {}
+        data = identity(start, wanted) if checkpoint is not None else {}
         saved = SavedRun(checkpoint, decisive | data, run)
         saved.resume(float(times[-1]), "s")
         return run.follow(times, saved, progress)

@@ -1,0 +1,102 @@
+"""What arguments are refused for: another kind, another range, a name that does not exist.
+
+Examples
+--------
+>>> check_number("alpha", "10")
+Traceback (most recent call last):
+    ...
+ValueError: alpha is a str, expected a number: convert it
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from numbers import Real
+from typing import TypeVar
+
+Member = TypeVar("Member", bound=Enum)
+
+# Scales in which double precision holds the states of the reduced flows.
+ALPHA_RANGE = (1e-12, 1e120)
+LAM_RANGE = (1e-140, 1e2)
+
+
+def check_kind(name: str, value: object, kind: type, remedy: str) -> None:
+    """Refuse an argument of another class.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called.
+    value : object
+        The argument.
+    kind : type
+        The class that is expected.
+    remedy : str
+        What to do instead.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"{name} is a {type(value).__name__}, expected a {kind.__name__}: {remedy}"
+        )
+
+
+def check_number(name: str, value: object) -> None:
+    """Refuse text, arrays and whatever else is no real number."""
+    if not isinstance(value, Real):
+        raise ValueError(f"{name} is a {type(value).__name__}, expected a number: convert it")
+
+
+def check_range(name: str, value: float | int, bounds: tuple[float, float]) -> None:
+    """Refuse what is no number, a value outside its range, and NaN."""
+    check_number(name, value)
+    low, high = bounds
+    if not low <= value <= high:
+        raise ValueError(
+            f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+        )
+
+
+def check_whole(name: str, value: float | int) -> None:
+    """Refuse numbers that are not whole."""
+    if value != int(value):
+        raise ValueError(f"{name} is {value:g}, expected a whole number: round it")
+
+
+def member_of(kind: type[Member], name: str, value: Member | str) -> Member:
+    """Return the member of an enumeration, which may be given by its name in lower case.
+
+    Parameters
+    ----------
+    kind : type of Enum
+        The enumeration.
+    name : str
+        What the argument is called.
+    value : member or str
+        The argument.
+
+    Raises
+    ------
+    ValueError
+        For anything else; the message lists the names.
+    """
+    if isinstance(value, kind):
+        return value
+    known = {member.name.lower().replace("_", "-"): member for member in kind}
+    if isinstance(value, str) and value in known:
+        return known[value]
+    raise ValueError(f"{name} is {value!r}, expected {', '.join(known)}: pick one")
+
+
+def set_members(settings: object, **kinds: type[Enum]) -> None:
+    """Replace names by members of enumerations in settings that are being made.
+
+    Parameters
+    ----------
+    settings : frozen dataclass
+        What is being made: the function is for its `__post_init__`.
+    **kinds : type of Enum
+        The enumeration of each setting.
+    """
+    for name, kind in kinds.items():
+        object.__setattr__(settings, name, member_of(kind, name, getattr(settings, name)))
