@@ -80,11 +80,14 @@ class Cell:
 
 @lru_cache(maxsize=2)
 def make_problem_of(
-    problem: str, data: tuple[tuple[str, Value], ...], seed: int, square: bool
+    problem: str, data: tuple[tuple[str, Value], ...], seed: int, loss: str | None
 ) -> Any:
-    """Draw or read the data of a cell; the last ones are kept."""
+    """Draw or read the data of a cell; the last ones are kept.
+
+    The loss decides what the labels of a file are; None leaves it to the file.
+    """
     settings = {name: value for name, value in data if name != "sha256"}
-    maker = _maker(problem, square)
+    maker = _maker(problem, None if loss is None else loss == "square")
     if "seed" in inspect.signature(maker).parameters:
         settings["seed"] = seed
     return maker(**settings)
@@ -116,14 +119,14 @@ def full_data(problem: str, settings: Mapping[str, Value]) -> tuple[tuple[str, V
 
 def data_keys(problem: str) -> dict[str, Value | None]:
     """Return the settings of a problem that can be scanned, with their defaults."""
-    known = settings_of(_maker(problem, square=False))
+    known = settings_of(_maker(problem))
     return {name: value for name, value in known.items() if name != "seed"}
 
 
-def _maker(problem: str, square: bool) -> Callable[..., Any]:
-    """Return the function that makes the problem; `square` decides what a file's labels are."""
+def _maker(problem: str, regression: bool | None = None) -> Callable[..., Any]:
+    """Return the function that makes the problem; None leaves it to a file what its labels are."""
     if model := exact_model_named(problem):
-        return model.maker(problem, square)
+        return model.maker(problem, regression)
     module, _, name = problem.partition(":")
     if name:
         made: Callable[..., Any] = getattr(import_module(module), name)

@@ -192,7 +192,7 @@ def _blur(model: BoundModel, outlook: Outlook) -> float:
 @lru_cache(maxsize=2)
 def _bound(group: Cell) -> BoundModel:
     """Return the model of cells that differ in α and the method alone."""
-    problem = make_problem_of(group.problem, group.data, group.seed, group.loss == "square")
+    problem = make_problem_of(group.problem, group.data, group.seed, group.loss)
     return exact_model_of(problem).bind(problem, group.model_settings())
 
 

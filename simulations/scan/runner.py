@@ -182,8 +182,8 @@ class Scan:
         first = {name: values[0] for name, values in self.axes.items()}
         own = {name: value for name, value in first.items() if name not in MODEL}
         seed = int(first["seed"])
-        square = first.get("loss") == "square"
-        problem = make_problem_of(self.problem, full_data(self.problem, own), seed, square)
+        loss = str(first["loss"]) if "loss" in first else None
+        problem = make_problem_of(self.problem, full_data(self.problem, own), seed, loss)
         default = exact_model_of(problem).default_loss(problem)
         scan = self if "loss" in first else replace(self, axes={**self.axes, "loss": (default,)})
         for cell in scan.cells():

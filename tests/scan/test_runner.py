@@ -6,11 +6,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas
 import pytest
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
-from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.axes import axis
@@ -176,6 +177,18 @@ def test_completion_and_depth_three_are_scanned_too(pool):
     assert (deep["depth"] == 3).all() and np.isfinite(deep["lambda_t"]).all()
 
 
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_a_file_says_itself_whether_its_labels_are_classes_or_targets(tmp_path, suffix):
+    path, problem = tmp_path / f"own.{suffix}", sparse_regression(n=20, d=30, k=2, n_test=20)
+    x, y = problem.inputs.to_array(), problem.targets
+    if suffix == "npz":
+        np.savez(path, X=x, y=y)
+    else:
+        pandas.DataFrame(x).assign(y=y).to_csv(path, index=False)
+    table = Scan.over(str(path), alpha=[1e2, 1e3], lam=1e-3).run()
+    assert set(table["loss"]) == {"square"} and not table.failed
+
+
 def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
     rng = np.random.default_rng(0)
     inputs = rng.choice([-1.0, 1.0], (12, 30))
@@ -252,7 +265,6 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
 
 
 def test_tables_come_labelled_and_come_back_from_every_format(tmp_path, pool):
-    import pandas
     import xarray
 
     scan = Scan.over("sparse", alpha=[1e2, 1e4], lam=[1e-2, 1e-3], seeds=3, **TINY)
