@@ -7,6 +7,7 @@ is some, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -81,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
         if is_interruption(error):
             print("grokflow: interrupted", file=sys.stderr)
             return 130
+        if isinstance(error, BrokenPipeError):  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
         if not isinstance(error, ValueError | OSError | RuntimeError):
             raise
         print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)

@@ -45,13 +45,23 @@ def verify(claim: Claim, laboratory: Laboratory) -> ClaimOutcome:
     checks: list[Check] = [claim.check, *(variant.check for variant in claim.broken)]
     for check in checks:
         try:
-            results.append(check(laboratory))
+            results.append(_evidence(check(laboratory)))
         except _FAILURES as failure:
             error = error or f"{type(failure).__name__}: {failure}"
             results.append(Evidence(float("nan"), float("nan"), "the check did not finish"))
     names = [variant.name for variant in claim.broken]
     pairs = tuple(zip(names, results[1:], strict=True))
     return ClaimOutcome(claim, results[0], pairs, perf_counter() - started, error)
+
+
+def _evidence(found: object) -> Evidence:
+    """Refuse what a check of one's own returns in place of evidence."""
+    if not isinstance(found, Evidence):
+        raise ValueError(
+            f"a check returned {found!r}, expected Evidence: return what was measured beside what "
+            "is allowed"
+        )
+    return found
 
 
 def verify_all(

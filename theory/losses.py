@@ -139,7 +139,7 @@ class Loss(Protocol):
         """Return ``-dl/dq``, the pull on every output."""
 
     def curvature(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return ``d²l/dq²``; at outputs where it jumps, the value on the side of larger ones."""
+        """Return ``d²l/dq²``; at outputs where it jumps, the larger of its two values."""
 
     def conjugate(self, u: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``sup_q (-u q - l(q))``, infinite outside `pull_range`."""

@@ -48,7 +48,7 @@ def checked_steps(steps: np.ndarray) -> np.ndarray:
     """
     due = np.asarray(steps)
     whole = due.ndim == 1 and due.size > 0 and due.dtype.kind in "iu"
-    if not whole or due[0] < 0 or (np.diff(due) <= 0).any():
+    if not whole or due[0] < 0 or (due[1:] <= due[:-1]).any():
         raise ValueError(
             "steps must be whole numbers that increase from 0 or later: use record_steps"
         )

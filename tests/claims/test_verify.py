@@ -50,6 +50,13 @@ def test_a_check_that_raises_is_inconclusive_and_says_why():
     assert outcome.error == "ValueError: no data"
 
 
+def test_a_check_that_returns_no_evidence_is_inconclusive_and_says_so():
+    silent = replace(CLAIMS["cor-3.6"], check=lambda laboratory: None, broken=())
+    outcome = verify(silent, Laboratory())
+    assert outcome.evidence.verdict is Verdict.INCONCLUSIVE
+    assert "a check returned None, expected Evidence" in outcome.error
+
+
 @given(st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
 def test_extrapolation_holds_a_limit_with_unmodelled_terms(limit, a, b, c):
     x = np.geomspace(10, 400, 9)

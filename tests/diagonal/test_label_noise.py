@@ -20,9 +20,9 @@ def test_label_noise_has_the_stated_law():
             self.f = nn.Parameter(torch.zeros(4000, 3, dtype=torch.float64))
 
         def forward(self, x):
-            return self.f
+            return self.f[x[:, 0].long()]
 
-    x = torch.zeros(4000, 1, dtype=torch.float64)
+    x = torch.arange(4000, dtype=torch.float64)[:, None]
     classes = torch.from_numpy(np.random.default_rng(0).integers(3, size=4000))
     problem = NetProblem("noise", NET_LOSSES["cross-entropy"], x, classes, x, classes)
     method = Descent(lr=4000.0, label_noise=0.3)

@@ -17,6 +17,7 @@ from grokflow.theory.losses import LOSSES, Logistic, Loss, PullRange, Square, Ta
 
 LOGISTIC = LOSSES["logistic"]
 ZERO_TO_ONE = PullRange(0.0, 1.0, attained=True)
+MINUS_ONE_TO_ONE = PullRange(-1.0, 1.0, attained=True)
 RENAMED = Logistic("softplus of -q")
 
 
@@ -64,6 +65,32 @@ class HalfSquare(Square):
 
     def conjugate(self, u, targets):
         return u**2 / 2 - u * targets
+
+    def outputs_of_pull(self, u, targets):
+        return targets - u
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Half the square of a residual of at most 1, a straight line beyond: pulls from -1 to 1."""
+
+    name: str = "huber"
+    acts_on_margins: bool = False
+    largest_curvature_at_zero: float = 1.0
+    pull_range: PullRange = MINUS_ONE_TO_ONE
+
+    def value(self, q, targets):
+        size = np.abs(q - targets)
+        return np.where(size <= 1, size**2 / 2, size - 0.5)
+
+    def descent(self, q, targets):
+        return np.clip(targets - q, -1, 1)
+
+    def curvature(self, q, targets):
+        return np.where(np.abs(q - targets) <= 1, 1.0, 0.0)
+
+    def conjugate(self, u, targets):
+        return np.where(np.abs(u) <= 1, u**2 / 2 - u * targets, np.inf)
 
     def outputs_of_pull(self, u, targets):
         return targets - u
@@ -192,3 +219,11 @@ def test_the_estimator_takes_a_loss():
     other = estimators.L1PenalisedClassifier(1e-2, "logistic").fit(x, y)
     assert np.array_equal(one.coef_, other.coef_)
     assert estimators.L1PenalisedClassifier(1e-2, SmoothedHinge()).fit(x, y).score(x, y) == 1
+
+
+@pytest.mark.parametrize("lam", [1e-4, 0.1, 1.0])
+@pytest.mark.parametrize("d", [20, 6])
+def test_pulls_at_both_ends_of_their_range_are_no_hindrance(d, lam):
+    problem = gf.sparse_regression(n=10, d=d, k=3, seed=1, n_test=20)
+    for predictor in (L1Penalised(Huber(), lam), L2Penalised(Huber(), lam)):
+        assert predictor.predict(problem).certificate.gap <= 1e-6

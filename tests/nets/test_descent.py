@@ -272,3 +272,20 @@ def test_recorded_steps_are_dense_at_both_ends():
     assert steps[0] == 0 and steps[-1] == 10_000 and len(steps) <= 100
     assert {1, 2, 3} <= set(steps.tolist())
     assert np.diff(steps).max() <= 10_000 / 49 + 1
+
+
+def test_a_checkpoint_is_refused_by_another_net_with_the_same_parameters(tmp_path):
+    checkpoint, steps = Checkpoint(tmp_path / "run.pt"), np.array([0, 2])
+    problem, method = small_problem("square", outputs=1), Descent(lr=0.01)
+    inputs = problem.x.shape[1]
+    first, other = (MLP([inputs, 5, 1], kind) for kind in (Activation.RELU, Activation.QUADRATIC))
+    method.run(NetStart(first, problem), steps, checkpoint=checkpoint)
+    method.run(NetStart(first.eval(), problem), steps, checkpoint=checkpoint)
+    with pytest.raises(ValueError, match=r"is of a run with start .*: ask for the same settings"):
+        method.run(NetStart(other, problem), steps, checkpoint=checkpoint)
+
+
+def test_unsigned_steps_that_decrease_are_refused():
+    start = NetStart(small_net(), small_problem("square", outputs=2))
+    with pytest.raises(ValueError, match="steps must be whole numbers that increase"):
+        Descent(lr=0.01).run(start, np.array([5, 3], dtype=np.uint64))

@@ -90,3 +90,11 @@ def test_a_negative_thinning_is_refused():
     for flow in (gf.NetFlow, gf.ChebyshevFlow):
         with pytest.raises(ValueError, match="thin is -1, expected 0"):
             flow(lam=0.1, thin=-1)
+
+
+def test_a_checkpoint_takes_numbers_of_numpy_and_says_first_what_a_reader_understands(tmp_path):
+    file, digest = gf.Checkpoint(tmp_path / "run.pt"), "0" * 64
+    file.save({"data": digest, "lam": np.float32(0.5), "depth": np.int64(2)}, {"step": 3})
+    assert file.load({"data": digest, "lam": 0.5, "depth": 2}) == {"step": 3}
+    with pytest.raises(ValueError, match=r"is of a run with lam 0\.5, expected 0\.25"):
+        file.load({"data": "1" * 64, "lam": 0.25, "depth": 2})

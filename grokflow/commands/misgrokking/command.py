@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n".join(_lines(findings, commands)))
     if arguments.json:
         write_json(arguments.json, record(findings, commands) | {"seed": arguments.seed})
-    if arguments.plot:
+    if arguments.plot and not (findings.interrupted and not findings.cases):
         _plot(arguments.plot, findings)
     return 130 if findings.interrupted else 0
 
