@@ -5,7 +5,7 @@ The public names, each imported from its home when it is first used:
 Problems and losses
     Problem Task make_problem StoredTestSet load sparse sparse_regression gaussian_margin
     CompletionProblem TestEntries make_entries_problem make_measurement_problem load_entries
-    completion Loss PullRange LOSSES
+    completion Loss PullRange TailedLoss LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
     forecast Forecast trace forecast_completion CompletionForecast trace_completion CompletionPath
@@ -48,7 +48,8 @@ Scans, and the search for misgrokking
     phase_map PhaseMap plane_of
 
 Models of your own, which commands and scans ask once they are registered
-    Model ExactModel BoundModel register_model unregister_model
+    Model ExactModel BoundModel Description ModelForecast PredictorResult register_model
+    unregister_model
 
 Claims
     Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verify Laboratory strategies

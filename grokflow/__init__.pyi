@@ -17,6 +17,7 @@ from grokflow.simulations.completion.data import load_entries as load_entries
 from grokflow.simulations.completion.data import completion as completion
 from grokflow.theory.losses import Loss as Loss
 from grokflow.theory.losses import PullRange as PullRange
+from grokflow.theory.losses import TailedLoss as TailedLoss
 from grokflow.theory.losses import LOSSES as LOSSES
 
 # Forecasts: both predictors, and the kind and time of the transition between them
@@ -167,6 +168,9 @@ from grokflow.simulations.misgrokking.phase_map import plane_of as plane_of
 from grokflow.simulations.models.protocol import Model as Model
 from grokflow.simulations.models.exact import ExactModel as ExactModel
 from grokflow.simulations.models.bound import BoundModel as BoundModel
+from grokflow.simulations.models.results import Description as Description
+from grokflow.simulations.models.results import ModelForecast as ModelForecast
+from grokflow.simulations.models.results import PredictorResult as PredictorResult
 from grokflow.simulations.models.registry import register_model as register_model
 from grokflow.simulations.models.registry import unregister_model as unregister_model
 

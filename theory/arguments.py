@@ -2,6 +2,7 @@
 
 Examples
 --------
+>>> from grokflow.theory.arguments import check_number
 >>> check_number("alpha", "10")
 Traceback (most recent call last):
     ...

@@ -65,12 +65,12 @@ class Loss(Protocol):
 
     Outputs are margins ``y f`` for classes, or predictions of real targets. A loss of your own is
     a class with these members; it needs no base class and no registration, and the member
-    `pull_range` shows one in full. Arrays ``q``, ``u`` and ``targets``
-    broadcast against each other; losses of margins ignore ``targets``.
+    `pull_range` shows one in full. Arrays ``q``, ``u`` and ``targets`` broadcast against each
+    other; losses of margins ignore ``targets``.
 
     The penalised predictors accept every such loss. Flows, and the times of the quasi-static path,
     accept every loss of targets, but of the losses of margins only those that have an exponential
-    tail, see `grokflow.theory.losses.TailedLoss`.
+    tail, see `gf.TailedLoss`.
 
     Examples
     --------

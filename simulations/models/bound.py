@@ -54,8 +54,9 @@ class ModelSettings:
 class BoundModel(Protocol):
     """A model with its data, loss and weight decay; the scale α of its start is free.
 
-    An `ExactModel` binds one. One of your own is a subclass with `describe`, `forecast` and
-    `follow`; the other members have defaults.
+    An `ExactModel` binds one. One of your own is a subclass with `describe`, which returns a
+    `Description`, `forecast`, which returns a `ModelForecast`, and `follow`, which returns a
+    `Trajectory`; the other members have defaults.
 
     Examples
     --------

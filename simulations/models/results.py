@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.diagnosis import Diagnosis
 from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition
@@ -36,6 +37,14 @@ class Description:
         What was changed when the data were read.
     training : mapping
         What else reproduces the run of a net that is trained, as JSON holds it.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> sizes, words = {"name": "fading", "n_test": 400}, "two weights, the second one fading"
+    >>> said = gf.Description(words, sizes, "fading weight", "logistic", 10.0, 10.0, 1e-3)
+    >>> said.model, said.alpha, said.lam
+    ('fading weight', 10.0, 0.001)
     """
 
     words: str
@@ -65,6 +74,13 @@ class PredictorResult:
         Accuracy and margin of a classifier; residual where the predictor is only a KKT point.
     rank : int or None
         Rank of a matrix.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> result = gf.PredictorResult("faded", 0.1, gf.Certificate(1.0, 1.0, 0.0), test_accuracy=0.9)
+    >>> result.name, result.test_accuracy, result.certificate.gap
+    ('faded', 0.9, 0.0)
     """
 
     name: str
@@ -76,8 +92,8 @@ class PredictorResult:
     rank: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class ModelForecast:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelForecast(Summarised):
     """What theory says of a model before anything is simulated.
 
     Parameters
@@ -100,6 +116,16 @@ class ModelForecast:
         Test results along it.
     tailed : bool
         Whether the loss has an exponential tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> errors, exact = np.array([0.5, 0.0, 0.0]), gf.Certificate(1.0, 1.0, 0.0)
+    >>> results = [gf.PredictorResult("mine", error, exact) for error in errors.tolist()]
+    >>> scores, when = gf.Scores(None, errors, None, 100, 0 * errors, 1.0), gf.Transition(9.2, 0.5)
+    >>> gf.ModelForecast(*results, scores, gf.Kind.GROKKING, when, 9.2, 0.0, np.arange(3.0), scores)
+    ModelForecast(kind=grokking, lambda_t=9.2, width=0.5, early=mine, late=mine)
     """
 
     early: PredictorResult
@@ -113,6 +139,15 @@ class ModelForecast:
     path_times: np.ndarray
     path_scores: Scores
     tailed: bool = False
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return which transition is expected, when, and between which predictors."""
+        return {
+            "kind": self.kind,
+            **self.transition._asdict(),
+            "early": self.early.name,
+            "late": self.late.name,
+        }
 
     def roles(self) -> dict[str, PredictorResult]:
         """Return the predictors by what they are."""

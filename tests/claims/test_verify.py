@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import grokflow as gf
 from grokflow.proofs_check.claim import Evidence, Verdict, weakest
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
@@ -55,6 +56,28 @@ def test_a_check_that_returns_no_evidence_is_inconclusive_and_says_so():
     outcome = verify(silent, Laboratory())
     assert outcome.evidence.verdict is Verdict.INCONCLUSIVE
     assert "a check returned None, expected Evidence" in outcome.error
+
+
+def test_a_claim_of_ones_own_is_made_from_public_names():
+    def window_opens(factor):
+        def check(laboratory):
+            early, late = laboratory.remember(("window",), lambda: gf.window(1e4, 0.5))
+            return gf.Evidence(abs(late - factor * early), 1e-12, "rounding", resolution=1.0)
+
+        return check
+
+    claim = gf.Claim(
+        label="window",
+        statement="at c = 1/2 the window ends at three times its beginning",
+        hypotheses=("α > 1",),
+        source="Theorems 3.4 and 3.5",
+        kind=gf.StatementKind.EQUALITY,
+        expected=gf.Verdict.SUPPORTED,
+        check=window_opens(3),
+        broken=(gf.Broken("twice instead", window_opens(2)),),
+    )
+    assert gf.verify(claim, gf.Laboratory()).as_expected
+    assert repr(claim).startswith("Claim(label=window, statement=at c = 1/2 ")
 
 
 @given(st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))

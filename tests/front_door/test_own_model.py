@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+import grokflow as gf
 from grokflow.cli import main
-from grokflow.simulations.models.bound import BoundModel
-from grokflow.simulations.models.exact import ExactModel
 from grokflow.simulations.models.options import call_with_numbers
-from grokflow.simulations.models.registry import register_model, unregister_model
-from grokflow.simulations.models.results import Description, ModelForecast, PredictorResult
 from grokflow.simulations.runs.work import SolverWork
-from grokflow.theory.certificate import Certificate
-from grokflow.theory.transition.scores import Scores, kind_of
+from grokflow.theory.transition.scores import kind_of
 from grokflow.theory.transition.times import crossing, leading_order
 
 CLOSED_FORM = SolverWork("closed form", 0, 0, 0.0)
@@ -47,7 +43,7 @@ def scores_of(problem, second_weight):
     """Judge nets by their second weights."""
     error = np.mean(1 + np.multiply.outer(second_weight, problem.z) < 0, axis=1)
     spread = np.sqrt(error * (1 - error) / len(problem.z))
-    return Scores(1 - error, error, error, len(problem.z), spread, 0.5)
+    return gf.Scores(1 - error, error, error, len(problem.z), spread, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +78,7 @@ class FadingTrajectory:
 
 
 @dataclass(frozen=True, eq=False)
-class BoundFading(BoundModel):
+class BoundFading(gf.BoundModel):
     problem: FadingProblem
     lam: float
 
@@ -91,7 +87,7 @@ class BoundFading(BoundModel):
         return 1
 
     def describe(self, alpha):
-        return Description(
+        return gf.Description(
             words=f"two weights, the second one fading from α = {alpha:g}",
             problem={"name": "fading", **self.problem.settings},
             model="fading weight",
@@ -107,11 +103,11 @@ class BoundFading(BoundModel):
         scores = scores_of(self.problem, np.array([1e12, 0.0, 0.0]))
         when = crossing(times, along.error, *scores.error[:2])
         early, late, limit = (
-            PredictorResult(name, float(error), Certificate(1.0, 1.0, 0.0), 1 - float(error))
+            gf.PredictorResult(name, float(error), gf.Certificate(1.0, 1.0, 0.0), 1 - float(error))
             for name, error in zip(("drowned", "faded", "gone"), scores.error, strict=True)
         )
         constant = when.lambda_t - np.log(alpha)
-        return ModelForecast(
+        return gf.ModelForecast(
             early, late, limit, scores, kind_of(scores), when, leading_order(alpha), constant,
             times, along,
         )  # fmt: skip
@@ -121,7 +117,7 @@ class BoundFading(BoundModel):
 
 
 @dataclass(frozen=True)
-class FadingModel(ExactModel):
+class FadingModel(gf.ExactModel):
     names = ("fading",)
     alpha = 100.0
 
@@ -147,9 +143,9 @@ class FadingModel(ExactModel):
 @pytest.fixture(autouse=True)
 def model():
     registered = FadingModel()
-    register_model(registered)
+    gf.register_model(registered)
     yield registered
-    unregister_model(registered)
+    gf.unregister_model(registered)
 
 
 def run(capsys, *arguments):
@@ -200,7 +196,7 @@ def test_its_names_are_among_those_expected(capsys):
 
 
 def test_a_model_is_gone_when_it_is_taken_away(model, capsys):
-    unregister_model(model)
+    gf.unregister_model(model)
     assert main(["predict", "fading"]) == 2
     assert "problem is 'fading', expected sparse" in capsys.readouterr().err
-    register_model(model)
+    gf.register_model(model)

@@ -105,7 +105,7 @@ def digits(
     fraction : float
         Fraction of the images that is trained on.
     model : {"mlp", "cnn"}
-        A multilayer perceptron, or `grokflow.simulations.nets.known_modules.SmallCNN`.
+        A multilayer perceptron, or `grokflow.simulations.nets.modules.SmallCNN`.
     width, depth : int
         Number of hidden units (or channels) in a layer, and of layers of weights of an mlp; a cnn
         has 3.
