@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from grokflow.figures.report import panels
@@ -19,4 +19,8 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "figures_out"))
+    parser = argparse.ArgumentParser(
+        prog="python -m grokflow.figures", description="Write every figure of the report as PNG."
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("figures_out"))
+    main(parser.parse_args().folder)

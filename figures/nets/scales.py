@@ -6,7 +6,7 @@ paper: λt* is printed, and checkpoints in the folder let it go on after an inte
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,11 +128,47 @@ def _draw_scale(
         plain.axvline(curves.predicted[index], color=PREDICTED, ls=(":", "--")[index], label=label)
 
 
-def main(folder: Path, settings: list[str]) -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    known = ", ".join(f"{key}={value:g}" for key, value in vars(Addition()).items())
+    made = argparse.ArgumentParser(
+        prog="python -m grokflow.figures.nets.scales",
+        description="Draw Figure 2: modular addition from three scales, at four weight decays.",
+    )
+    made.add_argument(
+        "folder",
+        nargs="?",
+        type=_folder,
+        default=Path("figures_out"),
+        help="where pictures and checkpoints go (default: figures_out)",
+    )
+    made.add_argument(
+        "settings", nargs="*", type=_setting, metavar="KEY=NUMBER", help=f"by default {known}"
+    )
+    return made
+
+
+def _folder(text: str) -> Path:
+    """Return a folder; a setting in its place is bad usage."""
+    if "=" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected a folder: name it first")
+    return Path(text)
+
+
+def _setting(text: str) -> tuple[str, float]:
+    """Return the name and the value of a setting."""
+    key, _, value = text.partition("=")
+    kinds = {name: type(default) for name, default in vars(Addition()).items()}
+    try:
+        return key, kinds[key](value)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} found, expected one of {', '.join(kinds)} with a number: for example p=97"
+        ) from None
+
+
+def main(folder: Path, size: Addition) -> None:
     """Run at the size asked for, print λt* and draw into `folder`."""
-    given = dict(pair.split("=") for pair in settings)
-    kinds = {key: type(value) for key, value in vars(Addition()).items()}
-    size = Addition(**{key: kinds[key](value) for key, value in given.items()})
     folder.mkdir(parents=True, exist_ok=True)
     laboratory = Laboratory()
     scales = modular_scales(laboratory, size, folder)
@@ -151,4 +187,5 @@ def main(folder: Path, settings: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "figures_out"), sys.argv[2:])
+    arguments = parser().parse_args()
+    main(arguments.folder, Addition(**dict(arguments.settings)))

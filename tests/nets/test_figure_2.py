@@ -80,3 +80,16 @@ def test_weight_decays_share_their_slow_time_as_far_as_they_are_small(laboratory
     never = replace(shown, times=shown.times | {largest: float("nan")})
     assert f"not by λt = 4.3 at λ = {largest:g}" in weight_decays.caption(never)
     assert len(weight_decays.draw(never).axes[1].get_lines()) <= len(slow.get_lines())
+
+
+def test_the_command_line_has_help_and_refuses_what_it_does_not_know(capsys):
+    asked = figure_2.parser().parse_args(["here", "p=97", "fraction=0.4"])
+    assert asked.folder.name == "here" and dict(asked.settings) == {"p": 97, "fraction": 0.4}
+    with pytest.raises(SystemExit) as helped:
+        figure_2.parser().parse_args(["--help"])
+    assert helped.value.code == 0 and "KEY=NUMBER" in capsys.readouterr().out
+    for wrong in (["here", "q=3"], ["here", "p=many"], ["here", "p"], ["p=97"], ["--size"]):
+        with pytest.raises(SystemExit) as refused:
+            figure_2.parser().parse_args(wrong)
+        assert refused.value.code == 2
+        assert "error: " in capsys.readouterr().err.splitlines()[-1]
