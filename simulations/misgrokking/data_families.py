@@ -18,12 +18,12 @@ from grokflow.theory.completion.problem import CompletionProblem, TestEntries, m
 from grokflow.theory.linear.problem import Task
 
 
-def data_family(path: Path) -> Family:
+def data_family(path: str | Path) -> Family:
     """Return the family of all subsamples of a data file: of rows and inputs, or of entries.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A file that `load` or `load_entries` reads.
 
     Returns
@@ -33,14 +33,14 @@ def data_family(path: Path) -> Family:
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> import numpy as np
     >>> import grokflow as gf
     >>> np.savez("mine.npz", X=np.eye(6), y=[-1, 1, -1, 1, -1, 1])
-    >>> family = gf.data_family(Path("mine.npz"))
+    >>> family = gf.data_family("mine.npz")
     >>> family.summary, sorted(family.ranges)
     ('rows of mine.npz', ['d', 'depth', 'n', 'seed'])
     """
+    path = Path(path)
     if holds_entries(path):
         whole = load_entries(path)
         ranges: dict[str, Range] = {"n": Whole(1, len(whole.values)), "seed": Seed()}

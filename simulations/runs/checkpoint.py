@@ -21,7 +21,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The file. If it exists, the run goes on from it.
     seconds : float
         Work, in seconds, that may be lost when the process is killed.
@@ -33,25 +33,29 @@ class Checkpoint:
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> import numpy as np
     >>> import grokflow as gf
-    >>> start, file = gf.teacher_student(n=20, d=10, n_test=50), gf.Checkpoint(Path("run.pt"))
+    >>> start, file = gf.teacher_student(n=20, d=10, n_test=50), gf.Checkpoint("run.pt")
     >>> for end in (10, 20):  # the second run begins at step 10
     ...     print(gf.Descent(lr=0.1).run(start, np.arange(0, end + 1, 5), checkpoint=file).steps)
     [ 0  5 10]
     [ 0  5 10 15 20]
     """
 
-    path: Path
+    path: str | Path
     seconds: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse files that could not be written, before the work starts."""
-        if not self.path.absolute().parent.is_dir() or self.path.is_dir():
+        if not self.file.absolute().parent.is_dir() or self.file.is_dir():
             raise ValueError(
-                f"checkpoint {self.path} is no file in an existing folder: create the folder first"
+                f"checkpoint {self.file} is no file in an existing folder: create the folder first"
             )
+
+    @property
+    def file(self) -> Path:
+        """The file as a path."""
+        return Path(self.path)
 
     def save(self, settings: Mapping[str, object], state: Mapping[str, Any]) -> None:
         """Write settings and state; arrays come back as tensors."""
@@ -60,7 +64,7 @@ class Checkpoint:
             for name, value in state.items()
         }
         content = {"settings": json.dumps(jsonable(settings)), "state": tensors}
-        write_whole(self.path, partial(torch.save, content))
+        write_whole(self.file, partial(torch.save, content))
 
     def load(self, settings: Mapping[str, object]) -> Mapping[str, Any] | None:
         """Return the state, or None when there is no file.
@@ -70,14 +74,14 @@ class Checkpoint:
         ValueError
             When the file is damaged, or of a run with other settings.
         """
-        if not self.path.exists():
+        if not self.file.exists():
             return None
         try:
-            content = torch.load(self.path, weights_only=True)
+            content = torch.load(self.file, weights_only=True)
             found, state = json.loads(content["settings"]), content["state"]
         except Exception:
             raise ValueError(
-                f"{self.path} is not a checkpoint, expected one written by grokflow: choose "
+                f"{self.file} is not a checkpoint, expected one written by grokflow: choose "
                 "another file, or delete it to start anew"
             ) from None
         wanted = json.loads(json.dumps(jsonable(settings)))
@@ -85,7 +89,7 @@ class Checkpoint:
         for key in sorted({*found, *wanted}, key=lambda name: (_is_digest(wanted.get(name)), name)):
             if found.get(key) != wanted.get(key):
                 raise ValueError(
-                    f"{self.path} is of a run with {key} {found.get(key)}, expected "
+                    f"{self.file} is of a run with {key} {found.get(key)}, expected "
                     f"{wanted.get(key)}: ask for the same settings, or choose another file"
                 )
         result: Mapping[str, Any] = state

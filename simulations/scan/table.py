@@ -145,8 +145,9 @@ class ScanTable(Summarised):
         where = {value: i for i, value in enumerate(self.axes[name])}
         return np.array([where[value] for value in self[name].tolist()], dtype=int)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write ``.csv``, ``.parquet`` or ``.nc``, whole or not at all."""
+        path = Path(path)
         writers: dict[str, Callable[[Path], object]] = {
             ".csv": lambda target: self.to_pandas().to_csv(target, index=False),
             ".parquet": lambda target: self.to_pandas().to_parquet(target, index=False),

@@ -80,6 +80,32 @@ def test_problems_refuse_labels_that_are_not_signs(y, message):
         make_problem("p", Task.CLASSIFICATION, np.eye(3), y, StoredTestSet(np.eye(3), y))
 
 
+def test_a_task_goes_by_its_name():
+    x, y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, -1.0])
+    for task in Task:
+        assert make_problem("p", task.value, x, y, StoredTestSet(x, y)).task is task
+    message = r"^task is 'sorting', expected classification, regression: pick one$"
+    with pytest.raises(ValueError, match=message):
+        make_problem("p", "sorting", x, y, StoredTestSet(x, y))
+
+
+def test_test_inputs_are_as_many_as_those_that_are_learned_from():
+    x, y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, -1.0])
+    with pytest.raises(ValueError, match=r"^test inputs have shape \(2, 1\), expected \(m, 2\)"):
+        make_problem("p", Task.REGRESSION, x, y, StoredTestSet(x[:, :1], y))
+
+
+@pytest.mark.parametrize("make", [sparse, sparse_regression])
+def test_one_vector_of_weights_is_scored_as_one_column(make):
+    problem = make(n=8, d=20, n_test=50)
+    w = np.linspace(-1, 1, 20)
+    assert np.array_equal(problem.score(w).error, problem.score(w[:, None]).error)
+    assert problem.score(w).error.shape == (1,)
+    for wrong in (w[1:], w[None, :], w[:, None, None]):
+        with pytest.raises(ValueError, match=r"^w has shape .*, expected \(20,\) or \(20, p\): "):
+            problem.score(wrong)
+
+
 def test_files_are_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old")

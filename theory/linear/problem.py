@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from grokflow.theory.arguments import member_of
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.summary import Summarised
@@ -169,8 +170,13 @@ class Problem(Summarised):
         return self.task is Task.CLASSIFICATION
 
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
-        """Judge the weight vectors in the columns of `w`, shape (d, p), on the test set."""
-        values, labels = self.test.outputs(w)
+        """Judge weights of shape (d,), or those in the columns of (d, p), on the test set."""
+        if w.ndim not in (1, 2) or len(w) != self.d:
+            raise ValueError(
+                f"w has shape {w.shape}, expected ({self.d},) or ({self.d}, p): give one weight "
+                "for each input"
+            )
+        values, labels = self.test.outputs(w.reshape(self.d, -1))
         m = len(labels)
         if self.is_classification:
             margins = values * labels[:, None]
@@ -189,7 +195,7 @@ class Problem(Summarised):
 
 def make_problem(
     name: str,
-    task: Task,
+    task: Task | str,
     x: np.ndarray,
     y: np.ndarray,
     test: TestSet,
@@ -202,7 +208,7 @@ def make_problem(
     ----------
     name : str
         What the problem is called in results.
-    task : Task
+    task : Task or str
         Classification or regression.
     x : ndarray, shape (n, d)
         Inputs.
@@ -218,8 +224,8 @@ def make_problem(
     Raises
     ------
     ValueError
-        For mismatched shapes, NaN or infinite entries, labels that are not ±1, samples that are
-        zero, and equal inputs with different labels.
+        For another task, mismatched shapes, NaN or infinite entries, labels that are not ±1,
+        samples that are zero, and equal inputs with different labels.
 
     Examples
     --------
@@ -229,7 +235,13 @@ def make_problem(
     >>> gf.make_problem("mine", gf.Task.CLASSIFICATION, x, y, gf.StoredTestSet(x, y))
     Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
+    task = member_of(Task, "task", task)
     check_inputs(x, y)
+    if isinstance(test, StoredTestSet) and test.inputs.shape[1:] != x.shape[1:]:
+        raise ValueError(
+            f"test inputs have shape {test.inputs.shape}, expected (m, {x.shape[1]}) as X has "
+            f"{x.shape[1]} columns: give both the same inputs"
+        )
     targets = np.asarray(y, dtype=np.float64)
     design = x
     if task is Task.CLASSIFICATION:
