@@ -16,7 +16,7 @@ import torch
 
 from grokflow.simulations.modular.data import CorruptedData
 from grokflow.simulations.modular.tensor_program import ModularLoss
-from grokflow.theory.arguments import set_members
+from grokflow.theory.arguments import check_kind, check_number, set_members
 from grokflow.theory.modular.net import ModularActivation, NormKind
 from grokflow.theory.modular.operations import Basis
 from grokflow.theory.modular.participation import IprConvention
@@ -106,7 +106,11 @@ class ModularCell(Summarised):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Refuse other data, and settings that mean nothing."""
+        remedy = "draw it with gf.CorruptedTask(p=...).draw()"
+        check_kind("data", self.data, CorruptedData, remedy)
+        for name in ("weight_decay", "dropout", "alpha", "seed"):
+            check_number(name, getattr(self, name))
         if not 0 <= self.weight_decay < np.inf:
             raise ValueError(
                 f"weight_decay is {self.weight_decay}, expected a finite number of at least 0: "

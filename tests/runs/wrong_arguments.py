@@ -55,6 +55,8 @@ STARTS = {
     "alpha is a str, expected a number: ": lambda: gf.DiagonalStart(classes(), "1"),
     "alpha is a list, expected a number: ": lambda: gf.CompletionStart(entries(), [1.0]),
     "alpha is a NoneType, expected a number: ": lambda: replace(CASES["net"]()[1], alpha=None),
+    "data is a Problem, expected a CorruptedData: ": lambda: gf.ModularCell(data=classes()),
+    "alpha is a bytes, expected a number: ": lambda: replace(CASES["modular"]()[1], alpha=b"1"),
     "depth is 2.5, expected a whole number: ": lambda: gf.DiagonalStart(classes(), 1.0, 2.5),
 }
 
