@@ -38,14 +38,14 @@ Nets and their tasks
     xor_clusters digits polynomial teacher_student
 
 Modular arithmetic with corrupted labels
-    CorruptedTask CorruptedData ModularStart ModularCell ModularTraining ModularRule
+    CorruptedTask CorruptedData ModularStart ModularCell ModularTraining ModularRule IprRecord
     ModularActivation NormKind ModularLoss ModularOptimizer ModularTrajectory PhaseDiagram
     phase_store phase Phase neuron_ipr NeuronIpr IprConvention analyse_neurons NeuronAnalysis prune
     study_pruning split_neurons periodic_solution PeriodicNeurons operation
 
 Scans, and the search for misgrokking
-    Scan ScanTable scan_store local_workers fit_laws find_misgrokking Findings data_family
-    phase_map PhaseMap plane_of
+    Scan ScanTable scan_store local_workers fit_laws find_misgrokking Findings NetSettings
+    data_family phase_map PhaseMap plane_of
 
 Models of your own, which commands and scans ask once they are registered
     Model ExactModel BoundModel Description ModelForecast PredictorResult register_model

@@ -130,6 +130,7 @@ from grokflow.simulations.modular.rule import ModularStart as ModularStart
 from grokflow.simulations.modular.rule import ModularCell as ModularCell
 from grokflow.simulations.modular.training import ModularTraining as ModularTraining
 from grokflow.simulations.modular.rule import ModularRule as ModularRule
+from grokflow.simulations.modular.rule import IprRecord as IprRecord
 from grokflow.theory.modular.net import ModularActivation as ModularActivation
 from grokflow.theory.modular.net import NormKind as NormKind
 from grokflow.simulations.modular.tensor_program import ModularLoss as ModularLoss
@@ -159,6 +160,7 @@ from grokflow.simulations.runs.executors import local_workers as local_workers
 from grokflow.simulations.scan.law import fit_laws as fit_laws
 from grokflow.simulations.misgrokking.finder import find_misgrokking as find_misgrokking
 from grokflow.simulations.misgrokking.finder import Findings as Findings
+from grokflow.simulations.misgrokking.comparison import NetSettings as NetSettings
 from grokflow.simulations.misgrokking.data_families import data_family as data_family
 from grokflow.simulations.misgrokking.phase_map import phase_map as phase_map
 from grokflow.simulations.misgrokking.phase_map import PhaseMap as PhaseMap

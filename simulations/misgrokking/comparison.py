@@ -28,6 +28,14 @@ class NetSettings:
         Scale of the start, above 1 so that there is an early phase, and weight decay.
     depth : int
         Depth of the diagonal net; ignored for matrix completion.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> net = gf.NetSettings(alpha=1e4, lam=1e-4)
+    >>> found = gf.find_misgrokking(["gap"], budget=4, effort=0, net=net)
+    >>> [case.family.name for case in found.cases]
+    ['gap']
     """
 
     alpha: float = 1e3

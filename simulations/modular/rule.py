@@ -63,7 +63,19 @@ class ModularStart(Enum):
 
 
 class IprRecord(NamedTuple):
-    """In which order the rows of all nets are read, and of which transform the ratio is."""
+    """In which order the rows of all nets are read, and of which transform the ratio is.
+
+    `ModularTraining.run` takes it as ``ipr``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> cell = gf.ModularCell(data=gf.CorruptedTask(p=7).draw())
+    >>> record, steps = gf.IprRecord(gf.operation("addition").basis(7)), np.array([0, 10])
+    >>> gf.ModularTraining(width=16).run(cell, steps, ipr=record).ipr.shape
+    (2,)
+    """
 
     basis: Basis
     convention: IprConvention = IprConvention.ONE_SIDED
