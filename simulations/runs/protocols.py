@@ -149,7 +149,8 @@ class Flow(Protocol[StartOf, TrajectoryOf]):
         measure : iterable of Measure or str
             What is measured at every record beyond losses, errors and norms; names will do.
         checkpoint : Checkpoint or None
-            Where the run is kept, so that it can be taken up again.
+            Where the run is kept, so that it can be taken up again. What it has recorded stays:
+            exact flows refuse other times up to there, training adds the times that come after.
         progress : callable
             Called with the fraction done.
 
