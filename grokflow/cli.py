@@ -207,7 +207,10 @@ def _add_net_options(simulate: argparse.ArgumentParser) -> None:
     nets.add_argument("--log-loss", action="store_true", help="step η/L, without weight decay")
     nets.add_argument("--double", action="store_true", help="float64 (default float32)")
     nets.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="keep the state here, and go on from it"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="training by steps or chebyshev: keep the state here, and go on from it",
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,11 @@ from grokflow.simulations.runs.checks import check_memory, check_ranges, checked
 from grokflow.simulations.runs.fingerprint import fingerprint
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.reached import ReachedStates
-from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.simulations.runs.stopping import (
+    Interrupted,
+    Stopped,
+    measured_also_when_stopped,
+)
 from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.arguments import LAM_RANGE, check_kind
 from grokflow.theory.completion.flow_equations import CompletionSystem
@@ -128,12 +133,9 @@ class CompletionFlow:
             found = of_completion(trajectory, wanted, prediction)
             return replace(trajectory, measured=found)
 
-        run = _Run(self, start, times, checkpoint)
-        try:
-            return measured(run.follow(progress))
-        except (Stopped, Interrupted) as stopped:
-            stopped.trajectory = measured(stopped.trajectory)
-            raise
+        return measured_also_when_stopped(
+            partial(_Run(self, start, times, checkpoint).follow, progress), measured
+        )
 
     def settings(self, start: CompletionStart) -> dict[str, object]:
         """Return what reproduces a run from a start, as JSON holds it."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,11 @@ from grokflow.simulations.runs.checks import check_memory, check_ranges, checked
 from grokflow.simulations.runs.fingerprint import fingerprint
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.reached import ReachedStates
-from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.simulations.runs.stopping import (
+    Interrupted,
+    Stopped,
+    measured_also_when_stopped,
+)
 from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
@@ -162,12 +167,9 @@ class DiagonalFlow:
             found = of_diagonal(trajectory, wanted, prediction)
             return replace(trajectory, measured=found)
 
-        run = _Run(self, start, times, checkpoint)
-        try:
-            return measured(run.follow(progress))
-        except (Stopped, Interrupted) as stopped:
-            stopped.trajectory = measured(stopped.trajectory)
-            raise
+        return measured_also_when_stopped(
+            partial(_Run(self, start, times, checkpoint).follow, progress), measured
+        )
 
     def _checked(self, start: DiagonalStart, times: np.ndarray) -> np.ndarray:
         """Refuse a start that this method does not follow, and times that do not increase."""

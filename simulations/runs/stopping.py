@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from grokflow.theory.errors import WholeError
+
+Reached = TypeVar("Reached")
 
 
 class Stopped(WholeError, RuntimeError):
@@ -61,3 +64,14 @@ class Interrupted(WholeError, KeyboardInterrupt):
         first = trajectory[0] if isinstance(trajectory, list) else trajectory
         super().__init__(f"interrupted after {len(first.lambda_t)} records")
         self.trajectory = trajectory
+
+
+def measured_also_when_stopped(
+    follow: Callable[[], Reached], measure: Callable[[Reached], Reached]
+) -> Reached:
+    """Return what a run reached with its measures, which an early end carries too."""
+    try:
+        return measure(follow())
+    except (Stopped, Interrupted) as early:
+        early.trajectory = measure(early.trajectory)
+        raise
