@@ -15,7 +15,7 @@ Predictors and their certificates
     MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MaxQuasiMargin MinQuasiNorm
     QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin MinKernelNorm
     one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate exact
-    NoPredictor NotSeparable NotConverged
+    NoPredictor NotSeparable NotInterpolable NotResolved NotConverged
 
 Models linearised at their start
     DiagonalTangent FactorisationTangent ModuleTangent module_tangent ModuleOutputs Symmetrised

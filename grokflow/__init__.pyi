@@ -58,6 +58,8 @@ from grokflow.theory.certificate import Certificate as Certificate
 from grokflow import exact as exact
 from grokflow.theory.predictor import NoPredictor as NoPredictor
 from grokflow.theory.predictor import NotSeparable as NotSeparable
+from grokflow.theory.predictor import NotInterpolable as NotInterpolable
+from grokflow.theory.predictor import NotResolved as NotResolved
 from grokflow.theory.numerics.newton import NotConverged as NotConverged
 
 # Models linearised at their start

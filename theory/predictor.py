@@ -1,4 +1,9 @@
-"""What a predictor raises when there is nothing to predict."""
+"""What a predictor raises when it cannot be given: there is none, or rounding hides it.
+
+`NotSeparable` and `NotInterpolable` carry a proof that there is no predictor. `NotResolved` says
+that double precision does not decide, or does not reach the wanted accuracy; it proves nothing
+but what its message states.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from grokflow.theory.errors import WholeError
 
 
 class NoPredictor(WholeError, ValueError):
-    """The predictor does not exist for these data, though the flow does.
+    """No predictor can be given for these data, though the flow exists; what follows says why.
 
     Examples
     --------
@@ -20,6 +25,38 @@ class NoPredictor(WholeError, ValueError):
     ...     print(reason)
     no w interpolates the targets (residual 2.5e-01), expected linearly independent rows: use
         fewer samples or more inputs
+    """
+
+
+class NotInterpolable(NoPredictor):
+    """No weights that are linear in the features fit the targets.
+
+    Examples
+    --------
+    Two targets ask for twice the input, and for three times the input:
+
+    >>> import grokflow as gf
+    >>> try:
+    ...     gf.MinL2NormRegressor().fit([[1.0], [2.0]], [2.0, 6.0])
+    ... except gf.NotInterpolable as reason:
+    ...     print(reason)
+    no w interpolates the targets ...
+    """
+
+
+class NotResolved(NoPredictor):
+    """Double precision does not decide, or does not reach the wanted gap.
+
+    The message says what is known all the same, such as that every separating direction has a
+    margin below some number, and what would help.
+
+    Examples
+    --------
+    One `except` catches whatever keeps a predictor from being given:
+
+    >>> import grokflow as gf
+    >>> issubclass(gf.NotResolved, gf.NoPredictor)
+    True
     """
 
 

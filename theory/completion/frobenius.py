@@ -15,7 +15,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import NotInterpolable
 from grokflow.theory.summary import Summarised
 
 
@@ -95,7 +95,7 @@ class MinFrobeniusNorm:
 
         Raises
         ------
-        NoPredictor
+        NotInterpolable
             When no symmetric matrix has the measured values.
         """
         measurements, shift = problem.measurements, np.zeros(problem.measurements.size)
@@ -106,7 +106,7 @@ class MinFrobeniusNorm:
         w = measurements.adjoint(mu)
         certificate = certificates.min_frobenius_norm(problem, w, mu)
         if certificate.infeasibility > 1e-6:
-            raise NoPredictor(
+            raise NotInterpolable(
                 f"no symmetric matrix has the values (residual {certificate.infeasibility:.1e}), "
                 "expected independent measurements: drop those that depend on others"
             )

@@ -70,7 +70,7 @@ class MinNuclearNorm:
 
         Raises
         ------
-        NoPredictor
+        NotInterpolable
             When no symmetric matrix has the values.
         """
         MinFrobeniusNorm().predict(problem)

@@ -25,7 +25,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.homogeneous import certificates as kernel_certificates
 from grokflow.theory.homogeneous.tangent import TangentKernel
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
-from grokflow.theory.predictor import NoPredictor, NotSeparable
+from grokflow.theory.predictor import NotInterpolable, NotSeparable
 from grokflow.theory.summary import Summarised
 
 # Relative miss of the targets above which they count as out of reach.
@@ -167,7 +167,7 @@ class MinKernelNorm:
 
         Raises
         ------
-        NoPredictor
+        NotInterpolable
             When no h reaches the targets, as may happen where features are linearly dependent
             (Assumption 3.8 of Lyu et al. 2024 excludes it).
         """
@@ -175,7 +175,7 @@ class MinKernelNorm:
         multipliers = interpolate(system.gram, system.targets)
         certificate = kernel_certificates.kernel_norm(system.gram, system.targets, multipliers)
         if certificate.infeasibility > _TARGET_TOLERANCE:
-            raise NoPredictor(
+            raise NotInterpolable(
                 f"no h interpolates the targets (residual {certificate.infeasibility:.1e}), "
                 "expected independent gradients or targets that agree where they depend: drop "
                 "samples, or widen the model"

@@ -256,7 +256,7 @@ class MinL1Norm:
 
         Raises
         ------
-        NoPredictor
+        NotInterpolable
             When no w interpolates the targets.
         """
         early = MinL2Norm().predict(problem)

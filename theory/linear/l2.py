@@ -18,7 +18,7 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
 from grokflow.theory.numerics.newton import minimise
-from grokflow.theory.predictor import NoPredictor, NotSeparable
+from grokflow.theory.predictor import NotInterpolable, NotSeparable
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class MinL2Norm:
 
         Raises
         ------
-        NoPredictor
+        NotInterpolable
             When no w interpolates the targets.
         """
         mu = interpolate(problem.inputs.gram, problem.targets)
         w = problem.inputs.correlate(mu)
         certificate = certificates.min_l2_norm(problem, w, mu)
         if certificate.infeasibility > 1e-6:
-            raise NoPredictor(
+            raise NotInterpolable(
                 f"no w interpolates the targets (residual {certificate.infeasibility:.1e}), "
                 "expected linearly independent rows: use fewer samples or more inputs"
             )
