@@ -19,8 +19,9 @@ from benchmarks.child import Child, Failed
 from benchmarks.tables import Table
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin
+from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.data_matrix import DataMatrix
 

@@ -37,10 +37,10 @@ from grokflow.theory.transition.times import window as window
 # Predictors and their certificates
 from grokflow.theory.linear.l1 import MaxL1Margin as MaxL1Margin
 from grokflow.theory.linear.l1 import MinL1Norm as MinL1Norm
-from grokflow.theory.linear.l1 import L1Penalised as L1Penalised
+from grokflow.theory.linear.penalised import L1Penalised as L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin as MaxL2Margin
 from grokflow.theory.linear.l2 import MinL2Norm as MinL2Norm
-from grokflow.theory.linear.l2 import L2Penalised as L2Penalised
+from grokflow.theory.linear.penalised import L2Penalised as L2Penalised
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin as MaxQuasiMargin
 from grokflow.theory.diagonal.quasi_norm import MinQuasiNorm as MinQuasiNorm
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised as QuasiPenalised

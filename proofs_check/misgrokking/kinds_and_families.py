@@ -25,7 +25,8 @@ from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
 from grokflow.simulations.models.diagonal import default_loss
 from grokflow.simulations.runs.stopping import Stopped
-from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind

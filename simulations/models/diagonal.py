@@ -36,8 +36,8 @@ from grokflow.theory.linear.bounds import (
     smallest_n,
 )
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
-from grokflow.theory.linear.l1 import L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES, Loss

@@ -14,8 +14,9 @@ from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.predictor import NoPredictor

@@ -14,7 +14,7 @@ from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.scale import DiagonalScale
-from grokflow.theory.linear.l1 import L1Penalised
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from tests.reference import full_flow

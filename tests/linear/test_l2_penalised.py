@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.losses import LOSSES
 
 GAP = 1e-7

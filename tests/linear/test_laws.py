@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 

@@ -11,8 +11,8 @@ from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.path import scales, trace
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
-from grokflow.theory.linear.l1 import L1Penalised
-from grokflow.theory.linear.l2 import L2Penalised, MaxL2Margin
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
 from grokflow.theory.losses import LOSSES, Logistic, Loss, PullRange, Square, TailedLoss
 
 LOGISTIC = LOSSES["logistic"]

@@ -11,8 +11,9 @@ from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear import simplex as linear_program
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
-from grokflow.theory.linear.l1 import L1Penalised
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of, quality

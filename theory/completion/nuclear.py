@@ -2,7 +2,8 @@
 
 Because ``min ‖U‖² + ‖V‖² = ‖W‖_*`` over ``UUᵀ - VVᵀ = W`` for symmetric W, the flow at weight decay
 λ ends at the minimiser of ``(1/N) Σ (<A_i, W> - y_i)² + (λ/2)‖W‖_*``. Both are solved as the L1
-predictors are (`grokflow.theory.linear.l1`), by proximal points with a dual in the measurements.
+predictors are (`grokflow.theory.linear.proximal_points`), by proximal points with a dual in the
+measurements.
 """
 
 from __future__ import annotations

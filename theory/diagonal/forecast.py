@@ -12,8 +12,9 @@ from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.diagonal.scale import check_scale
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, with_tail

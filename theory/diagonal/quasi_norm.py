@@ -25,7 +25,8 @@ import numpy as np
 from scipy.linalg import lstsq
 
 from grokflow.theory.diagonal import certificates as kkt
-from grokflow.theory.linear.l1 import L1Penalised, MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
-from grokflow.theory.numerics.newton import minimise
 from grokflow.theory.predictor import NotInterpolable, NotSeparable
 
 
@@ -96,74 +91,3 @@ class MinL2Norm:
                 "expected linearly independent rows: use fewer samples or more inputs"
             )
         return Prediction(self.name, w, mu, None, certificate)
-
-
-@dataclass(frozen=True)
-class _HalfSquare:
-    """The potential of ``½‖w‖²``: ``φ(ξ) = ξ²/2``, so that ``w = Xᵀμ``."""
-
-    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        return xi
-
-    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
-        return float(xi @ xi) / 2
-
-    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        return np.ones_like(xi)
-
-
-@dataclass(frozen=True)
-class L2Penalised:
-    """The minimiser of ``(1/n) Σ l(q_i) + (λ/2) ‖w‖²``, for a linear model.
-
-    It is where gradient flow with weight decay λ ends. Its limits for λ → 0 are the max-L2-margin
-    direction and the min-L2-norm interpolant.
-
-    Parameters
-    ----------
-    loss : Loss
-        Loss l of the flow.
-    lam : float
-        Weight decay λ.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import grokflow as gf
-    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
-    >>> for lam in (1.0, 0.01):
-    ...     found = gf.L2Penalised(gf.LOSSES["square"], lam).predict(problem)
-    ...     print(f"norm {np.linalg.norm(found.w):.2f}")
-    norm 0.91
-    norm 1.13
-    """
-
-    loss: Loss
-    lam: float
-    name: str = "L2-penalised"
-
-    def predict(self, problem: Problem) -> Prediction:
-        """Solve the penalised problem by Newton's method on its dual; any data have a solution.
-
-        Raises
-        ------
-        NotConverged
-            When the multipliers do not reproduce the pull of their outputs to 1e-9.
-        """
-        pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
-        # With μ = s · pull the outputs are s K pull: a step on which they stay of order one.
-        size = float(np.abs(problem.inputs.gram @ pull).max())
-        start = pull / max(size, self.lam)
-        data = OfLoss(self.loss, problem.targets, self.lam)
-        found = minimise(
-            Dual(problem, data, _HalfSquare()),
-            start,
-            tolerance=1e-9,
-            lower=data.lower,
-            upper=data.upper,
-        )
-        mu = found.x
-        w = problem.inputs.correlate(mu)
-        certificate = certificates.l2_penalised(problem, w, self.lam * mu, self.loss, self.lam)
-        margin = normalised_margin(problem, w, 2)
-        return Prediction(self.name, w, self.lam * mu, margin, certificate)
