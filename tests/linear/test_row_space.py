@@ -1,0 +1,94 @@
+"""The row space of any data matrix: its rank in exact arithmetic, and factors that give it back."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from grokflow.simulations.linear.presets import sparse
+from grokflow.theory.linear.row_space import row_space
+from grokflow.theory.numerics.data_matrix import DataMatrix
+
+
+def exact_rank(matrix):
+    """Rank by elimination in rational numbers."""
+    rows = [[Fraction(float(x)) for x in row] for row in matrix]
+    rank = 0
+    for column in range(len(rows[0])):
+        pivot = next((row for row in rows[rank:] if row[column]), None)
+        if pivot is None:
+            continue
+        rows.remove(pivot)
+        rows.insert(rank, pivot)
+        for i in range(rank + 1, len(rows)):
+            factor = rows[i][column] / pivot[column]
+            rows[i] = [a - factor * b for a, b in zip(rows[i], pivot, strict=True)]
+        rank += 1
+    return rank
+
+
+def error(matrix, space):
+    """Largest error of an entry, relative to the scales of its row and column."""
+    rebuilt = matrix if space.basis is None else space.basis @ space.rows.to_array()
+    rows = np.abs(matrix).max(axis=1, keepdims=True)
+    rows[rows == 0] = 1
+    columns = np.abs(matrix / rows).max(axis=0)
+    columns[columns == 0] = 1
+    return float((np.abs(rebuilt - matrix) / (rows * columns)).max())
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.sampled_from([0, 6, 12]),
+)
+def test_rank_is_exact_and_factors_give_the_matrix_back_at_any_units(seed, n, d, r, decades):
+    rng = np.random.default_rng(seed)
+    # A product of small integers has its rank exactly; units are powers of two, exact as well.
+    matrix = (rng.integers(-3, 4, (n, r)) @ rng.integers(-3, 4, (r, d))).astype(float)
+    assume(matrix.any())
+    bits = round(decades * np.log2(10))
+    scaled = np.ldexp(matrix, rng.integers(-bits, bits + 1, (n, 1)))
+    scaled = np.ldexp(scaled, rng.integers(-bits, bits + 1, (1, d)))
+    space = row_space(DataMatrix.from_array(scaled))
+    assert space.rank == exact_rank(matrix)
+    assert space.fills_inputs == (space.rank == d)
+    # k √m u of the Frobenius norm, at most √(nd) of the largest entries, of QR and of the product.
+    assert error(scaled, space) <= 2 * 12 * np.sqrt(12) * 1.2e-16 * 12
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 8), (8, 40)])
+def test_coordinates_and_samples_agree(n, d):
+    rng = np.random.default_rng(1)
+    matrix = rng.standard_normal((n, 5)) @ rng.standard_normal((5, d))
+    space, nu, w = row_space(DataMatrix.from_array(matrix)), rng.standard_normal(n), np.ones(d)
+    assert (space.rank, space.basis.shape) == (5, (n, 5))
+    assert np.allclose(space.rows.correlate(space.gather(nu)), matrix.T @ nu, atol=1e-12)
+    assert np.allclose(space.spread(space.rows.combine(w)), matrix @ w, atol=1e-12)
+    h = rng.uniform(size=n)
+    assert np.allclose(space.weighted(h), space.basis.T @ np.diag(h) @ space.basis)
+
+
+def test_independent_rows_are_kept_as_they_are():
+    inputs = sparse(n=64, d=1000, k=3, n_test=10).inputs
+    space = row_space(inputs)
+    assert space.rows is inputs and space.basis is None and space.rank == 64
+    nu = np.arange(64.0)
+    assert space.gather(nu) is nu and space.spread(nu) is nu
+    assert np.array_equal(space.weighted(nu), np.diag(nu))
+
+
+def test_powers_that_a_gram_matrix_cannot_tell_apart_are_independent():
+    # Vandermonde's matrix of 16 points; the Gram matrix squares its condition of 1e9.
+    matrix = np.vander(np.linspace(-1, 1, 16))
+    assert row_space(DataMatrix.from_array(matrix)).rank == 16 == exact_rank(matrix)
+
+
+def test_rows_beyond_the_range_of_a_gram_matrix():
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((3, 5)) * np.array([[1e200], [1.0], [1e-200]])
+    assert row_space(DataMatrix.from_array(matrix)).rank == 3
