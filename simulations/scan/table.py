@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -160,11 +159,6 @@ class ScanTable(Summarised):
 def check_table(path: Path) -> None:
     """Refuse a file that no table could be written to."""
     check_suffix(path, SUFFIXES)
-    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError(
-            f"{path} is Parquet, expected pyarrow to be installed: pip install 'grokflow[scan]', "
-            "or write .csv"
-        )
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -106,10 +106,3 @@ def test_every_module_and_public_name_is_imported_or_names_its_extra(site, tmp_p
 def test_what_is_not_declared_is_not_importable(site, tmp_path):
     done = run_installed(site, "import pytest", cwd=tmp_path)
     assert "No module named 'pytest'" in done.stderr
-
-
-def test_parquet_without_pyarrow_is_refused_before_the_scan(site, tmp_path):
-    command = COMMANDS["scan"].replace("scan.csv", "scan.parquet").split()
-    done = run_installed(site, MAIN, *command, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "pip install 'grokflow[scan]'" in done.stderr

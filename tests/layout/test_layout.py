@@ -15,11 +15,20 @@ ROOMS = {
 # What a floor has besides. CONTRIBUTING.md says what each is for.
 MORE = {
     "theory": {"numerics", "transition"},
-    "simulations": {"models", "runs", "nets/explicit", "nets/implicit", "nets/tasks"},
+    "simulations": {"models", "runs", "tables", "nets/explicit", "nets/implicit", "nets/tasks"},
     "proofs_check": {"evidence"},
     "figures": set(),
     "grokflow/commands": {"shared"},
-    "tests": {"claims", "front_door", "layout", "numerics", "reference", "runs", "transition"},
+    "tests": {
+        "claims",
+        "front_door",
+        "layout",
+        "numerics",
+        "reference",
+        "runs",
+        "tables",
+        "transition",
+    },
 }
 
 

@@ -1,0 +1,92 @@
+"""Tables of pyarrow: Parquet and Arrow files, and what pandas and polars hand over."""
+
+from __future__ import annotations
+
+import io
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from grokflow.simulations.tables.compression import Unreadable, check_budget
+from grokflow.simulations.tables.contents import Column, Columns
+
+
+def read_parquet(source: str, data: bytes) -> Columns:
+    """Return the columns of a Parquet file."""
+    pyarrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    try:
+        file = parquet.ParquetFile(io.BytesIO(data))
+        sizes = file.metadata
+        check_budget(16 * sizes.num_rows * sizes.num_columns, "its table")
+        return columns_of(source, file.read())
+    except (pyarrow.ArrowException, OSError, OverflowError, MemoryError) as error:
+        raise Unreadable(f"it is no readable Parquet file: {_first_line(error)}") from None
+
+
+def read_arrow(source: str, data: bytes) -> Columns:
+    """Return the columns of an Arrow file, also called Feather, or of an Arrow stream."""
+    pyarrow: Any = import_module("pyarrow")
+    buffer = pyarrow.py_buffer(data)
+    try:
+        kind = pyarrow.ipc.open_file if data.startswith(b"ARROW1") else pyarrow.ipc.open_stream
+        table = kind(buffer).read_all()
+        table.validate(full=True)
+        return columns_of(source, table)
+    except (pyarrow.ArrowException, OSError, OverflowError, MemoryError) as error:
+        raise Unreadable(f"it is no readable Arrow file: {_first_line(error)}") from None
+
+
+def columns_of(source: str, table: Any) -> Columns:
+    """Return the columns of a table of pyarrow.
+
+    Parameters
+    ----------
+    source : str
+        What messages call it.
+    table : pyarrow.Table
+        The table.
+    """
+    check_budget(16 * table.num_rows * table.num_columns, "its table")
+    # The index that pandas stores has no name for which anybody would ask.
+    names = ["" if name.startswith("__index_level_") else name for name in table.column_names]
+    columns = (
+        _column(name, column, place)
+        for place, (name, column) in enumerate(zip(names, table.columns, strict=True), 1)
+    )
+    return Columns(source, tuple(columns))
+
+
+def _column(name: str, column: Any, place: int) -> Column:
+    """Return one column; what is neither number, truth nor time is words."""
+    types: Any = import_module("pyarrow.types")
+    kind = column.type
+    if types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    values = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+    if types.is_null(kind):
+        return Column(name, np.full(len(missing), np.nan), missing, place)
+    if types.is_decimal(kind):
+        values, kind = values.cast("float64"), "float64"
+    plain = kind == "float64" or any(
+        test(kind) for test in (types.is_floating, types.is_integer, types.is_boolean)
+    )
+    if plain:
+        filled = values.fill_null(0) if values.null_count else values
+        return Column(name, filled.to_numpy(zero_copy_only=False), missing, place)
+    if types.is_temporal(kind):
+        return Column(name, np.zeros(len(missing), dtype="datetime64[s]"), missing, place)
+    if not (types.is_string(kind) or types.is_large_string(kind) or kind == "string_view"):
+        raise Unreadable(
+            f"column {name!r} holds {kind}, expected numbers or words: leave it out of the file"
+        )
+    words = np.empty(len(missing), dtype=object)
+    words[:] = ["" if word is None else word.strip() for word in values.to_pylist()]
+    return Column(name, words, missing, place)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

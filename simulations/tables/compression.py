@@ -1,0 +1,116 @@
+"""The bytes of a file, decompressed, and never more of them than memory holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+# Where a compressed stream is recognised: by its first bytes, not by the name of the file.
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bz2",
+    b"\xfd7zXZ": "xz",
+}
+
+
+class Unreadable(ValueError):
+    """A file cannot be read; the message says why, and the reader adds which file it is."""
+
+
+@runtime_checkable
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def budget() -> int:
+    """Return how many bytes one file may take in memory: half of what the machine has."""
+    return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE")) // 2
+
+
+def check_budget(size: int, what: str) -> None:
+    """Refuse what would not fit into memory, before memory is asked for.
+
+    Parameters
+    ----------
+    size : int
+        Number of bytes.
+    what : str
+        What would take them.
+    """
+    if size > budget():
+        raise Unreadable(
+            f"{what} would take {size / 2**30:.3g} GiB, expected at most {budget() / 2**30:.3g} "
+            "GiB, half of the memory here: take a part of it"
+        )
+
+
+def content_of(path: Path, start: int | None = None) -> bytes:
+    """Return the bytes of a file, decompressed where it is compressed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start : int, optional
+        Only so many bytes from the start.
+
+    Raises
+    ------
+    Unreadable
+        For damaged streams, and for more bytes than memory holds.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        file.seek(0)
+        kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+        if kind is None:
+            check_budget(0 if start else path.stat().st_size, str(path))
+            return file.read() if start is None else file.read(start)
+        try:
+            return _bounded(_opener(kind)(file), str(path), start)
+        except Unreadable:
+            raise
+        except Exception as error:
+            # Every library has errors of its own for damaged streams.
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise Unreadable(f"its {kind} stream is damaged: {reason}") from None
+
+
+def _bounded(stream: _Stream, name: str, start: int | None) -> bytes:
+    """Read a stream in pieces, up to the budget: a small file may hold a very long stream."""
+    parts, size = [], 0
+    while start is None or size < start:
+        part = stream.read(2**20 if start is None else min(2**20, start - size))
+        if not part:
+            break
+        size += len(part)
+        check_budget(size, f"{name}, decompressed,")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _opener(kind: str) -> Callable[[Any], _Stream]:
+    """Return the function that opens a compressed stream; the libraries are imported on demand."""
+    if kind == "gzip":
+        import gzip
+
+        return gzip.open
+    if kind == "bz2":
+        import bz2
+
+        return bz2.open
+    if kind == "xz":
+        import lzma
+
+        return lzma.open
+    return _zstd
+
+
+def _zstd(file: Any) -> _Stream:
+    pyarrow: Any = import_module("pyarrow")
+    stream: _Stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+    return stream

@@ -1,0 +1,100 @@
+"""What a file holds before anybody knows what it means: named columns, or named arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Numbers, or a sparse matrix of scipy.
+AnyArray: TypeAlias = "NDArray[Any] | Any"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Its name; empty where the table has none for it.
+    values : ndarray, shape (rows,)
+        Numbers, booleans, times (``datetime64``), or words as an array of objects. All columns of
+        a text file are words; `grokflow.simulations.tables.values` reads them as numbers.
+    missing : ndarray of bool, shape (rows,)
+        Where there is no value.
+    place : int
+        Its place in the file, from 1.
+    """
+
+    name: str
+    values: np.ndarray
+    missing: np.ndarray
+    place: int
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its name, or its place where it has none."""
+        return f"column {self.name!r}" if self.name else f"column {self.place}"
+
+    @property
+    def holds_words(self) -> bool:
+        """Whether it holds text, which may be that of numbers."""
+        return self.values.dtype.kind == "O"
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A table as it stands in a file.
+
+    Parameters
+    ----------
+    source : str
+        What messages call the file.
+    columns : tuple of Column
+        The columns, of equal length.
+    headed : bool
+        Whether the file names its columns; otherwise they are called 1, 2, 3 and so on.
+    notes : tuple of str
+        What was guessed while the file was read: its encoding, a header that is not there.
+    """
+
+    source: str
+    columns: tuple[Column, ...]
+    headed: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns[0].values) if self.columns else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Arrays by name, as an ``.npz`` or ``.mat`` file holds them.
+
+    Parameters
+    ----------
+    source : str
+        What messages call the file.
+    arrays : mapping
+        Arrays of numpy, or sparse matrices of scipy.
+    notes : tuple of str
+        What was changed while the file was read.
+    """
+
+    source: str
+    arrays: Mapping[str, AnyArray]
+    notes: tuple[str, ...] = ()
+
+
+Contents: TypeAlias = Columns | Arrays

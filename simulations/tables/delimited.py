@@ -1,0 +1,191 @@
+"""Text with delimiters: which one it is, whether there is a header, and its columns as words.
+
+The fields are split by the `csv` module of Python, which on tables of the sizes that people have
+is faster than the readers of pyarrow, polars and pandas, because it starts at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.tables.compression import Unreadable, check_budget
+from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.encoding import Text
+
+# Words that stand for no value.
+NO_VALUE = frozenset(
+    ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "<NA>", "NAN")
+)
+# A comma comes last: it is a decimal comma where another delimiter fits as well.
+_DELIMITERS = "\t;|,"
+# Rows by which the delimiter is found.
+_SAMPLE = 50
+# Bytes that Python takes for one field and its place in a row.
+_FIELD_BYTES = 70
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.I)
+
+Rows = list[list[str]]
+
+
+class _Header(NamedTuple):
+    """The names of the columns, whether they stand in the file, and where the data begin."""
+
+    names: list[str]
+    found: bool
+    first: int
+
+
+def read_delimited(source: str, text: Text) -> Columns:
+    """Return the columns of a text file, all of them as words.
+
+    Parameters
+    ----------
+    source : str
+        What messages call the file.
+    text : Text
+        Its text; the notes on its encoding are kept.
+
+    Raises
+    ------
+    Unreadable
+        For text without two columns and a row, and for rows of unequal length.
+    """
+    rows = _rows_of(text.text)
+    if not rows:
+        raise Unreadable("it is empty, expected a header line and rows")
+    header = _header(rows)
+    body = rows[header.first :]
+    names = _with_row_names(header.names, body)
+    _check_lengths(names, body, header.first)
+    notes = text.notes
+    if not header.found:
+        notes = (*notes, f"no header line: the columns are called 1 to {len(names)}")
+    return Columns(source, tuple(_columns(names, body)), header.found, notes)
+
+
+def header_of(text: Text) -> tuple[str, ...]:
+    """Return the names in the header of a text that may be cut off; none where there is none."""
+    lines = list(io.StringIO(text.text, newline=""))
+    try:
+        rows = _rows_of("".join(lines[:-1] if len(lines) > 1 else lines))
+    except Unreadable:
+        return ()
+    found = _header(rows) if rows else _Header([], False, 0)
+    while found.names and not found.names[-1]:  # a comma at the end of each line
+        found.names.pop()
+    return tuple(found.names) if found.found else ()
+
+
+def _rows_of(text: str) -> Rows:
+    """Split text into rows of fields; blank lines and comments before the header count for none."""
+    lines = list(io.StringIO(text, newline=""))
+    first = next((line for line in lines if line.strip()), "")
+    told = re.fullmatch(r"sep=(.)\s*", first)
+    if told:  # a line that Excel writes and reads
+        lines = lines[lines.index(first) + 1 :]
+    lines = _without_comments(lines)
+    delimiter = told[1] if told else _delimiter(lines)
+    check_budget(_FIELD_BYTES * (sum(line.count(delimiter) + 1 for line in lines)), "its table")
+    return _split(lines, delimiter)
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    """Drop comments at the top; numpy writes the header as one, so the last may be the header."""
+    count = 0
+    while count < len(lines) and lines[count].lstrip().startswith(("#", "%")):
+        count += 1
+    if not 0 < count < len(lines):
+        return lines
+    header = lines[count - 1].lstrip().lstrip("#%").lstrip()
+    delimiter = _delimiter(lines[count:])
+    wide = len(_fields(header, delimiter)) == len(_fields(lines[count], delimiter)) > 1
+    return [header, *lines[count:]] if wide else lines[count:]
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    return next(iter(_split([line], delimiter)), [])
+
+
+def _split(lines: Iterable[str], delimiter: str) -> Rows:
+    """Split lines into fields; a field in quotes may hold delimiters and ends of lines."""
+    if delimiter == " ":
+        return [fields for line in lines if (fields := line.split())]
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        return [row for row in reader if any(field.strip() for field in row)]
+    except csv.Error as error:
+        raise Unreadable(f"line {reader.line_num}: {error}") from None
+
+
+def _delimiter(lines: list[str]) -> str:
+    """Return the delimiter by which the first rows have most evenly more than one field."""
+    sample = [line for line in islice(lines, _SAMPLE) if line.strip()]
+    best, found = (0.0, 0), ","
+    for delimiter in _DELIMITERS + " ":
+        counts = Counter(len(row) for row in _sample_rows(sample, delimiter))
+        if not counts:
+            continue
+        width, share = counts.most_common(1)[0]
+        # Evenness in tenths: one bad row shall be named, not change the delimiter.
+        quality = (round(10 * share / len(sample)) / 10, 0)
+        if width > 1 and quality > best:
+            best, found = quality, delimiter
+    return found
+
+
+def _sample_rows(sample: Sequence[str], delimiter: str) -> Rows:
+    try:
+        return _split(sample, delimiter)
+    except Unreadable:
+        return []
+
+
+def _header(rows: Rows) -> _Header:
+    """Say whether the first row is a header: words, or numbers that merely count."""
+    first = [field.strip() for field in rows[0]]
+    numbers = [field for field in first if _NUMBER.fullmatch(field)]
+    counted = [str(i) for i in range(len(numbers))], [str(i + 1) for i in range(len(numbers))]
+    counts = numbers in counted and (len(numbers) < len(first) or len(numbers) > 3)
+    nothing_below = len(rows) == 1
+    if (numbers and not counts) or (nothing_below and not numbers and len(first) == 1):
+        return _Header([str(i + 1) for i in range(len(first))], False, 0)
+    return _Header(first, True, 1)
+
+
+def _with_row_names(names: list[str], body: Rows) -> list[str]:
+    """Add a nameless first column where every row has one field more, as R writes row names."""
+    if body and all(len(row) == len(names) + 1 for row in body):
+        trailing = all(not row[-1].strip() for row in body)
+        return [*names, ""] if trailing else ["", *names]
+    return names
+
+
+def _check_lengths(names: list[str], body: Rows, skipped: int) -> None:
+    """Refuse rows of another length than the header, and files without rows."""
+    if not body:
+        raise Unreadable("it has a header and no rows, expected rows below it")
+    for i, row in enumerate(body):
+        if len(row) != len(names):
+            raise Unreadable(
+                f"row {i + 1} has {len(row)} fields, expected {len(names)} as in the "
+                f"{'header' if skipped else 'first row'}: mend the row"
+            )
+
+
+def _columns(names: list[str], body: Rows) -> Iterable[Column]:
+    """Yield the columns; those without a name and a value, as after a last comma, are none."""
+    for place, (name, fields) in enumerate(zip(names, zip(*body, strict=True), strict=True), 1):
+        words = np.empty(len(fields), dtype=object)
+        words[:] = [field.strip() for field in fields]
+        missing = np.fromiter((word in NO_VALUE for word in words), bool, len(words))
+        if name or not missing.all():
+            yield Column(name, words, missing, place)

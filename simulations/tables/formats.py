@@ -1,0 +1,105 @@
+"""From a file to what it holds: its format is told by its first bytes, not by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grokflow.simulations.tables import archives, arrow
+from grokflow.simulations.tables.compression import Unreadable, content_of
+from grokflow.simulations.tables.contents import Columns, Contents
+from grokflow.simulations.tables.delimited import header_of, read_delimited
+from grokflow.simulations.tables.encoding import decoded
+
+# The endings by which a name is taken for a file although there is none.
+SUFFIXES = (
+    *(".csv", ".tsv", ".txt", ".data", ".npz", ".npy", ".mat", ".parquet", ".feather", ".arrow"),
+    *(".gz", ".zst", ".bz2", ".xz"),
+)
+# Enough for the header of a table.
+_HEAD = 2**16
+
+_BINARY: dict[bytes, Callable[[str, bytes], Contents]] = {
+    b"PK\x03\x04": archives.read_npz,
+    b"PK\x05\x06": archives.read_npz,
+    b"\x93NUMPY": archives.read_npy,
+    b"PAR1": arrow.read_parquet,
+    b"ARROW1": arrow.read_arrow,
+    b"\xff\xff\xff\xff": arrow.read_arrow,
+    b"MATLAB": archives.read_mat,
+}
+_REFUSED = {
+    b"\x80": "it is a pickle, which may run any program: save it as .npz, Parquet or CSV",
+    b"\x89HDF": "it is an HDF5 file (or MATLAB 7.3): save it as .npz, -v7 or CSV",
+    b"\xd0\xcf\x11\xe0": "it is an Excel workbook: save it as CSV",
+    b"%PDF": "it is a PDF: save the table as CSV",
+    b"\x89PNG": "it is a picture, expected a table",
+}
+
+
+def looks_like_file(problem: str) -> bool:
+    """Whether a problem's name is that of a file: one that exists, or by its ending."""
+    path = Path(problem)
+    return path.suffix.lower() in SUFFIXES or path.is_file()
+
+
+def read(path: Path) -> Contents:
+    """Return what a file holds: named columns, or named arrays.
+
+    Parameters
+    ----------
+    path : Path
+        A text file with delimiters, an ``.npz``, ``.npy``, ``.mat``, Parquet or Arrow file; all
+        of them may be compressed by gzip, zstd, bz2 or xz.
+
+    Raises
+    ------
+    ValueError
+        In one line, when it cannot be read.
+    """
+    try:
+        data = content_of(path)
+        return _reader(data, path)(str(path), data)
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        remedy = "check the name" if isinstance(error, FileNotFoundError) else "check it"
+        raise ValueError(
+            f"cannot read {path} ({reason}), expected a file of data: {remedy}"
+        ) from None
+    except Unreadable as error:
+        raise ValueError(f"cannot read {path}: {error}") from None
+
+
+def names_of(path: Path) -> tuple[str, ...]:
+    """Return the names of the columns or arrays of a file, from its start where that is enough.
+
+    Returns
+    -------
+    tuple of str
+        Empty for files that cannot be read, or that name nothing.
+    """
+    try:
+        head = content_of(path, _HEAD)
+        if not any(head.startswith(magic) for magic in (*_BINARY, *_REFUSED)):
+            return header_of(decoded(head[: len(head) // 4 * 4]))
+        if head.startswith(b"PK"):
+            return archives.names_in_npz(content_of(path))
+        found = read(path)
+        return found.names if isinstance(found, Columns) else tuple(found.arrays)
+    except (OSError, ValueError):
+        return ()
+
+
+def _reader(data: bytes, path: Path) -> Callable[[str, bytes], Contents]:
+    """Return the function that reads these bytes."""
+    for magic, reason in _REFUSED.items():
+        if data.startswith(magic):
+            raise Unreadable(reason)
+    for magic, reader in _BINARY.items():
+        if data.startswith(magic):
+            return reader
+    if not data.strip():
+        raise Unreadable("it is empty, expected rows or arrays")
+    if path.suffix.lower() in (".npz", ".npy", ".mat", ".parquet", ".feather", ".arrow"):
+        raise Unreadable(f"its bytes are not those of {path.suffix} files: save it again")
+    return lambda source, content: read_delimited(source, decoded(content))
