@@ -5,6 +5,8 @@ from grokflow.theory.linear.problem import Problem as Problem
 from grokflow.theory.linear.problem import Task as Task
 from grokflow.theory.linear.problem import make_problem as make_problem
 from grokflow.theory.linear.problem import StoredTestSet as StoredTestSet
+from grokflow.theory.numerics.input_transform import InputTransform as InputTransform
+from grokflow.theory.numerics.input_transform import AffineWeights as AffineWeights
 from grokflow.simulations.linear.files import load as load
 from grokflow.simulations.linear.presets import sparse as sparse
 from grokflow.simulations.linear.presets import sparse_regression as sparse_regression

@@ -57,6 +57,34 @@ def add_plot(command: argparse.ArgumentParser) -> None:
     command.add_argument("--plot", type=Path, metavar="FILE", help="picture (.png, .svg, .pdf)")
 
 
+def add_input_changes(command: argparse.ArgumentParser) -> None:
+    """Add ``--intercept`` and ``--standardise``, short for settings of a data file."""
+    command.add_argument(
+        "--intercept",
+        dest="set",
+        action="append",
+        nargs="?",
+        type=_intercept,
+        const="1",
+        metavar="SIZE",
+        help="data files: add a column of SIZE (default 1), which kernel and L1 penalty see like "
+        "any input: the larger, the sooner and the more freely the intercept is learned",
+    )
+    command.add_argument(
+        "--standardise",
+        dest="set",
+        action="append_const",
+        const="standardise=1",
+        help="data files: centre the inputs and scale them to standard deviation 1, by the "
+        "training rows (sparse inputs are scaled only)",
+    )
+
+
+def _intercept(text: str) -> str:
+    """Return the setting, as a scan takes it: one size or several."""
+    return f"intercept={text}"
+
+
 def number(text: str) -> float:
     """Parse a finite number above 0."""
     value = float(text)

@@ -15,6 +15,7 @@ from pathlib import Path
 from grokflow.arguments import (
     Commands,
     add_command,
+    add_input_changes,
     add_json,
     add_plot,
     count,
@@ -50,6 +51,7 @@ PROBLEM is a preset or a data file.
   FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
   FILE.csv           header line; column y, optional column split (train, test)
                      --set seed= holdout= (used when there is no test set)
+                     --intercept [SIZE], --standardise
                      with i, j, value (and split; .npz also d, i_test, j_test, value_test or
                      truth) in place of X and y: observed entries of a symmetric matrix
 """
@@ -184,6 +186,7 @@ def _add_problem_command(commands: Commands, name: str, help_text: str) -> argpa
         choices=("exponential", "logistic", "square"),
         help="default: logistic for classes, square for real targets",
     )
+    add_input_changes(command)
     add_json(command)
     return command
 

@@ -25,6 +25,8 @@ class Table(NamedTuple):
         Test inputs and labels.
     notes : tuple of str
         What was changed when the data were read.
+    intercept, standardise : float and bool
+        How the inputs are changed by the training rows, see `make_problem`.
     """
 
     task: Task
@@ -33,15 +35,35 @@ class Table(NamedTuple):
     x_test: np.ndarray
     y_test: np.ndarray
     notes: tuple[str, ...] = ()
+    intercept: float = 0.0
+    standardise: bool = False
 
     def problem(self, name: str, settings: Mapping[str, object]) -> Problem:
         """Build the problem; ValueError for data that no linear model can fit."""
         test = StoredTestSet(self.x_test, self.y_test.astype(np.float64))
-        return make_problem(name, self.task, self.x, self.y, test, settings, self.notes)
+        asked = {"intercept": self.intercept, "standardise": self.standardise}
+        changes = {key: value for key, value in asked.items() if value}
+        return make_problem(
+            name,
+            self.task,
+            self.x,
+            self.y,
+            test,
+            {**settings, **changes},
+            self.notes,
+            intercept=self.intercept,
+            standardise=self.standardise,
+        )
 
 
 def load(
-    path: str | Path, *, regression: bool | None = None, seed: int = 0, holdout: float = 0.25
+    path: str | Path,
+    *,
+    regression: bool | None = None,
+    seed: int = 0,
+    holdout: float = 0.25,
+    intercept: float = 0.0,
+    standardise: bool = False,
 ) -> Problem:
     """Read a problem from a file.
 
@@ -60,6 +82,11 @@ def load(
         Seed of the split into training and test samples, for files without a test set.
     holdout : float
         Fraction of the samples that such a split keeps for testing.
+    intercept : float
+        Size of a column of ones that is added as the last input, 0 for none. Kernel and L1 penalty
+        see it: its size is part of the model, see `make_problem`.
+    standardise : bool
+        Whether inputs are centred and scaled to standard deviation 1, by the training rows.
 
     Raises
     ------
@@ -80,6 +107,7 @@ def load(
     table = read_table(path, regression=regression, seed=seed, holdout=holdout)
     n, d = table.x.shape
     settings = {"file": str(path), "n": n, "d": d, "seed": seed}
+    table = table._replace(intercept=intercept, standardise=bool(standardise))
     return table.problem(Path(path).stem, settings)
 
 

@@ -18,13 +18,15 @@ from grokflow.theory.completion.problem import CompletionProblem, TestEntries, m
 from grokflow.theory.linear.problem import Task
 
 
-def data_family(path: str | Path) -> Family:
+def data_family(path: str | Path, *, intercept: float = 0.0, standardise: bool = False) -> Family:
     """Return the family of all subsamples of a data file: of rows and inputs, or of entries.
 
     Parameters
     ----------
     path : str or Path
         A file that `load` or `load_entries` reads.
+    intercept, standardise : float and bool
+        How the inputs of every subsample are changed by its training rows, as for `load`.
 
     Returns
     -------
@@ -41,13 +43,16 @@ def data_family(path: str | Path) -> Family:
     ('rows of mine.npz', ['d', 'depth', 'n', 'seed'])
     """
     path = Path(path)
+    changes = {"intercept": intercept, "standardise": standardise}
     if holds_entries(path):
+        if asked := [name for name, value in changes.items() if value]:
+            raise ValueError(f"{path} holds entries, expected no {asked[0]}: leave it out")
         whole = load_entries(path)
         ranges: dict[str, Range] = {"n": Whole(1, len(whole.values)), "seed": Seed()}
         return Family(path.stem, f"observed entries of {path}", ranges, partial(_entries, path))
     n, d = _read(path).x.shape
     ranges = {"n": Whole(2, n), "d": Largest(1, d), "depth": Choice((2, 3)), "seed": Seed()}
-    return Family(path.stem, f"rows of {path}", ranges, partial(_subsample, path))
+    return Family(path.stem, f"rows of {path}", ranges, partial(_subsample, path, changes))
 
 
 @lru_cache(maxsize=1)
@@ -55,7 +60,7 @@ def _read(path: Path) -> Table:
     return read_table(path)
 
 
-def _subsample(path: Path, settings: Settings) -> Table:
+def _subsample(path: Path, changes: dict[str, Any], settings: Settings) -> Table:
     """Draw rows, and inputs where not all are wanted; the test rows stay."""
     table, rng = _read(path), np.random.default_rng(int(settings["seed"]))
     rows = np.sort(rng.permutation(len(table.y))[: int(settings["n"])])
@@ -63,7 +68,7 @@ def _subsample(path: Path, settings: Settings) -> Table:
     x, y = table.x[np.ix_(rows, columns)], table.y[rows]
     if table.task is Task.CLASSIFICATION and len(np.unique(y)) < 2:
         raise ValueError("all sampled labels are equal, expected both classes: sample more rows")
-    return Table(table.task, x, y, table.x_test[:, columns], table.y_test)
+    return Table(table.task, x, y, table.x_test[:, columns], table.y_test, **changes)
 
 
 def _entries(path: Path, settings: Settings) -> CompletionProblem:

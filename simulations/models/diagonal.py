@@ -128,8 +128,12 @@ class BoundDiagonal(BoundModel):
 
     @property
     def command_options(self) -> str:
-        """Depth and loss."""
-        return f" --depth {self.depth} --loss {self.loss.name}"
+        """Depth and loss, and how the inputs are changed."""
+        words = f" --depth {self.depth} --loss {self.loss.name}"
+        if (transform := self.problem.transform) is None:
+            return words
+        words += f" --intercept {transform.intercept:g}" if transform.intercept else ""
+        return words + (" --standardise" if transform.scale is not None else "")
 
     def describe(self, alpha: float) -> Description:
         """Say what starts from scale α."""

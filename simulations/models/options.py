@@ -148,5 +148,10 @@ def call_with_numbers(
             raise ValueError(f"{key} is {value}, expected a whole number: round it")
         if key == "seed" and value < 0:
             raise ValueError(f"seed is {value:g}, expected at least 0: choose another seed")
+        if isinstance(known[key], bool):
+            if value not in (0, 1):
+                raise ValueError(f"{key} is {value:g}, expected 0 or 1: pick one")
+            exact[key] = bool(value)
+            continue
         exact[key] = value if real else int(value)
     return make(**exact)

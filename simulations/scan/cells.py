@@ -158,4 +158,4 @@ def _as_type(name: str, value: Value | None, default: Value | None) -> Value:
         return float(value)
     if value != int(value):
         raise ValueError(f"{name} is {value}, expected a whole number: round it")
-    return int(value)
+    return bool(value) if isinstance(default, bool) else int(value)

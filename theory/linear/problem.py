@@ -18,6 +18,7 @@ from jaxtyping import Float
 from grokflow.theory.arguments import member_of
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
 
@@ -116,6 +117,9 @@ class Problem(Summarised):
         What reproduces the problem (sizes, seeds, file).
     notes : tuple of str
         What was changed when the data were read (labels mapped to ±1, a test set split off).
+    transform : InputTransform or None
+        How the inputs were made from those of the user, where they were standardised or have an
+        intercept.
 
     Examples
     --------
@@ -136,6 +140,7 @@ class Problem(Summarised):
     test: TestSet
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    transform: InputTransform | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -169,6 +174,10 @@ class Problem(Summarised):
         """Whether the labels are signs."""
         return self.task is Task.CLASSIFICATION
 
+    def in_user_units(self, w: np.ndarray) -> AffineWeights:
+        """Return weights, shape (d,) or (d, p), as weights and intercept of the user's inputs."""
+        return (self.transform or InputTransform(None, None)).in_user_units(w)
+
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
         """Judge weights of shape (d,), or those in the columns of (d, p), on the test set."""
         if w.ndim not in (1, 2) or len(w) != self.d:
@@ -201,6 +210,9 @@ def make_problem(
     test: TestSet,
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
+    *,
+    intercept: float = 0.0,
+    standardise: bool = False,
 ) -> Problem:
     """Check data and make a `Problem` of them.
 
@@ -220,6 +232,13 @@ def make_problem(
         What reproduces the problem.
     notes : tuple of str, optional
         What was changed in the data before.
+    intercept : float, optional
+        Size of a column of ones that is added as the last input; 0 for none. The kernel and the L1
+        penalty see it like any other input, so that its size is part of the model: the larger, the
+        sooner and the more freely the intercept is learned.
+    standardise : bool, optional
+        Whether the columns are centred and scaled to standard deviation 1, by the training rows.
+        `Problem.in_user_units` returns weights for the inputs as they were.
 
     Raises
     ------
@@ -242,6 +261,11 @@ def make_problem(
             f"test inputs have shape {test.inputs.shape}, expected (m, {x.shape[1]}) as X has "
             f"{x.shape[1]} columns: give both the same inputs"
         )
+    transform = None
+    if intercept or standardise:
+        transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
+        x, test = transform.apply(x), _transformed(test, transform)
+        check_inputs(x, y, "transformed X")
     targets = np.asarray(y, dtype=np.float64)
     design = x
     if task is Task.CLASSIFICATION:
@@ -252,8 +276,17 @@ def make_problem(
         design = x * np.asarray(y, dtype=x.dtype)[:, None]
         targets = np.ones(len(y))
     _check_consistent(x, y)
-    return Problem(
-        name, task, DataMatrix.from_array(design), targets, test, dict(settings or {}), notes
+    said = (*notes, *transform.notes) if transform else notes
+    matrix = DataMatrix.from_array(design)
+    return Problem(name, task, matrix, targets, test, dict(settings or {}), said, transform)
+
+
+def _transformed(test: TestSet, transform: InputTransform) -> TestSet:
+    if isinstance(test, StoredTestSet):
+        return StoredTestSet(transform.apply(test.inputs), test.labels)
+    raise ValueError(
+        f"test is a {type(test).__name__}, expected a StoredTestSet with an intercept or "
+        "standardise: give the test inputs as an array"
     )
 
 

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     net = NetSettings(alpha=arguments.alpha, lam=arguments.lam, depth=arguments.depth)
     if arguments.map:
         return phase_map.run(arguments, net)
-    families = _families(arguments.family)
+    families = _families(arguments)
     _check_folder(arguments.out, arguments.family or [])
     with bar() as show, workers(arguments) as executor:
         findings = find_misgrokking(
@@ -47,10 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 130 if findings.interrupted else 0
 
 
-def _families(names: list[str] | None) -> list[Family]:
+def _families(arguments: argparse.Namespace) -> list[Family]:
     """Return families by name, and those of data files; all that are shipped by default."""
+    names: list[str] = arguments.family or []
+    changes = {"intercept": arguments.intercept, "standardise": arguments.standardise}
+    if any(changes.values()) and not any(map(_is_file, names)):
+        raise ValueError(
+            "--intercept and --standardise without a data file, expected one: name it by --family"
+        )
     wanted: list[Family | str] = [
-        data_family(Path(name)) if _is_file(name) else name for name in names or []
+        data_family(Path(name), **changes) if _is_file(name) else name for name in names
     ]
     return families_of(wanted or None)
 

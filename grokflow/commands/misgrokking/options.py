@@ -62,6 +62,7 @@ def add_parser(commands: Commands) -> None:
     )
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
     _add_model(command)
+    _add_input_changes(command)
     who = command.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
@@ -75,6 +76,23 @@ def add_parser(commands: Commands) -> None:
     _add_map(command)
     add_json(command)
     add_plot(command)
+
+
+def _add_input_changes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--intercept",
+        type=number,
+        nargs="?",
+        const=1.0,
+        default=0.0,
+        metavar="SIZE",
+        help="data files: add a column of SIZE (default 1), which kernel and L1 penalty see",
+    )
+    command.add_argument(
+        "--standardise",
+        action="store_true",
+        help="data files: centre and scale the inputs of every subsample by its training rows",
+    )
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grokflow.arguments import Commands, add_command, add_json, add_plot
+from grokflow.arguments import Commands, add_command, add_input_changes, add_json, add_plot
 
 DESCRIPTION = """\
 When does a problem grok, and how does that move with α, λ and everything else? All combinations of
@@ -53,6 +53,7 @@ def add_parser(commands: Commands) -> None:
         scan.add_argument(
             f"--{name}", action="extend", nargs="+", default=[], metavar="KEY=VALUES", help=words
         )
+    add_input_changes(scan)
     scan.add_argument("--direct", action="store_true", help="simulate every cell")
     scan.add_argument(
         "--refine", type=float, metavar="X", help="add values where λt* bends by more than X"

@@ -1,0 +1,165 @@
+"""Standardised inputs and the column of ones: by the training rows alone, and back again."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.preprocessing import StandardScaler
+
+import grokflow as gf
+from grokflow.cli import main
+
+RNG = np.random.default_rng(5)
+X = RNG.standard_normal((30, 4)) * [1.0, 1e-6, 1e5, 1.0] + [0.0, 3.0, 1e6, -7.0]
+X_TEST = RNG.standard_normal((20, 4)) * [1.0, 1e-6, 1e5, 1.0] + [0.0, 3.0, 1e6, -7.0]
+ROUNDING = np.finfo(float).eps
+
+
+def classes_of(x, offset):
+    """Classes on both sides of a plane that is `offset` standard deviations from the mean."""
+    direction = np.array([1.0, 1e6, 1e-5, -1.0])
+    middle = x.mean(axis=0) @ direction
+    return np.where(x @ direction - middle > offset, 1.0, -1.0)
+
+
+def test_training_rows_alone_decide_the_change():
+    transform = gf.InputTransform.fit(X, standardise=True)
+    scaler = StandardScaler().fit(X)
+    # The mean is known to eps times the largest entry; a rounding there moves an entry by that
+    # over the standard deviation.
+    allowed = 10 * ROUNDING * np.abs(X).max(axis=0) / X.std(axis=0)
+    for rows in (X, X_TEST):
+        assert (np.abs(transform.apply(rows) - scaler.transform(rows)) <= allowed).all()
+    changed = transform.apply(X)
+    assert (np.abs(changed.mean(axis=0)) <= allowed).all()
+    assert np.allclose(changed.std(axis=0), 1.0, rtol=allowed.max())
+
+
+def test_units_of_the_columns_do_not_matter_to_a_standardised_problem():
+    y = classes_of(X, 0.3)
+    units = np.array([1e-120, 1e100, 1.0, 2.0**-30])
+    ours, others = (
+        gf.make_problem(
+            "p", "classification", x, y, gf.StoredTestSet(x, y), standardise=True, intercept=1.0
+        )
+        for x in (X, X * units)
+    )
+    w, again = (gf.MaxL2Margin().predict(problem).w for problem in (ours, others))
+    # Both are optimal to a gap of 1e-6, and ½‖w‖² is strongly convex: ‖w - w'‖² ≤ 4 gap ‖w‖².
+    assert np.linalg.norm(w - again) <= 2e-3 * np.linalg.norm(w)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+@pytest.mark.parametrize("intercept", [0.0, 0.25, 8.0])
+def test_weights_in_user_units_give_the_same_outputs(standardise, intercept):
+    y = X @ [1.0, 1e6, 1e-5, 0.5] + 3.0
+    test = gf.StoredTestSet(X_TEST, np.ones(20))
+    problem = gf.make_problem(
+        "p", "regression", X, y, test, standardise=standardise, intercept=intercept
+    )
+    w = np.random.default_rng(0).standard_normal((problem.d, 2))
+    weights, constant = problem.in_user_units(w)
+    outputs = X_TEST @ weights + constant
+    # Rounding of products as large as those of the largest entries with their weights.
+    allowed = 100 * ROUNDING * (np.abs(X_TEST) @ np.abs(weights)).max()
+    assert np.abs(problem.test.outputs(w).values - outputs).max() <= allowed
+    one, number = problem.in_user_units(w[:, 0])
+    assert one.shape == (4,) and np.ndim(number) == 0
+    assert np.array_equal(one, weights[:, 0])
+
+
+def test_constant_columns_vanish_and_are_named():
+    x = np.column_stack([X, np.full(30, 0.1), np.full(30, -7e300)])
+    transform = gf.InputTransform.fit(x, standardise=True)
+    elsewhere = transform.apply(x + 1.0)
+    assert (elsewhere[:, 4:] == 0).all() and (transform.apply(x)[:, 4:] == 0).all()
+    assert "2 inputs are constant in training and left out (set to 0): 4, 5" in transform.notes[1]
+    weights, constant = transform.in_user_units(np.ones(6))
+    assert (weights[4:] == 0).all() and np.isfinite(constant)
+
+
+def test_sparse_inputs_stay_sparse_and_are_scaled_only():
+    dense = np.where(RNG.random((40, 6)) < 0.2, RNG.standard_normal((40, 6)), 0.0)
+    dense[:, 5] = 0.0
+    dense[:, 4] *= 1e-200
+    transform = gf.InputTransform.fit(csr_array(dense), standardise=True, intercept=2.0)
+    changed = transform.apply(csr_array(dense))
+    assert changed.format == "csr" and changed.nnz == np.count_nonzero(dense) + 40
+    root = np.sqrt(np.mean((dense[:, :4]) ** 2, axis=0))
+    table = changed.toarray()
+    assert np.allclose(table[:, :4], dense[:, :4] / root, rtol=10 * ROUNDING, atol=0)
+    assert np.allclose(np.mean(table[:, 4] ** 2), 1.0, rtol=100 * ROUNDING)
+    assert (table[:, 5] == 0).all() and (table[:, 6] == 2.0).all()
+    assert "not centred: they are sparse" in transform.notes[0]
+    weights, constant = transform.in_user_units(np.arange(7.0))
+    assert constant == 12.0 and np.allclose(weights[:4], np.arange(4) / root, rtol=10 * ROUNDING)
+
+
+@pytest.mark.parametrize("size", [-1.0, float("nan"), 1e200])
+def test_an_intercept_has_a_size(size):
+    y = classes_of(X, 0.3)
+    with pytest.raises(ValueError, match=r"intercept is .*, expected 1e-100 to 1e\+100"):
+        gf.make_problem("p", "classification", X, y, gf.StoredTestSet(X, y), intercept=size)
+
+
+def test_the_size_of_the_column_is_part_of_the_model():
+    x, y = np.array([[1.0, 1.0], [3.0, 0.0]]), np.array([-1.0, 1.0])
+    found = []
+    for size in (0.1, 10.0):
+        problem = gf.make_problem(
+            "p", "classification", x, y, gf.StoredTestSet(x, y), intercept=size
+        )
+        found.append(problem.in_user_units(gf.MaxL1Margin().predict(problem).w))
+    # By hand: with w on the first input alone, 3w + b = 1 and w + b = -1 give w = 1, b = -2; a
+    # large column pays for it, a small one leaves the sign to the second input.
+    assert found[1].weights == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert found[1].intercept == pytest.approx(-2.0, abs=1e-6)
+    assert abs(found[0].intercept) < 1e-6
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "mine.csv"
+    x = np.random.default_rng(1).standard_normal((30, 4)) * [1, 2, 5, 0.5] + [0, 3, 2, -1]
+    rows = np.column_stack([np.where(x[:, 0] - x[:, 1] > -2, 1, -1), x])
+    lines = ["y,a,b,c,d", *(",".join(map(repr, map(float, row))) for row in rows)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_load_and_the_commands_change_the_inputs_alike(table, capsys):
+    problem = gf.load(table, intercept=0.5, standardise=True)
+    assert problem.d == 5 and problem.settings["intercept"] == 0.5
+    training = problem.inputs.to_array()
+    assert set(np.abs(training[:, 4])) == {0.5} and set(problem.test.inputs[:, 4]) == {0.5}
+    assert np.abs(training[:, :4].T @ np.sign(training[:, 4])).max() <= 1e-8 * len(training)
+    assert main(["predict", str(table), "--standardise", "--intercept", "0.5"]) == 0
+    said = capsys.readouterr().out
+    for note in problem.notes:
+        assert f"note: {note}\n" in said
+    assert "(n = 22, d = 5)" in said
+    assert main(["predict", str(table), "--intercept"]) == 0
+    assert "a column of 1 is the last input" in capsys.readouterr().out
+    assert main(["predict", "sparse", "--intercept"]) == 2
+    assert "sparse has no key 'intercept'" in capsys.readouterr().err
+
+
+def test_a_scan_takes_several_sizes(table):
+    scan = gf.Scan.over(
+        str(table), alpha=100.0, lam=1e-2, intercept=[0.1, 10.0], standardise=1, direct=True
+    )
+    found = scan.run()
+    assert list(found["intercept"]) == [0.1, 10.0] and not any(found["error"])
+    # Other data take the solver other steps.
+    assert found["evaluations"][0] != found["evaluations"][1]
+
+
+def test_subsamples_of_a_family_are_changed_by_their_own_rows(table):
+    family = gf.data_family(table, intercept=2.0, standardise=True)
+    problem = family.problem({"n": 12, "d": 4, "depth": 2, "seed": 3})
+    table_rows = problem.inputs.to_array()
+    signs = np.sign(table_rows[:, 4])
+    columns = table_rows[:, :4] * signs[:, None]
+    assert np.allclose(columns.std(axis=0), 1.0, rtol=1e-8)
+    assert problem.transform.intercept == 2.0
+    with pytest.raises(ValueError, match="2e-101"):
+        gf.data_family(table, intercept=2e-101).problem({"n": 12, "d": 4, "seed": 3})
