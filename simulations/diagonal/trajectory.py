@@ -31,20 +31,14 @@ class _Evaluated(NamedTuple):
 
 
 def _evaluated(flow: ReducedFlow, lambda_t: np.ndarray, states: np.ndarray) -> _Evaluated:
-    """Compute what follows from states, in one pass over the data."""
-    m, (n, d) = len(lambda_t), flow.problem.inputs.shape
-    rows = np.empty((m, d))  # one time a row, so that writes are contiguous
-    maps = [flow.scale.potential(float(s)) for s in lambda_t]
-
-    def visit(columns: slice, block: np.ndarray) -> np.ndarray:
-        xi = states @ block
-        for i, potential in enumerate(maps):
-            rows[i, columns] = potential.weights(xi[i])
-        squares = [potential.norm_squared(part) for potential, part in zip(maps, xi, strict=True)]
-        return np.vstack([block @ rows[:, columns].T, squares])
-
-    summed = flow.problem.inputs.sweep(visit).T if m else np.empty((0, n + 1))
-    return _Evaluated(rows, summed[:, :-1], np.sqrt(summed[:, -1]))
+    """Compute what follows from states, in two passes over the data."""
+    inputs, norms = flow.problem.inputs, np.empty(len(lambda_t))
+    rows = inputs.correlate(states)  # one time a row, so that writes are contiguous
+    for i, s in enumerate(lambda_t):
+        potential = flow.scale.potential(float(s))
+        norms[i] = np.sqrt(potential.norm_squared(rows[i]))
+        rows[i] = potential.weights(rows[i])
+    return _Evaluated(rows, inputs.combine(rows.T).T, norms)
 
 
 def _repeated(row: np.ndarray, count: int) -> np.ndarray:

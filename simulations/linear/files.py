@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.runs.files import write_whole
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, check_inputs, make_problem
+from grokflow.theory.linear.checks import check_inputs
+from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 
 
 class Table(NamedTuple):

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import fields, is_dataclass
 
 import numpy as np
+from scipy.sparse import csc_array
 
 
 def fingerprint(*things: object) -> str:
@@ -20,6 +21,8 @@ def _parts(thing: object) -> list[bytes]:
     match thing:
         case np.ndarray():
             return [f"{thing.shape} {thing.dtype}".encode(), np.ascontiguousarray(thing).tobytes()]
+        case csc_array():
+            return _parts((thing.shape, thing.indptr, thing.indices, thing.data))
         case tuple() | list():
             return [part for item in thing for part in _parts(item)]
         case _ if is_dataclass(thing):

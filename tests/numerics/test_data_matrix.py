@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.executors import one_thread
 from grokflow.theory.diagonal.mirror import Hypentropy
-from grokflow.theory.linear.soft_threshold import SoftThreshold
+from grokflow.theory.linear.proximal_points import SoftThreshold
 from grokflow.theory.numerics.data_matrix import DataMatrix, default_threads
 
 

@@ -6,6 +6,7 @@ import pytest
 from beartype import beartype
 from beartype.roar import BeartypeCallHintViolation
 
+from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import leading_order
@@ -31,7 +32,7 @@ def test_wrong_shapes_are_refused_in_the_package():
     inputs = DataMatrix.from_array(np.ones((3, 5)))
     assert inputs.correlate(np.ones(3)).shape == (5,)
     with pytest.raises(jaxtyping.TypeCheckError):
-        inputs.correlate(np.ones((3, 1)))
+        inputs.outputs(np.ones((3, 1)), Hypentropy(1.0, 1.0))
 
 
 def test_wrong_results_are_refused():

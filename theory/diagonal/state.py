@@ -8,7 +8,7 @@ for ``θ / ‖θ‖``: at α = 1e100 neither the kernel nor ``u^L`` is a double.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -111,8 +111,4 @@ class DiagonalState:
 
     def _weighted(self, weights: np.ndarray) -> np.ndarray:
         """Return ``X diag(weights) Xᵀ``."""
-        return self.problem.inputs.sweep(partial(_weighted_gram, weights))
-
-
-def _weighted_gram(weights: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
-    return np.asarray((block * weights[columns]) @ block.T)
+        return self.problem.inputs.weighted_gram(weights)

@@ -202,13 +202,13 @@ class Dual:
     def hessian(self, mu: np.ndarray) -> Hessian:
         """Return the Hessian, in one pass over the active columns of X."""
         shift = self.ridge + self.data.curvature(mu)
-        if len(self.problem.inputs.blocks) == 1:
-            factor = self.problem.inputs.active(mu, self.potential)
-            if 2 * factor.shape[1] <= len(mu):
-                return LowRank(shift, factor)
-            matrix = factor @ factor.T
-        else:
+        factor = self.problem.inputs.active(mu, self.potential)
+        if factor is not None and 2 * factor.shape[1] <= len(mu):
+            return LowRank(shift, factor)
+        if factor is None:
             matrix = self.problem.inputs.curvature(mu, self.potential)
+        else:
+            matrix = factor @ factor.T
         matrix[np.diag_indices_from(matrix)] += shift
         return Dense(matrix)
 

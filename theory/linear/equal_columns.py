@@ -14,12 +14,7 @@ def spread_over_equal_columns(problem: Problem, w: np.ndarray) -> np.ndarray:
     their weights equal up to that sign; an L1 penalty does not care how they share, as long as no
     weight is of the wrong sign.
     """
-    columns = problem.inputs.to_array().T
-    first = columns[np.arange(len(columns)), np.argmax(columns != 0, axis=1)]
-    sign = np.where(first < 0, -1.0, 1.0)
-    _, group, counts = np.unique(
-        columns * sign[:, None], axis=0, return_inverse=True, return_counts=True
-    )
-    group = group.ravel()
+    sign, group = problem.inputs.alike()
+    counts = np.bincount(group)
     total = np.bincount(group, weights=sign * w)
     return np.asarray(sign * (total / counts)[group])

@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+from scipy.sparse import diags_array
 
 from grokflow.theory.arguments import member_of
+from grokflow.theory.linear.checks import check_consistent, check_inputs
 from grokflow.theory.losses import Loss
-from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
+from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
 
@@ -66,7 +68,7 @@ class StoredTestSet(Summarised):
 
     Parameters
     ----------
-    inputs : ndarray, shape (m, d)
+    inputs : ndarray, or sparse array of scipy, shape (m, d)
         Test inputs.
     labels : ndarray, shape (m,)
         Labels ±1, or real targets.
@@ -80,7 +82,7 @@ class StoredTestSet(Summarised):
     (StoredTestSet(inputs=array(3, 3), labels=array(3,)), 3)
     """
 
-    inputs: np.ndarray
+    inputs: Table
     labels: np.ndarray
 
     @property
@@ -90,7 +92,7 @@ class StoredTestSet(Summarised):
 
     def outputs(self, w: np.ndarray) -> Outputs:
         """Return ``inputs @ w`` and the labels."""
-        return Outputs(self.inputs.astype(np.float64) @ w, self.labels)
+        return Outputs(np.asarray(self.inputs.astype(np.float64) @ w), self.labels)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +108,7 @@ class Problem(Summarised):
         What the problem is called in results.
     task : Task
         Classification (labels ±1) or regression.
-    inputs : DataMatrix
+    inputs : DesignMatrix
         The design matrix of shape (n, d): its rows are ``y_i x_i`` for classification, so that the
         outputs of weights w are the margins ``q_i = y_i <w, x_i>``, and ``x_i`` for regression.
     targets : ndarray, shape (n,)
@@ -135,7 +137,7 @@ class Problem(Summarised):
 
     name: str
     task: Task
-    inputs: DataMatrix
+    inputs: DesignMatrix
     targets: np.ndarray
     test: TestSet
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -205,7 +207,7 @@ class Problem(Summarised):
 def make_problem(
     name: str,
     task: Task | str,
-    x: np.ndarray,
+    x: Table,
     y: np.ndarray,
     test: TestSet,
     settings: Mapping[str, object] | None = None,
@@ -222,8 +224,8 @@ def make_problem(
         What the problem is called in results.
     task : Task or str
         Classification or regression.
-    x : ndarray, shape (n, d)
-        Inputs.
+    x : ndarray, or sparse array or matrix of scipy, shape (n, d)
+        Inputs. Sparse ones stay sparse.
     y : ndarray, shape (n,)
         Labels: exactly -1 and +1 for classification, any finite number for regression.
     test : TestSet
@@ -266,6 +268,8 @@ def make_problem(
         transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
         x, test = transform.apply(x), _transformed(test, transform)
         check_inputs(x, y, "transformed X")
+    if is_sparse(x):
+        x = nonzero_rows(x)
     targets = np.asarray(y, dtype=np.float64)
     design = x
     if task is Task.CLASSIFICATION:
@@ -273,11 +277,11 @@ def make_problem(
             raise ValueError(
                 f"labels {bad} found, expected -1 and +1: recode y, or use the square loss"
             )
-        design = x * np.asarray(y, dtype=x.dtype)[:, None]
+        design = _signed(x, targets)
         targets = np.ones(len(y))
-    _check_consistent(x, y)
+    check_consistent(x, y)
     said = (*notes, *transform.notes) if transform else notes
-    matrix = DataMatrix.from_array(design)
+    matrix = design_matrix(design)
     return Problem(name, task, matrix, targets, test, dict(settings or {}), said, transform)
 
 
@@ -290,39 +294,8 @@ def _transformed(test: TestSet, transform: InputTransform) -> TestSet:
     )
 
 
-def check_inputs(x: np.ndarray, y: np.ndarray, what: str = "X") -> None:
-    """Refuse arrays that are not an (n, d) table of finite numbers with n labels."""
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"{what} has shape {x.shape}, expected (n, d) with n, d ≥ 1: reshape it")
-    if y.shape != (x.shape[0],):
-        raise ValueError(
-            f"y has shape {y.shape}, expected ({x.shape[0]},) to match the rows of {what}: "
-            "give one label for each row"
-        )
-    for label, array in ((what, x), ("y", y)):
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"{label} holds {array.dtype}, expected real numbers: convert it")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise ValueError(
-                f"{label}{list(at)} is {array[at]}, expected finite numbers: drop or impute it"
-            )
-
-
-def _check_consistent(x: np.ndarray, y: np.ndarray) -> None:
-    """Refuse zero rows and equal rows with different labels: no linear model can fit them."""
-    empty = np.flatnonzero(~x.any(axis=1))
-    if empty.size:
-        raise ValueError(
-            f"row {empty[0]} of X is all zeros, expected a nonzero input: its margin is 0 for "
-            "every w, so drop the row"
-        )
-    # A random projection sorts equal rows together; only those are compared in full.
-    key = x @ np.random.default_rng(0).standard_normal(x.shape[1])
-    order = np.argsort(key, kind="stable")
-    for i, j in pairwise(order):
-        if abs(key[i] - key[j]) <= 1e-9 * abs(key[i]) and y[i] != y[j] and (x[i] == x[j]).all():
-            raise ValueError(
-                f"rows {min(i, j)} and {max(i, j)} of X are equal but y is {y[min(i, j)]} and "
-                f"{y[max(i, j)]}, expected one label for one input: drop one of them"
-            )
+def _signed(x: Table, labels: np.ndarray) -> Table:
+    """Return the rows ``y_i x_i``, in the type of `x` where that has signs."""
+    if is_sparse(x):
+        return diags_array(labels) @ x
+    return np.asarray(x * labels.astype(x.dtype if x.dtype.kind in "if" else np.float64)[:, None])

@@ -21,7 +21,6 @@ from grokflow.theory.linear.dual import Conjugate, Dual
 from grokflow.theory.linear.prediction import PrimalDual
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.simplex import vertex
-from grokflow.theory.linear.soft_threshold import SoftThreshold
 from grokflow.theory.numerics.newton import NotConverged, minimise
 
 _OUTER_STEPS = 60
@@ -148,6 +147,36 @@ class _WorkingSet:
         found = np.argpartition(-outside, most - 1)[:most]
         columns = np.union1d(self.columns, found[outside[found] >= level])
         return _WorkingSet(self.problem, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class SoftThreshold:
+    """The potential of a proximal L1 step: ``φ'(c) = S_σ(w_k + σ c)``, the new weights.
+
+    Parameters
+    ----------
+    center : ndarray, shape (d,)
+        The proximal centre w_k.
+    sigma : float
+        Proximal step length.
+    """
+
+    center: np.ndarray
+    sigma: float
+
+    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return the soft-thresholded step."""
+        step = self.center[columns] + self.sigma * xi
+        return step - np.clip(step, -self.sigma, self.sigma)
+
+    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
+        """Return ``Σ S(w_k + σ ξ)² / 2σ``."""
+        w = self.weights(xi, columns)
+        return float(w @ w) / (2 * self.sigma)
+
+    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return σ on the active columns and 0 elsewhere (an element of the Clarke derivative)."""
+        return np.asarray(self.sigma * (self.weights(xi, columns) != 0))
 
 
 def reach(problem: Problem, mu: np.ndarray) -> float:

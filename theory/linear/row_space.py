@@ -18,6 +18,7 @@ from jaxtyping import Float
 from scipy.linalg import LinAlgError, cholesky, qr
 
 from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.design_matrix import DesignMatrix
 
 # Half the distance between 1 and the next double: the largest relative error of one rounding.
 _ROUNDING = float(np.finfo(np.float64).eps) / 2
@@ -32,7 +33,7 @@ class RowSpace:
 
     Parameters
     ----------
-    rows : DataMatrix
+    rows : DesignMatrix
         R, r independent rows that span the row space of X: X itself where it has full row rank.
     basis : ndarray or None, shape (n, r)
         Q, orthonormal columns times a power of two for each sample; None for the identity, where
@@ -41,7 +42,7 @@ class RowSpace:
         Frobenius norm of what was taken for rounding, relative to that of the scaled matrix.
     """
 
-    rows: DataMatrix
+    rows: DesignMatrix
     basis: np.ndarray | None
     dropped: float = 0.0
 
@@ -70,7 +71,7 @@ class RowSpace:
         return np.asarray((self.basis.T * weights) @ self.basis)
 
 
-def row_space(inputs: DataMatrix) -> RowSpace:
+def row_space(inputs: DesignMatrix) -> RowSpace:
     """Factor a data matrix into independent rows and the coordinates of the samples in them.
 
     A part of the scaled matrix that is below its rounding is taken to be zero. Householder's
@@ -79,7 +80,7 @@ def row_space(inputs: DataMatrix) -> RowSpace:
 
     Parameters
     ----------
-    inputs : DataMatrix
+    inputs : DesignMatrix
         The matrix X, of shape (n, d), with an entry that is not zero.
 
     Returns
@@ -98,7 +99,7 @@ def row_space(inputs: DataMatrix) -> RowSpace:
     return RowSpace(factor, basis * rows[:, None], dropped)
 
 
-def _rows_are_independent(inputs: DataMatrix) -> bool:
+def _rows_are_independent(inputs: DesignMatrix) -> bool:
     """Whether the Gram matrix proves that the rows are independent.
 
     At unit diagonal its n² entries err by d + 2 roundings each, and Cholesky's method commits

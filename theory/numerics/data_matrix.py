@@ -18,11 +18,12 @@ from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from threadpoolctl import ThreadpoolController
 
 Samples = Float[np.ndarray, " n"]
 Inputs = Float[np.ndarray, " d"]
+Groups = Int[np.ndarray, " d"]
 Matrix = Float[np.ndarray, "n d"]
 Kernel = Float[np.ndarray, "n n"]
 
@@ -205,9 +206,9 @@ class DataMatrix:
         assert total is not None
         return total
 
-    def correlate(self, nu: Samples) -> Inputs:
-        """Return ``X.T @ nu`` of shape (d,)."""
-        out = np.empty(self.shape[1])
+    def correlate(self, nu: Float[np.ndarray, "*m n"]) -> Float[np.ndarray, "*m d"]:
+        """Return ``X.T @ nu`` of shape (d,), or ``nu @ X`` of shape (m, d) for `nu` (m, n)."""
+        out = np.empty((*nu.shape[:-1], self.shape[1]))
         self.sweep(partial(_correlate, nu, out))
         return out
 
@@ -231,14 +232,30 @@ class DataMatrix:
         """Return ``X diag(phi''(X.T @ nu)) X.T`` of shape (n, n), in one pass."""
         return self.sweep(partial(_curvature, nu, potential))
 
-    def active(self, nu: Samples, potential: Potential) -> Matrix:
-        """Return F with ``F Fᵀ`` the curvature: one column for each that is active."""
-        blocks = zip(self._columns(), self.blocks, strict=True)
-        return np.hstack([_active(nu, potential, *pair) for pair in blocks])
+    def active(self, nu: Samples, potential: Potential) -> Matrix | None:
+        """Return F with ``F Fᵀ`` the curvature, one column for each that is active.
+
+        Of more than one block None is returned: the curvature is summed without keeping F.
+        """
+        if len(self.blocks) > 1:
+            return None
+        return self.sweep(partial(_active, nu, potential))
+
+    def weighted_gram(self, weights: np.ndarray) -> Kernel:
+        """Return ``X diag(weights) X.T`` of shape (n, n), in one pass."""
+        return self.sweep(partial(_weighted_gram, weights))
 
     def restricted(self, columns: np.ndarray) -> DataMatrix:
         """Return the matrix of these columns alone (increasing indices), in float64."""
         return DataMatrix((self.take(columns),), len(columns), self.threads)
+
+    def alike(self) -> tuple[Inputs, Groups]:
+        """Return signs and group numbers, shape (d,): signed columns of a group are equal."""
+        columns = self.to_array().T
+        first = columns[np.arange(len(columns)), np.argmax(columns != 0, axis=1)]
+        sign = np.where(first < 0, -1.0, 1.0)
+        _, group = np.unique(columns * sign[:, None], axis=0, return_inverse=True)
+        return sign, group.ravel()
 
     @cached_property
     def gram(self) -> Kernel:
@@ -258,12 +275,16 @@ class DataMatrix:
         return float(self.sweep(_sum_of_squares)[0]) / n / d
 
     @cached_property
+    def column_squares(self) -> Inputs:
+        """Squared Euclidean norms of the columns, shape (d,)."""
+        out = np.empty(self.shape[1])
+        self.sweep(partial(_column_squares, out))
+        return out
+
+    @property
     def largest_column(self) -> float:
         """Largest Euclidean norm of a column; times |nu| it bounds ``|X.T @ nu|``."""
-        return max(
-            float(np.sqrt((block.astype(np.float64) ** 2).sum(axis=0).max()))
-            for block in self.blocks
-        )
+        return float(np.sqrt(self.column_squares.max()))
 
 
 # What a sweep does to one block. These are functions of the module, not closures, because they
@@ -271,7 +292,12 @@ class DataMatrix:
 
 
 def _correlate(nu: np.ndarray, out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
-    out[columns] = nu @ block
+    out[..., columns] = nu @ block
+    return np.zeros(1)
+
+
+def _column_squares(out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
+    out[columns] = np.einsum("ij,ij->j", block, block)
     return np.zeros(1)
 
 
@@ -281,6 +307,10 @@ def _sum_of_squares(_: slice, block: np.ndarray) -> np.ndarray:
 
 def _gram(_: slice, block: np.ndarray) -> np.ndarray:
     return np.asarray(block @ block.T)
+
+
+def _weighted_gram(weights: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
+    return np.asarray((block * weights[columns]) @ block.T)
 
 
 def _outputs_and_value(

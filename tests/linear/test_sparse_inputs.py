@@ -1,0 +1,107 @@
+"""Sparse arrays and matrices of scipy are read as what they stand for, and never stored in full."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.start import DiagonalStart
+from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
+from grokflow.theory.linear.problem import StoredTestSet, make_problem
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.sparse_matrix import SparseMatrix
+
+TASKS = [("classification", "logistic"), ("regression", "square")]
+
+
+def words(task, form, seed=0):
+    """Return a small bag of words as a problem, with inputs in the form wanted."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((24, 60)) * (rng.random((24, 60)) < 0.2)
+    x[:, 0] += 1.0
+    y = x[:, 0] + x[:, 1]
+    if task == "classification":
+        y = np.where(y > 0, 1, -1)
+    return make_problem("words", task, form(x[:16]), y[:16], StoredTestSet(form(x[16:]), y[16:]))
+
+
+@pytest.fixture
+def never_full(monkeypatch):
+    """Fail where a sparse matrix is written out."""
+
+    def refuse(self):
+        raise AssertionError("the matrix is written out")
+
+    monkeypatch.setattr(SparseMatrix, "to_array", refuse)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+@pytest.mark.parametrize(
+    ("task", "predictor"),
+    [
+        ("classification", MaxL1Margin()),
+        ("classification", MaxL2Margin()),
+        ("classification", L1Penalised(LOSSES["logistic"], 1e-3)),
+        ("classification", L2Penalised(LOSSES["exponential"], 1e-3)),
+        ("regression", MinL1Norm()),
+        ("regression", MinL2Norm()),
+        ("regression", L1Penalised(LOSSES["square"], 1e-3)),
+        ("regression", L2Penalised(LOSSES["square"], 1e-3)),
+    ],
+)
+def test_predictors_of_sparse_inputs_are_those_of_full_ones(task, predictor, form, never_full):
+    found, expected = (predictor.predict(words(task, kind)) for kind in (form, np.array))
+    # Two answers of relative gap 1e-7 to problems whose curvature is of order one.
+    assert np.allclose(found.w, expected.w, atol=1e-3 * np.abs(expected.w).max())
+    assert np.isclose(found.certificate.upper, expected.certificate.upper, rtol=2e-7)
+
+
+@pytest.mark.parametrize(("task", "loss"), TASKS)
+def test_forecast_and_flow_of_sparse_inputs_are_those_of_full_ones(task, loss, never_full):
+    times, found = np.array([1.0, 5.0, 15.0]), []
+    for form in (sparse.csr_array, np.array):
+        problem = words(task, form)
+        expected = forecast(problem, alpha=100.0, lam=1e-4, loss=LOSSES[loss])
+        flow = DiagonalFlow(lam=1e-4, loss=LOSSES[loss])
+        found.append((expected, flow.run(DiagonalStart(problem, alpha=100.0), times)))
+    (one, run), (other, full_run) = found
+    assert one.kind is other.kind
+    assert np.allclose(one.scores.error, other.scores.error)
+    # The flow promises 1e-4 of the weights at every time.
+    assert np.allclose(run.outputs, full_run.outputs, atol=1e-3 * np.abs(full_run.outputs).max())
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (
+            sparse.csr_array([[1.0, 0.0], [0.0, np.nan]]),
+            [1, -1],
+            r"X\[1, 1\] is nan",
+        ),
+        (sparse.coo_array([[1.0, 0.0], [0.0, 0.0]]), [1, -1], "row 1 of X is all zeros"),
+        (sparse.csc_array([[1.0, 2.0], [1.0, 2.0]]), [1, -1], "rows 0 and 1 of X are equal but y"),
+        (sparse.csr_array([[1.0, 2.0], [1.0, 3.0]]), [1, -1, 1], r"y has shape \(3,\)"),
+        (sparse.csr_array([[1.0j, 2.0], [1.0, 3.0]]), [1, -1], "X holds complex128"),
+    ],
+)
+def test_sparse_inputs_are_checked_as_full_ones_are(x, y, message):
+    y = np.array(y)
+    with pytest.raises(ValueError, match=message):
+        make_problem("p", "classification", x, y, StoredTestSet(x, y))
+
+
+def test_sparse_test_inputs_are_compared_with_the_training_inputs():
+    x, y = sparse.csr_array(np.eye(3)), np.array([1, -1, 1])
+    with pytest.raises(ValueError, match=r"test inputs have shape \(3, 2\), expected \(m, 3\)"):
+        make_problem("p", "classification", x, y, StoredTestSet(x[:, :2], y))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool])
+def test_inputs_without_a_sign_keep_their_labels(dtype):
+    x, y = np.array([[1, 0], [0, 1]], dtype=dtype), np.array([1, -1])
+    problem = make_problem("p", "classification", x, y, StoredTestSet(x, y))
+    assert np.array_equal(problem.inputs.to_array(), [[1.0, 0.0], [0.0, -1.0]])

@@ -1,0 +1,64 @@
+"""What is refused as data of a linear model: other shapes, gaps, and what no weights can fit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+
+from grokflow.theory.numerics.sparse_matrix import Table, is_sparse
+
+
+def check_inputs(x: Table, y: np.ndarray, what: str = "X") -> None:
+    """Refuse arrays that are not an (n, d) table of finite numbers with n labels."""
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{what} has shape {x.shape}, expected (n, d) with n, d ≥ 1: reshape it")
+    if y.shape != (x.shape[0],):
+        raise ValueError(
+            f"y has shape {y.shape}, expected ({x.shape[0]},) to match the rows of {what}: "
+            "give one label for each row"
+        )
+    for label, array in ((what, x), ("y", y)):
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{label} holds {array.dtype}, expected real numbers: convert it")
+        if array.dtype.kind == "f" and (at := _not_finite(array)) is not None:
+            value = coo_array(array).tocsr()[at] if is_sparse(array) else array[at]
+            raise ValueError(
+                f"{label}{list(at)} is {value}, expected finite numbers: drop or impute it"
+            )
+
+
+def _not_finite(array: Table) -> tuple[int, ...] | None:
+    """Return the indices of the first entry that is NaN or infinite."""
+    if is_sparse(array):
+        stored = coo_array(array)
+        bad = np.column_stack(stored.coords)[~np.isfinite(stored.data)]
+    else:
+        bad = np.argwhere(~np.isfinite(array))
+    return tuple(int(i) for i in bad[0]) if len(bad) else None
+
+
+def check_consistent(x: Table, y: np.ndarray) -> None:
+    """Refuse zero rows and equal rows with different labels: no linear model can fit them."""
+    entries = np.diff(x.indptr) if isinstance(x, csr_array) else x.any(axis=1)
+    empty = np.flatnonzero(entries == 0)
+    if empty.size:
+        raise ValueError(
+            f"row {empty[0]} of X is all zeros, expected a nonzero input: its margin is 0 for "
+            "every w, so drop the row"
+        )
+    # A random projection sorts equal rows together; only those are compared in full.
+    key = x @ np.random.default_rng(0).standard_normal(x.shape[1])
+    order = np.argsort(key, kind="stable")
+    for i, j in pairwise(order):
+        if abs(key[i] - key[j]) <= 1e-9 * abs(key[i]) and y[i] != y[j] and _same(x[i], x[j]):
+            raise ValueError(
+                f"rows {min(i, j)} and {max(i, j)} of X are equal but y is {y[min(i, j)]} and "
+                f"{y[max(i, j)]}, expected one label for one input: drop one of them"
+            )
+
+
+def _same(one: Table, other: Table) -> bool:
+    """Say whether two rows are equal."""
+    return bool(abs(one - other).max() == 0) if is_sparse(one) else bool((one == other).all())

@@ -1,0 +1,155 @@
+"""A data matrix stored by its nonzero entries, for tables such as word counts.
+
+It answers what `grokflow.theory.numerics.data_matrix.DataMatrix` does, at a cost that grows with
+the number of nonzero entries; no array of shape (n, d) is ever made on the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse import csc_array, csr_array, issparse
+
+from grokflow.theory.numerics.data_matrix import (
+    Groups,
+    Inputs,
+    Kernel,
+    Matrix,
+    Potential,
+    Samples,
+    thread_count,
+)
+
+# An array of shape (n, d), or a sparse array or matrix of scipy of any format.
+Table: TypeAlias = Any
+
+
+def is_sparse(table: Table) -> bool:
+    """Say whether a table is a sparse array or matrix of scipy."""
+    return bool(issparse(table))
+
+
+def nonzero_rows(table: Table) -> csr_array[Any]:
+    """Return the rows of a sparse table by their nonzero entries, each stored once."""
+    rows: csr_array[Any] = csr_array(table, copy=True)
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix:
+    """A data matrix X of n samples (rows) and d inputs (columns), by its nonzero entries.
+
+    Parameters
+    ----------
+    entries : csc_array, shape (n, d)
+        The nonzero entries in float64, column by column.
+    threads : int
+        What is made of a part of the matrix uses so many threads; its own passes use one.
+    """
+
+    entries: csc_array[Any]
+    threads: int = field(default_factory=thread_count)
+
+    @classmethod
+    def from_table(cls, table: Table, threads: int | None = None) -> SparseMatrix:
+        """Store a sparse array or matrix of scipy, of any format."""
+        entries = csc_array(nonzero_rows(table), dtype=np.float64)
+        return cls(entries, thread_count() if threads is None else threads)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of samples n and number of inputs d."""
+        n, d = self.entries.shape
+        return int(n), int(d)
+
+    def to_array(self) -> Matrix:
+        """Return X as one array of shape (n, d), zeros included."""
+        return self.entries.toarray()
+
+    def take(self, columns: np.ndarray) -> Matrix:
+        """Return the columns of these increasing indices as an array of shape (n, k)."""
+        return self.entries[:, columns].toarray()
+
+    def restricted(self, columns: np.ndarray) -> SparseMatrix:
+        """Return the matrix of these columns alone (increasing indices)."""
+        return SparseMatrix(self.entries[:, columns], self.threads)
+
+    def correlate(self, nu: Float[np.ndarray, "*m n"]) -> Float[np.ndarray, "*m d"]:
+        """Return ``X.T @ nu`` of shape (d,), or ``nu @ X`` of shape (m, d) for `nu` (m, n)."""
+        return np.asarray(self.entries.T @ nu if nu.ndim == 1 else (self.entries.T @ nu.T).T)
+
+    def combine(self, w: np.ndarray) -> np.ndarray:
+        """Return ``X @ w`` for `w` of shape (d,) or (d, p)."""
+        return np.asarray(self.entries @ w)
+
+    def outputs(self, nu: Samples, potential: Potential) -> Samples:
+        """Return ``X @ phi'(X.T @ nu)`` of shape (n,)."""
+        return self.combine(potential.weights(self.correlate(nu)))
+
+    def value_and_outputs(self, nu: Samples, potential: Potential) -> tuple[float, Samples]:
+        """Return ``sum phi(X.T @ nu)`` and its gradient ``X @ phi'(X.T @ nu)``."""
+        xi = self.correlate(nu)
+        return potential.value(xi), self.combine(potential.weights(xi))
+
+    def curvature(self, nu: Samples, potential: Potential) -> Kernel:
+        """Return ``X diag(phi''(X.T @ nu)) X.T`` of shape (n, n)."""
+        return self.weighted_gram(potential.curvature(self.correlate(nu)))
+
+    def active(self, nu: Samples, potential: Potential) -> Matrix | None:
+        """Return F with ``F Fᵀ`` the curvature, or None where it has more than n/2 columns."""
+        curvature = potential.curvature(self.correlate(nu))
+        columns = np.flatnonzero(curvature > 0)
+        if 2 * len(columns) > self.shape[0]:
+            return None
+        return np.asarray(self.take(columns) * np.sqrt(curvature[columns]))
+
+    def weighted_gram(self, weights: np.ndarray) -> Kernel:
+        """Return ``X diag(weights) X.T`` of shape (n, n); columns of weight zero cost nothing."""
+        part, chosen = self.entries, weights
+        columns = np.flatnonzero(weights)
+        if len(columns) < len(weights):
+            part, chosen = self.entries[:, columns], weights[columns]
+        scaled = part.copy()
+        scaled.data *= np.repeat(chosen, np.diff(part.indptr))
+        return np.asarray((scaled @ part.T).toarray())
+
+    def alike(self) -> tuple[Inputs, Groups]:
+        """Return signs and group numbers, shape (d,): signed columns of a group are equal."""
+        sign, numbers = np.ones(self.shape[1]), dict[tuple[bytes, bytes], int]()
+        group = np.empty(self.shape[1], dtype=np.intp)
+        rows, values, ends = self.entries.indices, self.entries.data, self.entries.indptr
+        for j, (start, stop) in enumerate(pairwise(ends)):
+            column = values[start:stop]
+            if len(column) and column[0] < 0:
+                sign[j], column = -1.0, -column
+            key = rows[start:stop].tobytes(), column.tobytes()
+            group[j] = numbers.setdefault(key, len(numbers))
+        return sign, group
+
+    @cached_property
+    def gram(self) -> Kernel:
+        """The Gram matrix ``X @ X.T`` of shape (n, n)."""
+        return np.asarray((self.entries @ self.entries.T).toarray())
+
+    @cached_property
+    def mean_square(self) -> float:
+        """The mean of the squared entries."""
+        n, d = self.shape
+        return float(self.entries.data @ self.entries.data) / n / d
+
+    @cached_property
+    def column_squares(self) -> Inputs:
+        """Squared Euclidean norms of the columns, shape (d,)."""
+        return np.asarray(self.entries.power(2).sum(axis=0))
+
+    @property
+    def largest_column(self) -> float:
+        """Largest Euclidean norm of a column; times |nu| it bounds ``|X.T @ nu|``."""
+        return float(np.sqrt(self.column_squares.max()))
