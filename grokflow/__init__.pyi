@@ -13,7 +13,9 @@ from grokflow.simulations.linear.presets import sparse_regression as sparse_regr
 from grokflow.simulations.linear.presets import gaussian_margin as gaussian_margin
 from grokflow.theory.completion.problem import CompletionProblem as CompletionProblem
 from grokflow.theory.completion.problem import TestEntries as TestEntries
-from grokflow.theory.completion.problem import make_entries_problem as make_entries_problem
+from grokflow.theory.completion.problem import EntryNames as EntryNames
+from grokflow.theory.completion.entries import make_entries_problem as make_entries_problem
+from grokflow.theory.completion.entries import make_matrix_problem as make_matrix_problem
 from grokflow.theory.completion.problem import make_measurement_problem as make_measurement_problem
 from grokflow.simulations.completion.data import load_entries as load_entries
 from grokflow.simulations.completion.data import completion as completion

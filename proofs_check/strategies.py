@@ -18,11 +18,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from grokflow.theory.completion.problem import (
-    CompletionProblem,
-    make_entries_problem,
-    make_measurement_problem,
-)
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem, make_measurement_problem
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 
 # What hypothesis calls DrawFn; a plain callable, because DrawFn has no runtime check.

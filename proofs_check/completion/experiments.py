@@ -13,8 +13,9 @@ from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
+from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
-from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.transition.times import Transition, window
 
 # Lyu et al., Figure 3.

@@ -32,9 +32,10 @@ from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, 
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.certificates import factors as certify
+from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.flow_equations import Factors
 from grokflow.theory.completion.nuclear import NuclearPenalised
-from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem
 
 _D, _ENTRIES, _STARTS = 8, 24, 5
 _LAM = 0.05

@@ -24,7 +24,6 @@ from grokflow.proofs_check.completion.experiments import sign_matrix
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
-from grokflow.theory.completion.certificates import nuclear_norm
 from grokflow.theory.completion.nuclear import NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem
 
@@ -54,7 +53,7 @@ def explicit_bound(problem: CompletionProblem, truth: np.ndarray, lam: float) ->
     """Return ``(4 sqrt((2+p) d/p) + 2) sqrt(Nλ‖X*‖_*/2)``."""
     d, n = problem.d, problem.n
     p = n / d**2
-    residual = np.sqrt(n * lam * nuclear_norm(truth) / 2)
+    residual = np.sqrt(n * lam * problem.space.nuclear_norm(truth) / 2)
     return float((4 * np.sqrt((2 + p) * d / p) + 2) * residual)
 
 
@@ -81,7 +80,7 @@ def check(
 def _objective(problem: CompletionProblem, w: np.ndarray, lam: float) -> float:
     """Return the objective's excess over the certified lower bound, in units of its allowance."""
     bounds = NuclearPenalised(lam, gap=1e-5).predict(problem).certificate
-    value = problem.loss(w) + lam / 2 * nuclear_norm(w)
+    value = problem.loss(w) + lam / 2 * problem.space.nuclear_norm(w)
     rounding = lam * np.sqrt(problem.d) * _RTOL * float(np.linalg.norm(w))
     return float((value - bounds.lower) / (rounding + bounds.upper - bounds.lower))
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.completion.problem import CompletionProblem, TestEntries, make_entries_problem
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 
 _ENTRY = ("i", "j", "value")
 

@@ -33,7 +33,7 @@ class CompletionTrajectory(Summarised):
     lambda_t : ndarray, shape (m,)
         Slow times λt.
     matrices : ndarray, shape (m, d, d)
-        The symmetric ``W = UUᵀ - VVᵀ``.
+        The symmetric ``W = UUᵀ - VVᵀ``; A of shape (m, u, i) for rectangular ones.
     totals : ndarray, shape (m, d, d)
         ``UUᵀ + VVᵀ``.
     norms : ndarray, shape (m,)
@@ -96,10 +96,12 @@ class CompletionTrajectory(Summarised):
         return self.problem.score(self.matrices)
 
     def spectrum(self, count: int = 10) -> np.ndarray:
-        """Return the eigenvalues of W of largest modulus, in that order, shape (m, count)."""
-        values = np.linalg.eigvalsh(self.matrices)
-        order = np.argsort(-np.abs(values), axis=1)[:, :count]
-        return np.take_along_axis(values, order, axis=1)
+        """Return the eigenvalues of W of largest modulus, in that order, shape (m, count).
+
+        Of rectangular matrices they are the singular values.
+        """
+        space = self.problem.space
+        return np.array([space.spectrum(w)[:count] for w in self.matrices])
 
     def transition(self, early: float, late: float) -> Transition:
         """Return when, in slow time, the test error crosses from `early` to `late`."""
@@ -148,7 +150,8 @@ class CompletionRecorder:
         self.lambda_t = lambda_t
         self.count = 0
         m, d = len(lambda_t), system.problem.d
-        self._matrices, self._totals = np.empty((2, m, d, d))
+        self._matrices = np.empty((m, *system.problem.space.shape))
+        self._totals = np.empty((m, d, d))
         self._norms, self._drift = np.empty((2, m))
         u, v = system.factors(0.0, start)
         self._conserved = u.T @ v

@@ -13,8 +13,9 @@ from grokflow.simulations.linear.files import Table, read_table, save_table
 from grokflow.simulations.misgrokking.families import Family, Instance, Settings
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Seed, Whole
 from grokflow.simulations.runs.files import write_whole
-from grokflow.theory.completion.measurements import Entries
-from grokflow.theory.completion.problem import CompletionProblem, TestEntries, make_entries_problem
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.measurements import BlockEntries, Entries
+from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.linear.problem import Task
 
 
@@ -74,13 +75,14 @@ def _subsample(path: Path, changes: dict[str, Any], settings: Settings) -> Table
 def _entries(path: Path, settings: Settings) -> CompletionProblem:
     """Draw observed entries; the test entries stay."""
     whole = load_entries(path)
-    assert isinstance(whole.measurements, Entries)
+    assert isinstance(whole.measurements, Entries | BlockEntries)
     rng = np.random.default_rng(int(settings["seed"]))
     kept = np.sort(rng.permutation(len(whole.values))[: int(settings["n"])])
     found = TestEntries(
         whole.measurements.rows[kept], whole.measurements.columns[kept], whole.values[kept]
     )
-    return make_entries_problem(path.stem, whole.d, *found, whole.test, settings)
+    shape = whole.d if whole.space.square else whole.space.shape
+    return make_entries_problem(path.stem, shape, *found, whole.test, settings)
 
 
 def save_instance(path: Path, instance: Instance) -> None:
@@ -94,13 +96,14 @@ def save_instance(path: Path, instance: Instance) -> None:
 
 def _arrays(problem: CompletionProblem) -> dict[str, Any]:
     """Return the arrays of a file that `load_entries` reads as this problem."""
-    assert isinstance(problem.measurements, Entries)
+    assert isinstance(problem.measurements, Entries | BlockEntries)
     test = problem.test
+    size = {"d": problem.d} if problem.space.square else {"shape": problem.space.shape}
     return {
         "i": problem.measurements.rows,
         "j": problem.measurements.columns,
         "value": problem.values,
-        "d": problem.d,
+        **size,
         "i_test": test.rows,
         "j_test": test.columns,
         "value_test": test.values,

@@ -17,7 +17,8 @@ from grokflow.simulations.linear.files import Table
 from grokflow.simulations.misgrokking import rules
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Real, Seed, Whole
 from grokflow.simulations.misgrokking.rules import Draw
-from grokflow.theory.completion.problem import CompletionProblem, make_entries_problem
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.summary import Summarised
 

@@ -114,7 +114,7 @@ def test_held_out_entries_have_no_mirror_in_training(tmp_path):
         ("a.csv", ["0.5,1,2", "1,1,2"], "i,j,value", "i holds float64, expected whole numbers"),
         ("a.csv", ["0,1,", "1,1,2"], "i,j,value", r"value\[0\] is nan"),
         ("a.csv", ["-1,1,2", "1,1,2"], "i,j,value", "i is -1, expected 0 to 1"),
-        ("a.csv", ["0,1,2", "1,0,3"], "i,j,value", r"\(0, 1\) is 2 but \(1, 0\) is 3"),
+        ("a.csv", ["0,1,2", "1,0,3"], "i,j,value", r"\(0, 1\) is 2.0 but \(1, 0\) is 3.0"),
         ("a.csv", ["0,1,2,probe"], "i,j,value,split", "split holds 'probe', expected train"),
         ("a.txt", [], "i,j,value", r"suffix '.txt', expected .npz or .csv"),
         ("a.npz", [], "i,j,value", "cannot read .*a.npz"),

@@ -11,13 +11,14 @@ from scipy.optimize import root
 
 from grokflow.proofs_check.strategies import completions
 from grokflow.simulations.completion.data import completion
-from grokflow.theory.completion.certificates import nuclear_norm, operator_norm
+from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm
-from grokflow.theory.completion.path import least_move, metric, path_scales, rate, trace_completion
+from grokflow.theory.completion.path import least_move, path_scales, rate, trace_completion
 from grokflow.theory.completion.problem import TestEntries as Targets
-from grokflow.theory.completion.problem import make_entries_problem, make_measurement_problem
+from grokflow.theory.completion.problem import make_measurement_problem
+from grokflow.theory.completion.spaces.symmetric import SymmetricMatrices
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.predictor import NoPredictor
@@ -48,7 +49,7 @@ def test_every_symmetric_matrix_is_a_product_state():
     rng, beta = np.random.default_rng(0), 0.3
     w = rng.standard_normal((5, 5))
     w = w + w.T
-    s = metric(w, beta)
+    s = SymmetricMatrices(5).metric(w, beta)
     m = (w + s) / (2 * beta)
     assert np.linalg.eigvalsh(m).min() > 0
     inverse = np.linalg.inv(m)
@@ -60,7 +61,7 @@ def test_a_move_changes_the_measurements_as_asked_and_least():
     a, y = random_problem()
     problem = make_measurement_problem("x", a, y)
     rng = np.random.default_rng(1)
-    s = metric(MinFrobeniusNorm().predict(problem).matrix, 0.1)
+    s = problem.space.metric(MinFrobeniusNorm().predict(problem).matrix, 0.1)
     asked = rng.standard_normal(len(y))
     change = least_move(problem, s, asked)
     assert np.allclose(problem.measurements.apply(change), asked)
@@ -104,7 +105,9 @@ def test_the_path_obeys_the_laws_of_the_flow(problem, seed):
     rng = np.random.default_rng(seed)
     basis = rng.permutation(problem.d)
     a, y = entries_of(problem), problem.values
-    log_beta = np.log(operator_norm(MinFrobeniusNorm().predict(problem).matrix)) + np.array([1, -4])
+    log_beta = np.log(
+        problem.space.operator_norm(MinFrobeniusNorm().predict(problem).matrix)
+    ) + np.array([1, -4])
     path = trace_completion(problem, log_beta, rtol=RTOL).matrices
     permuted = a[:, basis][:, :, basis]
     pairs = {
@@ -130,7 +133,7 @@ def test_the_kernel_limit_is_the_least_frobenius_norm_with_second_order():
     a, y = random_problem()
     problem = make_measurement_problem("x", a, y)
     early = MinFrobeniusNorm().predict(problem).matrix
-    log_beta = np.log(operator_norm(early)) + np.array([4.0, 3.5, 3.0, 2.5, 2.0])
+    log_beta = np.log(problem.space.operator_norm(early)) + np.array([4.0, 3.5, 3.0, 2.5, 2.0])
     found = trace_completion(problem, log_beta, rtol=1e-10).matrices
     away = np.linalg.norm(found - early, axis=(1, 2))
     slopes = np.diff(np.log(away)) / np.diff(log_beta)
@@ -142,9 +145,9 @@ def test_the_rich_limit_nears_the_least_nuclear_norm_here(seed):
     """On these data the excess falls all the way; the theory promises it only if A_i commute."""
     problem = completion(d=12, fraction=0.3, seed=seed)
     least = MinNuclearNorm().predict(problem).certificate.upper
-    size = np.log(operator_norm(MinFrobeniusNorm().predict(problem).matrix))
+    size = np.log(problem.space.operator_norm(MinFrobeniusNorm().predict(problem).matrix))
     path = trace_completion(problem, size - np.array([-2.0, 4.0, 8.0, 12.0, 16.0, 20.0]))
-    excess = np.array([nuclear_norm(w) for w in path.matrices]) / least - 1
+    excess = np.array([problem.space.nuclear_norm(w) for w in path.matrices]) / least - 1
     assert (excess >= -1e-7).all()
     assert (np.diff(excess) < 0).all()
     assert excess[-1] <= 0.01
@@ -281,5 +284,5 @@ def test_figure_3_is_traced_in_bounded_work_and_its_error_falls():
     assert error[-1] <= 0.01 * error[0]
     # Local errors of 1e-7 of the largest eigenvalue add up to less than a hundred of them.
     tighter = trace_completion(problem, path_scales(problem)[:100], rtol=1e-9)
-    size = operator_norm(MinFrobeniusNorm().predict(problem).matrix)
+    size = problem.space.operator_norm(MinFrobeniusNorm().predict(problem).matrix)
     assert np.abs(tighter.matrices - path.matrices[:100]).max() <= 100 * 1e-7 * size

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from grokflow.proofs_check.strategies import completions
 from grokflow.simulations.completion.data import completion
 from grokflow.theory.completion import certificates
+from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
-from grokflow.theory.completion.problem import make_entries_problem, make_measurement_problem
-from grokflow.theory.completion.thresholding import Thresholded
+from grokflow.theory.completion.problem import make_measurement_problem
+from grokflow.theory.completion.spaces.symmetric import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.numerics.newton import NotConverged
@@ -181,7 +182,7 @@ def test_diagonal_measurements_give_the_l1_predictor(seed):
 def test_the_penalised_predictor_is_zero_where_the_penalty_outweighs_the_pull():
     problem = completion(d=12, fraction=0.3)
     zero = np.zeros((12, 12))
-    threshold = 2 * certificates.operator_norm(problem.gradient(zero))
+    threshold = 2 * problem.space.operator_norm(problem.gradient(zero))
     assert not NuclearPenalised(1.001 * threshold).predict(problem).matrix.any()
     assert NuclearPenalised(0.9 * threshold).predict(problem).matrix.any()
 
@@ -191,7 +192,7 @@ def test_the_penalised_norm_tends_to_the_smallest_one_linearly_in_lambda():
     limit = MinNuclearNorm(1e-9).predict(problem).certificate.upper
     lams = np.array([1e-2, 1e-3, 1e-4, 1e-5])
     short = [
-        1 - certificates.nuclear_norm(NuclearPenalised(x, 1e-9).predict(problem).matrix) / limit
+        1 - problem.space.nuclear_norm(NuclearPenalised(x, 1e-9).predict(problem).matrix) / limit
         for x in lams
     ]
     slopes = np.diff(np.log(short)) / np.diff(np.log(lams))

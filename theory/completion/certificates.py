@@ -14,25 +14,15 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.problem import CompletionProblem
 
 
-def nuclear_norm(w: np.ndarray) -> float:
-    """Return ``‖W‖_*`` of a symmetric matrix."""
-    return float(np.abs(np.linalg.eigvalsh(w)).sum())
-
-
-def operator_norm(w: np.ndarray) -> float:
-    """Return ``‖W‖₂`` of a symmetric matrix."""
-    return float(np.abs(np.linalg.eigvalsh(w)).max())
-
-
 def min_frobenius_norm(
     problem: CompletionProblem, w: np.ndarray, multipliers: np.ndarray
 ) -> Certificate:
     """Certify ``min ½‖W‖_F² : A(W) = y`` by the dual ``max yᵀμ - ½‖A*(μ)‖_F²``."""
     penalty, miss = _equality_penalty(problem, w, multipliers)
-    norm = float(np.sum(problem.measurements.adjoint(multipliers) ** 2))
+    norm = problem.space.squared_norm(problem.measurements.adjoint(multipliers))
     best = float(problem.values @ multipliers)
     lower = best**2 / (2 * norm) if norm > 0 else 0.0
-    return Certificate(lower, float(np.sum(w**2)) / 2 + penalty, miss)
+    return Certificate(lower, problem.space.squared_norm(w) / 2 + penalty, miss)
 
 
 def min_nuclear_norm(
@@ -43,9 +33,9 @@ def min_nuclear_norm(
     The residual of `w` is charged for by the multipliers, as in `certificates.min_l1_norm`.
     """
     penalty, miss = _equality_penalty(problem, w, multipliers)
-    reach = max(1.0, operator_norm(problem.measurements.adjoint(multipliers)))
+    reach = max(1.0, problem.space.operator_norm(problem.measurements.adjoint(multipliers)))
     lower = float(problem.values @ multipliers) / reach
-    return Certificate(lower, nuclear_norm(w) + penalty, miss)
+    return Certificate(lower, problem.space.nuclear_norm(w) + penalty, miss)
 
 
 def nuclear_penalised(
@@ -56,10 +46,10 @@ def nuclear_penalised(
     ``max yᵀμ - Σ N μ_i² / 4c_i : ‖A*(μ)‖₂ ≤ λ/2``, c_i the counts. Every `w` is feasible; the
     multipliers are scaled down to feasibility.
     """
-    reach = operator_norm(problem.measurements.adjoint(multipliers))
+    reach = problem.space.operator_norm(problem.measurements.adjoint(multipliers))
     mu = multipliers * min(1.0, lam / 2 / reach) if reach > 0 else multipliers
     lower = float(problem.values @ mu - (mu**2 / problem.weights).sum() / 4)
-    return Certificate(lower, problem.loss(w) + lam / 2 * nuclear_norm(w), 0.0)
+    return Certificate(lower, problem.loss(w) + lam / 2 * problem.space.nuclear_norm(w), 0.0)
 
 
 @dataclass(frozen=True)
@@ -96,8 +86,9 @@ def factors(
     problem: CompletionProblem, u: np.ndarray, v: np.ndarray, lam: float
 ) -> FactorCertificate:
     """Certify factors `u` (d, p) and `v` (d, q) of ``W = UUᵀ - VVᵀ`` at weight decay `lam`."""
-    w = u @ u.T - v @ v.T
-    m1 = 2 * problem.gradient(w)
+    full = u @ u.T - v @ v.T
+    w = problem.space.stored(full)
+    m1 = problem.space.embed(2 * problem.gradient(w))
     size = float(np.sum(u**2) + np.sum(v**2))
     gradient = np.hypot(np.linalg.norm(m1 @ u + lam * u), np.linalg.norm(lam * v - m1 @ v))
     eigenvalues = np.linalg.eigvalsh(m1)
@@ -108,7 +99,7 @@ def factors(
     return FactorCertificate(
         float(gradient) / (lam * np.sqrt(size)) if size > 0 else 0.0,
         max(0.0, reach / lam - 1),
-        (lam * size + float(np.sum(m1 * w))) / (lam * size) if size > 0 else 0.0,
+        (lam * size + float(np.sum(m1 * full))) / (lam * size) if size > 0 else 0.0,
         lam - reach,
         Certificate(dual.lower, upper, 0.0),
     )

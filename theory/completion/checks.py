@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+# Sums of up to n products in another order differ by n roundings of the largest of them: n = 4096.
+ROUNDING = 4096 * np.finfo(float).eps
+
 
 class Merged(NamedTuple):
-    """First occurrence of every distinct measurement, and how often it occurs."""
+    """The distinct measurements: where each stands first, how often it occurs, and its value."""
 
     first: np.ndarray
     counts: np.ndarray
+    values: np.ndarray
 
 
-def merge(key: np.ndarray, values: np.ndarray, names: list[str]) -> Merged:
-    """Merge measurements of equal key; ValueError where their values differ."""
+def merge(key: np.ndarray, values: np.ndarray) -> Merged:
+    """Merge measurements of equal key into their mean.
+
+    The mean of the squares over them is that of their mean value and a constant, so that they count
+    as often as they occur and the flow is the same.
+    """
     _, first, inverse, counts = np.unique(
         key, return_index=True, return_inverse=True, return_counts=True
     )
+    values = np.asarray(values, dtype=np.float64)
+    # Added to the first one, so that equal values stay as they are.
+    excess = np.bincount(inverse, values - values[first][inverse], len(first))
+    return Merged(first, counts, np.asarray(values[first] + excess / counts))
+
+
+class Contradiction(NamedTuple):
+    """Two samples of one measurement that differ by more than rounding."""
+
+    first: int
+    second: int
+
+
+def contradiction(key: np.ndarray, values: np.ndarray) -> Contradiction | None:
+    """Return two measurements of equal key whose values differ by more than rounding."""
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     again = first[inverse]
-    wrong = np.flatnonzero(values != values[again])
-    if wrong.size:
-        i, j = int(again[wrong[0]]), int(wrong[0])
+    allowed = ROUNDING * float(np.abs(values).max(initial=0.0))
+    wrong = np.flatnonzero(np.abs(np.asarray(values, float) - values[again]) > allowed)
+    return Contradiction(int(again[wrong[0]]), int(wrong[0])) if wrong.size else None
+
+
+def refuse_contradiction(
+    key: np.ndarray, values: np.ndarray, name: Callable[[int], str], remedy: str
+) -> None:
+    """Refuse measurements of equal key with two values, naming the first."""
+    if found := contradiction(key, values):
+        i, j = found
         raise ValueError(
-            f"{names[i]} is {values[i]} but {names[j]} is {values[j]}, expected one value (the "
-            "matrix is symmetric): drop one, or average them"
+            f"{name(i)} is {values[i]} but {name(j)} is {values[j]}, expected one value (the "
+            f"matrix is symmetric): {remedy}"
         )
-    return Merged(first, counts)
 
 
 def check_entries(
-    d: int, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, what: str
+    shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, values: np.ndarray, what: str
 ) -> None:
-    """Refuse indices that do not name one entry of a d×d matrix for each finite value."""
+    """Refuse indices that do not name one entry of a matrix for each finite value."""
     check_values(values, len(rows), what)
-    for name, index in (("i", rows), ("j", columns)):
+    for name, index, size in (("i", rows, shape[0]), ("j", columns, shape[1])):
         if index.shape != values.shape:
             raise ValueError(
                 f"{name} has shape {index.shape}, expected {values.shape} as {what}: give one "
@@ -43,8 +75,10 @@ def check_entries(
             )
         if index.dtype.kind not in "iu":
             raise ValueError(f"{name} holds {index.dtype}, expected whole numbers: convert it")
-        if bad := [int(k) for k in index if not 0 <= k < d][:1]:
-            raise ValueError(f"{name} is {bad[0]}, expected 0 to {d - 1} (d = {d}): change d")
+        if (bad := (index < 0) | (index >= size)).any():
+            raise ValueError(
+                f"{name} is {index[bad][0]}, expected 0 to {size - 1} (d = {size}): change d"
+            )
 
 
 def check_values(values: np.ndarray, n: int, what: str) -> None:

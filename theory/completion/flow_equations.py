@@ -31,7 +31,6 @@ import numpy as np
 from scipy.linalg import cho_factor
 from scipy.linalg.lapack import dpotrs
 
-from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.numerics.solver_time import SolverTime
@@ -82,7 +81,8 @@ class CompletionSystem:
     @cached_property
     def omega(self) -> float:
         """Size ω of W: the largest eigenvalue of the early predictor."""
-        return operator_norm(MinFrobeniusNorm().predict(self.problem).matrix) or 1.0
+        early = MinFrobeniusNorm().predict(self.problem).matrix
+        return self.problem.space.operator_norm(early) or 1.0
 
     @cached_property
     def stiffness(self) -> np.ndarray:
@@ -114,18 +114,26 @@ class CompletionSystem:
         return State(both[0], both[1], y[2 * d * d :])
 
     def matrix(self, y: np.ndarray) -> np.ndarray:
-        """Return the symmetric W, the same at every time."""
+        """Return W, the same at every time."""
         p, q, _ = self.split(y)
-        return self._product(p, q)
+        return self.problem.space.stored(self._product(p, q))
+
+    def pull(self, zeta: np.ndarray) -> np.ndarray:
+        """Return ``A*(ζ)``, shape (d, d)."""
+        return self.problem.space.embed(self.problem.measurements.adjoint(zeta))
 
     def _product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         half = self.omega / 2 * (a @ b.T)
         return np.asarray(half + half.T)
 
+    def _measured(self, product: np.ndarray) -> np.ndarray:
+        """Return the measured values of ``ω/2 (product + productᵀ)``."""
+        half = self.omega / 2 * product
+        return self.problem.measurements.apply(self.problem.space.stored(half + half.T))
+
     def change(self, p: np.ndarray, q: np.ndarray, xp: np.ndarray, xq: np.ndarray) -> np.ndarray:
         """Return by how much the measured values change when p and q move by `xp` and `xq`."""
-        half = self.omega / 2 * (xp @ q.T + p @ xq.T)
-        return self.problem.measurements.apply(half + half.T)
+        return self._measured(xp @ q.T + p @ xq.T)
 
     def factors(self, s: float, y: np.ndarray) -> Factors:
         """Return U and V."""
@@ -138,14 +146,14 @@ class CompletionSystem:
         """Return the state at time 0 with ``U + V`` and ``U - V`` as given."""
         root = np.sqrt(self.metric_size(0.0))
         p, q = sum_of_factors / root, difference * root / self.omega
-        measured = self.problem.measurements.apply(self._product(p, q))
+        measured = self._measured(p @ q.T)
         zeta = (self.problem.values - measured) / self.coefficients(0.0).compliance
         return np.concatenate([p.ravel(), q.ravel(), zeta])
 
     def rate(self, tau: float, y: np.ndarray) -> np.ndarray:
         """Return dy/dτ where the system is at rest in its last equation, as at the start."""
         p, q, zeta = self.split(y)
-        at, h = self.coefficients(tau), self.problem.measurements.adjoint(zeta)
+        at, h = self.coefficients(tau), self.pull(zeta)
         dp, dq = at.coupling * (h @ q) - at.decay_p * p, h @ p - at.decay_q * q
         change = self.change(p, q, dp, dq)
         return np.concatenate([dp.ravel(), dq.ravel(), -change / at.compliance])
@@ -154,9 +162,8 @@ class CompletionSystem:
         """Return F, which the flow keeps at zero."""
         p, q, zeta = self.split(y)
         dp, dq, _ = self.split(rate)
-        measurements, at = self.problem.measurements, self.coefficients(tau)
-        h = measurements.adjoint(zeta)
-        miss = measurements.apply(self._product(p, q)) - self.problem.values
+        at, h = self.coefficients(tau), self.pull(zeta)
+        miss = self._measured(p @ q.T) - self.problem.values
         return np.concatenate(
             [
                 (dp - at.coupling * (h @ q) + at.decay_p * p).ravel(),
@@ -171,8 +178,7 @@ class CompletionSystem:
         """Return ``(∂F/∂y + c ∂F/∂(dy/dτ)) x`` with c = `rate_weight`."""
         p, q, zeta = self.split(y)
         xp, xq, xz = self.split(x)
-        measurements, at = self.problem.measurements, self.coefficients(tau)
-        h, dh = measurements.adjoint(zeta), measurements.adjoint(xz)
+        at, h, dh = self.coefficients(tau), self.pull(zeta), self.pull(xz)
         return np.concatenate(
             [
                 ((rate_weight + at.decay_p) * xp - at.coupling * (dh @ q + h @ xq)).ravel(),
@@ -230,10 +236,9 @@ class SimplifiedNewton:
         """Return x with ``matrix @ x = rhs``."""
         bp, bq, bz = self.system.split(rhs)
         bp, bq = bp / self.a, bq / self.b
-        measurements = self.system.problem.measurements
         left = bz - self.system.change(self.p, self.q, bp, bq)
         # `scipy.linalg.cho_solve` takes longer to check its arguments than this takes to solve
         zeta = self.scale * dpotrs(self.factor, self.scale * left, lower=True)[0]
-        h = measurements.adjoint(zeta)
+        h = self.system.pull(zeta)
         p, q = bp + self.coupling / self.a * (h @ self.q), bq + h @ self.p / self.b
         return np.concatenate([p.ravel(), q.ravel(), zeta])

@@ -28,7 +28,7 @@ class MatrixPrediction(Summarised):
     name : str
         Which predictor.
     matrix : ndarray, shape (d, d)
-        The matrix W.
+        The matrix W; the matrix A of shape (u, i) for rectangular ones.
     multipliers : ndarray, shape (m,)
         Dual unknowns, one for each distinct measurement.
     certificate : Certificate
@@ -64,9 +64,9 @@ class MatrixPrediction(Summarised):
 
     @property
     def rank(self) -> int:
-        """Number of eigenvalues above a millionth of the largest."""
-        size = np.abs(np.linalg.eigvalsh(self.matrix))
-        return int((size > 1e-6 * size.max()).sum())
+        """Number of singular values above a millionth of the largest."""
+        singular = np.linalg.svd(self.matrix, compute_uv=False)
+        return int((singular > 1e-6 * singular.max()).sum())
 
 
 @dataclass(frozen=True)

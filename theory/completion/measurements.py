@@ -3,7 +3,7 @@
 Every measurement is ``<A_i, W>`` with a symmetric A_i of shape (d, d); the entry (i, j) has
 ``A = (e_i e_jᵀ + e_j e_iᵀ) / 2``. Solvers need four things of them: ``A(W)``, its adjoint
 ``A*(μ) = Σ μ_i A_i``, the Gram matrix, and the Gram matrix ``2 tr(A_i S A_j)`` in the metric of a
-positive matrix S.
+positive matrix S. What they measure is stored as their `space` says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
+from grokflow.theory.completion.spaces.blocks import BlockMatrices
+from grokflow.theory.completion.spaces.protocol import MatrixSpace
+from grokflow.theory.completion.spaces.symmetric import SymmetricMatrices
+
 Square = Float[np.ndarray, "d d"]
+Stored = Float[np.ndarray, "rows columns"]
 Values = Float[np.ndarray, " m"]
 Kernel = Float[np.ndarray, "m m"]
 
@@ -26,8 +31,8 @@ class Measurements(Protocol):
     """m linear functions of a symmetric d×d matrix."""
 
     @property
-    def d(self) -> int:
-        """Number of rows of the matrix."""
+    def space(self) -> MatrixSpace:
+        """The symmetric matrices that are measured."""
 
     @property
     def size(self) -> int:
@@ -35,17 +40,17 @@ class Measurements(Protocol):
 
     @property
     def fixed_entries(self) -> int:
-        """Number of the d² entries of W that they fix each by itself, mirrors included."""
+        """Number of the stored entries of W that they fix each by itself, mirrors included."""
 
     @property
     def norms(self) -> np.ndarray:
         """Frobenius norms of the A_i, shape (m,)."""
 
     def apply(self, w: np.ndarray) -> np.ndarray:
-        """Return ``<A_i, W>`` for a symmetric `w`, shape (m,)."""
+        """Return ``<A_i, W>``, shape (m,)."""
 
     def adjoint(self, mu: np.ndarray) -> np.ndarray:
-        """Return ``Σ μ_i A_i``, shape (d, d)."""
+        """Return ``Σ μ_i A_i``, of the shape of W."""
 
     def solve_gram(self, rhs: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """Solve ``(<A_i, A_j> + diag(shift)) x = rhs`` for shift ≥ 0."""
@@ -69,6 +74,11 @@ class Entries:
     d: int
     rows: np.ndarray
     columns: np.ndarray
+
+    @property
+    def space(self) -> SymmetricMatrices:
+        """All symmetric matrices."""
+        return SymmetricMatrices(self.d)
 
     @property
     def size(self) -> int:
@@ -121,6 +131,64 @@ class Entries:
 
 
 @dataclass(frozen=True, eq=False)
+class BlockEntries:
+    """Distinct entries ``A[rows, columns]`` of the block of a block form.
+
+    In W the entry (a, b) is the entry (a, u + b), so that its measurement matrix has norm ``1/√2``.
+
+    Parameters
+    ----------
+    space : BlockMatrices
+        The block forms of u×i matrices.
+    rows, columns : ndarray of int, shape (m,)
+        Indices in A.
+    """
+
+    space: BlockMatrices
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return len(self.rows)
+
+    @property
+    def fixed_entries(self) -> int:
+        """One for each."""
+        return self.size
+
+    @property
+    def norms(self) -> Values:
+        """``1/√2`` for each."""
+        return np.full(self.size, np.sqrt(0.5))
+
+    def apply(self, w: Stored) -> Values:
+        """Return the entries of A."""
+        return np.asarray(w[self.rows, self.columns])
+
+    def adjoint(self, mu: Values) -> Stored:
+        """Put half of every multiplier at its entry; the other half is at the mirror."""
+        out = np.zeros(self.space.shape)
+        out[self.rows, self.columns] = mu / 2
+        return out
+
+    def solve_gram(self, rhs: Values, shift: Values) -> Values:
+        """Solve by division, since distinct entries are orthogonal."""
+        return np.asarray(rhs / (0.5 + shift))
+
+    def metric_gram(self, s: Square) -> Kernel:
+        """Return ``½ (δ_ac S_bd + δ_bd S_ac)`` for entries (a, b), (c, d)."""
+        u, size = self.space.rows, self.size
+        gram = np.zeros((size, size))
+        for index, block in ((self.rows, s[u:, u:]), (self.columns, s[:u, :u])):
+            other = self.columns if index is self.rows else self.rows
+            i, j = np.nonzero(index[:, None] == index[None, :])
+            gram[i, j] += block[other[i], other[j]] / 2
+        return gram
+
+
+@dataclass(frozen=True, eq=False)
 class Matrices:
     """Inner products with general symmetric matrices.
 
@@ -133,9 +201,9 @@ class Matrices:
     array: np.ndarray
 
     @property
-    def d(self) -> int:
-        """Number of rows of the matrix."""
-        return int(self.array.shape[1])
+    def space(self) -> SymmetricMatrices:
+        """All symmetric matrices."""
+        return SymmetricMatrices(int(self.array.shape[1]))
 
     @property
     def size(self) -> int:
@@ -167,7 +235,7 @@ class Matrices:
 
     def adjoint(self, mu: Values) -> Square:
         """Return ``Σ μ_i A_i``."""
-        return np.asarray((mu @ self._flat).reshape(self.d, self.d))
+        return np.asarray((mu @ self._flat).reshape(self.array.shape[1:]))
 
     def solve_gram(self, rhs: Values, shift: Values) -> Values:
         """Solve by Cholesky, lifted by its own rounding where measurements are dependent."""

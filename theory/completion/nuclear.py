@@ -15,7 +15,6 @@ import numpy as np
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
-from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, proximal_points
@@ -77,7 +76,7 @@ class MinNuclearNorm:
         MinFrobeniusNorm().predict(problem)
         start = None
         if near is not None and near.matrix.any():
-            reach = operator_norm(problem.measurements.adjoint(near.multipliers))
+            reach = problem.space.operator_norm(problem.measurements.adjoint(near.multipliers))
             start = Iterate(near.matrix, near.multipliers / reach)
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:

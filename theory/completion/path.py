@@ -27,9 +27,8 @@ from functools import partial
 
 import numpy as np
 from scipy.integrate import DOP853
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve
 
-from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.numerics.newton import NotConverged
@@ -48,7 +47,7 @@ class CompletionPath(Summarised):
     log_beta : ndarray, shape (k,)
         Logarithms of the scales β, decreasing.
     matrices : ndarray, shape (k, d, d)
-        The symmetric matrices W.
+        The symmetric matrices W; A of shape (k, u, i) for rectangular ones.
     evaluations : int
         How often the integrator evaluated the right-hand side.
 
@@ -114,13 +113,12 @@ def trace_completion(
     """
     early = MinFrobeniusNorm().predict(problem).matrix
     times = -np.asarray(log_beta, dtype=np.float64) / 2
-    size = operator_norm(early)
+    size = problem.space.operator_norm(early)
     if size == 0:
         return CompletionPath(np.asarray(log_beta), np.zeros((len(times), *early.shape)), 0)
     start = min(-np.log(_KERNEL_REGIME_SCALE * size) / 2, float(times[0]))
-    upper = np.triu_indices(problem.d)
-    slope = partial(_packed_rate, problem, upper)
-    solver = DOP853(slope, start, early[upper], float(times[-1]), rtol=rtol, atol=rtol * size)
+    slope, pack = partial(_packed_rate, problem), problem.space.pack
+    solver = DOP853(slope, start, pack(early), float(times[-1]), rtol=rtol, atol=rtol * size)
     out = np.empty((len(times), *early.shape))
     done = 0
     while done < len(times):
@@ -132,7 +130,7 @@ def trace_completion(
         if reached > done:
             between = solver.dense_output()
             for i in range(done, reached):
-                out[i] = _onto_constraints(problem, _unpack(upper, between(times[i])))
+                out[i] = _onto_constraints(problem, problem.space.unpack(between(times[i])))
             done = reached
         progress((float(solver.t) - start) / (float(times[-1]) - start))
     return CompletionPath(np.asarray(log_beta), out, solver.nfev)
@@ -146,15 +144,10 @@ def path_scales(
     At the first scale the largest eigenvalue of the kernel predictor is a tenth of β, or β = α² if
     that is smaller; the last is ``e^-16`` times the smaller of that eigenvalue and α².
     """
-    size = np.log(operator_norm(MinFrobeniusNorm().predict(problem).matrix) or 1.0)
+    early = MinFrobeniusNorm().predict(problem).matrix
+    size = np.log(problem.space.operator_norm(early) or 1.0)
     start = min(size + np.log(10), 2 * np.log(alpha))
     return np.arange(start, min(size, start) - 16, -2 * step)
-
-
-def metric(w: np.ndarray, beta: float) -> np.ndarray:
-    """Return ``S = (W² + 4β² I)^{1/2}``, which is ``UUᵀ + VVᵀ``, shape (d, d)."""
-    values, vectors = eigh(w, check_finite=False)
-    return np.asarray((vectors * np.hypot(values, 2 * beta)) @ vectors.T)
 
 
 def least_move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -168,13 +161,13 @@ def least_move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) ->
     # Measurements that depend on each other, exactly or as β → 0, leave rounding: lift it.
     gram[np.diag_indices_from(gram)] += 1e-15 * len(gram)
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    half = s @ problem.measurements.adjoint(scale * cho_solve(factor, scale * change))
-    return np.asarray(half + half.T)
+    h = problem.measurements.adjoint(scale * cho_solve(factor, scale * change))
+    return problem.space.spread(s, h)
 
 
 def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
     """Return dW/ds at slow time ``slow = -½ log β``."""
-    s = metric(w, float(np.exp(-2 * slow)))
+    s = problem.space.metric(w, float(np.exp(-2 * slow)))
     return np.asarray(least_move(problem, s, 2 * problem.values) - 2 * w)
 
 
@@ -186,18 +179,6 @@ def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:
     return np.asarray(w - measurements.adjoint(miss))
 
 
-def _packed_rate(
-    problem: CompletionProblem,
-    upper: tuple[np.ndarray, np.ndarray],
-    slow: float,
-    packed: np.ndarray,
-) -> np.ndarray:
-    return np.asarray(rate(problem, float(slow), _unpack(upper, packed))[upper])
-
-
-def _unpack(upper: tuple[np.ndarray, np.ndarray], packed: np.ndarray) -> np.ndarray:
-    """Return the symmetric matrix with the given upper triangle."""
-    d = int(upper[0][-1]) + 1
-    w = np.zeros((d, d))
-    w[upper] = packed
-    return np.asarray(w + np.triu(w, 1).T)
+def _packed_rate(problem: CompletionProblem, slow: float, packed: np.ndarray) -> np.ndarray:
+    space = problem.space
+    return space.pack(rate(problem, float(slow), space.unpack(packed)))

@@ -1,7 +1,13 @@
-"""Matrix completion problems: linear measurements of a symmetric matrix, and entries to predict.
+"""Matrix completion problems: linear measurements of a matrix, and entries to predict.
 
 The model is ``W = U Uᵀ - V Vᵀ`` with d×d factors and the loss ``(1/N) Σ (<A_i, W> - y_i)²``
 (Lyu et al. 2024, section 3.3). W is symmetric, so an entry and its mirror are one measurement.
+
+A rectangular u×i matrix A is learned as the block form ``W = [[0, A], [Aᵀ, 0]]`` with d = u + i.
+The flow from ``U = V = α I`` keeps ``V = J U J`` with ``J = diag(I, -I)``, and so W a block form.
+With ``U = [P; Q] / √2``, P of shape (u, d) and Q of shape (i, d), it is the flow of the ordinary
+factorisation ``A = P Qᵀ`` under the weight decay ``(λ/2) (‖P‖² + ‖Q‖²)``, from the start
+``P = √2 α [I, 0]``, ``Q = √2 α [0, I]``.
 """
 
 from __future__ import annotations
@@ -9,12 +15,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.completion.checks import check_entries, check_finite, check_values, merge
-from grokflow.theory.completion.measurements import Entries, Matrices, Measurements
+from grokflow.theory.completion.checks import (
+    check_finite,
+    check_values,
+    merge,
+    refuse_contradiction,
+)
+from grokflow.theory.completion.measurements import Matrices, Measurements
+from grokflow.theory.completion.spaces.protocol import MatrixSpace
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
 
@@ -49,12 +62,34 @@ class TestEntries(NamedTuple):
         return cls(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
 
 
+class EntryNames(NamedTuple):
+    """What the rows and columns of a matrix are called in a file.
+
+    Parameters
+    ----------
+    rows, columns : tuple of str
+        One name for each row and each column.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> names = gf.EntryNames(rows=("ann", "bob"), columns=("tea", "milk", "water"))
+    >>> names.columns[1]
+    'milk'
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class CompletionProblem(Summarised):
     """N measurements of a symmetric d×d matrix, of which m are distinct.
 
-    `make_entries_problem` makes one from observed entries, `make_measurement_problem` from any
-    linear measurements, `load_entries` from a file; `completion` draws that of the paper.
+    A rectangular u×i matrix is measured through its block form, with d = u + i.
+    `make_entries_problem` makes one from observed entries, `make_matrix_problem` from a matrix with
+    NaN where nothing is observed, `make_measurement_problem` from any linear measurements,
+    `load_entries` from a file; `completion` draws that of the paper.
 
     Parameters
     ----------
@@ -72,6 +107,8 @@ class CompletionProblem(Summarised):
         What reproduces the problem (sizes, seeds, file).
     notes : tuple of str
         What was found or changed when the data were read.
+    names : EntryNames or None
+        What rows and columns are called, where they are not called by their indices.
 
     Examples
     --------
@@ -92,15 +129,23 @@ class CompletionProblem(Summarised):
     test: TestEntries
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    names: EntryNames | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
-        return {"name": self.name, "d": self.d, "n": self.n, "test entries": len(self.test.values)}
+        rows, columns = self.space.shape
+        size = {"d": self.d} if self.space.square else {"shape": f"{rows}×{columns}"}
+        return {"name": self.name, **size, "n": self.n, "test entries": len(self.test.values)}
+
+    @property
+    def space(self) -> MatrixSpace:
+        """The matrices that are measured."""
+        return self.measurements.space
 
     @property
     def d(self) -> int:
-        """Number of rows of the matrix."""
-        return self.measurements.d
+        """Number of rows of W."""
+        return self.space.d
 
     @property
     def n(self) -> int:
@@ -137,77 +182,9 @@ class CompletionProblem(Summarised):
             return Scores(None, missing, missing, 0, missing, float("nan"))
         squares = (matrices[:, rows, columns] - values) ** 2
         error = squares.mean(axis=1)
-        left = max(0.0, 1 - k / max(self.d**2 - self.measurements.fixed_entries, 1))
+        left = max(0.0, 1 - k / max(prod(self.space.shape) - self.measurements.fixed_entries, 1))
         spread = squares.std(axis=1) * np.sqrt(left / k)
         return Scores(None, error, error, k, spread, float(np.mean(values**2)))
-
-
-def make_entries_problem(
-    name: str,
-    d: int,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    values: np.ndarray,
-    test: TestEntries | None = None,
-    settings: Mapping[str, object] | None = None,
-    notes: tuple[str, ...] = (),
-) -> CompletionProblem:
-    """Check observed entries of a symmetric matrix and make a `CompletionProblem` of them.
-
-    Parameters
-    ----------
-    name : str
-        What the problem is called in results.
-    d : int
-        Number of rows of the matrix.
-    rows, columns : ndarray of int, shape (N,)
-        Indices from 0 to d - 1.
-    values : ndarray, shape (N,)
-        Observed values.
-    test : TestEntries, optional
-        Entries to predict.
-    settings : mapping, optional
-        What reproduces the problem.
-    notes : tuple of str, optional
-        What was changed in the data before.
-
-    Raises
-    ------
-    ValueError
-        For mismatched shapes, NaN, indices out of range, and an entry or its mirror image observed
-        with two values.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import grokflow as gf
-    >>> seen = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
-    >>> problem = gf.make_entries_problem("mine", 2, *seen)
-    >>> problem
-    CompletionProblem(name=mine, d=2, n=3, test entries=0)
-    """
-    check_entries(d, rows, columns, values, "value")
-    if test is not None and len(test.values):
-        check_entries(d, *test, "value_test")
-    low, high = np.minimum(rows, columns), np.maximum(rows, columns)
-    names = [f"({i}, {j})" for i, j in zip(rows, columns, strict=True)]
-    kept = merge(low * d + high, values, names)
-    extra = len(values) - len(kept.first)
-    if extra:
-        notes += (
-            f"{extra} of {len(values)} observed entries repeat another or its mirror: the "
-            "features are dependent there (A3.8 of Corollary 3.11 fails, its conclusion holds)",
-        )
-    measurements = Entries(d, low[kept.first], high[kept.first])
-    return CompletionProblem(
-        name,
-        measurements,
-        np.asarray(values[kept.first], dtype=np.float64),
-        kept.counts,
-        TestEntries.none() if test is None else test,
-        dict(settings or {}),
-        notes,
-    )
 
 
 def make_measurement_problem(
@@ -262,14 +239,15 @@ def make_measurement_problem(
         if np.abs(a - a.T).max() > 1e-12 * np.abs(a).max():
             raise ValueError(f"matrix {i} is not symmetric, expected A = Aᵀ: use (A + Aᵀ) / 2")
     key = np.unique(array.reshape(len(array), -1), axis=0, return_inverse=True)[1].ravel()
-    kept = merge(key, values, [f"matrix {i}" for i in range(len(array))])
+    refuse_contradiction(key, values, "matrix {}".format, "drop one, or average them")
+    kept = merge(key, values)
     if extra := len(array) - len(kept.first):
         notes += (f"{extra} of {len(array)} measurements repeat another (A3.8 fails)",)
     array = array[kept.first]
     return CompletionProblem(
         name,
         Matrices((array + array.transpose(0, 2, 1)) / 2),
-        np.asarray(values[kept.first], dtype=np.float64),
+        kept.values,
         kept.counts,
         TestEntries.none() if test is None else test,
         dict(settings or {}),

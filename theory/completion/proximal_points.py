@@ -16,9 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.certificate import Certificate
-from grokflow.theory.completion.certificates import operator_norm
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.completion.thresholding import Thresholded
+from grokflow.theory.completion.spaces.protocol import Shrunk
 from grokflow.theory.numerics.newton import NotConverged
 
 _OUTER_STEPS = 40
@@ -35,7 +34,7 @@ Certify = Callable[[np.ndarray, np.ndarray], Certificate]
 
 
 class Iterate(NamedTuple):
-    """A matrix of shape (d, d) and multipliers of shape (m,)."""
+    """A matrix and multipliers of shape (m,)."""
 
     w: np.ndarray
     mu: np.ndarray
@@ -58,7 +57,7 @@ class ProximalWork:
 
 
 class Solution(NamedTuple):
-    """A matrix of shape (d, d) and multipliers of shape (m,) that are certified, and their cost."""
+    """A matrix and multipliers of shape (m,) that are certified, and their cost."""
 
     w: np.ndarray
     mu: np.ndarray
@@ -85,16 +84,16 @@ class _Dual:
         """Evaluate the dual, its gradient and the W that belongs to it."""
         self.work.decompositions += 1
         pulled = self.center.w + self.sigma * self.problem.measurements.adjoint(mu)
-        shrunk = Thresholded.of(pulled, self.sigma)
+        shrunk = self.problem.space.shrunk(pulled, self.sigma)
         gradient = self._gradient(mu, shrunk)
         residual = float(np.abs(gradient).max() / np.abs(self.problem.values).max())
         return _Point(mu, shrunk, self._value(mu, shrunk), gradient, residual)
 
-    def _value(self, mu: np.ndarray, shrunk: Thresholded) -> float:
+    def _value(self, mu: np.ndarray, shrunk: Shrunk) -> float:
         quadratic = self.compliance @ mu**2 + self.ridge @ (mu - self.center.mu) ** 2
         return shrunk.value - float(self.problem.values @ mu) + float(quadratic) / 2
 
-    def _gradient(self, mu: np.ndarray, shrunk: Thresholded) -> np.ndarray:
+    def _gradient(self, mu: np.ndarray, shrunk: Shrunk) -> np.ndarray:
         pull = self.compliance * mu + self.ridge * (mu - self.center.mu)
         miss = self.problem.measurements.apply(shrunk.matrix) - self.problem.values
         return np.asarray(miss + pull)
@@ -132,7 +131,7 @@ class _Point:
     """The dual at μ; `residual` is the largest derivative over the largest value of y."""
 
     mu: np.ndarray
-    shrunk: Thresholded
+    shrunk: Shrunk
     value: float
     gradient: np.ndarray
     residual: float
@@ -165,7 +164,7 @@ def _split(dual: _Dual) -> Iterate:
     size = _START_ACCURACY * float(np.abs(dual.problem.values).max())
     for _ in range(_START_STEPS):
         dual.work.decompositions += 1
-        w = Thresholded.of(z, sigma).matrix
+        w = dual.problem.space.shrunk(z, sigma).matrix
         miss = dual.problem.values - measurements.apply(2 * w - z)
         mu = measurements.solve_gram(miss, shift)
         residual = measurements.apply(w) - dual.problem.values + shift * mu
@@ -207,8 +206,8 @@ def proximal_points(
         When the gap is not met.
     """
     spread = problem.measurements.adjoint(problem.values / problem.measurements.norms**2)
-    sigma = operator_norm(spread)
-    at = Iterate(np.zeros((problem.d, problem.d)), np.zeros(len(problem.values)))
+    sigma = problem.space.operator_norm(spread)
+    at = Iterate(np.zeros(problem.space.shape), np.zeros(len(problem.values)))
     work = ProximalWork()
     if sigma == 0:
         return Solution(*at, work)

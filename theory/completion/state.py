@@ -23,8 +23,10 @@ class CompletionState:
     ----------
     problem : CompletionProblem
         Its measurements.
-    matrix, total : ndarray, shape (d, d)
-        ``UUᵀ - VVᵀ`` and ``UUᵀ + VVᵀ``.
+    matrix : ndarray
+        ``UUᵀ - VVᵀ``, as the measurements' space stores it.
+    total : ndarray, shape (d, d)
+        ``UUᵀ + VVᵀ``.
     """
 
     problem: CompletionProblem
@@ -58,7 +60,7 @@ class CompletionState:
     @cached_property
     def effective_rank(self) -> float:
         """Effective rank of W."""
-        return effective_rank(np.abs(np.linalg.eigvalsh(self.matrix)))
+        return effective_rank(np.abs(self.problem.space.spectrum(self.matrix)))
 
     @cached_property
     def _size(self) -> float:
@@ -74,9 +76,10 @@ class CompletionState:
 
     def _residual(self, mu: np.ndarray) -> float:
         """Return ``(‖U - 2MU‖² + ‖V + 2MV‖²)^½ / ‖θ‖`` with ``M = Σ μ_i A_i``."""
-        m = 2 * self.problem.measurements.adjoint(mu)
+        embed = self.problem.space.embed
+        m, matrix = 2 * embed(self.problem.measurements.adjoint(mu)), embed(self._matrix)
         one = np.eye(len(m))
         first, second = one - m, one + m
-        square = np.sum((first @ first) * (self._total + self._matrix))
-        square += np.sum((second @ second) * (self._total - self._matrix))
+        square = np.sum((first @ first) * (self._total + matrix))
+        square += np.sum((second @ second) * (self._total - matrix))
         return float(np.sqrt(max(square / 2, 0.0)))

@@ -1,0 +1,195 @@
+"""Problems of observed entries, of symmetric and of rectangular matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.completion.checks import (
+    Merged,
+    check_entries,
+    contradiction,
+    merge,
+    refuse_contradiction,
+)
+from grokflow.theory.completion.measurements import BlockEntries, Entries, Measurements
+from grokflow.theory.completion.problem import CompletionProblem, TestEntries
+from grokflow.theory.completion.spaces.blocks import BlockMatrices
+
+
+def make_entries_problem(
+    name: str,
+    d: int | tuple[int, int],
+    rows: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    test: TestEntries | None = None,
+    settings: Mapping[str, object] | None = None,
+    notes: tuple[str, ...] = (),
+) -> CompletionProblem:
+    """Check observed entries of a matrix and make a `CompletionProblem` of them.
+
+    An entry that is observed again counts as often as it is, with the mean of its values: that
+    changes the loss by a constant alone.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    d : int or tuple of int
+        Number of rows of a symmetric matrix; the shape (u, i) of a rectangular one.
+    rows, columns : ndarray of int, shape (N,)
+        Indices from 0.
+    values : ndarray, shape (N,)
+        Observed values.
+    test : TestEntries, optional
+        Entries to predict.
+    settings : mapping, optional
+        What reproduces the problem.
+    notes : tuple of str, optional
+        What was changed in the data before.
+
+    Raises
+    ------
+    ValueError
+        For mismatched shapes, NaN, indices out of range, and an entry of a symmetric matrix whose
+        mirror image has another value, beyond rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> seen = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
+    >>> gf.make_entries_problem("mine", 2, *seen)
+    CompletionProblem(name=mine, d=2, n=3, test entries=0)
+    >>> gf.make_entries_problem("ratings", (2, 3), *seen)
+    CompletionProblem(name=ratings, shape=2×3, n=3, test entries=0)
+    """
+    shape = (d, d) if isinstance(d, int) else (int(d[0]), int(d[1]))
+    check_entries(shape, rows, columns, values, "value")
+    if test is not None and len(test.values):
+        check_entries(shape, *test, "value_test")
+    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
+    make = _symmetric_entries if isinstance(d, int) else _block_entries
+    found = make(shape, rows, columns, values)
+    return CompletionProblem(
+        name,
+        found.measurements,
+        found.merged.values,
+        found.merged.counts,
+        TestEntries.none() if test is None else test,
+        dict(settings or {}),
+        notes + found.notes,
+    )
+
+
+class _Found(NamedTuple):
+    """Distinct entries, their values, and what was merged."""
+
+    measurements: Measurements
+    merged: Merged
+    notes: tuple[str, ...]
+
+
+def _symmetric_entries(
+    shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> _Found:
+    """Merge entries with their mirrors, which must agree to rounding."""
+    d = shape[0]
+    notes, once = _again(rows * d + columns, values)
+    low, high = np.minimum(rows, columns), np.maximum(rows, columns)
+    first = once.first
+    refuse_contradiction(
+        (low * d + high)[first],
+        once.values,
+        lambda i: f"({rows[first[i]]}, {columns[first[i]]})",
+        "drop one, average them, or make a rectangular problem of shape (rows, columns)",
+    )
+    kept = merge(low * d + high, values)
+    if extra := len(values) - len(kept.first):
+        notes += (
+            f"{extra} of {len(values)} observed entries repeat another or its mirror: the "
+            "features are dependent there (A3.8 of Corollary 3.11 fails, its conclusion holds)",
+        )
+    return _Found(Entries(d, low[kept.first], high[kept.first]), kept, notes)
+
+
+def _block_entries(
+    shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> _Found:
+    """Merge entries that are observed again."""
+    notes, kept = _again(rows * shape[1] + columns, values)
+    space = BlockMatrices(*shape)
+    return _Found(BlockEntries(space, rows[kept.first], columns[kept.first]), kept, notes)
+
+
+def _again(key: np.ndarray, values: np.ndarray) -> tuple[tuple[str, ...], Merged]:
+    """Merge samples of one entry, and say how far they differ."""
+    kept = merge(key, values)
+    found = contradiction(key, values)
+    if found is None:
+        return (), kept
+    place = np.searchsorted(key[kept.first], key)
+    apart = np.abs(values - kept.values[place])
+    note = (
+        f"{len(values) - len(kept.first)} of {len(values)} entries are observed again: each counts "
+        f"with the mean of its values, from which they differ by up to {apart.max():.3g}"
+    )
+    return (note,), kept
+
+
+def make_matrix_problem(
+    name: str,
+    matrix: np.ndarray,
+    test: TestEntries | None = None,
+    settings: Mapping[str, object] | None = None,
+    *,
+    rectangular: bool | None = None,
+) -> CompletionProblem:
+    """Make a `CompletionProblem` of a matrix that is NaN where nothing is observed.
+
+    Parameters
+    ----------
+    name : str
+        What the problem is called in results.
+    matrix : ndarray, shape (u, i)
+        Values, or NaN.
+    test, settings
+        As for `make_entries_problem`.
+    rectangular : bool, optional
+        Whether rows and columns are different things; by default they are unless the matrix is
+        square and each entry that is observed with its mirror equals it.
+
+    Raises
+    ------
+    ValueError
+        For another kind of array, one without any value, or mirrors that differ where
+        ``rectangular`` is false.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> nan = np.nan
+    >>> gf.make_matrix_problem("ratings", np.array([[5.0, 3.0, nan], [nan, 1.0, 4.0]]))
+    CompletionProblem(name=ratings, shape=2×3, n=4, test entries=0)
+    >>> gf.make_matrix_problem("distances", np.array([[0.0, 2.0], [nan, 0.0]]))
+    CompletionProblem(name=distances, d=2, n=3, test entries=0)
+    """
+    array = np.asarray(matrix)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"matrix has shape {array.shape} and holds {array.dtype}, expected two dimensions of "
+            "real numbers with NaN where nothing is observed: convert it"
+        )
+    rows, columns = np.nonzero(~np.isnan(array))
+    values = array[rows, columns]
+    if rectangular is None:
+        rectangular = array.shape[0] != array.shape[1]
+        if not rectangular:
+            low, high = np.minimum(rows, columns), np.maximum(rows, columns)
+            rectangular = contradiction(low * len(array) + high, values) is not None
+    shape = array.shape if rectangular else len(array)
+    return make_entries_problem(name, shape, rows, columns, values, test, settings)
