@@ -3,14 +3,14 @@
 The public names, each imported from its home when it is first used:
 
 Problems and losses
-    Problem Task make_problem StoredTestSet InputTransform AffineWeights load sparse
-    sparse_regression gaussian_margin CompletionProblem TestEntries EntryNames
-    make_entries_problem make_matrix_problem make_measurement_problem load_entries
+    Problem Task make_problem StoredTestSet ClassesProblem make_classes_problem InputTransform
+    AffineWeights load sparse sparse_regression gaussian_margin CompletionProblem TestEntries
+    EntryNames make_entries_problem make_matrix_problem make_measurement_problem load_entries
     completion Loss PullRange TailedLoss LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
-    forecast Forecast trace forecast_completion CompletionForecast trace_completion CompletionPath
-    Kind Scores Transition Window window
+    forecast Forecast forecast_classes ClassesForecast trace forecast_completion CompletionForecast
+    trace_completion CompletionPath Kind Scores Transition Window window
 
 Predictors and their certificates
     MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MaxQuasiMargin MinQuasiNorm
@@ -29,10 +29,10 @@ Estimators of scikit-learn
     MinL1NormRegressor MinL2NormRegressor
 
 Flows, steps, and the trajectories they lead to
-    Start Flow Trajectory DiagonalFlow DiagonalStart DiagonalTrajectory CompletionFlow
-    CompletionStart CompletionTrajectory NetFlow NetSolver ChebyshevFlow ChebyshevRule Descent
-    StepRule Optimizer NetStart NetTrajectory Checkpoint Measure Stopped Interrupted record_steps
-    every_steps
+    Start Flow Trajectory DiagonalFlow DiagonalStart DiagonalTrajectory follow_classes
+    ClassesTrajectory CompletionFlow CompletionStart CompletionTrajectory NetFlow NetSolver
+    ChebyshevFlow ChebyshevRule Descent StepRule Optimizer NetStart NetTrajectory Checkpoint Measure
+    Stopped Interrupted record_steps every_steps
 
 Nets and their tasks
     NetProblem NetLoss TargetForm CurvatureForm NET_LOSSES MLP Activation he_start modular_addition

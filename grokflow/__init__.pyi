@@ -5,6 +5,8 @@ from grokflow.theory.linear.problem import Problem as Problem
 from grokflow.theory.linear.problem import Task as Task
 from grokflow.theory.linear.problem import make_problem as make_problem
 from grokflow.theory.linear.problem import StoredTestSet as StoredTestSet
+from grokflow.theory.linear.classes.problem import ClassesProblem as ClassesProblem
+from grokflow.theory.linear.classes.problem import make_classes_problem as make_classes_problem
 from grokflow.theory.numerics.input_transform import InputTransform as InputTransform
 from grokflow.theory.numerics.input_transform import AffineWeights as AffineWeights
 from grokflow.simulations.linear.files import load as load
@@ -27,6 +29,8 @@ from grokflow.theory.losses import LOSSES as LOSSES
 # Forecasts: both predictors, and the kind and time of the transition between them
 from grokflow.theory.diagonal.forecast import forecast as forecast
 from grokflow.theory.diagonal.forecast import Forecast as Forecast
+from grokflow.theory.diagonal.several_classes import forecast_classes as forecast_classes
+from grokflow.theory.diagonal.several_classes import ClassesForecast as ClassesForecast
 from grokflow.theory.diagonal.path import trace as trace
 from grokflow.theory.completion.forecast import forecast_completion as forecast_completion
 from grokflow.theory.completion.forecast import CompletionForecast as CompletionForecast
@@ -95,6 +99,8 @@ from grokflow.simulations.runs.protocols import Trajectory as Trajectory
 from grokflow.simulations.diagonal.flow import DiagonalFlow as DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart as DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory as DiagonalTrajectory
+from grokflow.simulations.diagonal.several_classes import follow_classes as follow_classes
+from grokflow.simulations.diagonal.several_classes import ClassesTrajectory as ClassesTrajectory
 from grokflow.simulations.completion.flow import CompletionFlow as CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart as CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory as CompletionTrajectory

@@ -17,7 +17,7 @@ from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.exact import ExactModel
-from grokflow.simulations.models.options import Options, call_with_numbers
+from grokflow.simulations.models.options import Options, call_with_numbers, input_options
 from grokflow.simulations.models.protocol import Progress, no_progress
 from grokflow.simulations.models.results import (
     Description,
@@ -71,11 +71,11 @@ class DiagonalModel(ExactModel):
         """Return the logistic loss for classes, the square loss for real targets."""
         return default_loss(problem).name
 
-    def bind(self, problem: Any, settings: ModelSettings) -> BoundDiagonal:
+    def bind(self, problem: Any, settings: ModelSettings) -> BoundModel:
         """Bind data and settings."""
         if settings.sigma:
             raise ValueError(f"sigma is {settings.sigma}, expected 0: only completion has it")
-        loss = _loss(settings.loss or self.default_loss(problem))
+        loss = loss_named(settings.loss or self.default_loss(problem))
         self.check_scale(1.0, settings)
         check_loss(problem, loss)
         return BoundDiagonal(problem, settings.lam, loss, settings.depth)
@@ -83,9 +83,9 @@ class DiagonalModel(ExactModel):
     def check_scale(self, alpha: float, settings: ModelSettings) -> None:
         """Refuse scales, depths and weight decays that the flow does not reach."""
         check_scale(alpha, settings.depth)
-        DiagonalFlow(lam=settings.lam, loss=_loss(settings.loss or "logistic"))
+        DiagonalFlow(lam=settings.lam, loss=loss_named(settings.loss or "logistic"))
 
-    def read(self, options: Options) -> BoundDiagonal:
+    def read(self, options: Options) -> BoundModel:
         """Read problem and model; the loss decides what a file's labels are."""
         if options.depth < 2:
             raise ValueError(
@@ -129,11 +129,9 @@ class BoundDiagonal(BoundModel):
     @property
     def command_options(self) -> str:
         """Depth and loss, and how the inputs are changed."""
-        words = f" --depth {self.depth} --loss {self.loss.name}"
-        if (transform := self.problem.transform) is None:
-            return words
-        words += f" --intercept {transform.intercept:g}" if transform.intercept else ""
-        return words + (" --standardise" if transform.scale is not None else "")
+        return (
+            f" --depth {self.depth} --loss {self.loss.name}{input_options(self.problem.transform)}"
+        )
 
     def describe(self, alpha: float) -> Description:
         """Say what starts from scale α."""
@@ -248,7 +246,8 @@ def _result(item: Prediction, scores: Scores, i: int) -> PredictorResult:
     )
 
 
-def _loss(name: str) -> Loss:
+def loss_named(name: str) -> Loss:
+    """Return a loss that comes with the package; ValueError for another name."""
     if name not in LOSSES:
         raise ValueError(f"loss is {name!r}, expected {', '.join(LOSSES)}: pick one")
     return LOSSES[name]

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from grokflow.theory.numerics.input_transform import InputTransform
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
@@ -118,6 +120,14 @@ class Options:
         first = until / (self.points - early)
         head = np.geomspace(1e-7 * first, first, early, endpoint=False)
         return np.concatenate([head, np.linspace(first, until, self.points - early)])
+
+
+def input_options(transform: InputTransform | None) -> str:
+    """Return the options of the command line that change the inputs in this way."""
+    if transform is None:
+        return ""
+    words = f" --intercept {transform.intercept:g}" if transform.intercept else ""
+    return words + (" --standardise" if transform.scale is not None else "")
 
 
 def settings_of(make: Callable[..., Any]) -> dict[str, float | int | str | None]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from grokflow.simulations.models.classes import ClassesModel
 from grokflow.simulations.models.completion import CompletionModel
-from grokflow.simulations.models.diagonal import DiagonalModel
 from grokflow.simulations.models.exact import ExactModel
 from grokflow.simulations.models.nets import NetModel
 from grokflow.simulations.models.protocol import Model
 from grokflow.simulations.runs.files import DATA_SUFFIXES
 
 # Asked in this order: any other data file is the last one's.
-_MODELS: list[Model] = [NetModel(), CompletionModel(), DiagonalModel()]
+_MODELS: list[Model] = [NetModel(), CompletionModel(), ClassesModel()]
 
 
 def register_model(model: Model) -> None:

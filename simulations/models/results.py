@@ -116,6 +116,9 @@ class ModelForecast(Summarised):
         Test results along it.
     tailed : bool
         Whether the loss has an exponential tail.
+    parts : mapping of str to ModelForecast
+        The forecasts of the parts of which the answer is made, by name: the classes one against
+        the rest. Most models have none.
 
     Examples
     --------
@@ -139,6 +142,7 @@ class ModelForecast(Summarised):
     path_times: np.ndarray
     path_scores: Scores
     tailed: bool = False
+    parts: Mapping[str, ModelForecast] = field(default_factory=dict)
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""

@@ -14,7 +14,7 @@ ROOMS = {
 }
 # What a floor has besides. CONTRIBUTING.md says what each is for.
 MORE = {
-    "theory": {"numerics", "transition", "completion/spaces"},
+    "theory": {"numerics", "transition", "linear/classes", "completion/spaces"},
     "simulations": {"models", "runs", "tables", "nets/explicit", "nets/implicit", "nets/tasks"},
     "proofs_check": {"evidence"},
     "figures": set(),

@@ -74,6 +74,9 @@ FORECASTS = {
     "alpha is nan, expected": lambda: forecast(alpha=float("nan")),
     "lam is 0, expected 1e-140 to": lambda: forecast(lam=0),
     "lam is -1, expected": lambda: forecast(lam=-1.0),
+    "problem is a Problem, expected a ClassesProblem": lambda: gf.forecast_classes(
+        classes(), alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"]
+    ),
     "depth is 1, expected 2 to 8": lambda: forecast(depth=1),
     "depth is 2.5, expected a whole number": lambda: forecast(depth=2.5),
     "alpha is -1, expected": lambda: forecast(entries(), alpha=-1.0),

@@ -156,6 +156,14 @@ class DataMatrix:
         """Return X as one float64 array of shape (n, d)."""
         return np.concatenate(self.blocks, axis=1).astype(np.float64)
 
+    def with_signs(self, signs: Samples) -> DataMatrix:
+        """Return the matrix with every row times its sign, ±1, in the same type of numbers."""
+        blocks = self.blocks
+        if blocks[0].dtype == np.int8 and min(int(block.min()) for block in blocks) == -128:
+            blocks = tuple(block.astype(np.float32) for block in blocks)  # +128 is no int8
+        column = signs.astype(blocks[0].dtype)[:, None]
+        return DataMatrix(tuple(block * column for block in blocks), self.width, self.threads)
+
     def take(self, columns: np.ndarray) -> Matrix:
         """Return the columns of these increasing indices, as float64 of shape (n, k)."""
         cut = np.searchsorted(columns, [part.stop for part in self._columns()])[:-1]

@@ -73,6 +73,12 @@ class SparseMatrix:
         """Return X as one array of shape (n, d), zeros included."""
         return self.entries.toarray()
 
+    def with_signs(self, signs: Samples) -> SparseMatrix:
+        """Return the matrix with every row times its sign, ±1."""
+        entries = self.entries.copy()
+        entries.data *= signs[entries.indices]
+        return SparseMatrix(entries, self.threads)
+
     def take(self, columns: np.ndarray) -> Matrix:
         """Return the columns of these increasing indices as an array of shape (n, k)."""
         return self.entries[:, columns].toarray()

@@ -15,6 +15,8 @@ from grokflow.theory.transition.intervals import Interval, clopper_pearson
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 
 CONFIDENCE = 0.95
+# Relative error of a mean of so many zeros and ones, with room for 1e6 of them.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Change:
     size : int
         Test points.
     chance : float
-        Quality of the zero predictor: one half, or 0.
+        Quality of the zero predictor: a guess among the classes, or 0.
     error : float
         Standard error of the drop over the draw of the test set, the errors of the two taken as
         independent.
@@ -81,7 +83,7 @@ def change_of(scores: Scores) -> Change:
         early.high - late.low,
         kind_of(scores),
         scores.size,
-        0.0 if scores.accuracy is None else 0.5,
+        0.0 if scores.accuracy is None else 1 - scores.baseline,
         float(np.hypot(*scores.spread[:2])) / scale,
     )
 
@@ -92,9 +94,10 @@ def _interval(scores: Scores, i: int) -> Interval:
 
     confidence = (1 + CONFIDENCE) / 2
     if scores.accuracy is not None:
-        # A count, up to the rounding of the mean that it comes from.
-        right = round(2 * float(scores.accuracy[i]) * scores.size) / 2
-        return clopper_pearson(right, scores.size, confidence)
+        # A count, up to the rounding of the mean that it comes from; a guess is part of one.
+        right = float(scores.accuracy[i]) * scores.size
+        near = round(right) if abs(right - round(right)) < _ROUNDING * scores.size else right
+        return clopper_pearson(near, scores.size, confidence)
     value = float(quality(scores)[i])
     if scores.size < 2:
         return Interval(-np.inf, 1.0)

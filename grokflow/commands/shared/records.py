@@ -49,7 +49,15 @@ def forecast_record(forecast: ModelForecast) -> Record:
         },
         "kind": forecast.kind.value,
         "path": {"lambda_t": forecast.path_times, name: values},
+        **_parts_record(forecast),
     }
+
+
+def _parts_record(forecast: ModelForecast) -> Record:
+    """Return the forecasts of the parts by name, no key without any."""
+    if not forecast.parts:
+        return {}
+    return {"parts": {name: forecast_record(part) for name, part in forecast.parts.items()}}
 
 
 def bounds_record(bounds: tuple[GeneralisationBound, ...]) -> Record:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from grokflow.commands.shared.advice import advice, findings
@@ -27,7 +29,22 @@ def forecast_lines(forecast: ModelForecast) -> list[str]:
         f"{_role(role)}: {item.name}, {', '.join(_qualities(item))}"
         for role, item in forecast.roles().items()
     ]
-    return [*lines, f"       kind: {forecast.kind.value}"]
+    return [*lines, f"       kind: {forecast.kind.value}", *_part_lines(forecast.parts)]
+
+
+def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:
+    """Return a table of the parts of a forecast, such as the classes one against the rest."""
+    if not parts:
+        return []
+    width = max(12, *map(len, parts))
+    measure = "accuracy" if next(iter(parts.values())).scores.accuracy is not None else "error"
+    lines = [f"{'each':>11}: {'':{width}} {'early':>9} {'late':>9} {'λt*':>8}  kind ({measure})"]
+    for name, part in parts.items():
+        early, late = (1 - end if measure == "accuracy" else end for end in part.ends)
+        when = part.transition.lambda_t
+        time = f"{when:8.3f}" if np.isfinite(when) else f"{'':8}"
+        lines.append(f"{'':11}  {name:{width}} {early:9.4f} {late:9.4f} {time}  {part.kind.value}")
+    return lines
 
 
 def transition_lines(forecast: ModelForecast) -> list[str]:

@@ -1,0 +1,214 @@
+"""Diagonal nets on several classes: one for each, against the rest or on its 1 and 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from grokflow.simulations.diagonal.flow import DiagonalFlow
+from grokflow.simulations.diagonal.several_classes import ClassesTrajectory, follow_classes
+from grokflow.simulations.models.bound import BoundModel, ModelSettings
+from grokflow.simulations.models.diagonal import DiagonalModel, diagonal_forecast, loss_named
+from grokflow.simulations.models.options import input_options
+from grokflow.simulations.models.protocol import Progress, no_progress
+from grokflow.simulations.models.results import (
+    Description,
+    ModelForecast,
+    PredictorResult,
+    SimulationResult,
+)
+from grokflow.simulations.models.table import simulation_result, transition_between, work_remark
+from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
+from grokflow.theory.diagonal.several_classes import ClassesForecast, forecast_classes
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.losses import Loss
+from grokflow.theory.transition.times import Transition
+
+
+@dataclass(frozen=True)
+class ClassesModel(DiagonalModel):
+    """The kind of model of all linear data: classes, two or more, and real targets."""
+
+    def holds(self, problem: object) -> bool:
+        """Whether these are linear data of one net, or of one for each class."""
+        return isinstance(problem, ClassesProblem) or super().holds(problem)
+
+    def default_loss(self, problem: Any) -> str:
+        """Return the logistic loss for classes, the square loss for real targets."""
+        return "logistic" if isinstance(problem, ClassesProblem) else super().default_loss(problem)
+
+    def bind(self, problem: Any, settings: ModelSettings) -> BoundModel:
+        """Bind data and settings."""
+        if not isinstance(problem, ClassesProblem):
+            return super().bind(problem, settings)
+        loss = loss_named(settings.loss or self.default_loss(problem))
+        super().bind(problem.part(0, loss), settings)  # refuses what one of the nets does not have
+        return BoundClasses(problem, settings.lam, loss, settings.depth)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundClasses(BoundModel):
+    """Diagonal nets with their data of several classes, loss and weight decay."""
+
+    problem: ClassesProblem
+    lam: float
+    loss: Loss
+    depth: int = 2
+    rtol: float = DiagonalFlow.rtol
+    forecasts: dict[float, ClassesForecast] = field(default_factory=dict, repr=False)
+
+    @property
+    def degree(self) -> int:
+        """L."""
+        return self.depth
+
+    @property
+    def count(self) -> int:
+        """Number of classes."""
+        return len(self.problem.classes)
+
+    @property
+    def log_scale(self) -> float:
+        """Logarithm of the α of the weights' size, ``(1/L) log ω``, of the first class."""
+        return float(np.log(self.problem.part(0, self.loss).scale)) / self.depth
+
+    @property
+    def unit_norm(self) -> float:
+        """Norm of the parameters of all nets at α = 1."""
+        return float(np.sqrt(2 * self.problem.d * self.count))
+
+    @property
+    def size(self) -> str:
+        """Sizes of the problem."""
+        return f"n = {self.problem.n}, d = {self.problem.d}, {self.count} classes"
+
+    @property
+    def command_options(self) -> str:
+        """Depth and loss, and how the inputs are changed."""
+        return (
+            f" --depth {self.depth} --loss {self.loss.name}{input_options(self.problem.transform)}"
+        )
+
+    def describe(self, alpha: float) -> Description:
+        """Say what starts from scale α."""
+        problem, norm = self.problem, alpha * self.unit_norm
+        learned = "one against the rest" if self.loss.acts_on_margins else "each on its 1 and 0"
+        return Description(
+            words=(
+                f"{problem.name} ({self.size}), {self.loss.name} loss, {self.count} diagonal nets "
+                f"of depth {self.depth}, {learned}, α = {alpha:.4g}, ‖θ(0)‖ = {norm:.4g}, "
+                f"λ = {self.lam:g}"
+            ),
+            problem={"name": problem.name, "classes": list(problem.classes), **problem.settings},
+            model=f"{self.count} diagonal nets, depth {self.depth}, {learned}",
+            loss=self.loss.name,
+            alpha=alpha,
+            norm=norm,
+            lam=self.lam,
+            notes=problem.notes,
+        )
+
+    def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
+        """Predict from scale α."""
+        return _together(self._forecast(alpha, progress), self.loss)
+
+    def _forecast(self, alpha: float, progress: Progress = no_progress) -> ClassesForecast:
+        """Predict from scale α, once."""
+        if alpha not in self.forecasts:
+            self.forecasts[alpha] = forecast_classes(
+                self.problem,
+                alpha=alpha,
+                lam=self.lam,
+                loss=self.loss,
+                depth=self.depth,
+                progress=progress,
+            )
+        return self.forecasts[alpha]
+
+    def follow(
+        self,
+        alpha: float,
+        lambda_t: np.ndarray,
+        measure: Measures = frozenset(),
+        progress: Progress = no_progress,
+    ) -> ClassesTrajectory:
+        """Follow the flows of all classes from scale α."""
+        needed = measures(measure) & PREDICTED
+        return follow_classes(
+            DiagonalFlow(lam=self.lam, loss=self.loss, rtol=self.rtol),
+            self.problem,
+            alpha=alpha,
+            times=lambda_t,
+            depth=self.depth,
+            measure=measure,
+            predictions=self._forecast(alpha).parts if needed else None,
+            progress=progress,
+        )
+
+    def result(
+        self,
+        trajectory: ClassesTrajectory,
+        forecast: ModelForecast | None,
+        description: Description,
+    ) -> SimulationResult:
+        """Return what is told of a trajectory, with the transition of every class."""
+        found = simulation_result(
+            trajectory, forecast, description, remark=work_remark(trajectory.work)
+        )
+        if forecast is None:
+            return found
+        each = zip(self.problem.classes, trajectory.parts, strict=False)
+        times = {name: transition_between(part, forecast.parts[name]) for name, part in each}
+        return replace(
+            found,
+            ends={"classes": {name: when._asdict() for name, when in times.items()}},
+            remarks=(*found.remarks, *_class_remarks(times)),
+        )
+
+
+def _class_remarks(times: dict[str, Transition]) -> list[str]:
+    """Say when the classes cross, those that do."""
+    crossing = {name: when for name, when in times.items() if np.isfinite(when.lambda_t)}
+    said = [f"{name} at {when.lambda_t:.3f}" for name, when in crossing.items()]
+    return [f"classes against the rest: {', '.join(said)}"] if said else []
+
+
+def _together(found: ClassesForecast, loss: Loss) -> ModelForecast:
+    """Return a forecast of several classes in the form that all models share."""
+    parts = {name: diagonal_forecast(part) for name, part in found.parts.items()}
+    accuracy = found.scores.accuracy
+    assert accuracy is not None
+    early, late, limit = (
+        _worst([part.roles()[role] for part in parts.values()], float(accuracy[i]))
+        for i, role in enumerate(("early", "late", "late_limit"))
+    )
+    return ModelForecast(
+        early,
+        late,
+        limit,
+        found.scores,
+        found.kind,
+        found.transition,
+        found.leading_order,
+        found.constant,
+        found.curve.lambda_t,
+        found.curve.scores,
+        tailed=loss.acts_on_margins,
+        parts=parts,
+    )
+
+
+def _worst(own: list[PredictorResult], accuracy: float) -> PredictorResult:
+    """Return the predictors of all classes as one: the least margin, the worst certificate."""
+    margins = [item.margin for item in own if item.margin is not None]
+    residuals = [item.stationarity for item in own if item.stationarity is not None]
+    return PredictorResult(
+        f"{own[0].name} of every class",
+        1 - accuracy,
+        max((item.certificate for item in own), key=lambda item: item.gap),
+        accuracy,
+        min(margins) if margins else None,
+        max(residuals) if residuals else None,
+    )

@@ -1,0 +1,139 @@
+"""Several classes on one clock: predicted beside simulated, and what commands make of them."""
+
+import numpy as np
+import pytest
+
+import grokflow as gf
+from grokflow.simulations.models.bound import ModelSettings
+from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.transition.change import change_of
+
+LOGISTIC, SQUARE = gf.LOSSES["logistic"], gf.LOSSES["square"]
+
+
+def largest(n=30, d=60, classes=3, n_test=2000, seed=1):
+    """Gaussian inputs; the class is the number of the largest of the first few."""
+    x = np.random.default_rng(seed).standard_normal((n + n_test, d))
+    y = x[:, :classes].argmax(axis=1)
+    return gf.make_classes_problem("largest", x[:n], y[:n], x[n:], y[n:])
+
+
+PROBLEM = largest()
+
+
+@pytest.mark.parametrize(
+    ("loss", "lam", "allowed", "problem"),
+    # With tails λt* is known to 1/log(1/λ) of itself. For targets the curve is known to O(λ); the
+    # steps of both clocks, .05, are .5 % of λt*.
+    [
+        (LOGISTIC, 1e-6, 1 / np.log(1e6), PROBLEM),
+        (SQUARE, 1e-4, 0.01, largest(n=40, d=200)),
+    ],
+)
+def test_the_predicted_transition_is_the_simulated_one(loss, lam, allowed, problem):
+    found = gf.forecast_classes(problem, alpha=1e3, lam=lam, loss=loss)
+    assert found.kind is gf.Kind.GROKKING
+    times = np.linspace(0.05, 20, 400)
+    flow = gf.DiagonalFlow(lam=lam, loss=loss)
+    run = gf.follow_classes(flow, problem, alpha=1e3, times=times)
+    when = run.transition(*found.scores.error[:2])
+    assert found.transition.lambda_t == pytest.approx(when.lambda_t, rel=allowed)
+    assert run.curves()["train_accuracy"][-1] == 1.0
+    # The predicted curve is the simulated one where the samples are fitted.
+    late = times > 2
+    predicted = np.interp(times[late], found.curve.lambda_t, found.curve.scores.error)
+    change = abs(found.scores.error[0] - found.scores.error[1])
+    assert np.abs(predicted - run.test_scores().error[late]).max() <= allowed * change * 4
+
+
+def test_two_classes_answer_as_one_net_does():
+    """The problems of two classes are mirror images, so that their outputs differ in sign."""
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((1030, 40))
+    y = np.where(x[:, 0] + x[:, 1] > 0, 1, -1)
+    two = gf.make_classes_problem("two", x[:30], y[:30], x[30:], y[30:])
+    test = gf.StoredTestSet(x[30:], y[30:])
+    one = gf.make_problem("one", "classification", x[:30], y[:30], test)
+    settings = {"alpha": 100.0, "lam": 1e-4, "loss": LOGISTIC}
+    joint, alone = gf.forecast_classes(two, **settings), gf.forecast(one, **settings)
+    assert joint.scores.error == pytest.approx(alone.scores.error, abs=2 / 1000)
+    assert joint.kind is alone.kind
+    curve = np.interp(joint.curve.lambda_t, alone.curve.lambda_t, alone.curve.scores.error)
+    assert np.abs(curve - joint.curve.scores.error).max() <= 0.01
+
+
+def test_outputs_are_compared_at_one_time_and_not_at_one_margin():
+    """A class that is far rarer than the others sits at another level: the clock knows it."""
+    x = np.random.default_rng(0).standard_normal((1060, 80))
+    score = x[:, :3] - [0.0, 0.0, 1.5]
+    y = score.argmax(axis=1)
+    problem = gf.make_classes_problem("rare", x[:60], y[:60], x[60:], y[60:])
+    found = gf.forecast_classes(problem, alpha=1e3, lam=1e-3, loss=LOGISTIC)
+    flow = gf.DiagonalFlow(lam=1e-3, loss=LOGISTIC)
+    first = found.curve.lambda_t[0]
+    assert first > 0.5
+    run = gf.follow_classes(flow, problem, alpha=1e3, times=np.array([0.5, first]))
+    simulated = run.test_scores().error[1]
+    equal = problem.score(np.stack([part.early.w for part in found.parts.values()])).error[0]
+    assert abs(found.scores.error[0] - simulated) <= abs(equal - simulated)
+    assert abs(found.scores.error[0] - simulated) <= 0.02
+
+
+def test_the_shift_law_holds_for_all_classes_together():
+    near, far = (
+        gf.forecast_classes(PROBLEM, alpha=alpha, lam=1e-4, loss=LOGISTIC) for alpha in (1e2, 1e6)
+    )
+    moved = far.transition.lambda_t - near.transition.lambda_t
+    assert moved == pytest.approx(np.log(1e4), abs=1e-6)
+    assert far.constant == pytest.approx(near.constant, abs=1e-6)
+    assert np.array_equal(far.scores.error, near.scores.error)
+
+
+def test_the_model_of_several_classes_tells_scans_and_commands_all():
+    model = exact_model_of(PROBLEM).bind(PROBLEM, ModelSettings(lam=1e-3))
+    said = model.describe(10.0)
+    assert "3 classes" in said.words and said.norm == pytest.approx(10 * np.sqrt(360))
+    told = model.forecast(100.0)
+    assert list(told.parts) == ["0", "1", "2"] and told.early.name == "max-L2-margin of every class"
+    assert told.late_limit.margin == min(part.late_limit.margin for part in told.parts.values())
+    gaps = [part.late.certificate.gap for part in told.parts.values()]
+    assert told.late.certificate.gap == max(gaps)
+    run = model.follow(100.0, np.array([0.5, 5.0, 15.0]), measure=["kkt", "late"])
+    assert set(run.measured) == {"kkt_residual", "kkt_slackness", "late_distance"}
+    shown = model.result(run, told, said)
+    assert set(shown.ends["classes"]) == {"0", "1", "2"}
+    assert model.fitted(run)[-1] and run.to_dataset().state.shape == (3, 3, 30)
+    with pytest.raises(ValueError, match="depth is 9"):
+        exact_model_of(PROBLEM).bind(PROBLEM, ModelSettings(lam=1e-3, depth=9))
+
+
+def test_chance_is_a_guess_among_the_classes():
+    change = change_of(PROBLEM.score(np.zeros((3, 60, 2))))
+    assert change.chance == pytest.approx(1 / 3) and change.early == pytest.approx(1 / 3)
+    assert change.low == -change.high < 0
+
+
+def test_a_class_that_stops_stops_all_with_what_they_reached():
+    flow = gf.DiagonalFlow(lam=1e-3, loss=LOGISTIC, max_steps=40)
+    with pytest.raises(gf.Stopped, match=r"class \w+: CVODE .* stopped after λt") as stopped:
+        gf.follow_classes(flow, PROBLEM, alpha=100.0, times=np.array([1e-7, 1e-6, 1e-3, 10.0]))
+    reached = stopped.value.trajectory
+    assert len(reached.lambda_t) < 4
+    assert all(len(part.lambda_t) >= len(reached.lambda_t) for part in reached.parts)
+    if len(reached.lambda_t):
+        assert len(reached.test_scores().error) == len(reached.lambda_t)
+
+
+def test_ctrl_c_leaves_no_half_answer(monkeypatch):
+    flow, calls = gf.DiagonalFlow(lam=1e-3, loss=LOGISTIC), []
+
+    def interrupted(fraction):
+        calls.append(fraction)
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(gf.Interrupted) as stopped:
+        gf.follow_classes(
+            flow, PROBLEM, alpha=10.0, times=np.array([0.5, 1.0]), progress=interrupted
+        )
+    assert len(calls) > 1 and len(stopped.value.trajectory.lambda_t) == 0

@@ -1,0 +1,231 @@
+"""The whole prediction for several classes: one diagonal net for each, on one clock.
+
+The nets of the classes do not act on each other: each has its own kernel predictor, its own path
+and its own times. What the net of all of them answers is the class with the largest output, and
+outputs compare only at one time: class c is at ``m_c w_c`` when the flow passes the point
+``λt = log α - (1/L) log(m_c β)`` of its path, m_c the level of its margins (1 for targets). Levels
+differ by differences of ``log ‖μ_c‖``, next to the common ``log(1/λ)``; they enter the answer like
+the weights do.
+
+Before its path begins, a class is in the kernel regime, where the direction stands still and the
+level obeys ``m e^m ∝ α(s)^{2(L-1)}``; after its end neither moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import lambertw
+
+from grokflow.theory.arguments import check_kind
+from grokflow.theory.diagonal.forecast import Curve, Forecast, forecast
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.losses import Loss
+from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
+from grokflow.theory.transition.times import Transition, crossing, leading_order
+
+# Slow time between points of the common clock.
+_STEP = 0.05
+# Numbers that the weights of some times on the clock may hold together.
+_MEMORY = 2**24
+
+
+class ClockCurve(NamedTuple):
+    """Test results of all classes together, and when: arrays of shape (m,) on the common clock."""
+
+    lambda_t: np.ndarray
+    scores: Scores
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassesForecast(Summarised):
+    """Early and late predictors of several classes, and the predicted transition between them.
+
+    `forecast_classes` makes it.
+
+    Parameters
+    ----------
+    parts : mapping of str to Forecast
+        The forecast of every class against the rest.
+    scores : Scores
+        Test results of the early predictors, the late ones and their limit, in this order: the
+        class with the largest output is the answer.
+    transition : Transition
+        Predicted slow time λt* and width of their test results; NaN where the kind is neither.
+    leading_order : float
+        ``log α``.
+    kind : Kind
+        Grokking, misgrokking, or neither.
+    curve : ClockCurve
+        The predicted curve.
+    constant : float
+        C(data) of the law ``λt* = log α - (1/L) log m + C``, with m the geometric mean of the
+        classes' levels at λt*; NaN without a transition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x = np.random.default_rng(0).standard_normal((400, 30))
+    >>> y = x[:, :3].argmax(axis=1)
+    >>> problem = gf.make_classes_problem("largest", x[:25], y[:25], x[25:], y[25:])
+    >>> gf.forecast_classes(problem, alpha=1e2, lam=1e-4, loss=gf.LOSSES["logistic"])
+    ClassesForecast(classes=0 1 2, kind=...
+    """
+
+    parts: Mapping[str, Forecast]
+    scores: Scores
+    transition: Transition
+    leading_order: float
+    kind: Kind
+    curve: ClockCurve
+    constant: float
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        early, late, _ = self.scores.error
+        return {
+            "classes": " ".join(self.parts),
+            "kind": self.kind,
+            "lambda_t": self.transition.lambda_t,
+            "width": self.transition.width,
+            "test error": between(early, late),
+        }
+
+
+def forecast_classes(
+    problem: ClassesProblem,
+    *,
+    alpha: float,
+    lam: float,
+    loss: Loss,
+    depth: int = 2,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> ClassesForecast:
+    """Predict where the diagonal nets of several classes go and when, without simulating them.
+
+    Parameters
+    ----------
+    problem : ClassesProblem
+        The data.
+    alpha, lam : float
+        Scale of the start of every net, and weight decay.
+    loss : Loss
+        A loss of margins learns each class against the rest, one of targets its 1 and 0.
+    depth : int
+        L, from 2 to 8.
+    progress : callable
+        Called with the fraction done.
+
+    Raises
+    ------
+    NoPredictor
+        When a class has no predictor; the message names it.
+    ValueError
+        As by `forecast`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.eye(6), np.array(["ant", "bee", "cat", "ant", "bee", "cat"])
+    >>> problem = gf.make_classes_problem("animals", x, y, x, y)
+    >>> found = gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"])
+    >>> print(found.parts["bee"].limit.margin, found.kind.value)
+    0.166... neither
+    """
+    check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+    parts: dict[str, Forecast] = {}
+
+    def show(fraction: float) -> None:
+        progress(0.95 * (len(parts) + fraction) / len(problem.classes))
+
+    for number, name in enumerate(problem.classes):
+        part = problem.part(number, loss)
+        parts[name] = forecast(part, alpha=alpha, lam=lam, loss=loss, depth=depth, progress=show)
+    clocks = [_Clock.of(part.curve, loss, lam) for part in parts.values()]
+    start = min(clock.lambda_t[0] for clock in clocks)
+    end = max(clock.lambda_t[-1] for clock in clocks)
+    along = _followed(problem, clocks, np.arange(start, end + _STEP, _STEP))
+    late, limit = (
+        np.stack([getattr(part, role).w for part in parts.values()]) for role in ("late", "limit")
+    )
+    scores = joined([along.scores.at([0]), problem.score(np.stack([late, limit], axis=2))])
+    kind, when = kind_of(scores), Transition(np.nan, np.nan)
+    if kind is not Kind.NEITHER:
+        middle = _middle if loss.acts_on_margins else crossing
+        when = middle(along.lambda_t, along.scores.error, *scores.error[:2])
+    level = np.mean([np.log(clock.level_at(np.array([when.lambda_t]))[0]) for clock in clocks])
+    constant = when.lambda_t - leading_order(alpha) + float(level) / depth
+    progress(1.0)
+    return ClassesForecast(parts, scores, when, leading_order(alpha), kind, along, constant)
+
+
+class _Clock(NamedTuple):
+    """When one class passes the points of its path, at which level of its margins."""
+
+    lambda_t: np.ndarray
+    level: np.ndarray
+    weights: np.ndarray
+    depth: int
+    tailed: bool
+
+    @classmethod
+    def of(cls, curve: Curve, loss: Loss, lam: float) -> _Clock:
+        path = curve.path
+        # The level is known up to its own interpolation; time runs forward.
+        times = np.maximum.accumulate(curve.lambda_t)
+        level = path.margin_level(loss, lam)
+        return cls(times, level, path.weights, path.depth, loss.acts_on_margins)
+
+    def weights_at(self, times: np.ndarray) -> np.ndarray:
+        """Return ``m w`` at these times, shape (d, k), linear between the points of the path."""
+        left, part = self._between(times)
+        scaled = self.weights * self.level
+        between = (1 - part) * scaled[:, left] + part * scaled[:, left + 1]
+        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+
+    def level_at(self, times: np.ndarray) -> np.ndarray:
+        """Return the level m at these times, shape (k,)."""
+        left, part = self._between(times)
+        between = (1 - part) * self.level[left] + part * self.level[left + 1]
+        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+
+    def _between(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points before these times, and the share of the way to the next ones."""
+        last = len(self.lambda_t) - 1
+        right = np.clip(np.searchsorted(self.lambda_t, times, side="right"), 1, last)
+        left, gap = right - 1, self.lambda_t[right] - self.lambda_t[right - 1]
+        return left, np.clip((times - self.lambda_t[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+
+    def _growth(self, before: np.ndarray) -> np.ndarray:
+        """Return the level so long before the path begins, relative to the one there."""
+        if not self.tailed:
+            return np.ones_like(before)
+        first = self.level[0]
+        exponent = first + np.log(first) + 2 * (self.depth - 1) * np.maximum(before, 0.0)
+        return np.asarray(lambertw(np.exp(exponent)).real / first)
+
+
+def _middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
+    """Return when a curve of tails is half-way between its own ends; NaN if short of the late one.
+
+    Along the path all margins of a class are at one level, as at λ → 0. At finite λ they are not,
+    and the late predictor answers otherwise by O(1/log(1/λ)) of the change: the middle of the
+    curve's own change is nearer to the flow's than where it meets the middle of the predictors.
+    """
+    if (error[-1] - early) / (late - early) < 0.5:
+        return Transition(np.nan, np.nan)
+    return crossing(times, error, float(error[0]), float(error[-1]))
+
+
+def _followed(problem: ClassesProblem, clocks: list[_Clock], times: np.ndarray) -> ClockCurve:
+    """Return the test results at these times, as many of them together as fit."""
+    size = max(_MEMORY // (len(clocks) * problem.d), 1)
+    cuts = [times[i : i + size] for i in range(0, len(times), size)]
+    parts = [problem.score(np.stack([clock.weights_at(cut) for clock in clocks])) for cut in cuts]
+    return ClockCurve(times, joined(parts))
