@@ -6,16 +6,17 @@ Problems and losses
     Problem Task make_problem StoredTestSet ClassesProblem make_classes_problem InputTransform
     AffineWeights load sparse sparse_regression gaussian_margin CompletionProblem TestEntries
     EntryNames make_entries_problem make_matrix_problem make_measurement_problem load_entries
-    completion Loss PullRange TailedLoss LOSSES
+    completion Loss PullRange TailedLoss ConcordantLoss LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
     forecast Forecast forecast_classes ClassesForecast trace forecast_completion CompletionForecast
-    trace_completion CompletionPath Kind Scores Transition Window window
+    trace_completion CompletionPath Kind Regime Scores Transition Window window
 
 Predictors and their certificates
-    MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MaxQuasiMargin MinQuasiNorm
-    QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin MinKernelNorm
-    one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate exact
+    MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MinLoss MaxQuasiMargin
+    MinQuasiNorm QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin
+    MinKernelNorm one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate
+    exact
     NoPredictor NotSeparable NotInterpolable NotResolved NotConverged
 
 Models linearised at their start

@@ -24,6 +24,7 @@ from grokflow.simulations.completion.data import completion as completion
 from grokflow.theory.losses import Loss as Loss
 from grokflow.theory.losses import PullRange as PullRange
 from grokflow.theory.losses import TailedLoss as TailedLoss
+from grokflow.theory.losses import ConcordantLoss as ConcordantLoss
 from grokflow.theory.losses import LOSSES as LOSSES
 
 # Forecasts: both predictors, and the kind and time of the transition between them
@@ -37,6 +38,7 @@ from grokflow.theory.completion.forecast import CompletionForecast as Completion
 from grokflow.theory.completion.path import trace_completion as trace_completion
 from grokflow.theory.completion.path import CompletionPath as CompletionPath
 from grokflow.theory.transition.scores import Kind as Kind
+from grokflow.theory.diagonal.regime import Regime as Regime
 from grokflow.theory.transition.scores import Scores as Scores
 from grokflow.theory.transition.times import Transition as Transition
 from grokflow.theory.transition.times import Window as Window
@@ -49,6 +51,7 @@ from grokflow.theory.linear.penalised import L1Penalised as L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin as MaxL2Margin
 from grokflow.theory.linear.l2 import MinL2Norm as MinL2Norm
 from grokflow.theory.linear.penalised import L2Penalised as L2Penalised
+from grokflow.theory.linear.least_loss import MinLoss as MinLoss
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin as MaxQuasiMargin
 from grokflow.theory.diagonal.quasi_norm import MinQuasiNorm as MinQuasiNorm
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised as QuasiPenalised

@@ -170,6 +170,29 @@ class TailedLoss(Loss, Protocol):
         """Return ``-d log(-dl/dq)/dq``, the curvature relative to the pull: 1 for large q."""
 
 
+@runtime_checkable
+class ConcordantLoss(Loss, Protocol):
+    """A loss whose curvature changes in proportion to itself: ``|dh/dq| ≤ c h``, h = d²l/dq².
+
+    Then curvature and slope at one point bound how far the minimum of a mean of such losses is,
+    and prove that there is one [1]_. For the square loss c is 0, for exponential tails 1.
+
+    References
+    ----------
+    .. [1] Bach, Self-concordant analysis for logistic regression, Electron. J. Stat. 4 (2010).
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> {name: loss.concordance for name, loss in gf.LOSSES.items()}
+    {'exponential': 1.0, 'logistic': 1.0, 'square': 0.0}
+    """
+
+    @property
+    def concordance(self) -> float:
+        """The factor c."""
+
+
 def with_tail(loss: Loss, purpose: str) -> TailedLoss:
     """Return the loss, or refuse one whose pull is not known by its logarithm.
 
@@ -195,6 +218,7 @@ class Exponential:
     acts_on_margins: bool = True
     largest_curvature_at_zero: float = 1.0
     pull_range: PullRange = _POSITIVE
+    concordance: float = 1.0
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``exp(-q)``; beyond 1e43 it saturates, so that a wild trial step stays finite."""
@@ -233,6 +257,7 @@ class Logistic:
     acts_on_margins: bool = True
     largest_curvature_at_zero: float = 0.25
     pull_range: PullRange = _BELOW_ONE
+    concordance: float = 1.0
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``log(1 + exp(-q))`` without overflow."""
@@ -273,6 +298,7 @@ class Square:
     acts_on_margins: bool = False
     largest_curvature_at_zero: float = 2.0
     pull_range: PullRange = _ANY
+    concordance: float = 0.0
 
     def value(self, q: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return ``(q - target)²``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.runs.files import DATA_SUFFIXES
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.diagonal.forecast import Forecast, forecast
+from grokflow.theory.diagonal.regime import Regime, held_weights
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.bounds import (
     Bound,
@@ -36,13 +37,12 @@ from grokflow.theory.linear.bounds import (
     smallest_n,
 )
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.transition.change import Change, change_of
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Kind, Scores
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
@@ -185,11 +185,11 @@ class BoundDiagonal(BoundModel):
         """Compare the early and the late predictor; the limit of the latter is not needed."""
         if self.depth > 2:
             return change_of(self._forecast(alpha).scores)
-        classify = self.problem.is_classification
-        early = (MaxL2Margin() if classify else MinL2Norm()).predict(self.problem)
+        held = held_weights(self.problem, self.loss)
         late = L1Penalised(self.loss, self.lam).predict(self.problem)
         alike = spread_over_equal_columns(self.problem, late.w)
-        return change_of(self.problem.score(np.column_stack([early.w, alike])))
+        change = change_of(self.problem.score(np.column_stack([held.early.w, alike])))
+        return replace(change, kind=Kind.NO_TRANSITION) if held.determined else change
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""
@@ -225,7 +225,8 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         found.constant,
         found.curve.lambda_t,
         found.curve.scores,
-        tailed=found.scores.accuracy is not None,
+        tailed=found.regime is Regime.SEPARABLE,
+        regime=found.regime.value,
     )
 
 

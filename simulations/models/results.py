@@ -103,7 +103,7 @@ class ModelForecast(Summarised):
     scores : Scores
         Their test results, in this order.
     kind : Kind
-        Grokking, misgrokking, or neither.
+        Grokking, misgrokking, neither, or no transition.
     transition : Transition
         Predicted λt* and width; NaN where there is no transition.
     leading_order : float
@@ -115,7 +115,9 @@ class ModelForecast(Summarised):
     path_scores : Scores
         Test results along it.
     tailed : bool
-        Whether the loss has an exponential tail.
+        Whether margins grow, by the exponential tail of the loss.
+    regime : str
+        What the data hold the weights to, in words; empty where the model has one case only.
     parts : mapping of str to ModelForecast
         The forecasts of the parts of which the answer is made, by name: the classes one against
         the rest. Most models have none.
@@ -142,6 +144,7 @@ class ModelForecast(Summarised):
     path_times: np.ndarray
     path_scores: Scores
     tailed: bool = False
+    regime: str = ""
     parts: Mapping[str, ModelForecast] = field(default_factory=dict)
 
     def _summary(self) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from grokflow.simulations.models.results import (
 )
 from grokflow.simulations.runs.protocols import Trajectory
 from grokflow.simulations.runs.work import SolverWork
+from grokflow.theory.transition.scores import Kind
 from grokflow.theory.transition.times import Transition
 
 # Rows of the table.
@@ -50,7 +51,7 @@ def measured_columns(curves: Mapping[str, np.ndarray], rows: np.ndarray) -> list
 
 def transition_between(trajectory: Trajectory, forecast: ModelForecast | None) -> Transition:
     """Return when the test error crosses from the early to the late predictor's."""
-    if forecast is None:
+    if forecast is None or forecast.kind is Kind.NO_TRANSITION:
         return Transition(np.nan, np.nan)
     return trajectory.transition(*forecast.ends)
 

@@ -31,7 +31,7 @@ def follow_test_results(model: BoundModel, alpha: float, lambda_t: np.ndarray) -
 
 def transition_of(curve: TestCurve, outlook: Outlook) -> Transition:
     """Return when the test error crosses from the early to the late predictor's."""
-    if outlook.kind is Kind.NEITHER:
+    if not outlook.kind.is_visible:
         return Transition(np.nan, np.nan)
     early, late = (float(error) for error in outlook.scores.error[:2])
     return crossing(curve.lambda_t, curve.scores.error, early, late)

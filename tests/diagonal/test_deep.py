@@ -124,7 +124,7 @@ def test_the_net_moves_along_the_path_at_the_speed_that_the_margin_level_is_foun
     """One sample, one input: the net's own gradient flow, for a moment of slow time h."""
     log_beta, growth, lam, h = np.array([1.0, 0.9, 0.8]), 0.02, 1e-6, 1e-6
     xi = 0.3 - growth * (log_beta - 0.9) / depth
-    path = Path(log_beta, xi[:, None], np.ones((1, 3)), depth)
+    path = Path(log_beta, xi[:, None], np.ones((1, 3)), depth, margins=True)
     level = path.margin_level(LOSSES["exponential"], lam)[1]
     scale = (level * np.exp(0.9)) ** (1 / depth)
     u = scale * (1 - 0.3) ** (-1 / (depth - 2))

@@ -153,20 +153,24 @@ def test_the_users_data_are_read_and_mapped(capsys, tmp_path):
     assert read(out)["loss"] == "square"
 
 
-def test_non_separable_data(capsys, tmp_path):
-    """predict says so with the certificate; simulate follows the flow all the same."""
+def test_data_that_determine_the_weights_have_no_transition(capsys, tmp_path):
+    """predict says so, and of which kind they are; simulate finds none either."""
     rng = np.random.default_rng(1)
     path, out = tmp_path / "noise.npz", tmp_path / "out.json"
     np.savez(path, X=rng.standard_normal((80, 3)), y=rng.choice([-1, 1], 80))
-    code, _, err = run(capsys, "predict", path)
-    assert code == 2
-    assert "not separable" in err
-    assert "Farkas" in err
-    assert "square loss" in err
+    code, said, _ = run(capsys, "predict", path, "--json", out)
+    assert code == 0
+    assert "data: classes that overlap" in said
+    assert "no transition: your data determine the weights" in said
+    record = read(out)
+    assert record["kind"] == record["diagnosis"]["kind"] == "no transition"
+    assert record["regime"] == "classes that overlap"
+    assert record["transition"]["predicted"] is None
     assert run(capsys, "simulate", path, "--points", "10", "--json", out)[0] == 0
     assert read(out)["transition"] == {"lambda_t": None, "width": None}
     tall = ["sparse-regression", "--set", "n=30", "d=20", "noise=1", "n_test=100"]
-    assert run(capsys, "predict", *tall)[0] == 2
+    code, said, _ = run(capsys, "predict", *tall)
+    assert code == 0 and "data: targets that no weights fit" in said
     assert run(capsys, "simulate", *tall, "--points", "5", "--json", out)[0] == 0
     assert read(out)["transition"]["lambda_t"] is None
 

@@ -21,6 +21,15 @@ def test_derivatives(loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_curvature_changes_at_most_in_proportion_to_itself(loss):
+    h = 1e-5
+    up, down = (loss.curvature(Q + e, TARGETS) for e in (h, -h))
+    slope = np.abs(up - down) / (2 * h) / loss.curvature(Q, TARGETS)
+    # No smaller bound holds: it is approached in the tail.
+    assert 0.99 * loss.concordance - 1e-9 <= slope.max() <= loss.concordance + 1e-9
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_fenchel_young_holds_with_equality_at_the_pull(loss):
     u = loss.descent(Q, TARGETS)
     gap = loss.conjugate(u, TARGETS) + loss.value(Q, TARGETS) + u * Q

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grokflow.simulations.linear.presets import sparse
-from grokflow.theory.linear.row_space import row_space
+from grokflow.theory.linear.row_space import least_norm, row_space
 from grokflow.theory.numerics.data_matrix import DataMatrix
 
 
@@ -92,3 +92,35 @@ def test_rows_beyond_the_range_of_a_gram_matrix():
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((3, 5)) * np.array([[1e200], [1.0], [1e-200]])
     assert row_space(DataMatrix.from_array(matrix)).rank == 3
+
+
+@pytest.mark.parametrize(("r", "d"), [(5, 5), (5, 6), (5, 9), (3, 8)])
+@pytest.mark.parametrize("decades", [0, 3, 6])
+def test_every_weight_of_least_norm_is_right_at_any_units(r, d, decades):
+    rng = np.random.default_rng(r * d + decades)
+    rows = rng.integers(-9, 10, (r, d)) * 10.0 ** rng.integers(-decades, decades + 1, d)
+    c = rng.integers(-9, 10, r).astype(float)
+    w = least_norm(DataMatrix.from_array(rows), c)
+    exact = [[Fraction(float(x)) for x in row] for row in rows]
+    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in exact] for p in exact]
+    inverse = [solved(gram, [Fraction(int(i == k)) for i in range(r)]) for k in range(r)]
+    for j in range(d):
+        gains = [sum(a * row[j] for a, row in zip(part, exact, strict=True)) for part in inverse]
+        best = sum(gain * Fraction(x) for gain, x in zip(gains, c, strict=True))
+        # Each right-hand side, and each term of R w, may be rounded.
+        sizes = np.abs(c) + np.abs(rows) @ np.abs(w)
+        allowed = 1e-13 * float(np.abs(np.array(gains, dtype=float)) @ sizes)
+        assert abs(w[j] - float(best)) <= allowed
+
+
+def solved(matrix, right):
+    """Solve a linear system by elimination in rational numbers."""
+    rows = [[*row, b] for row, b in zip(matrix, right, strict=True)]
+    for k in range(len(rows)):
+        pivot = next(i for i in range(k, len(rows)) if rows[i][k])
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [x / rows[k][k] for x in rows[k]]
+        for i in range(len(rows)):
+            if i != k:
+                rows[i] = [a - rows[i][k] * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]

@@ -12,12 +12,14 @@ from grokflow.cli import main
 from grokflow.figures.misgrokking import gallery
 from grokflow.figures.misgrokking import phase_map as pictured
 from grokflow.proofs_check.misgrokking.agreement import agreement
+from grokflow.simulations.misgrokking import cases
 from grokflow.simulations.misgrokking.cases import Trial, judge, misgroks
 from grokflow.simulations.misgrokking.comparison import NetSettings, predict_change
 from grokflow.simulations.misgrokking.data_families import data_family, save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES, select
 from grokflow.simulations.misgrokking.finder import find_misgrokking
 from grokflow.simulations.misgrokking.phase_map import Drops, PhaseMap, phase_map, plane_of
+from grokflow.theory.predictor import NotResolved
 from grokflow.theory.transition.scores import Kind
 
 SEARCHED = ("words", "linear", "completion")
@@ -120,17 +122,23 @@ def test_an_early_predictor_worse_than_none_is_no_misgrokking():
     assert misgroks(Trial(trial.family, trial.settings, replace(worse, early=0.5)))
 
 
-def test_problems_without_predictors_are_counted_by_reason():
+def test_problems_whose_data_determine_the_weights_have_no_transition():
     settings = {"n": 40, "d": 8, "share": 1.0, "n_test": 500}
-    reasons = {
-        judge(FAMILIES["linear"], {**settings, "seed": i}, NetSettings()).error for i in range(2)
-    }
-    assert reasons == {""}
     noisy = {"label_noise": 1.0, **settings}
-    reasons = {
-        judge(FAMILIES["noisy"], {**noisy, "seed": i}, NetSettings()).error for i in range(2)
-    }
-    assert reasons == {"no w interpolates the targets"}
+    for family, drawn in (("linear", settings), ("noisy", noisy)):
+        trial = judge(FAMILIES[family], {**drawn, "seed": 0}, NetSettings())
+        assert (trial.error, trial.change.kind) == ("", Kind.NO_TRANSITION)
+        assert not misgroks(trial)
+
+
+def test_problems_without_predictors_are_counted_by_reason(monkeypatch):
+    def refuse(problem, net):
+        raise NotResolved(f"every margin is below {problem.n}e-13, expected more: scale the inputs")
+
+    monkeypatch.setattr(cases, "predict_change", refuse)
+    settings = {"d": 8, "share": 1.0, "n_test": 500, "seed": 0}
+    trials = [judge(FAMILIES["linear"], {**settings, "n": n}, NetSettings()) for n in (40, 50)]
+    assert {trial.error for trial in trials} == {"every margin is below #e-#"}
 
 
 def test_a_deeper_net_unlearns_more_of_a_dense_rule():

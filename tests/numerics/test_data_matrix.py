@@ -57,6 +57,14 @@ def test_a_pass_over_blocks_equals_the_formula(seed, n, d):
     assert np.allclose(features.combine(w), x @ w, rtol=1e-12, atol=1e-12 * d)
 
 
+@pytest.mark.parametrize("d", [3, 9000])
+def test_sizes_bound_the_terms_of_outputs(d):
+    array = np.round(3 * matrix(d, 70, d))
+    w = matrix(1, 1, d)[0]
+    sizes = DataMatrix.from_array(array).sizes(w)
+    assert np.allclose(sizes, np.abs(array) @ np.abs(w), rtol=1e-12)
+
+
 def test_the_largest_column_bounds_every_correlation():
     x = matrix(3, 7, 500)
     features = DataMatrix.from_array(x)

@@ -51,6 +51,7 @@ def test_products_are_those_of_the_full_matrix(seed, n, d, density):
         ("correlate", (rng.standard_normal((2, n)),)),
         ("combine", (w,)),
         ("combine", (w[:, 0],)),
+        ("sizes", (w[:, 0],)),
         ("take", (np.flatnonzero(w[:, 0] > 0),)),
         ("weighted_gram", (w[:, 1],)),
         ("weighted_gram", (np.maximum(w[:, 1], 0),)),

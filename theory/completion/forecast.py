@@ -146,7 +146,7 @@ def forecast_completion(
     kind = kind_of(scores) if scores.size else Kind.NEITHER
     times = path.lambda_t(alpha)
     when = Transition(np.nan, np.nan)
-    if kind is not Kind.NEITHER:
+    if kind.is_visible:
         when = crossing(times, along.error, float(scores.error[0]), float(scores.error[1]))
     progress(1.0)
     return CompletionForecast(

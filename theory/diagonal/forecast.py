@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
-from grokflow.theory.diagonal.path import Path, scales, trace
+from grokflow.theory.diagonal.path import Path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
+from grokflow.theory.diagonal.regime import Held, Regime, held_weights
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import Loss, with_tail
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
@@ -43,25 +43,28 @@ class Forecast(Summarised):
     Parameters
     ----------
     early : Prediction
-        Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9).
+        Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9); where no
+        weights fit the data, those at which the loss is least, and of these of least L2-norm.
     late : Prediction
         Where the flow ends at this λ: the L1-penalised minimiser for L = 2; for L ≥ 3 the KKT
         point of the ``‖w‖_{2/L}``-penalised problem that is next to the end of the quasi-static
         path.
     limit : Prediction
         The limit of ``late`` for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a
-        KKT point of (R1) or (R2) for L ≥ 3.
+        KKT point of (R1) or (R2) for L ≥ 3; the early predictor where the weights are determined.
     scores : Scores
         Test results of ``early``, ``late`` and ``limit``, in this order.
     transition : Transition
         Predicted slow time λt* and width, from the quasi-static path; NaN where the kind is
-        neither.
+        neither, or no transition.
     leading_order : float
         ``log α``, the time λt* to leading order.
     kind : Kind
-        Grokking, misgrokking, or neither.
+        Grokking, misgrokking, neither, or no transition where the data determine the weights.
     curve : Curve
         The quasi-static path with its test results and times: the predicted curve.
+    regime : Regime
+        What data and loss hold the weights to.
 
     Examples
     --------
@@ -84,6 +87,7 @@ class Forecast(Summarised):
     leading_order: float
     kind: Kind
     curve: Curve
+    regime: Regime
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -99,7 +103,10 @@ class Forecast(Summarised):
 
     @property
     def constant(self) -> float:
-        """C(data) of the law ``λt* = log α - (1/L) log m + C``; NaN without a transition."""
+        """C(data) of the law ``λt* = log α - (1/L) log m + C``; NaN without a transition.
+
+        The level m is that of the margins of separable classes, and 1 in every other regime.
+        """
         path, times = self.curve.path, self.curve.lambda_t
         return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
 
@@ -118,8 +125,7 @@ def forecast(
     Parameters
     ----------
     problem : Problem
-        Linearly separable data for a loss of margins; data that some weights interpolate for one
-        of targets.
+        Any data: which regime they are in is part of the forecast.
     alpha : float
         Initial scale α: every coordinate of u and v is α at time 0.
     lam : float
@@ -138,13 +144,15 @@ def forecast(
 
     Raises
     ------
+    NotResolved
+        Where double precision does not decide which regime the data are in, and for classes of
+        which some can be separated and others cannot.
     NotSeparable
-        With a Farkas certificate, when no linear classifier fits the labels.
-    NoPredictor
-        When no weights interpolate the targets of a regression.
+        With a Farkas certificate, for classes that no weights separate by a loss of one's own
+        without ``concordance``.
     ValueError
-        For a loss of margins without an exponential tail, and for a scale, depth or weight decay
-        that no flow has.
+        For a loss of margins without an exponential tail or on real targets, and for a scale,
+        depth or weight decay that no flow has.
 
     Examples
     --------
@@ -159,33 +167,39 @@ def forecast(
     check_range("lam", lam, LAM_RANGE)
     if loss.acts_on_margins:
         with_tail(loss, "the time of the transition")
-    early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
+    held = held_weights(problem, loss)
     progress(0.05)
-    largest = float(np.abs(early.w).max())
-    path = trace(
-        problem,
-        scales(problem, largest, depth=depth),
-        depth=depth,
-        progress=lambda x: progress(0.05 + 0.45 * x),
-    )
-    late, limit = _late_predictors(problem, loss, lam, path)
+    path = _path(held, depth, lambda x: progress(0.05 + 0.45 * x))
+    late, limit = _late_predictors(problem, held, loss, lam, path)
     progress(0.9)
-    scores = problem.score(np.column_stack([early.w, late.w, limit.w]))
-    kind = kind_of(scores)
-
-    def curve(path: Path) -> Curve:
-        return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
-
-    along, when = curve(path), Transition(np.nan, np.nan)
-    if kind is not Kind.NEITHER:
+    scores = problem.score(np.column_stack([held.early.w, late.w, limit.w]))
+    kind = Kind.NO_TRANSITION if held.determined else kind_of(scores)
+    along = _curve(problem, path, alpha, lam, loss)
+    when = Transition(np.nan, np.nan)
+    if kind.is_visible:
         ends = scores.error[0], scores.error[1]
         when = crossing(along.lambda_t, along.scores.error, *ends)
-        if np.isfinite(when.lambda_t) and not problem.is_classification:
+        if np.isfinite(when.lambda_t) and not path.margins:
             # Here the path is within O(λ) of the flow, and its spacing the larger error.
-            along = curve(_refined(problem, along, when))
+            finer = _refined(held.problem, along, when)
+            along = _curve(problem, finer, alpha, lam, loss)
             when = crossing(along.lambda_t, along.scores.error, *ends)
     progress(1.0)
-    return Forecast(early, late, limit, scores, when, leading_order(alpha), kind, along)
+    order = leading_order(alpha)
+    return Forecast(held.early, late, limit, scores, when, order, kind, along, held.regime)
+
+
+def _path(held: Held, depth: int, progress: Callable[[float], None]) -> Path:
+    """Return the quasi-static path, from the kernel regime to the rich one."""
+    w = held.early.w
+    log_beta = scales(held.problem, float(np.abs(w).max()), depth=depth)
+    if held.determined:
+        return resting(w, log_beta, depth)
+    return trace(held.problem, log_beta, depth=depth, progress=progress)
+
+
+def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:
+    return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
 
 
 def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
@@ -201,16 +215,23 @@ def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
 
 
 def _late_predictors(
-    problem: Problem, loss: Loss, lam: float, path: Path
+    problem: Problem, held: Held, loss: Loss, lam: float, path: Path
 ) -> tuple[Prediction, Prediction]:
-    """Return the late predictor at λ and its limit for λ → 0."""
-    classify = problem.is_classification
+    """Return the late predictor at λ, of the data as they are, and its limit for λ → 0."""
+    if not loss.acts_on_margins:
+        problem = replace(problem, task=Task.REGRESSION)
     if path.depth == 2:
         late = L1Penalised(loss, lam).predict(problem)
-        limit = (MaxL1Margin() if classify else MinL1Norm()).predict(problem, near=late)
-        return late, limit
+        if held.determined:
+            return late, held.early
+        if path.margins:
+            return late, MaxL1Margin().predict(problem, near=late)
+        # The multipliers of all samples, in the coordinates of independent rows.
+        near = replace(late, multipliers=problem.row_space.gather(late.multipliers))
+        return late, MinL1Norm().predict(held.problem, near=near)
     end = path.weights[:, -1]
-    limit = (MaxQuasiMargin if classify else MinQuasiNorm)(path.depth).predict(problem, near=end)
+    deep = MaxQuasiMargin(path.depth) if path.margins else MinQuasiNorm(path.depth)
+    limit = held.early if held.determined else deep.predict(held.problem, near=end)
     level = float(path.margin_level(loss, lam)[-1])
     late = QuasiPenalised(loss, lam, path.depth).predict(problem, near=level * limit.w)
     return late, limit

@@ -24,7 +24,7 @@ transition is predicted for finite α and λ before anything is simulated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,15 +57,18 @@ class Path(Summarised):
         The weights; for classification divided by the margin level.
     depth : int
         L.
+    margins : bool
+        Whether margins are held, whose level m grows as λ falls, rather than outputs.
     """
 
     log_beta: np.ndarray
     multipliers: np.ndarray
     weights: np.ndarray
     depth: int = 2
+    margins: bool = False
 
     def margin_level(self, loss: Loss, lam: float) -> np.ndarray:
-        """Return the margin level m at every scale, shape (m,); ones for losses of targets.
+        """Return the margin level m at every scale, shape (m,); ones where outputs are held.
 
         The multipliers grow by ``da_i/ds = c r_i/(nλ)``, with c = 1 for L = 2 and
         ``L (L-2) α(s)^{L-2}`` for L ≥ 3. Inverted through the loss's tail, ``q_i = -log r_i``, and
@@ -77,7 +80,7 @@ class Path(Summarised):
             For a loss of margins without an exponential tail.
         """
         level = np.ones_like(self.log_beta)
-        if not loss.acts_on_margins:
+        if not self.margins:
             return level
         with_tail(loss, "the time of the transition")
         largest_pull = min(0.5, loss.pull_range.high / 2)
@@ -104,17 +107,20 @@ class Path(Summarised):
 
     def part(self, points: slice) -> Path:
         """Return some of the points."""
-        return Path(
-            self.log_beta[points], self.multipliers[points], self.weights[:, points], self.depth
+        return replace(
+            self,
+            log_beta=self.log_beta[points],
+            multipliers=self.multipliers[points],
+            weights=self.weights[:, points],
         )
 
     def continued_by(self, other: Path) -> Path:
         """Return this path continued by another one at smaller scales."""
-        return Path(
-            np.concatenate([self.log_beta, other.log_beta]),
-            np.concatenate([self.multipliers, other.multipliers]),
-            np.concatenate([self.weights, other.weights], axis=1),
-            self.depth,
+        return replace(
+            self,
+            log_beta=np.concatenate([self.log_beta, other.log_beta]),
+            multipliers=np.concatenate([self.multipliers, other.multipliers]),
+            weights=np.concatenate([self.weights, other.weights], axis=1),
         )
 
 
@@ -174,7 +180,7 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     omega = problem.scale
-    path = after or Path(np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0)), depth)
+    path = after or _no_path(problem, depth)
     first = len(path.log_beta)
     everywhere = np.concatenate([path.log_beta, log_beta])
     multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
@@ -204,7 +210,23 @@ def trace(
         multipliers[i] = potential.unit * found.x
         weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
         progress((i - first + 1) / len(log_beta))
-    return Path(np.asarray(log_beta), multipliers[first:], weights, path.depth)
+    return replace(
+        path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
+    )
+
+
+def _no_path(problem: Problem, depth: int) -> Path:
+    nothing = np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0))
+    return Path(*nothing, depth, problem.is_classification)
+
+
+def resting(w: np.ndarray, log_beta: np.ndarray, depth: int) -> Path:
+    """Return the path where only the weights w are held: there at every scale.
+
+    Multipliers, of which nothing depends on then, are left out.
+    """
+    multipliers = np.empty((len(log_beta), 0))
+    return Path(log_beta, multipliers, np.repeat(w[:, None], len(log_beta), axis=1), depth)
 
 
 def _extrapolated(

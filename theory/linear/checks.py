@@ -1,8 +1,6 @@
-"""What is refused as data of a linear model: other shapes, gaps, and what no weights can fit."""
+"""What is refused as data of a linear model: other shapes, gaps, and rows of zeros."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -39,8 +37,8 @@ def _not_finite(array: Table) -> tuple[int, ...] | None:
     return tuple(int(i) for i in bad[0]) if len(bad) else None
 
 
-def check_consistent(x: Table, y: np.ndarray) -> None:
-    """Refuse zero rows and equal rows with different labels: no linear model can fit them."""
+def check_rows(x: Table) -> None:
+    """Refuse rows of zeros: no weights change their outputs."""
     entries = np.diff(x.indptr) if isinstance(x, csr_array) else x.any(axis=1)
     empty = np.flatnonzero(entries == 0)
     if empty.size:
@@ -48,17 +46,3 @@ def check_consistent(x: Table, y: np.ndarray) -> None:
             f"row {empty[0]} of X is all zeros, expected a nonzero input: its margin is 0 for "
             "every w, so drop the row"
         )
-    # A random projection sorts equal rows together; only those are compared in full.
-    key = x @ np.random.default_rng(0).standard_normal(x.shape[1])
-    order = np.argsort(key, kind="stable")
-    for i, j in pairwise(order):
-        if abs(key[i] - key[j]) <= 1e-9 * abs(key[i]) and y[i] != y[j] and _same(x[i], x[j]):
-            raise ValueError(
-                f"rows {min(i, j)} and {max(i, j)} of X are equal but y is {y[min(i, j)]} and "
-                f"{y[max(i, j)]}, expected one label for one input: drop one of them"
-            )
-
-
-def _same(one: Table, other: Table) -> bool:
-    """Say whether two rows are equal."""
-    return bool(abs(one - other).max() == 0) if is_sparse(one) else bool((one == other).all())

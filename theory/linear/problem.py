@@ -16,7 +16,8 @@ from jaxtyping import Float
 from scipy.sparse import diags_array
 
 from grokflow.theory.arguments import member_of
-from grokflow.theory.linear.checks import check_consistent, check_inputs
+from grokflow.theory.linear.checks import check_inputs, check_rows
+from grokflow.theory.linear.row_space import RowSpace, row_space
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
@@ -171,6 +172,11 @@ class Problem(Summarised):
         targets = np.sqrt(np.mean(self.targets**2)) or 1.0
         return float(targets / inputs)
 
+    @cached_property
+    def row_space(self) -> RowSpace:
+        """Independent rows of the design matrix, and the samples in their coordinates."""
+        return row_space(self.inputs)
+
     @property
     def is_classification(self) -> bool:
         """Whether the labels are signs."""
@@ -246,7 +252,7 @@ def make_problem(
     ------
     ValueError
         For another task, mismatched shapes, NaN or infinite entries, labels that are not ±1,
-        samples that are zero, and equal inputs with different labels.
+        and samples that are zero.
 
     Examples
     --------
@@ -279,7 +285,7 @@ def make_problem(
             )
         design = _signed(x, targets)
         targets = np.ones(len(y))
-    check_consistent(x, y)
+    check_rows(x)
     said = (*notes, *transform.notes) if transform else notes
     matrix = design_matrix(design)
     return Problem(name, task, matrix, targets, test, dict(settings or {}), said, transform)

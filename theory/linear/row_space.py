@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import LinAlgError, cholesky, qr
+from scipy.linalg import LinAlgError, cholesky, qr, qr_multiply, solve_triangular
 
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.design_matrix import DesignMatrix
@@ -97,6 +97,30 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
         return RowSpace(inputs, None)
     factor = DataMatrix.from_array(triangle * columns, inputs.threads)
     return RowSpace(factor, basis * rows[:, None], dropped)
+
+
+def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
+    """Return the weights of least L2-norm with ``R w = c``, for independent rows R.
+
+    With ``Rᵀ = U T`` they are ``U T^{-T} c``. Inputs of different units are no harm to any weight:
+    their rows of Rᵀ are sorted by size, and U stays a product of reflections (Cox and Higham 1998).
+
+    Parameters
+    ----------
+    rows : DesignMatrix
+        R, of shape (r, d).
+    coordinates : ndarray, shape (r,)
+        c.
+    """
+    across = rows.to_array().T
+    order = np.argsort(-np.abs(across).max(axis=1), kind="stable")
+    across = across[order]
+    nothing = np.zeros(across.shape[1])
+    _, triangle, pivots = qr_multiply(across, nothing, mode="left", pivoting=True)
+    combination = solve_triangular(triangle, coordinates[pivots], trans="T", check_finite=False)
+    w = np.empty(len(order))
+    w[order] = qr_multiply(across, combination, mode="left", pivoting=True)[0]
+    return w
 
 
 def _rows_are_independent(inputs: DesignMatrix) -> bool:

@@ -95,6 +95,10 @@ class SparseMatrix:
         """Return ``X @ w`` for `w` of shape (d,) or (d, p)."""
         return np.asarray(self.entries @ w)
 
+    def sizes(self, w: Inputs) -> Samples:
+        """Return ``|X| |w|``: what the terms of the outputs ``X @ w`` add up to in size."""
+        return np.asarray(abs(self.entries) @ np.abs(w))
+
     def outputs(self, nu: Samples, potential: Potential) -> Samples:
         """Return ``X @ phi'(X.T @ nu)`` of shape (n,)."""
         return self.combine(potential.weights(self.correlate(nu)))

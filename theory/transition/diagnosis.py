@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,7 @@ def diagnose(
     alpha: float,
     lam: float,
     tailed: bool,
+    determined: bool = False,
 ) -> Diagnosis:
     """Say what a forecast means in practice: what changes, when to stop, and what a test set shows.
 
@@ -80,9 +81,13 @@ def diagnose(
     alpha, lam : float
         Scale of the start and weight decay.
     tailed : bool
-        Whether the loss has an exponential tail.
+        Whether margins grow, by the exponential tail of the loss.
+    determined : bool
+        Whether the data determine the weights, so that there is no transition.
     """
     change = change_of(scores)
+    if determined:
+        change = replace(change, kind=Kind.NO_TRANSITION)
     reached = np.flatnonzero(lambda_t >= 0)
     best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
     visible = 3 * change.error
@@ -112,4 +117,4 @@ def _end_of_early_phase(transition: Transition, alpha: float) -> float:
 def learns(change: Change) -> bool:
     """Whether the better of both predictors is visibly better than the zero predictor."""
     better = max(change.early, change.late)
-    return change.kind is not Kind.NEITHER or better - change.chance > 3 * change.error
+    return change.kind.is_visible or better - change.chance > 3 * change.error

@@ -17,6 +17,8 @@ class Kind(Enum):
     GROKKING is a transition after which the test error is smaller, MISGROKKING one after which it
     is larger. NEITHER means that the two errors differ by less than three standard errors of the
     test set, or by less than a thousandth of the error of a predictor that is zero everywhere.
+    NO_TRANSITION means that there is one predictor only: the data determine the weights, at any
+    scale of the start.
 
     Examples
     --------
@@ -30,6 +32,12 @@ class Kind(Enum):
     GROKKING = "grokking"
     MISGROKKING = "misgrokking"
     NEITHER = "neither"
+    NO_TRANSITION = "no transition"
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether there is a transition that the test set shows."""
+        return self in (Kind.GROKKING, Kind.MISGROKKING)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

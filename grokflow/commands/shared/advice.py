@@ -27,6 +27,8 @@ def advice(forecast: PredictedConsequences) -> list[str]:
             return _keep_early(found, lam)
         case Kind.GROKKING:
             return _get_late(found, lam)
+        case Kind.NO_TRANSITION:
+            return _determined(found)
         case _:
             return _neither(found)
 
@@ -35,6 +37,11 @@ def _what(found: Diagnosis) -> str:
     """Say the kind, by how much, and when."""
     change, measure = found.change, _measure(found.change)
     ends = f"from {_percent(change.early)} to {_percent(change.late)}"
+    if change.kind is Kind.NO_TRANSITION:
+        return (
+            "no transition: your data determine the weights, for there are as many independent "
+            f"samples as weights; {measure} is {_percent(change.early)}, but for the pull of λ"
+        )
     if change.kind is Kind.NEITHER:
         return f"neither grokking nor misgrokking: {measure} goes {ends}, no visible change"
     verb = "rises" if change.kind is Kind.GROKKING else "falls"
@@ -53,6 +60,8 @@ def _how_sure(found: Diagnosis, gap: float, residual: float | None) -> str:
     change = found.change
     low, high = sorted((-change.low, -change.high))
     proof = f"both predictors are optimal to a relative {gap:.0e}"
+    if change.kind is Kind.NO_TRANSITION:
+        return proof
     if residual is not None:
         proof = f"the early predictor is optimal to a relative {gap:.0e}, the late one is a KKT "
         proof += f"point to {residual:.0e}: there may be others"
@@ -128,6 +137,20 @@ def _neither(found: Diagnosis) -> list[str]:
             f"of {100 * abs(change.drop):.2g}, test on {found.needed:.0f} points"
         )
     return lines
+
+
+def _determined(found: Diagnosis) -> list[str]:
+    lines = [
+        "train until the loss no longer falls: α only sets how long that takes, and λ shrinks the "
+        f"weights, to {_percent(found.change.late)} at the end"
+    ]
+    if not learns(found.change):
+        lines.append("these inputs tell nothing visible: others are needed, not another α or λ")
+    return [
+        *lines,
+        "for early and late to differ there must be more inputs than independent samples: add "
+        "features, or train on fewer samples",
+    ]
 
 
 def _measure(change: Change) -> str:

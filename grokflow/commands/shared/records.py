@@ -48,6 +48,7 @@ def forecast_record(forecast: ModelForecast) -> Record:
             "constant": forecast.constant,
         },
         "kind": forecast.kind.value,
+        **({"regime": forecast.regime} if forecast.regime else {}),
         "path": {"lambda_t": forecast.path_times, name: values},
         **_parts_record(forecast),
     }

@@ -24,12 +24,14 @@ def description_lines(description: Description) -> list[str]:
 
 
 def forecast_lines(forecast: ModelForecast) -> list[str]:
-    """Say the predictors and the kind of the transition."""
+    """Say what holds the weights, the predictors and the kind of the transition."""
     lines = [
         f"{_role(role)}: {item.name}, {', '.join(_qualities(item))}"
         for role, item in forecast.roles().items()
     ]
-    return [*lines, f"       kind: {forecast.kind.value}", *_part_lines(forecast.parts)]
+    regime = [f"       data: {forecast.regime}"] if forecast.regime else []
+    kind = f"       kind: {forecast.kind.value}"
+    return [*regime, *lines, kind, *_part_lines(forecast.parts)]
 
 
 def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:

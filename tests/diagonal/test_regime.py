@@ -1,0 +1,181 @@
+"""Data beyond separable classes and fitted targets: what holds the weights, and what follows."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris, load_wine
+
+from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.diagonal.path import trace
+from grokflow.theory.diagonal.regime import Regime, held_weights
+from grokflow.theory.linear.penalised import L1Penalised
+from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.predictor import NotResolved
+from grokflow.theory.transition.scores import Kind
+from tests.linear.test_own_losses import HalfSquare
+from tests.reference.full_flow import weights
+
+LOGISTIC, SQUARE = LOSSES["logistic"], LOSSES["square"]
+
+
+def problem_of(task, x, y, train=None):
+    train = len(y) if train is None else train
+    test = StoredTestSet(x[-train:], y[-train:])
+    return make_problem("data", task, x[:train], y[:train], test)
+
+
+def low_rank(seed, n, d, rank):
+    rng = np.random.default_rng(seed)
+    return rng, rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
+
+
+def noisy_targets(seed, n=40, d=24, rank=6):
+    rng, x = low_rank(seed, n, d, rank)
+    return problem_of(Task.REGRESSION, x, x[:, 0] + rng.standard_normal(n))
+
+
+def overlapping_classes(seed, n=40, d=24, rank=6):
+    rng, x = low_rank(seed, n, d, rank)
+    y = np.where(rng.uniform(size=n) < 0.25, -1.0, 1.0) * np.sign(x[:, 0])
+    return problem_of(Task.CLASSIFICATION, x, y)
+
+
+@pytest.mark.parametrize(
+    ("make", "loss"), [(noisy_targets, "square"), (overlapping_classes, "logistic")]
+)
+def test_the_unreduced_flow_is_within_lambda_of_the_path(make, loss):
+    problem, alpha = make(0), 10.0
+    held = held_weights(problem, LOSSES[loss])
+    times = np.linspace(2, 8, 5)
+    path = trace(held.problem, 2 * (np.log(alpha) - times), tolerance=1e-9).weights
+    x, errors = problem.inputs.to_array(), []
+    for lam in (1e-3, 1e-4):
+        w = weights(x, problem.targets, alpha, lam, loss, times, rtol=1e-8)
+        errors.append((np.linalg.norm(w - path, axis=0) / np.linalg.norm(path, axis=0)).max())
+    # First order: tenfold less at a tenth of λ, but for the second order, 1e-3 relative to it.
+    assert 9 <= errors[0] / errors[1] <= 11
+    assert errors[1] <= 0.01
+
+
+def test_fitted_targets_of_more_samples_than_rank_are_those_of_independent_rows():
+    _, x = low_rank(1, 30, 12, 5)
+    problem = problem_of(Task.REGRESSION, x, x @ np.ones(12))
+    held = held_weights(problem, SQUARE)
+    assert held.regime is Regime.INTERPOLATED and not held.determined
+    assert held.problem.inputs.shape == (5, 12)
+    assert np.allclose(x @ held.early.w, problem.targets)
+    # A loss that is least at the targets is held by them, whatever else it is.
+    assert held_weights(problem, HalfSquare()).regime is Regime.INTERPOLATED
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "exponential"])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_there_is_no_transition_where_the_data_determine_the_weights(loss, depth):
+    make = noisy_targets if loss == "square" else overlapping_classes
+    problem = make(1, n=60, d=5, rank=5)
+    found = forecast(problem, alpha=1e3, lam=1e-4, loss=LOSSES[loss], depth=depth)
+    assert found.kind is Kind.NO_TRANSITION
+    assert np.isnan(found.transition.lambda_t) and np.isnan(found.constant)
+    assert found.limit is found.early
+    assert (found.curve.path.weights == found.early.w[:, None]).all()
+    # The late predictor is the same point, but for the pull of λ: its loss is above by less than
+    # the penalty of the early one, and by the gap that it is certified to.
+    mean = [
+        LOSSES[loss].value(problem.inputs.combine(part.w), problem.targets).mean()
+        for part in (found.early, found.late)
+    ]
+    penalty = 0.5e-4 * (np.abs(found.early.w) ** (2 / depth)).sum()
+    assert mean[1] - mean[0] <= penalty + 1e-7 * mean[0]
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_the_forecast_of_data_that_no_weights_fit(loss):
+    make = noisy_targets if loss == "square" else overlapping_classes
+    problem = make(2, n=200, d=60, rank=20)
+    found = forecast(problem, alpha=1e3, lam=1e-5, loss=LOSSES[loss])
+    expected = Regime.INCONSISTENT if loss == "square" else Regime.OVERLAPPING
+    assert found.regime is expected and found.limit.name == "min-L1-norm"
+    # Early, late and limit have the outputs of least loss, late up to the pull of λ.
+    x = problem.inputs.to_array()
+    q = [x @ part.w for part in (found.early, found.limit, found.late)]
+    assert np.allclose(q[1], q[0], atol=1e-6 * np.abs(q[0]).max())
+    assert np.allclose(q[2], q[0], atol=1e-2 * np.abs(q[0]).max())
+    assert np.abs(found.limit.w).sum() < 0.9 * np.abs(found.early.w).sum()
+    late = L1Penalised(LOSSES[loss], 1e-5).predict(problem)
+    assert np.array_equal(found.late.w, late.w)
+    # The law has no term in the level of margins: the times do not depend on λ.
+    more = forecast(problem, alpha=1e3, lam=1e-3, loss=LOSSES[loss])
+    assert np.array_equal(more.curve.lambda_t, found.curve.lambda_t) or np.isfinite(
+        more.transition.lambda_t
+    )
+
+
+def test_one_input_with_two_labels_is_an_overlap_of_classes():
+    x = np.array([[1.0, 2.0], [1.0, 2.0], [2.0, 1.0]])
+    problem = problem_of(Task.CLASSIFICATION, x, np.array([1.0, 1.0, -1.0]))
+    assert held_weights(problem, LOGISTIC).regime is Regime.SEPARABLE
+    both = np.vstack([x, x])
+    problem = problem_of(Task.CLASSIFICATION, both, np.array([1.0, 1.0, -1.0, -1.0, 1.0, 1.0]))
+    held = held_weights(problem, LOGISTIC)
+    assert held.regime is Regime.OVERLAPPING and held.determined
+    # Three of four samples say 1 of the first input, and one of two of the second.
+    assert np.allclose(x[1:] @ held.early.w, [np.log(3), 0.0], atol=1e-12)
+
+
+def test_square_loss_on_classes_is_regression_on_their_signs():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((12, 30))
+    y = np.sign(x[:, 0])
+    classes, signs = (problem_of(task, x, y) for task in Task)
+    found, same = (
+        forecast(problem, alpha=1e3, lam=1e-4, loss=SQUARE) for problem in (classes, signs)
+    )
+    assert found.regime is Regime.INTERPOLATED and found.scores.accuracy is not None
+    assert np.allclose(found.early.w, same.early.w) and np.allclose(found.late.w, same.late.w)
+
+
+def test_a_loss_of_margins_on_real_targets_is_refused():
+    with pytest.raises(ValueError, match="loss is logistic on real targets, expected a loss of"):
+        forecast(noisy_targets(0), alpha=10.0, lam=1e-3, loss=LOGISTIC)
+
+
+def test_a_loss_without_concordance_has_no_forecast_of_targets_that_no_weights_fit():
+    class Plain:
+        """The half square, as an object with nothing but what a loss must have."""
+
+        def __init__(self):
+            loss = HalfSquare()
+            for name in ("name", "acts_on_margins", "largest_curvature_at_zero", "pull_range"):
+                setattr(self, name, getattr(loss, name))
+            for name in ("value", "descent", "curvature", "conjugate", "outputs_of_pull"):
+                setattr(self, name, getattr(loss, name))
+
+    with pytest.raises(NotResolved, match="has no `concordance`"):
+        forecast(noisy_targets(0), alpha=10.0, lam=1e-3, loss=Plain())
+
+
+def table(name):
+    """A table of scikit-learn: inputs, and targets or the class 1 against the others."""
+    if name == "diabetes":
+        return load_diabetes(return_X_y=True)
+    data = load_iris() if name == "iris" else load_wine()
+    return data.data, np.where(data.target == 1, 1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "regime", "kind"),
+    [
+        ("diabetes", "square", Regime.INCONSISTENT, Kind.NO_TRANSITION),
+        ("iris", "logistic", Regime.OVERLAPPING, Kind.NO_TRANSITION),
+        ("iris", "square", Regime.INCONSISTENT, Kind.NO_TRANSITION),
+        ("wine", "square", Regime.INCONSISTENT, Kind.NO_TRANSITION),
+    ],
+)
+def test_real_tables_have_a_forecast(name, loss, regime, kind):
+    x, y = table(name)
+    task = Task.REGRESSION if name == "diabetes" else Task.CLASSIFICATION
+    order = np.random.default_rng(0).permutation(len(y))
+    problem = problem_of(task, x[order], y[order], train=len(y) * 3 // 4)
+    found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES[loss])
+    assert (found.regime, found.kind) == (regime, kind)
+    assert found.early.certificate.gap <= 1e-10

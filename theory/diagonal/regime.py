@@ -1,0 +1,140 @@
+"""What the data hold the weights to while weight decay moves them: the regime of a problem.
+
+For λ → 0 a diagonal net soon reaches weights at which its loss is least, and then moves slowly
+among them. What these are depends on data and loss alone:
+
+* *separable* classes: margins grow without bound, and what is held is ``Z w ≥ m``, m the level of
+  the margins;
+* *interpolated* targets: ``X w = y``;
+* *inconsistent* targets and *overlapping* classes: ``X w = q*``, q* the outputs at which the loss
+  is least. The slow motion is that of interpolation with targets q*: with ``X = Q R`` and
+  ``q* = Q c`` the weights follow the quasi-static path of the regression ``R w = c``.
+
+Where ``X w = q*`` has one solution only, there is nothing to move: no transition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
+from grokflow.theory.predictor import NoPredictor, NotResolved
+
+# Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
+_ROUNDING = float(np.finfo(np.float64).eps)
+
+
+class Regime(Enum):
+    """What the data and the loss hold the weights to, once the net is trained.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    >>> found = gf.forecast(problem, alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"])
+    >>> found.regime is gf.Regime.INTERPOLATED
+    True
+    """
+
+    SEPARABLE = "separable classes"
+    INTERPOLATED = "targets that some weights fit"
+    INCONSISTENT = "targets that no weights fit"
+    OVERLAPPING = "classes that overlap"
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What holds the weights, and the early predictor, which is first held by it.
+
+    Parameters
+    ----------
+    regime : Regime
+        Which of the cases it is.
+    problem : Problem
+        The margins or outputs that are held; its quasi-static path is that of the flow.
+    early : Prediction
+        Of the weights that are held, those of least L2-norm.
+    determined : bool
+        Whether these are the only ones.
+    """
+
+    regime: Regime
+    problem: Problem
+    early: Prediction
+    determined: bool
+
+
+def held_weights(problem: Problem, loss: Loss) -> Held:
+    """Decide what data and loss hold the weights to, with a proof or a bound for every answer.
+
+    Parameters
+    ----------
+    problem : Problem
+        Classes, for a loss of margins or of targets; real targets, for one of targets.
+    loss : Loss
+        Loss of the flow.
+
+    Raises
+    ------
+    NotSeparable
+        For classes that no weights separate, by a loss without ``concordance``.
+    NotResolved
+        Where double precision does not decide, and for classes of which some can be separated and
+        others cannot.
+    ValueError
+        For a loss of margins on real targets.
+    """
+    if loss.acts_on_margins:
+        if not problem.is_classification:
+            raise ValueError(
+                f"loss is {loss.name} on real targets, expected a loss of targets: take the "
+                "square loss, or labels of two classes"
+            )
+        return _held_margins(problem, loss)
+    return _held_outputs(replace(problem, task=Task.REGRESSION), loss)
+
+
+def _held_margins(problem: Problem, loss: Loss) -> Held:
+    """Return the case of a loss of margins: separable, or overlapping."""
+    if problem.row_space.basis is not None and isinstance(loss, ConcordantLoss):
+        try:
+            return _held_least_loss(problem, loss, Regime.OVERLAPPING)
+        except NoPredictor:
+            pass  # separable, or hard to tell: what follows says which
+    return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem), determined=False)
+
+
+def _held_outputs(problem: Problem, loss: Loss) -> Held:
+    """Return the case of a loss of targets: interpolated, or inconsistent."""
+    space = problem.row_space
+    if space.basis is None:
+        early = MinL2Norm().predict(problem)
+        return Held(Regime.INTERPOLATED, problem, early, space.fills_inputs)
+    square = LOSSES["square"]
+    assert isinstance(square, ConcordantLoss)
+    c = least_coordinates(problem, square)
+    outputs = np.abs(space.basis) @ np.abs(c)
+    rounding = space.rank * np.sqrt(problem.n) * _ROUNDING * outputs
+    if (np.abs(space.basis @ c - problem.targets) <= rounding).all():
+        inside = in_row_space(problem, c)
+        return Held(Regime.INTERPOLATED, inside, MinL2Norm().predict(inside), space.fills_inputs)
+    if not isinstance(loss, ConcordantLoss):
+        raise NotResolved(
+            f"no weights fit the targets, and loss {loss.name} has no `concordance`, expected one: "
+            "give it this member, or take the square loss"
+        )
+    return _held_least_loss(problem, loss, Regime.INCONSISTENT)
+
+
+def _held_least_loss(problem: Problem, loss: ConcordantLoss, regime: Regime) -> Held:
+    """Return the case of a finite minimum of the loss."""
+    c = least_coordinates(problem, loss)
+    early = MinLoss(loss).at(problem, c)
+    return Held(regime, in_row_space(problem, c), early, problem.row_space.fills_inputs)

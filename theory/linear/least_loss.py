@@ -1,0 +1,254 @@
+"""Where the loss itself is least: least squares, and the logistic fit of overlapping classes.
+
+Without weight decay the flow ends where the mean loss is least. Its outputs ``q* = Xw`` are
+unique, for the losses are strictly convex; of the weights that have them the flow from a large
+scale takes those of least L2-norm. Only the r coordinates c of the outputs ``q = Q c`` in the row
+space ``X = Q R`` matter, and Newton's method finds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, qr, solve_triangular
+
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.prediction import Prediction, normalised_margin
+from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.linear.row_space import RowSpace, least_norm
+from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.predictor import NoPredictor, NotResolved
+
+# Half the distance between 1 and the next double: the largest relative error of one rounding.
+_ROUNDING = float(np.finfo(np.float64).eps) / 2
+# Newton's method doubles its digits at each step once it is near; before, margins grow by one a
+# step at least, and pulls on margins of this many are below rounding.
+_NEWTON_STEPS = 100
+# Newton steps taken once the loss itself no longer shows any progress.
+_POLISHING_STEPS = 2
+
+
+@dataclass(frozen=True)
+class MinLoss:
+    """The minimiser of the mean loss, without weight decay; of several, that of least L2-norm.
+
+    It is the early predictor of diagonal nets on data that no weights fit: targets that do not
+    agree, labels that overlap. For the square loss it is that of least squares.
+
+    Parameters
+    ----------
+    loss : ConcordantLoss
+        Loss l of the flow.
+
+    Examples
+    --------
+    Three measurements of one weight:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.array([[1.0], [1.0], [2.0]]), np.array([1.0, 2.0, 2.0])
+    >>> problem = gf.make_problem("noisy", gf.Task.REGRESSION, x, y, gf.StoredTestSet(x, y))
+    >>> found = gf.MinLoss(gf.LOSSES["square"]).predict(problem)
+    >>> print(found.w.round(3), found.certificate.gap < 1e-12)
+    [1.167] True
+    """
+
+    loss: ConcordantLoss
+
+    @property
+    def name(self) -> str:
+        """What the predictor is called in results."""
+        return f"min-{self.loss.name}-loss"
+
+    def predict(self, problem: Problem) -> Prediction:
+        """Minimise by Newton's method, and bound the distance from the minimum.
+
+        Raises
+        ------
+        NoPredictor
+            When some weights classify every sample, so that the loss falls for ever.
+        NotResolved
+            When double precision does not show that there is a minimum.
+        """
+        return self.at(problem, least_coordinates(problem, self.loss))
+
+    def at(self, problem: Problem, coordinates: np.ndarray) -> Prediction:
+        """Return the predictor, once `least_coordinates` are known."""
+        w = least_norm(problem.row_space.rows, coordinates)
+        pulls = self.loss.descent(problem.inputs.combine(w), problem.targets) / problem.n
+        margin = normalised_margin(problem, w, 2)
+        return Prediction(self.name, w, pulls, margin, min_loss(problem, w, self.loss))
+
+
+def in_row_space(problem: Problem, coordinates: np.ndarray) -> Problem:
+    """Return the regression ``R w = c`` that asks for the outputs ``Q c``, in r samples."""
+    rows = problem.row_space.rows
+    return replace(problem, task=Task.REGRESSION, inputs=rows, targets=coordinates)
+
+
+def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
+    """Return the coordinates c, shape (r,), of the outputs ``Q c`` at which the loss is least.
+
+    Raises
+    ------
+    NoPredictor
+        When some weights classify every sample.
+    NotResolved
+        When double precision does not show that there is a minimum.
+    """
+    space, targets = problem.row_space, problem.targets
+    if space.basis is None:
+        if loss.acts_on_margins:
+            raise _falls_for_ever(loss)
+        return targets
+    basis = space.basis
+    c = _newton(basis, targets, loss)
+    if loss.acts_on_margins and (basis @ c).min() > 0:
+        raise _falls_for_ever(loss)
+    rounding = (space.rank + 2) * _ROUNDING * (np.abs(basis) @ np.abs(c))
+    if distance_to_least(basis, targets, loss, basis @ c, rounding) is None:
+        raise NotResolved(
+            f"double precision does not show that the {loss.name} loss has a minimum, expected "
+            "classes that overlap in every direction: take the square loss, or fewer inputs"
+        )
+    return c
+
+
+def _falls_for_ever(loss: ConcordantLoss) -> NoPredictor:
+    return NoPredictor(
+        f"the {loss.name} loss has no minimum, for some weights classify every sample; expected "
+        "classes that overlap: take the max-L2-margin, or the square loss"
+    )
+
+
+def _newton(basis: np.ndarray, targets: np.ndarray, loss: ConcordantLoss) -> np.ndarray:
+    """Minimise the mean of the losses of ``q = Q c``; ends early where every margin is positive."""
+    c, polishing = np.zeros(basis.shape[1]), 0
+    for _ in range(_NEWTON_STEPS):
+        q = basis @ c
+        if loss.acts_on_margins and q.min() > 0:
+            break
+        value = float(loss.value(q, targets).mean())
+        step, slope = _step(basis, loss.descent(q, targets), loss.curvature(q, targets))
+        polishing += slope <= 8 * _ROUNDING * value
+        length = 1.0
+        while polishing == 0 and length > _ROUNDING:
+            trial = float(loss.value(q + length * (basis @ step), targets).mean())
+            if trial <= value - length * slope / 4:
+                break
+            length /= 2
+        c = c + length * step
+        if polishing > _POLISHING_STEPS or not np.isfinite(c).all():
+            break
+    return c
+
+
+def _step(basis: np.ndarray, pulls: np.ndarray, curvature: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return Newton's step and by how much the mean loss falls along it to first order.
+
+    It solves the least squares problem ``√h (Q δ - u/h)``, which does not square the condition.
+    """
+    root = np.sqrt(np.maximum(curvature, np.finfo(float).tiny))
+    orthonormal, triangle, order = qr(
+        root[:, None] * basis, mode="economic", pivoting=True, check_finite=False
+    )
+    along = orthonormal.T @ (pulls / root)
+    step = np.empty_like(along)
+    try:
+        step[order] = solve_triangular(triangle, along, check_finite=False)
+    except LinAlgError:
+        return np.full_like(along, np.nan), 0.0
+    return step, float(along @ along) / len(pulls)
+
+
+class Distance(NamedTuple):
+    """Bounds on how far a minimum is: of the mean loss, and of every output, shape (n,)."""
+
+    loss: float
+    outputs: np.ndarray
+
+
+def distance_to_least(
+    basis: np.ndarray,
+    targets: np.ndarray,
+    loss: ConcordantLoss,
+    outputs: np.ndarray,
+    rounding: np.ndarray,
+) -> Distance | None:
+    """Prove that the mean loss has a minimum over ``q + Q c``, and bound the distance to it.
+
+    Along any direction δ the curvature φ'' falls by a factor ``e^{-ρt}`` at most, ``ρ = c max_i
+    |(Qδ)_i|``, so that with Newton's decrement ν and ‖δ‖ = 1 in the norm of the Hessian the slope
+    is ``φ'(t) ≥ -ν + (1 - e^{-ρt})/ρ``. It is positive from ``t₀ = -log(1 - ρν)/ρ`` on: where
+    ``ρν < 1`` the minimum exists within t₀, and is below by ``ν t₀`` at most.
+
+    Parameters
+    ----------
+    basis : ndarray, shape (n, r)
+        Q, of full column rank.
+    targets : ndarray, shape (n,)
+        Targets of the loss.
+    loss : ConcordantLoss
+        The loss.
+    outputs, rounding : ndarray, shape (n,)
+        The outputs q, and bounds on what rounding may have changed in them.
+
+    Returns
+    -------
+    Distance or None
+        The bounds, roundings of this computation included; None where there is no proof.
+    """
+    n, r = basis.shape
+    size = np.abs(basis)
+    pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
+    slope = np.abs(pulls @ basis) / n
+    slope += (((n + 4) * _ROUNDING) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
+    hessian = (basis.T * (curvature / n)) @ basis
+    unit = np.sqrt(np.diagonal(hessian))
+    if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope).all()):
+        return None
+    hessian = hessian / unit / unit[:, None]
+    # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
+    hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * _ROUNDING
+    try:
+        lower = cholesky(hessian, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+    inverse = solve_triangular(lower, np.eye(r) / unit, lower=True, check_finite=False)
+    return _within(slope, inverse, basis, loss.concordance)
+
+
+def _within(
+    slope: np.ndarray, inverse: np.ndarray, basis: np.ndarray, concordance: float
+) -> Distance | None:
+    """Return the bounds from the slope and the inverse factor of the Hessian."""
+    # The sign of the slope is given up with its roundings: at a minimum it is nothing else.
+    decrement = float(np.linalg.norm(np.abs(inverse) @ slope))
+    reach = np.linalg.norm(basis @ inverse.T, axis=1)
+    steepness = concordance * float(reach.max())
+    if not steepness * decrement < 1:
+        return None
+    far = -np.log1p(-steepness * decrement) / steepness if steepness else decrement
+    return Distance(decrement * far, far * reach)
+
+
+def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certificate:
+    """Certify ``min (1/n) Σ l(q_i)`` by `distance_to_least`, from the outputs of w."""
+    space, n = problem.row_space, problem.n
+    outputs = problem.inputs.combine(w)
+    value = float(loss.value(outputs, problem.targets).mean())
+    basis = _basis(space, n)
+    found = distance_to_least(basis, problem.targets, loss, outputs, _rounding(problem, w))
+    below = np.inf if found is None else found.loss + (n + 4) * _ROUNDING * value
+    return Certificate(value - below, value, 0.0)
+
+
+def _basis(space: RowSpace, n: int) -> np.ndarray:
+    return np.eye(n) if space.basis is None else space.basis
+
+
+def _rounding(problem: Problem, w: np.ndarray) -> np.ndarray:
+    """Bound the rounding of the outputs ``X w``: d + 2 roundings of the sum of sizes."""
+    return np.asarray((problem.d + 2) * _ROUNDING * problem.inputs.sizes(w))
