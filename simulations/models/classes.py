@@ -112,7 +112,7 @@ class BoundClasses(BoundModel):
 
     def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
         """Predict from scale α."""
-        return _together(self._forecast(alpha, progress), self.loss)
+        return _together(self._forecast(alpha, progress))
 
     def _forecast(self, alpha: float, progress: Progress = no_progress) -> ClassesForecast:
         """Predict from scale α, once."""
@@ -175,7 +175,7 @@ def _class_remarks(times: dict[str, Transition]) -> list[str]:
     return [f"classes against the rest: {', '.join(said)}"] if said else []
 
 
-def _together(found: ClassesForecast, loss: Loss) -> ModelForecast:
+def _together(found: ClassesForecast) -> ModelForecast:
     """Return a forecast of several classes in the form that all models share."""
     parts = {name: diagonal_forecast(part) for name, part in found.parts.items()}
     accuracy = found.scores.accuracy
@@ -195,7 +195,8 @@ def _together(found: ClassesForecast, loss: Loss) -> ModelForecast:
         found.constant,
         found.curve.lambda_t,
         found.curve.scores,
-        tailed=loss.acts_on_margins,
+        tailed=any(part.tailed for part in parts.values()),
+        regime=" / ".join(dict.fromkeys(part.regime for part in parts.values())),
         parts=parts,
     )
 
@@ -205,7 +206,7 @@ def _worst(own: list[PredictorResult], accuracy: float) -> PredictorResult:
     margins = [item.margin for item in own if item.margin is not None]
     residuals = [item.stationarity for item in own if item.stationarity is not None]
     return PredictorResult(
-        f"{own[0].name} of every class",
+        f"{' or '.join(dict.fromkeys(item.name for item in own))} of every class",
         1 - accuracy,
         max((item.certificate for item in own), key=lambda item: item.gap),
         accuracy,

@@ -12,6 +12,7 @@ import pytest
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
+from grokflow.simulations.models import diagonal
 from grokflow.simulations.runs.code import code_version
 from grokflow.simulations.runs.executors import local_workers
 from grokflow.simulations.scan.axes import axis
@@ -20,6 +21,7 @@ from grokflow.simulations.scan.runner import Scan
 from grokflow.simulations.scan.store import scan_store
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.predictor import NotResolved
 
 TINY = {"n": 8, "d": 16, "n_test": 200}
 SMALL = {"n": 32, "d": 100, "n_test": 2000}
@@ -205,13 +207,19 @@ def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
     assert same(named.run(executor=pool), preset.run(executor=pool))
 
 
-def test_errors_are_rows_with_their_message_and_can_be_tried_again():
-    settings = {"alpha": 1e2, "lam": 1e-3, "d": 16, "noise": 1.0, "n_test": 50}
+def test_errors_are_rows_with_their_message_and_can_be_tried_again(monkeypatch):
+    def forecast_of_few(problem, **settings):
+        if problem.n == 40:
+            raise NotResolved("every margin is below 1e-13, expected more: scale the inputs")
+        return forecast(problem, **settings)
+
+    monkeypatch.setattr(diagonal, "forecast", forecast_of_few)
+    settings = {"alpha": 1e2, "lam": 1e-3, "d": 50, "n_test": 50}
     scan = Scan.over("sparse-regression", n="8,40", **settings)
     store = scan_store()
     table = scan.run(store)
     assert table["error"][0] == "" and np.isfinite(table["early"][0])
-    assert table["error"][1].startswith("NoPredictor: ") and np.isnan(table["lambda_t"][1])
+    assert table["error"][1].startswith("NotResolved: every") and np.isnan(table["lambda_t"][1])
     assert table.failed == [table["error"][1]]
     asked = []
     again = scan.run(store, progress=asked.append)

@@ -55,11 +55,11 @@ class ClassesForecast(Summarised):
         Test results of the early predictors, the late ones and their limit, in this order: the
         class with the largest output is the answer.
     transition : Transition
-        Predicted slow time λt* and width of their test results; NaN where the kind is neither.
+        Predicted slow time λt* and width of their test results; NaN where nothing is visible.
     leading_order : float
         ``log α``.
     kind : Kind
-        Grokking, misgrokking, or neither.
+        Grokking, misgrokking, neither, or no transition where the data determine all weights.
     curve : ClockCurve
         The predicted curve.
     constant : float
@@ -155,9 +155,11 @@ def forecast_classes(
         np.stack([getattr(part, role).w for part in parts.values()]) for role in ("late", "limit")
     )
     scores = joined([along.scores.at([0]), problem.score(np.stack([late, limit], axis=2))])
-    kind, when = kind_of(scores), Transition(np.nan, np.nan)
-    if kind is not Kind.NEITHER:
-        middle = _middle if loss.acts_on_margins else crossing
+    determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
+    kind = Kind.NO_TRANSITION if determined else kind_of(scores)
+    when = Transition(np.nan, np.nan)
+    if kind.is_visible:
+        middle = _middle if any(clock.tailed for clock in clocks) else crossing
         when = middle(along.lambda_t, along.scores.error, *scores.error[:2])
     level = np.mean([np.log(clock.level_at(np.array([when.lambda_t]))[0]) for clock in clocks])
     constant = when.lambda_t - leading_order(alpha) + float(level) / depth
@@ -180,7 +182,7 @@ class _Clock(NamedTuple):
         # The level is known up to its own interpolation; time runs forward.
         times = np.maximum.accumulate(curve.lambda_t)
         level = path.margin_level(loss, lam)
-        return cls(times, level, path.weights, path.depth, loss.acts_on_margins)
+        return cls(times, level, path.weights, path.depth, path.margins)
 
     def weights_at(self, times: np.ndarray) -> np.ndarray:
         """Return ``m w`` at these times, shape (d, k), linear between the points of the path."""

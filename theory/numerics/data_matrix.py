@@ -229,7 +229,7 @@ class DataMatrix:
 
     def sizes(self, w: Inputs) -> Samples:
         """Return ``|X| |w|``: what the terms of the outputs ``X @ w`` add up to in size."""
-        return self.sweep(partial(_sizes, np.abs(w)))
+        return self.sweep(lambda columns, block: np.abs(block) @ np.abs(w)[columns])
 
     def outputs(self, nu: Samples, potential: Potential) -> Samples:
         """Return ``X @ phi'(X.T @ nu)`` of shape (n,), in one pass."""
@@ -311,10 +311,6 @@ def _correlate(nu: np.ndarray, out: np.ndarray, columns: slice, block: np.ndarra
 def _column_squares(out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
     out[columns] = np.einsum("ij,ij->j", block, block)
     return np.zeros(1)
-
-
-def _sizes(w: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
-    return np.asarray(np.abs(block) @ w[columns])
 
 
 def _sum_of_squares(_: slice, block: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grokflow.theory.linear.checks import check_consistent, check_inputs
+from grokflow.theory.linear.checks import check_inputs, check_rows
 from grokflow.theory.linear.problem import Outputs, Problem, StoredTestSet, Task, TestSet
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
@@ -264,7 +264,7 @@ def numbered_classes(
     check_inputs(design, labels, "transformed X")
     if is_sparse(design):
         design = nonzero_rows(design)
-    check_consistent(design, labels)
+    check_rows(design)
     return ClassesProblem(
         name,
         classes,
