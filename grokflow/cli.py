@@ -52,8 +52,11 @@ PROBLEM is a preset or a data file.
   FILE.csv           header line; column y, optional column split (train, test)
                      --set seed= holdout= (used when there is no test set)
                      --intercept [SIZE], --standardise
-                     with i, j, value (and split; .npz also d, i_test, j_test, value_test or
-                     truth) in place of X and y: observed entries of a symmetric matrix
+                     with i, j, value (and split; .npz also d, shape, i_test, j_test, value_test
+                     or truth) in place of X and y: observed entries of a matrix
+                     --set rectangular=1 (rows and columns are different things) or 0 (symmetric);
+                     by default 1 for user, item, rating, for entries that mostly differ from
+                     their mirrors, and for ids of which rows and columns share less than half
 """
 
 EXAMPLES = """\

@@ -12,6 +12,7 @@ Examples
 from __future__ import annotations
 
 from grokflow.proofs_check.claim import Claim
+from grokflow.proofs_check.completion import block_form_flow, block_form_norm
 from grokflow.proofs_check.completion import cor_3_11_early_matrix as cor_3_11
 from grokflow.proofs_check.completion import lem_f_1_to_3_minima as f_1_to_3
 from grokflow.proofs_check.completion import path_flow as completion_path_flow
@@ -88,6 +89,8 @@ CLAIMS: dict[str, Claim] = {
         cor_3_11.PERTURBED,
         thm_3_12.CLAIM,
         completion_path_flow.CLAIM,
+        block_form_flow.CLAIM,
+        block_form_norm.CLAIM,
         thm_b_1.CLAIM,
         levi.CLAIM,
         modular_solution.SQUARE,

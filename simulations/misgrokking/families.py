@@ -12,13 +12,13 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.simulations.completion.data import unobserved
+from grokflow.simulations.completion.shapes import unobserved
 from grokflow.simulations.linear.files import Table
 from grokflow.simulations.misgrokking import rules
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Real, Seed, Whole
 from grokflow.simulations.misgrokking.rules import Draw
 from grokflow.theory.completion.entries import make_entries_problem
-from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.summary import Summarised
 
@@ -94,11 +94,11 @@ def _matrix(settings: Settings) -> CompletionProblem:
     rows, columns = np.triu_indices(d)
     seen = _mask(str(settings["mask"]), float(settings["fraction"]), rows, columns, d, mask)
     rows, columns = rows[seen], columns[seen]
-    test = unobserved(truth, rows, columns)
+    entries = TestEntries(rows, columns, truth[rows, columns])
+    test = unobserved(truth, entries, mirrored=True)
     if not (seen.any() and len(test.values)):
         raise ValueError("the mask leaves no entry observed or none to predict: change fraction")
-    values = truth[rows, columns]
-    return make_entries_problem("completion", d, rows, columns, values, test, settings)
+    return make_entries_problem("completion", d, *entries, test, settings)
 
 
 def _mask(

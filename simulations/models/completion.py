@@ -140,20 +140,21 @@ class BoundCompletion(BoundModel):
     @property
     def size(self) -> str:
         """Rows and entries."""
-        return f"d = {self.problem.d}, {self.problem.n} entries"
+        return f"{self.problem.space.words}, {self.problem.n} entries"
 
     def describe(self, alpha: float) -> Description:
         """Say what starts from scale α."""
-        problem, d = self.problem, self.problem.d
+        problem, d, factors = self.problem, self.problem.d, _factors(self.problem)
         noise = f", σ = {self.sigma:g}" if self.sigma else ""
         settings = {"sigma": self.sigma} if self.sigma else {}
         return Description(
             words=(
-                f"{problem.name} (d = {d}, {problem.n} observed, {len(problem.test.values)} to "
-                f"predict), square loss, W = UUᵀ - VVᵀ, α = {alpha:.4g}{noise}, λ = {self.lam:g}"
+                f"{problem.name} ({problem.space.words}, {problem.n} observed, "
+                f"{len(problem.test.values)} to predict), square loss, {factors}, "
+                f"α = {alpha:.4g}{noise}, λ = {self.lam:g}"
             ),
             problem={"name": problem.name, **problem.settings, **settings},
-            model="matrix completion, W = UUᵀ - VVᵀ",
+            model=f"matrix completion, {factors}",
             loss="square",
             alpha=alpha,
             norm=float(np.sqrt(2 * d * (alpha**2 + d * self.sigma**2))),
@@ -223,7 +224,7 @@ class BoundCompletion(BoundModel):
     def picture(self, trajectory: CompletionTrajectory, forecast: ModelForecast | None) -> Picture:
         """Return errors, the predicted curve, and both ends of the spectrum."""
         problem = self.problem
-        title = f"{problem.name}: d = {problem.d}, {problem.n} entries observed"
+        title = f"{problem.name}: {problem.space.words}, {problem.n} entries observed"
         return completion_picture(trajectory, forecast, title)
 
 
@@ -251,17 +252,28 @@ def completion_picture(
     trajectory: CompletionTrajectory, forecast: ModelForecast | None, title: str
 ) -> Picture:
     """Return errors on a logarithmic axis, the predicted curve, and both ends of the spectrum."""
-    values = np.linalg.eigvalsh(trajectory.matrices)
-    shown = np.hstack([values[:, -_EIGENVALUES:], values[:, :_EIGENVALUES]])
+    if trajectory.problem.space.square:
+        values = np.linalg.eigvalsh(trajectory.matrices)
+        shown = np.hstack([values[:, -_EIGENVALUES:], values[:, :_EIGENVALUES]])
+        words = "eigenvalues of W,\n5 from each end"
+    else:
+        shown, words = trajectory.spectrum(2 * _EIGENVALUES), "largest singular\nvalues of A"
     return replace(
         picture_of(trajectory, forecast, title),
         path=None
         if forecast is None
         else PathCurve(forecast.path_times, forecast.path_scores.error),
-        modes=ModePanel(shown, "eigenvalues of W,\n5 from each end"),
+        modes=ModePanel(shown, words),
         logarithmic=True,
         decades=6.0,
     )
+
+
+def _factors(problem: CompletionProblem) -> str:
+    """Return the model in symbols: that of a block form is the product of two factors."""
+    if problem.space.square:
+        return "W = UUᵀ - VVᵀ"
+    return "A = PQᵀ from P = √2 α [I, 0], Q = √2 α [0, I]"
 
 
 def _table(trajectory: CompletionTrajectory) -> list[Column]:
@@ -269,11 +281,12 @@ def _table(trajectory: CompletionTrajectory) -> list[Column]:
     rows, curves = rows_of(len(trajectory.lambda_t)), trajectory.curves()
     top = trajectory.spectrum(3)[rows]
     values = tuple(" " + " ".join(f"{value:9.3g}" for value in row) for row in top)
+    name = "eigenvalues" if trajectory.problem.space.square else "singular values"
     return [
         column("λt", 12, ".4g", trajectory.lambda_t[rows]),
         column("test error", 12, ".4g", curves["test_error"][rows]),
         column("train error", 12, ".3e", curves["train_error"][rows]),
         column("‖θ‖", 10, ".4g", curves["norms"][rows]),
         *measured_columns(curves, rows),
-        Column(" largest eigenvalues", 0, values),
+        Column(f" largest {name}", 0, values),
     ]

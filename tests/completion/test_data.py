@@ -7,7 +7,9 @@ import pytest
 
 import grokflow
 from grokflow.cli import main
-from grokflow.simulations.completion.data import completion, holds_entries, load_entries, unobserved
+from grokflow.simulations.completion.data import completion, holds_entries, load_entries
+from grokflow.simulations.completion.shapes import unobserved
+from grokflow.theory.completion.problem import TestEntries as Targets
 
 SMALL = ["--set", "d=10", "fraction=0.3"]
 
@@ -83,7 +85,8 @@ def test_a_truth_is_tested_where_nothing_was_observed(tmp_path):
     problem = load_entries(tmp_path / "a.npz")
     assert problem.d == 3
     assert len(problem.test.values) == 7
-    expected = unobserved(truth, np.array([0]), np.array([1]))
+    seen = Targets(np.array([0]), np.array([1]), np.array([1.0]))
+    expected = unobserved(truth, seen, mirrored=True)
     assert np.array_equal(problem.test.values, expected.values)
     np.savez(tmp_path / "b.npz", i=[0], j=[1], value=[1.0], truth=np.triu(truth))
     with pytest.raises(ValueError, match="expected a symmetric"):
@@ -109,14 +112,20 @@ def test_held_out_entries_have_no_mirror_in_training(tmp_path):
 @pytest.mark.parametrize(
     ("name", "rows", "header", "message"),
     [
-        ("a.csv", ["0,1,x"], "i,j,value", "value holds object, expected real numbers"),
+        ("a.csv", ["0,1,x"], "i,j,value", "row 1 of .*a.csv has value 'x', expected a number"),
         ("a.csv", ["0,1"], "i,j", "has no value, expected i, j and value"),
-        ("a.csv", ["0.5,1,2", "1,1,2"], "i,j,value", "i holds float64, expected whole numbers"),
-        ("a.csv", ["0,1,", "1,1,2"], "i,j,value", r"value\[0\] is nan"),
+        ("a.csv", ["0.5,1,2", "1,1,2"], "i,j,value", "row 1 of .* has i 0.5, expected whole"),
+        ("a.csv", ["0,1,", "1,1,2"], "i,j,value", "row 1 of .* has no value, expected a number"),
+        ("a.csv", ["0,1,2", ",1,2"], "i,j,value", "row 2 of .* has no i, expected an id in every"),
         ("a.csv", ["-1,1,2", "1,1,2"], "i,j,value", "i is -1, expected 0 to 1"),
-        ("a.csv", ["0,1,2", "1,0,3"], "i,j,value", r"\(0, 1\) is 2.0 but \(1, 0\) is 3.0"),
+        (
+            "a.csv",
+            ["0,1,2", "1,0,3", "0,2,1", "2,0,1"],
+            "i,j,value",
+            r"\(0, 1\) is 2.0 but \(1, 0\) is 3.0, and 1 of 2 mirrored entries agree, expected",
+        ),
         ("a.csv", ["0,1,2,probe"], "i,j,value,split", "split holds 'probe', expected train"),
-        ("a.txt", [], "i,j,value", r"suffix '.txt', expected .npz or .csv"),
+        ("a.txt", [], "i,j,value", "a header and no rows, expected rows below it"),
         ("a.npz", [], "i,j,value", "cannot read .*a.npz"),
     ],
 )
