@@ -9,15 +9,15 @@ Problems and losses
     completion Loss PullRange TailedLoss ConcordantLoss LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
-    forecast Forecast forecast_classes ClassesForecast trace forecast_completion CompletionForecast
-    trace_completion CompletionPath Kind Regime Scores Transition Window window
+    forecast Forecast forecast_classes ClassesForecast forecast_softmax SoftmaxForecast trace
+    forecast_completion CompletionForecast trace_completion CompletionPath Kind Regime Scores
+    Transition Window window
 
 Predictors and their certificates
     MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MinLoss MaxQuasiMargin
     MinQuasiNorm QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin
     MinKernelNorm one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate
-    exact
-    NoPredictor NotSeparable NotInterpolable NotResolved NotConverged
+    exact NoPredictor NotSeparable NotInterpolable NotResolved NotConverged
 
 Models linearised at their start
     DiagonalTangent FactorisationTangent ModuleTangent module_tangent ModuleOutputs Symmetrised
@@ -31,9 +31,9 @@ Estimators of scikit-learn
 
 Flows, steps, and the trajectories they lead to
     Start Flow Trajectory DiagonalFlow DiagonalStart DiagonalTrajectory follow_classes
-    ClassesTrajectory CompletionFlow CompletionStart CompletionTrajectory NetFlow NetSolver
-    ChebyshevFlow ChebyshevRule Descent StepRule Optimizer NetStart NetTrajectory Checkpoint Measure
-    Stopped Interrupted record_steps every_steps
+    ClassesTrajectory SoftmaxFlow SoftmaxTrajectory CompletionFlow CompletionStart
+    CompletionTrajectory NetFlow NetSolver ChebyshevFlow ChebyshevRule Descent StepRule Optimizer
+    NetStart NetTrajectory Checkpoint Measure Stopped Interrupted record_steps every_steps
 
 Nets and their tasks
     NetProblem NetLoss TargetForm CurvatureForm NET_LOSSES MLP Activation he_start modular_addition

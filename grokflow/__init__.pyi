@@ -30,8 +30,10 @@ from grokflow.theory.losses import LOSSES as LOSSES
 # Forecasts: both predictors, and the kind and time of the transition between them
 from grokflow.theory.diagonal.forecast import forecast as forecast
 from grokflow.theory.diagonal.forecast import Forecast as Forecast
-from grokflow.theory.diagonal.several_classes import forecast_classes as forecast_classes
-from grokflow.theory.diagonal.several_classes import ClassesForecast as ClassesForecast
+from grokflow.theory.diagonal.classes.one_vs_rest import forecast_classes as forecast_classes
+from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast as ClassesForecast
+from grokflow.theory.diagonal.classes.softmax import forecast_softmax as forecast_softmax
+from grokflow.theory.diagonal.classes.softmax import SoftmaxForecast as SoftmaxForecast
 from grokflow.theory.diagonal.path import trace as trace
 from grokflow.theory.completion.forecast import forecast_completion as forecast_completion
 from grokflow.theory.completion.forecast import CompletionForecast as CompletionForecast
@@ -102,8 +104,10 @@ from grokflow.simulations.runs.protocols import Trajectory as Trajectory
 from grokflow.simulations.diagonal.flow import DiagonalFlow as DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart as DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory as DiagonalTrajectory
-from grokflow.simulations.diagonal.several_classes import follow_classes as follow_classes
-from grokflow.simulations.diagonal.several_classes import ClassesTrajectory as ClassesTrajectory
+from grokflow.simulations.diagonal.classes.one_vs_rest import follow_classes as follow_classes
+from grokflow.simulations.diagonal.classes.one_vs_rest import ClassesTrajectory as ClassesTrajectory
+from grokflow.simulations.diagonal.classes.softmax import SoftmaxFlow as SoftmaxFlow
+from grokflow.simulations.diagonal.classes.softmax import SoftmaxTrajectory as SoftmaxTrajectory
 from grokflow.simulations.completion.flow import CompletionFlow as CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart as CompletionStart
 from grokflow.simulations.completion.trajectory import CompletionTrajectory as CompletionTrajectory

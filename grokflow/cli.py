@@ -186,8 +186,9 @@ def _add_problem_command(commands: Commands, name: str, help_text: str) -> argpa
     )
     command.add_argument(
         "--loss",
-        choices=("exponential", "logistic", "square"),
-        help="default: logistic for classes, square for real targets",
+        choices=("exponential", "logistic", "square", "cross-entropy"),
+        help="default: logistic for classes, square for real targets; cross-entropy: one net of "
+        "several outputs, the others one net for each class",
     )
     add_input_changes(command)
     add_json(command)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from grokflow.simulations.diagonal.classes.one_vs_rest import ClassesTrajectory, follow_classes
 from grokflow.simulations.diagonal.flow import DiagonalFlow
-from grokflow.simulations.diagonal.several_classes import ClassesTrajectory, follow_classes
+from grokflow.simulations.models import cross_entropy
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.diagonal import DiagonalModel, diagonal_forecast, loss_named
 from grokflow.simulations.models.options import input_options
@@ -21,7 +22,7 @@ from grokflow.simulations.models.results import (
 )
 from grokflow.simulations.models.table import simulation_result, transition_between, work_remark
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
-from grokflow.theory.diagonal.several_classes import ClassesForecast, forecast_classes
+from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast, forecast_classes
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss
 from grokflow.theory.transition.times import Transition
@@ -39,10 +40,26 @@ class ClassesModel(DiagonalModel):
         """Return the logistic loss for classes, the square loss for real targets."""
         return "logistic" if isinstance(problem, ClassesProblem) else super().default_loss(problem)
 
+    def check_scale(self, alpha: float, settings: ModelSettings) -> None:
+        """Refuse scales, depths and weight decays that the flow does not reach."""
+        if settings.loss == cross_entropy.NAME:
+            cross_entropy.check_settings(settings)
+            settings = replace(settings, loss=None)
+        super().check_scale(alpha, settings)
+
     def bind(self, problem: Any, settings: ModelSettings) -> BoundModel:
         """Bind data and settings."""
-        if not isinstance(problem, ClassesProblem):
+        several = isinstance(problem, ClassesProblem)
+        if settings.loss == cross_entropy.NAME and not several:
+            raise ValueError(
+                f"loss is {settings.loss}, expected data of three classes or more: with two it is "
+                "the logistic loss, take that"
+            )
+        if not several:
             return super().bind(problem, settings)
+        if settings.loss == cross_entropy.NAME:
+            cross_entropy.check_settings(settings)
+            return cross_entropy.BoundCrossEntropy(problem, settings.lam)
         loss = loss_named(settings.loss or self.default_loss(problem))
         super().bind(problem.part(0, loss), settings)  # refuses what one of the nets does not have
         return BoundClasses(problem, settings.lam, loss, settings.depth)

@@ -14,8 +14,11 @@ ROOMS = {
 }
 # What a floor has besides. CONTRIBUTING.md says what each is for.
 MORE = {
-    "theory": {"numerics", "transition", "linear/classes", "completion/spaces"},
-    "simulations": {"models", "runs", "tables", "nets/explicit", "nets/implicit", "nets/tasks"},
+    "theory": {"numerics", "transition", "linear/classes", "diagonal/classes", "completion/spaces"},
+    "simulations": {
+        *("models", "runs", "tables", "diagonal/classes"),
+        *("nets/explicit", "nets/implicit", "nets/tasks"),
+    },
     "proofs_check": {"evidence"},
     "figures": set(),
     "grokflow/commands": {"shared"},

@@ -124,7 +124,7 @@ def forecast_classes(
     Raises
     ------
     NoPredictor
-        When a class has no predictor; the message names it.
+        When a class has no predictor, as by `forecast`.
     ValueError
         As by `forecast`.
 
@@ -159,8 +159,8 @@ def forecast_classes(
     kind = Kind.NO_TRANSITION if determined else kind_of(scores)
     when = Transition(np.nan, np.nan)
     if kind.is_visible:
-        middle = _middle if any(clock.tailed for clock in clocks) else crossing
-        when = middle(along.lambda_t, along.scores.error, *scores.error[:2])
+        half_way = middle if any(clock.tailed for clock in clocks) else crossing
+        when = half_way(along.lambda_t, along.scores.error, *scores.error[:2])
     level = np.mean([np.log(clock.level_at(np.array([when.lambda_t]))[0]) for clock in clocks])
     constant = when.lambda_t - leading_order(alpha) + float(level) / depth
     progress(1.0)
@@ -213,7 +213,7 @@ class _Clock(NamedTuple):
         return np.asarray(lambertw(np.exp(exponent)).real / first)
 
 
-def _middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
+def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
     """Return when a curve of tails is half-way between its own ends; NaN if short of the late one.
 
     Along the path all margins of a class are at one level, as at λ → 0. At finite λ they are not,

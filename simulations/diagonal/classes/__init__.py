@@ -1,0 +1,1 @@
+"""The flows of several classes: one net for each, or one of several outputs."""

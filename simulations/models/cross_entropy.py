@@ -1,0 +1,125 @@
+"""A diagonal net with an output for each class, under cross-entropy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grokflow.simulations.diagonal.classes.softmax import SoftmaxFlow, SoftmaxTrajectory
+from grokflow.simulations.models.bound import BoundModel, ModelSettings
+from grokflow.simulations.models.options import input_options
+from grokflow.simulations.models.protocol import Progress, no_progress
+from grokflow.simulations.models.results import Description, ModelForecast, PredictorResult
+from grokflow.simulations.runs.measure import Measures, measures
+from grokflow.theory.diagonal.classes.softmax import SoftmaxForecast, forecast_softmax
+from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
+from grokflow.theory.diagonal.scale import check_scale
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.prediction import Prediction
+
+NAME = "cross-entropy"
+
+
+def check_settings(settings: ModelSettings) -> None:
+    """Refuse settings that the net does not have."""
+    if settings.depth != 2:
+        raise ValueError(
+            f"depth is {settings.depth} with cross-entropy, expected 2: take the logistic loss, "
+            "one net for each class, for other depths"
+        )
+    if settings.sigma:
+        raise ValueError(f"sigma is {settings.sigma}, expected 0: only completion has it")
+    SoftmaxFlow(lam=settings.lam)
+    check_scale(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundCrossEntropy(BoundModel):
+    """A diagonal net of C outputs with its data and weight decay."""
+
+    problem: ClassesProblem
+    lam: float
+    rtol: float = SoftmaxFlow.rtol
+    forecasts: dict[float, SoftmaxForecast] = field(default_factory=dict, repr=False)
+
+    @property
+    def log_scale(self) -> float:
+        """Logarithm of the α of the weights' size, ``½ log ω``."""
+        return float(np.log(SoftmaxEquations(self.problem, 1.0, self.lam).scale.omega)) / 2
+
+    @property
+    def unit_norm(self) -> float:
+        """Norm of the parameters at α = 1."""
+        return float(np.sqrt(2 * self.problem.d * len(self.problem.classes)))
+
+    @property
+    def size(self) -> str:
+        """Sizes of the problem."""
+        problem = self.problem
+        return f"n = {problem.n}, d = {problem.d}, {len(problem.classes)} classes"
+
+    @property
+    def command_options(self) -> str:
+        """The loss, and how the inputs are changed."""
+        return f" --loss {NAME}{input_options(self.problem.transform)}"
+
+    def describe(self, alpha: float) -> Description:
+        """Say what starts from scale α."""
+        problem, norm = self.problem, alpha * self.unit_norm
+        return Description(
+            words=(
+                f"{problem.name} ({self.size}), {NAME}, diagonal net of depth 2 with an output "
+                f"for each class, α = {alpha:.4g}, ‖θ(0)‖ = {norm:.4g}, λ = {self.lam:g}"
+            ),
+            problem={"name": problem.name, "classes": list(problem.classes), **problem.settings},
+            model=f"diagonal net, depth 2, {len(problem.classes)} outputs",
+            loss=NAME,
+            alpha=alpha,
+            norm=norm,
+            lam=self.lam,
+            notes=problem.notes,
+        )
+
+    def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
+        """Predict from scale α, once."""
+        if alpha not in self.forecasts:
+            self.forecasts[alpha] = forecast_softmax(
+                self.problem, alpha=alpha, lam=self.lam, progress=progress
+            )
+        found = self.forecasts[alpha]
+        errors = found.scores.error.tolist()
+        return ModelForecast(
+            _result(found.early, errors[0]),
+            _result(found.late, errors[1]),
+            _result(found.limit, errors[2]),
+            found.scores,
+            found.kind,
+            found.transition,
+            found.leading_order,
+            found.constant,
+            found.curve.lambda_t,
+            found.curve.scores,
+            tailed=True,
+        )
+
+    def follow(
+        self,
+        alpha: float,
+        lambda_t: np.ndarray,
+        measure: Measures = frozenset(),
+        progress: Progress = no_progress,
+    ) -> SoftmaxTrajectory:
+        """Follow the flow from scale α."""
+        if wanted := measures(measure):
+            raise ValueError(
+                f"measure is {min(item.value for item in wanted)} with cross-entropy, expected "
+                "none: take the logistic loss, which has them for every class"
+            )
+        flow = SoftmaxFlow(lam=self.lam, rtol=self.rtol)
+        return flow.run(self.problem, alpha=alpha, times=lambda_t, progress=progress)
+
+
+def _result(item: Prediction, error: float) -> PredictorResult:
+    name = f"{item.name} of Crammer and Singer" if "margin" in item.name else item.name
+    return PredictorResult(name, error, item.certificate, 1 - error, item.margin)

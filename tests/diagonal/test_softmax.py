@@ -1,0 +1,113 @@
+"""Cross-entropy of several classes: followed, predicted, and both beside a plain transcription."""
+
+import numpy as np
+import pytest
+
+import grokflow as gf
+from grokflow.simulations.models.bound import ModelSettings
+from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
+from tests.diagonal.test_one_vs_rest import largest
+from tests.reference.softmax_flow import softmax_weights
+
+PROBLEM = largest(n=20, d=40, n_test=3000)
+
+
+@pytest.mark.parametrize(("alpha", "lam"), [(0.3, 0.1), (3.0, 1e-2), (10.0, 1e-3)])
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_the_flow_is_that_of_all_u_and_v(alpha, lam, overlapping):
+    rng = np.random.default_rng(int(10 * alpha))
+    n, d = (30, 3) if overlapping else (8, 5)
+    x, y = rng.standard_normal((n, d)), rng.permutation(np.arange(n) % 3)
+    problem = gf.make_classes_problem("p", x, y, x, y)
+    times = np.linspace(0.05, 6, 20)
+    ours = gf.SoftmaxFlow(lam=lam).run(problem, alpha=alpha, times=times)
+    plain = softmax_weights(x, y, 3, alpha, lam, times)
+    sizes = np.linalg.norm(plain, axis=(0, 1))
+    # The reference is good to ten times its rtol of 1e-7.
+    assert (np.linalg.norm(ours.weights - plain, axis=(0, 1)) <= (1e-4 + 1e-6) * sizes).all()
+    assert ours.error <= 1e-4
+
+
+def test_the_jacobian_is_that_of_the_rate():
+    equations = SoftmaxEquations(PROBLEM, 10.0, 1e-3)
+    at, y = equations.clock.at(30.0), 0.3 * np.random.default_rng(0).standard_normal(120)
+    jacobian = equations.rate_jacobian(at, y)
+    for j in (0, 50, 119):
+        step = np.zeros(120)
+        step[j] = 1e-6
+        change = equations.rate(at, y + step) - equations.rate(at, y - step)
+        # Second differences of the rate are of its own size; rounding takes 1e-16 / 1e-6.
+        assert np.abs(change / 2e-6 - jacobian[:, j]).max() <= 1e-7 * np.abs(jacobian).max()
+
+
+@pytest.mark.parametrize(("alpha", "lam"), [(1e4, 1e-6), (1e40, 1e-40), (1e100, 1e-100)])
+def test_the_flow_goes_from_crammer_and_singer_to_their_l1_margin(alpha, lam):
+    found = gf.forecast_softmax(PROBLEM, alpha=alpha, lam=lam)
+    log_alpha = np.log(alpha)
+    run = gf.SoftmaxFlow(lam=lam).run(PROBLEM, alpha=alpha, times=log_alpha * np.array([0.5, 1.5]))
+    flat = run.weights.reshape(-1, 2)
+    early, late = flat[:, 0] / np.linalg.norm(flat[:, 0]), flat[:, 1]
+    # Margins differ by O(1) out of log α: so do directions.
+    assert early @ found.early.w / np.linalg.norm(found.early.w) >= 1 - 1 / log_alpha
+    margin = run.margins[1].min() / np.abs(late).sum()
+    assert found.limit.margin * (1 - 10 / log_alpha) <= margin <= found.limit.margin * (1 + 1e-6)
+
+
+def test_the_predicted_transition_is_the_simulated_one():
+    lam = 1e-8
+    found = gf.forecast_softmax(PROBLEM, alpha=1e4, lam=lam)
+    assert found.kind is gf.Kind.GROKKING
+    run = gf.SoftmaxFlow(lam=lam).run(PROBLEM, alpha=1e4, times=np.linspace(0.05, 25, 400))
+    when = run.transition(*found.scores.error[:2])
+    # λt* is known to 1/log(1/λ) of itself.
+    assert found.transition.lambda_t == pytest.approx(when.lambda_t, rel=1 / np.log(1 / lam))
+    late = run.weights[:, :, -1].ravel() - found.late.w
+    assert np.linalg.norm(late) <= 0.2 * np.linalg.norm(found.late.w)
+
+
+def test_the_model_tells_commands_all():
+    model = exact_model_of(PROBLEM).bind(PROBLEM, ModelSettings(lam=1e-3, loss="cross-entropy"))
+    told = model.forecast(100.0)
+    assert told.early.name == "max-L2-margin of Crammer and Singer"
+    assert told.late.name == "L1-penalised cross-entropy" and told.late.certificate.gap <= 1e-6
+    run = model.follow(100.0, np.array([0.0, 0.5, 5.0]))
+    assert run.curves()["train_accuracy"][0] == pytest.approx(1 / 3)
+    assert model.fitted(run)[-1] and run.to_dataset().weight.shape == (3, 40, 3)
+    assert run.norms[0] == pytest.approx(100 * model.unit_norm)
+    assert model.outlook().offset == pytest.approx(told.transition.lambda_t - np.log(100.0))
+    with pytest.raises(ValueError, match="measure is kkt with cross-entropy, expected none"):
+        model.follow(100.0, np.array([1.0]), measure=["kkt"])
+
+
+@pytest.mark.parametrize(
+    ("problem", "settings", "message"),
+    [
+        (PROBLEM, {"depth": 3}, "depth is 3 with cross-entropy, expected 2"),
+        (gf.sparse(n=20, d=50), {}, "loss is cross-entropy, expected data of three classes"),
+    ],
+)
+def test_settings_that_the_net_does_not_have_are_refused(problem, settings, message):
+    wanted = ModelSettings(lam=1e-3, loss="cross-entropy", **settings)
+    with pytest.raises(ValueError, match=message):
+        exact_model_of(problem).bind(problem, wanted)
+
+
+def test_a_run_that_cannot_go_on_keeps_what_it_reached():
+    flow = gf.SoftmaxFlow(lam=1e-3, max_steps=60)
+    with pytest.raises(gf.Stopped, match="the flow stopped before λt") as stopped:
+        flow.run(PROBLEM, alpha=100.0, times=np.array([1e-9, 1e-8, 20.0]))
+    reached = stopped.value.trajectory
+    assert len(reached.lambda_t) < 3 and reached.weights.shape[2] == len(reached.lambda_t)
+
+
+def test_ctrl_c_leaves_what_both_runs_reached():
+    def interrupted(fraction):
+        if fraction > 0.6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(gf.Interrupted) as stopped:
+        gf.SoftmaxFlow(lam=1e-3).run(
+            PROBLEM, alpha=10.0, times=np.linspace(0.1, 5, 10), progress=interrupted
+        )
+    assert 1 <= len(stopped.value.trajectory.lambda_t) < 10

@@ -1,0 +1,102 @@
+"""Cross-entropy as a loss of margins: its value, its predictors and their certificates."""
+
+import cvxpy
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from sklearn.datasets import load_digits, load_iris, load_wine
+
+import grokflow as gf
+from grokflow.theory.linear.classes.softmax import (
+    L1PenalisedCrossEntropy,
+    certificate,
+    log_pulls,
+    sample_losses,
+    stacked_problem,
+)
+
+RNG = np.random.default_rng(2)
+
+
+def problem_of(load, count, seed=0):
+    x, y = load(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    x, y = x[order], y[order]
+    return gf.make_classes_problem(
+        "p", x[:count], y[:count], x[count:], y[count:], standardise=True, intercept=1.0
+    )
+
+
+IRIS, WINE = problem_of(load_iris, 30), problem_of(load_wine, 40)
+
+
+@pytest.mark.parametrize("problem", [IRIS, WINE])
+def test_margins_of_the_stacked_problem_give_the_cross_entropy(problem):
+    w = RNG.standard_normal((3, problem.d))
+    q = stacked_problem(problem).inputs.combine(w.ravel()).reshape(problem.n, 2)
+    outputs = problem.inputs.to_array() @ w.T
+    expected = -log_softmax(outputs, axis=1)[np.arange(problem.n), problem.labels]
+    assert sample_losses(q) == pytest.approx(expected, rel=1e-12)
+    # The pulls are the shares of the other classes.
+    shares = np.exp(log_softmax(outputs, axis=1))
+    others = shares.sum(axis=1) - shares[np.arange(problem.n), problem.labels]
+    assert np.exp(log_pulls(q)).sum(axis=1) == pytest.approx(others, rel=1e-10)
+
+
+@pytest.mark.parametrize("level", [-800.0, 0.0, 30.0, 700.0])
+def test_losses_keep_all_digits_at_every_margin(level):
+    q = level + np.array([[0.0, 0.5], [-0.25, 1.0]])
+    loss, pulls = sample_losses(q), log_pulls(q)
+    assert np.isfinite(loss).all() and np.isfinite(pulls).all()
+    if level > 0:  # log(1 + small) is small
+        assert loss == pytest.approx(np.exp(-q).sum(axis=1), rel=1e-12)
+        assert pulls == pytest.approx(-q, rel=1e-12)
+    if level < 0:
+        assert loss == pytest.approx(np.log(np.exp(level - q).sum(axis=1)) - level, rel=1e-12)
+
+
+@pytest.mark.parametrize("problem", [IRIS, WINE])
+@pytest.mark.parametrize("lam", [0.3, 1e-2, 1e-4])
+def test_the_penalised_minimiser_is_that_of_another_solver(problem, lam):
+    stacked = stacked_problem(problem)
+    start = gf.MaxL1Margin().predict(stacked).w
+    found = L1PenalisedCrossEntropy(lam).predict(stacked, 2, start)
+    assert 0 <= found.certificate.gap <= 1e-6
+    z = stacked.inputs.to_array()
+    w = cvxpy.Variable(z.shape[1])
+    losses = [
+        cvxpy.log_sum_exp(cvxpy.hstack([0, -z[2 * i : 2 * i + 2] @ w])) for i in range(problem.n)
+    ]
+    goal = cvxpy.sum(cvxpy.hstack(losses)) / problem.n + lam / 2 * cvxpy.norm1(w)
+    best = cvxpy.Problem(cvxpy.Minimize(goal)).solve(solver=cvxpy.CLARABEL)
+    # Clarabel's own accuracy is 1e-8, of the larger of the value and one.
+    assert found.certificate.lower <= best + 1e-7
+    assert found.certificate.upper >= best - 1e-7
+    assert found.certificate.upper <= best * (1 + 1e-6) + 1e-7
+
+
+@pytest.mark.parametrize("lam", [1.0, 1e-3, 1e-9, 1e-30])
+def test_bounds_of_other_weights_hold_the_minimum(lam):
+    stacked = stacked_problem(WINE)
+    z, start = stacked.inputs.to_array(), gf.MaxL1Margin().predict(stacked).w
+    best = L1PenalisedCrossEntropy(lam).predict(stacked, 2, max(np.log(1 / lam), 1) * start)
+    for size in (1e-3, 0.1, 1.0):
+        w = best.w * (1 + size * RNG.standard_normal(len(best.w)))
+        r = np.exp(log_pulls((z @ w).reshape(-1, 2)))
+        found = certificate(z, w, r, lam)
+        assert found.lower <= best.certificate.upper and found.upper >= best.certificate.lower
+        wild = certificate(z, w, RNG.random(r.shape), lam)
+        assert wild.lower <= best.certificate.upper
+
+
+def test_large_decay_leaves_no_weights_and_says_so():
+    stacked = stacked_problem(IRIS)
+    found = L1PenalisedCrossEntropy(10.0).predict(stacked, 2, np.ones(15))
+    assert found.certificate.upper == pytest.approx(np.log(3), rel=1e-6)
+    assert np.abs(found.w).max() <= 1e-6
+
+
+def test_a_problem_with_too_many_margins_is_refused():
+    problem = problem_of(load_digits, 1700)
+    with pytest.raises(ValueError, match=r"has 15300 margins of 650 weights under cross-entropy"):
+        stacked_problem(problem)

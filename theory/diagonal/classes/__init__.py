@@ -1,0 +1,1 @@
+"""Diagonal nets of several classes: one for each against the rest, or one of several outputs."""

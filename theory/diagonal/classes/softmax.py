@@ -1,0 +1,162 @@
+"""Several classes under cross-entropy: one net with an output for each class, u² - v².
+
+All margins ``q_ic`` have exponential tails and are linear in all weights together
+(`grokflow.theory.linear.classes.softmax`), so that the flow is that of a diagonal net on the
+stacked problem, with the pulls r_ic of softmax:
+
+    w = 2 α(s)² sinh(4 Zᵀν),    dν_ic/ds = r_ic / (nλ).
+
+Hence all that holds for two classes holds here: it begins at the hard margin of Crammer and Singer
+in the L2 norm, follows the catching-up path of the stacked problem and ends, for λ → 0, at the
+hard margin in the L1 norm. There is one clock: with ``r = e^{-q}`` up to r itself, the level of the
+margins is that of the exponential loss averaged over n samples, which are n (C-1) rows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
+from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
+from grokflow.theory.diagonal.path import Path, scales, trace
+from grokflow.theory.diagonal.scale import check_scale
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.classes.softmax import L1PenalisedCrossEntropy, stacked_problem
+from grokflow.theory.linear.l1 import MaxL1Margin
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.scores import Kind, Scores, kind_of
+from grokflow.theory.transition.times import Transition, leading_order
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftmaxForecast(Summarised):
+    """Early and late predictors under cross-entropy, and the predicted transition between them.
+
+    `forecast_softmax` makes it. Weights hold those of the classes one after the other.
+
+    Parameters
+    ----------
+    early, late, limit : Prediction
+        The hard margin of Crammer and Singer in the L2 norm, the L1-penalised minimiser at this
+        λ, and its limit, the hard margin in the L1 norm.
+    scores : Scores
+        Their test results, in this order.
+    transition : Transition
+        Predicted slow time λt* and width; NaN where the kind is neither.
+    leading_order : float
+        ``log α``.
+    kind : Kind
+        Grokking, misgrokking, or neither.
+    curve : ClockCurve
+        The predicted curve.
+    constant : float
+        C(data) of the law ``λt* = log α - ½ log m + C``; NaN without a transition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.eye(6), np.array(["ant", "bee", "cat", "ant", "bee", "cat"])
+    >>> problem = gf.make_classes_problem("animals", x, y, x, y)
+    >>> gf.forecast_softmax(problem, alpha=10.0, lam=1e-3)
+    SoftmaxForecast(kind=neither, lambda_t=nan, width=nan, test error=0 → 0)
+    """
+
+    early: Prediction
+    late: Prediction
+    limit: Prediction
+    scores: Scores
+    transition: Transition
+    leading_order: float
+    kind: Kind
+    curve: ClockCurve
+    constant: float
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the values that are shown."""
+        early, late, _ = self.scores.error
+        return {
+            "kind": self.kind,
+            "lambda_t": self.transition.lambda_t,
+            "width": self.transition.width,
+            "test error": between(early, late),
+        }
+
+
+def forecast_softmax(
+    problem: ClassesProblem,
+    *,
+    alpha: float,
+    lam: float,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> SoftmaxForecast:
+    """Predict where the net of depth 2 goes under cross-entropy and when, without simulating it.
+
+    Parameters
+    ----------
+    problem : ClassesProblem
+        Classes that linear outputs tell apart: ``<w_{y_i} - w_c, x_i> > 0`` for some weights.
+    alpha, lam : float
+        Scale of the start, and weight decay of ``(1/n) Σ l_i + (λ/2) ‖θ‖²``.
+    progress : callable
+        Called with the fraction done.
+
+    Raises
+    ------
+    NotSeparable
+        Where no weights tell the classes apart.
+    NotResolved
+        Where double precision does not decide.
+    ValueError
+        For more margins than are handled, and scales that no flow has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> x, y = np.eye(6), np.array(["ant", "bee", "cat", "ant", "bee", "cat"])
+    >>> problem = gf.make_classes_problem("animals", x, y, x, y)
+    >>> found = gf.forecast_softmax(problem, alpha=10.0, lam=1e-3)
+    >>> print(found.early.name, found.early.w.reshape(3, 6).round(2)[0])
+    max-L2-margin [ 0.67 -0.33 -0.33  0.67 -0.33 -0.33]
+    """
+    check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+    check_scale(alpha)
+    check_range("lam", lam, LAM_RANGE)
+    stacked, others = stacked_problem(problem), len(problem.classes) - 1
+    early = MaxL2Margin().predict(stacked)
+    progress(0.05)
+    path = trace(
+        stacked,
+        scales(stacked, float(np.abs(early.w).max())),
+        progress=lambda x: progress(0.05 + 0.75 * x),
+    )
+    level = margin_level(path, others, lam)
+    limit = MaxL1Margin().predict(stacked)
+    late = L1PenalisedCrossEntropy(lam).predict(stacked, others, float(level[-1]) * limit.w)
+    progress(0.95)
+
+    def by_class(w: np.ndarray) -> np.ndarray:
+        return w.reshape(others + 1, problem.d, -1)
+
+    times = np.log(alpha) - (np.log(level) + path.log_beta) / 2
+    curve = ClockCurve(times, problem.score(by_class(path.weights)))
+    scores = problem.score(by_class(np.column_stack([early.w, late.w, limit.w])))
+    kind, when = kind_of(scores), Transition(np.nan, np.nan)
+    if kind.is_visible:
+        when = middle(times, curve.scores.error, *scores.error[:2])
+    constant = -float(np.interp(when.lambda_t, times, path.log_beta)) / 2
+    progress(1.0)
+    order = leading_order(alpha)
+    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant)
+
+
+def margin_level(path: Path, others: int, lam: float) -> np.ndarray:
+    """Return the level of the margins along the path of the stacked problem, shape (m,)."""
+    return path.margin_level(LOSSES["exponential"], lam / others)

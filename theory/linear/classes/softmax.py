@@ -1,0 +1,204 @@
+"""Cross-entropy of several classes as a loss of margins, and the predictors that it leads to.
+
+With one output for each class, ``-log softmax`` of the right one depends on the margins
+``q_ic = <w_{y_i} - w_c, x_i>`` over the other classes c alone,
+
+    l_i = log(1 + Σ_c e^{-q_ic}),    r_ic = -∂l_i/∂q_ic = e^{-q_ic - l_i},
+
+and has an exponential tail in each of them. The margins are linear in all weights together,
+``q = Z w`` with n (C-1) rows and C d columns, so that whatever is known of a loss of margins holds
+with Z in place of the design and the pulls r_ic in place of ``-l'(q_i)``: the kernel predictor is
+the hard margin of Crammer and Singer [1]_, ``min ½ Σ ‖w_c‖²`` with all ``q_ic ≥ 1``, the late limit
+has ``Σ ‖w_c‖₁`` instead, and at finite λ the flow ends at the minimiser of
+``(1/n) Σ l_i + (λ/2) Σ ‖w_c‖₁``.
+
+References
+----------
+.. [1] Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector
+   machines, JMLR 2 (2001).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import xlog1py, xlogy
+
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.prediction import Prediction, normalised_margin
+from grokflow.theory.linear.problem import Outputs, Problem, Task
+from grokflow.theory.numerics.design_matrix import design_matrix
+from grokflow.theory.predictor import NotResolved
+
+# Numbers that the stacked design and its Gram matrix may hold.
+_LARGEST = 2**26
+# Scales of the smoothed L1 norm, relative to the largest weight: from where all weights move to
+# where those that vanish are a billionth.
+_SMOOTHING = np.geomspace(0.1, 1e-11, 21)
+_NEWTON_STEPS = 500
+_GAP = 1e-6
+
+
+@dataclass(frozen=True)
+class _NoTest:
+    """Weights of all classes at once are judged by the problem of the classes, not by this one."""
+
+    size: int = 0
+
+    def outputs(self, w: np.ndarray) -> Outputs:
+        return Outputs(np.empty((0, w.shape[1])), np.empty(0))
+
+
+def stacked_problem(problem: ClassesProblem) -> Problem:
+    """Return the problem of all margins ``q_ic``: n (C-1) rows of C d inputs, class by class.
+
+    Raises
+    ------
+    ValueError
+        Where it has more entries than are handled.
+    """
+    n, d, count = problem.n, problem.d, len(problem.classes)
+    rows = n * (count - 1)
+    if rows * max(rows, count * d) > _LARGEST:
+        raise ValueError(
+            f"{problem.name} has {rows} margins of {count * d} weights under cross-entropy, "
+            f"expected at most {_LARGEST} entries: use fewer rows, or the logistic loss, which "
+            "learns one class after the other"
+        )
+    x = problem.inputs.to_array()
+    others = np.array([[c for c in range(count) if c != own] for own in problem.labels.tolist()])
+    design = np.zeros((n, count - 1, count, d))
+    sample, place = np.arange(n)[:, None], np.arange(count - 1)[None, :]
+    design[sample, place, problem.labels[:, None]] = x[:, None]
+    design[sample, place, others] = -x[:, None]
+    matrix = design_matrix(design.reshape(rows, count * d))
+    return Problem(problem.name, Task.CLASSIFICATION, matrix, np.ones(rows), _NoTest())
+
+
+def sample_losses(q: np.ndarray) -> np.ndarray:
+    """Return ``l_i`` of margins of shape (..., n, C-1), to full relative accuracy."""
+    worst = np.maximum(-q.min(axis=-1), 0.0)
+    others = np.exp(-q - worst[..., None]).sum(axis=-1)
+    # Where all margins are positive the loss is log(1 + something small).
+    return np.asarray(worst + np.log1p(others + np.expm1(-worst)))
+
+
+def log_pulls(q: np.ndarray) -> np.ndarray:
+    """Return ``log r_ic`` of margins of shape (..., n, C-1)."""
+    return np.asarray(-q - sample_losses(q)[..., None])
+
+
+@dataclass(frozen=True)
+class L1PenalisedCrossEntropy:
+    """The minimiser of ``(1/n) Σ l_i + (λ/2) Σ ‖w_c‖₁``: where diagonal nets of depth 2 end.
+
+    Parameters
+    ----------
+    lam : float
+        Weight decay λ.
+    """
+
+    lam: float
+    name: str = "L1-penalised cross-entropy"
+
+    def predict(self, stacked: Problem, others: int, start: np.ndarray) -> Prediction:
+        """Solve by Newton's method, the norm smoothed less and less.
+
+        Parameters
+        ----------
+        stacked : Problem
+            All margins, see `stacked_problem`.
+        others : int
+            C - 1.
+        start : ndarray, shape (C d,)
+            Weights of the right size.
+
+        Raises
+        ------
+        NotResolved
+            When the certificate's gap stays above 1e-6.
+        """
+        z, w = stacked.inputs.to_array(), start
+        largest = float(np.abs(start).max())
+        for share in _SMOOTHING:
+            w = self._minimised(z, others, w, share * largest)
+        r = np.exp(log_pulls((z @ w).reshape(-1, others)))
+        found = certificate(z, w, r, self.lam)
+        if not found.gap <= _GAP:
+            raise NotResolved(
+                f"the L1-penalised cross-entropy at lam = {self.lam:g} is known to a relative "
+                f"{found.gap:.1e} only, expected {_GAP:g}: standardise the inputs, or raise lam"
+            )
+        n = len(r)
+        return Prediction(self.name, w, r.ravel() / n, normalised_margin(stacked, w, 1), found)
+
+    def _minimised(self, z: np.ndarray, others: int, w: np.ndarray, size: float) -> np.ndarray:
+        """Minimise with ``Σ sqrt(w² + size²)`` in place of the norm."""
+        for _ in range(_NEWTON_STEPS):
+            value, slope, bend = self._expansion(z, others, w, size)
+            step = -_solved(bend, slope)
+            fall, length = float(slope @ step), 1.0
+            while self._value(z, others, w + length * step, size) > value + 1e-4 * length * fall:
+                length /= 2
+                if length < 1e-10:
+                    return w
+            w = w + length * step
+            if -fall <= 1e-14 * value:
+                return w
+        return w
+
+    def _value(self, z: np.ndarray, others: int, w: np.ndarray, size: float) -> float:
+        losses = sample_losses((z @ w).reshape(-1, others))
+        return float(losses.mean() + self.lam / 2 * np.hypot(w, size).sum())
+
+    def _expansion(
+        self, z: np.ndarray, others: int, w: np.ndarray, size: float
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian."""
+        q = (z @ w).reshape(-1, others)
+        r, n, root = np.exp(log_pulls(q)), len(q), np.hypot(w, size)
+        slope = -z.T @ r.ravel() / n + self.lam / 2 * w / root
+        mean = np.einsum("ic,icj->ij", r, z.reshape(n, others, -1))
+        bend = ((z.T * r.ravel()) @ z - mean.T @ mean) / n
+        bend[np.diag_indices_from(bend)] += self.lam / 2 * (size / root) ** 2 / root
+        return self._value(z, others, w, size), slope, bend
+
+
+def certificate(z: np.ndarray, w: np.ndarray, r: np.ndarray, lam: float) -> Certificate:
+    """Bound the least penalised cross-entropy from weights and pulls alone.
+
+    For pulls ``r_i ≥ 0`` with ``Σ_c r_ic ≤ 1`` Fenchel's inequality reads ``l_i ≥ -r_i·q_i + H_i``,
+    with H the entropy of ``(r_i, 1 - Σ_c r_ic)``. Where ``‖Zᵀr/n‖∞ ≤ λ/2`` the terms in w cannot be
+    negative together, and ``(1/n) Σ H_i`` is below every value; r is scaled down to that.
+    """
+    n, eps = len(r), np.finfo(float).eps
+    q, sizes = z @ w, np.abs(z) @ np.abs(w)
+    # Each margin is known to so much, by which its loss can change relative to itself.
+    doubt = eps * (z.shape[1] + 8) * (1 + float(sizes.max()))
+    losses = sample_losses(q.reshape(n, -1))
+    upper = float(losses.mean() + lam / 2 * np.abs(w).sum()) * (1 + 2 * doubt)
+    flat = r.ravel()
+    pressed = np.abs(z.T @ flat) + eps * (z.shape[0] + 2) * (np.abs(z).T @ flat)
+    held = r * min(1.0, lam / 2 * n / (float(pressed.max()) * (1 + 4 * eps)))
+    # Rounding may make the pulls of a sample add up to more than one.
+    held = held / np.maximum(held.sum(axis=1, keepdims=True) * (1 + 4 * eps), 1.0)
+    total = held.sum(axis=1)
+    entropy = -xlogy(held, held).sum(axis=1) - xlog1py(1 - total, -total)
+    lower = float(entropy.mean()) * (1 - eps * (n + 4 * r.shape[1] + 16))
+    return Certificate(lower, upper, 0.0)
+
+
+def _solved(bend: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Solve with a Hessian that is positive but for rounding."""
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(bend), np.finfo(float).tiny))
+    scaled = bend * scale * scale[:, None]
+    for ridge in (1e-14, 1e-12, 1e-10, 1e-8):
+        try:
+            factor = cho_factor(scaled + ridge * np.eye(len(scale)))
+        except np.linalg.LinAlgError:
+            continue
+        return np.asarray(scale * cho_solve(factor, scale * slope))
+    return np.asarray(scale**2 * slope)
