@@ -4,9 +4,9 @@ The public names, each imported from its home when it is first used:
 
 Problems and losses
     Problem Task make_problem StoredTestSet ClassesProblem make_classes_problem InputTransform
-    AffineWeights load sparse sparse_regression gaussian_margin CompletionProblem TestEntries
-    EntryNames make_entries_problem make_matrix_problem make_measurement_problem load_entries
-    completion Loss PullRange TailedLoss ConcordantLoss LOSSES
+    AffineWeights load as_problem sparse sparse_regression gaussian_margin CompletionProblem
+    TestEntries EntryNames make_entries_problem make_matrix_problem make_measurement_problem
+    load_entries completion Loss PullRange TailedLoss ConcordantLoss LOSSES
 
 Forecasts: both predictors, and the kind and time of the transition between them
     forecast Forecast forecast_classes ClassesForecast forecast_softmax SoftmaxForecast trace

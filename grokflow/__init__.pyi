@@ -9,7 +9,8 @@ from grokflow.theory.linear.classes.problem import ClassesProblem as ClassesProb
 from grokflow.theory.linear.classes.problem import make_classes_problem as make_classes_problem
 from grokflow.theory.numerics.input_transform import InputTransform as InputTransform
 from grokflow.theory.numerics.input_transform import AffineWeights as AffineWeights
-from grokflow.simulations.linear.files import load as load
+from grokflow.simulations.tables.door import load as load
+from grokflow.simulations.tables.door import as_problem as as_problem
 from grokflow.simulations.linear.presets import sparse as sparse
 from grokflow.simulations.linear.presets import sparse_regression as sparse_regression
 from grokflow.simulations.linear.presets import gaussian_margin as gaussian_margin

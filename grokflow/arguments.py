@@ -85,6 +85,68 @@ def _intercept(text: str) -> str:
     return f"intercept={text}"
 
 
+def add_reading(command: argparse.ArgumentParser, dest: str = "set") -> None:
+    """Add how a data file is read, short for settings of the problem.
+
+    Parameters
+    ----------
+    command : ArgumentParser
+        A command that takes data files.
+    dest : str
+        Where the settings are collected, as ``KEY=VALUE``.
+    """
+    files = command.add_argument_group("data files")
+    for name, metavar, nargs, words in (
+        ("target", "NAME", None, "column that is learned, by name or place (y, target, label)"),
+        ("drop", "NAME", "+", "columns that are no inputs"),
+        ("positive", "CLASS", None, "learn this class (+1) against all others"),
+    ):
+        files.add_argument(
+            f"--{name}", dest=dest, action=_Setting, metavar=metavar, nargs=nargs, help=words
+        )
+    for name, choices, words in (
+        ("missing", ("drop", "mean"), "drop rows that lack a value, or fill in the column's mean"),
+        ("decimal", (".", ","), "decimal mark, where the file leaves it open"),
+    ):
+        files.add_argument(f"--{name}", dest=dest, action=_Setting, choices=choices, help=words)
+    files.add_argument(
+        "--categories",
+        dest=dest,
+        action="append_const",
+        const="categories=1",
+        help="make an input of 0 and 1 of each word in a column of words",
+    )
+    if dest == "set":
+        files.add_argument(
+            "--regression",
+            dest="loss",
+            action="store_const",
+            const="square",
+            help="read y as real targets: the same as --loss square",
+        )
+    command.set_defaults(**{dest: []})
+
+
+class _Setting(argparse.Action):
+    """Add ``KEY=VALUE`` to a list; several values, also of several options, are one setting."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        key = self.option_strings[0].lstrip("-")
+        words = [str(word) for word in values] if isinstance(values, list) else [str(values)]
+        pairs: list[str] = list(getattr(namespace, self.dest))
+        if self.nargs == "+":
+            before = [pair for pair in pairs if pair.startswith(f"{key}=")]
+            pairs = [pair for pair in pairs if pair not in before]
+            words = [pair.partition("=")[2] for pair in before] + words
+        setattr(namespace, self.dest, [*pairs, f"{key}={','.join(words)}"])
+
+
 def number(text: str) -> float:
     """Parse a finite number above 0."""
     value = float(text)

@@ -18,6 +18,7 @@ from grokflow.arguments import (
     add_input_changes,
     add_json,
     add_plot,
+    add_reading,
     count,
     number,
     seed,
@@ -48,9 +49,11 @@ PROBLEM is a preset or a data file.
   polynomial         ½ <β, x>² by a quadratic net
                      --set n= d= width= alpha= epsilon= n_test= seed=
   teacher-student    a linear student of a linear teacher --set n= d= outputs= n_test= seed=
-  FILE.npz           arrays X (n, d), y (n,), optional X_test, y_test
-  FILE.csv           header line; column y, optional column split (train, test)
+  FILE               text in columns (.csv, .tsv, .txt; .gz, .zst), Parquet, Arrow: column y, or
+                     target, label, class, and optionally split (train, test, val); .npz, .mat:
+                     X (n, d), y (n,), optionally X_test, y_test (also x_train, y_train, ...)
                      --set seed= holdout= (used when there is no test set)
+                     --target, --drop, --missing, --categories, --positive, --regression, --decimal
                      --intercept [SIZE], --standardise
                      with i, j, value (and split; .npz also d, shape, i_test, j_test, value_test
                      or truth) in place of X and y: observed entries of a matrix
@@ -191,6 +194,7 @@ def _add_problem_command(commands: Commands, name: str, help_text: str) -> argpa
         "several outputs, the others one net for each class",
     )
     add_input_changes(command)
+    add_reading(command)
     add_json(command)
     return command
 

@@ -28,13 +28,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, print, and write JSON when asked to."""
     check_outputs(arguments, ("json",))
     request = request_of(arguments)
+    description = request.describe()
+    # How the data were read helps most where there is no forecast.
+    print("\n".join(description_lines(description)))
     with bar() as show:
         forecast = request.forecast(partial(show, "predicting"))
     assert forecast is not None  # nets that are trained were refused before
-    description = request.describe()
     bounds, consequences = request.bounds(), request.consequences(forecast)
-    said = description_lines(description) + forecast_lines(forecast) + transition_lines(forecast)
-    print("\n".join(said + bound_lines(bounds) + consequence_lines(consequences)))
+    said = forecast_lines(forecast) + transition_lines(forecast) + bound_lines(bounds)
+    print("\n".join(said + consequence_lines(consequences)))
     if arguments.json:
         content = description_record(description) | forecast_record(forecast)
         write_json(

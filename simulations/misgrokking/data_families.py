@@ -9,17 +9,25 @@ from typing import Any
 import numpy as np
 
 from grokflow.simulations.completion.data import holds_entries, load_entries
-from grokflow.simulations.linear.files import Table, read_table, save_table
 from grokflow.simulations.misgrokking.families import Family, Instance, Settings
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Seed, Whole
 from grokflow.simulations.runs.files import write_whole
+from grokflow.simulations.tables.door import read_table
+from grokflow.simulations.tables.reading import Reading
+from grokflow.simulations.tables.table import Table, save_table
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.measurements import BlockEntries, Entries
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.linear.problem import Task
 
 
-def data_family(path: str | Path, *, intercept: float = 0.0, standardise: bool = False) -> Family:
+def data_family(
+    path: str | Path,
+    *,
+    intercept: float = 0.0,
+    standardise: bool = False,
+    reading: Reading | None = None,
+) -> Family:
     """Return the family of all subsamples of a data file: of rows and inputs, or of entries.
 
     Parameters
@@ -28,6 +36,8 @@ def data_family(path: str | Path, *, intercept: float = 0.0, standardise: bool =
         A file that `load` or `load_entries` reads.
     intercept, standardise : float and bool
         How the inputs of every subsample are changed by its training rows, as for `load`.
+    reading : Reading, optional
+        How the file is read; by default as `load` reads it.
 
     Returns
     -------
@@ -51,19 +61,23 @@ def data_family(path: str | Path, *, intercept: float = 0.0, standardise: bool =
         whole = load_entries(path)
         ranges: dict[str, Range] = {"n": Whole(1, len(whole.values)), "seed": Seed()}
         return Family(path.stem, f"observed entries of {path}", ranges, partial(_entries, path))
-    n, d = _read(path).x.shape
+    whole_table = _read(path, reading)
+    whole_table.check_two_classes()
+    n, d = whole_table.x.shape
     ranges = {"n": Whole(2, n), "d": Largest(1, d), "depth": Choice((2, 3)), "seed": Seed()}
-    return Family(path.stem, f"rows of {path}", ranges, partial(_subsample, path, changes))
+    return Family(path.stem, f"rows of {path}", ranges, partial(_subsample, path, changes, reading))
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path) -> Table:
-    return read_table(path)
+def _read(path: Path, reading: Reading | None) -> Table:
+    return read_table(path, reading)
 
 
-def _subsample(path: Path, changes: dict[str, Any], settings: Settings) -> Table:
+def _subsample(
+    path: Path, changes: dict[str, Any], reading: Reading | None, settings: Settings
+) -> Table:
     """Draw rows, and inputs where not all are wanted; the test rows stay."""
-    table, rng = _read(path), np.random.default_rng(int(settings["seed"]))
+    table, rng = _read(path, reading), np.random.default_rng(int(settings["seed"]))
     rows = np.sort(rng.permutation(len(table.y))[: int(settings["n"])])
     columns = np.sort(rng.permutation(table.x.shape[1])[: int(settings["d"])])
     x, y = table.x[np.ix_(rows, columns)], table.y[rows]

@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 
 from grokflow.simulations.completion.shapes import unobserved
-from grokflow.simulations.linear.files import Table
 from grokflow.simulations.misgrokking import rules
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Range, Real, Seed, Whole
 from grokflow.simulations.misgrokking.rules import Draw
+from grokflow.simulations.tables.table import Table
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.linear.problem import Problem, Task

@@ -34,7 +34,6 @@ from grokflow.simulations.models.table import (
     simulation_result,
     work_remark,
 )
-from grokflow.simulations.runs.files import DATA_SUFFIXES
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
@@ -59,7 +58,7 @@ class CompletionModel(ExactModel):
 
     def reads(self, path: Path) -> bool:
         """Whether a file holds observed entries."""
-        return path.suffix in DATA_SUFFIXES and holds_entries(path)
+        return holds_entries(path)
 
     def maker(
         self, problem: str, regression: bool | None = None
@@ -99,15 +98,15 @@ class CompletionModel(ExactModel):
 
     def read(self, options: Options) -> BoundCompletion:
         """Read problem and model; σ is a setting where the start is drawn."""
-        numbers = options.numbers()
+        asked = options.settings()
         # The forecast is for σ = 0.
-        sigma = numbers.pop("sigma", 0.0) if options.simulates else 0.0
+        sigma = float(asked.pop("sigma", 0.0)) if options.simulates else 0.0
         lam = float(options.lam or self.lam)
         settings = ModelSettings(lam=lam, loss=options.loss, depth=options.depth, sigma=sigma)
         self.check_settings(settings)
         self.check_scale(options.alpha or 1.0, settings)
         make = self.maker(options.problem)
-        problem = call_with_numbers(options.problem, make, numbers, counts=True)
+        problem = call_with_numbers(options.problem, make, asked, counts=True)
         return self.bind(problem, replace(settings, seed=int(str(problem.settings["seed"]))))
 
 

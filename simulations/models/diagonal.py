@@ -13,7 +13,6 @@ import numpy as np
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
-from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.exact import ExactModel
@@ -25,8 +24,9 @@ from grokflow.simulations.models.results import (
     ModelForecast,
     PredictorResult,
 )
-from grokflow.simulations.runs.files import DATA_SUFFIXES
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
+from grokflow.simulations.tables.door import load
+from grokflow.simulations.tables.formats import looks_like_file
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime, held_weights
 from grokflow.theory.diagonal.scale import check_scale
@@ -57,9 +57,9 @@ class DiagonalModel(ExactModel):
 
     def reads(self, path: Path) -> bool:
         """Whether a file may hold inputs and labels."""
-        return path.suffix in DATA_SUFFIXES
+        return looks_like_file(path)
 
-    def maker(self, problem: str, regression: bool | None = None) -> Callable[..., Problem]:
+    def maker(self, problem: str, regression: bool | None = None) -> Callable[..., Any]:
         """Return the preset, or the function that reads the file."""
         return PRESETS.get(problem) or partial(load, problem, regression=regression)
 
@@ -94,10 +94,10 @@ class DiagonalModel(ExactModel):
         lam = options.lam or self.lam
         settings = ModelSettings(lam=lam, loss=options.loss, depth=options.depth)
         self.check_scale(options.alpha or 1.0, settings)
-        numbers = options.numbers()
+        asked = options.settings()
         regression = None if options.loss is None else options.loss == "square"
         make = self.maker(options.problem, regression)
-        return self.bind(call_with_numbers(options.problem, make, numbers), settings)
+        return self.bind(call_with_numbers(options.problem, make, asked), settings)
 
 
 @dataclass(frozen=True, eq=False)

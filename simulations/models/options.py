@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from grokflow.theory.numerics.input_transform import InputTransform
+
+# Settings of a data file that are words: which column is learned, what becomes of gaps.
+WORDS = ("target", "drop", "missing", "decimal", "positive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,13 @@ class Options:
     simulates: bool = False
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
+    def settings(self) -> dict[str, float | str]:
+        """Return the settings of the problem: numbers, and words for how a file is read."""
+        pairs = [pair.partition("=") for pair in self.set]
+        words = {key: text for key, _, text in pairs if key in WORDS}
+        others = replace(self, set=tuple(pair for pair in self.set if _key(pair) not in WORDS))
+        return {**others.numbers(), **words}
+
     def numbers(self) -> dict[str, float]:
         """Return the settings of the problem as numbers; ValueError for what is none."""
         found: dict[str, float] = {}
@@ -130,6 +140,10 @@ def input_options(transform: InputTransform | None) -> str:
     return words + (" --standardise" if transform.scale is not None else "")
 
 
+def _key(pair: str) -> str:
+    return pair.partition("=")[0]
+
+
 def settings_of(make: Callable[..., Any]) -> dict[str, float | int | str | None]:
     """Return the settings that a function takes to make a problem, with their defaults."""
     return {
@@ -140,17 +154,24 @@ def settings_of(make: Callable[..., Any]) -> dict[str, float | int | str | None]
 
 
 def call_with_numbers(
-    name: str, make: Callable[..., Any], settings: Mapping[str, float], *, counts: bool = False
+    name: str,
+    make: Callable[..., Any],
+    settings: Mapping[str, float | str],
+    *,
+    counts: bool = False,
 ) -> Any:
     """Make the problem `name` with settings that are known to it and of the right kind.
 
     Where the whole numbers are `counts`, none of them may be negative.
     """
     known = settings_of(make)
-    exact: dict[str, float | int] = {}
+    exact: dict[str, float | int | str] = {}
     for key, value in settings.items():
         if key not in known:
             raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
+        if isinstance(value, str):
+            exact[key] = value
+            continue
         real = isinstance(known[key], float)
         if counts and not real and (value != int(value) or value < 0):
             raise ValueError(f"{key} is {value:g}, expected a whole number of at least 0: round it")

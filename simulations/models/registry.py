@@ -9,7 +9,7 @@ from grokflow.simulations.models.completion import CompletionModel
 from grokflow.simulations.models.exact import ExactModel
 from grokflow.simulations.models.nets import NetModel
 from grokflow.simulations.models.protocol import Model
-from grokflow.simulations.runs.files import DATA_SUFFIXES
+from grokflow.simulations.tables.formats import looks_like_file
 
 # Asked in this order: any other data file is the last one's.
 _MODELS: list[Model] = [NetModel(), CompletionModel(), ClassesModel()]
@@ -66,7 +66,7 @@ def model_named(problem: str, *, trained: bool = True) -> Model | None:
     for model in _MODELS:
         if model.trained and not trained:
             continue
-        if problem in model.names or (path.suffix in DATA_SUFFIXES and model.reads(path)):
+        if problem in model.names or (looks_like_file(path) and model.reads(path)):
             return model
     return None
 

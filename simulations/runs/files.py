@@ -16,9 +16,6 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray
 
-# Files that hold data.
-DATA_SUFFIXES = (".npz", ".csv")
-
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that computes."""

@@ -22,7 +22,7 @@ from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.options import settings_of
 from grokflow.simulations.models.registry import exact_model_named, names
 from grokflow.simulations.runs.code import key_of
-from grokflow.simulations.runs.files import DATA_SUFFIXES
+from grokflow.simulations.tables.formats import looks_like_file
 
 Value = float | int | str
 
@@ -112,7 +112,7 @@ def full_data(problem: str, settings: Mapping[str, Value]) -> tuple[tuple[str, V
         for name, default in known.items()
         if settings.get(name, default) is not None
     }
-    if _is_file(problem):
+    if looks_like_file(problem):
         full["sha256"] = _digest(Path(problem))
     return tuple(sorted(full.items()))
 
@@ -132,13 +132,9 @@ def _maker(problem: str, regression: bool | None = None) -> Callable[..., Any]:
         made: Callable[..., Any] = getattr(import_module(module), name)
         return made
     raise ValueError(
-        f"problem is {problem!r}, expected {', '.join(names(trained=False))}, a .npz or .csv file "
-        "or module:function: check the name"
+        f"problem is {problem!r}, expected {', '.join(names(trained=False))}, a data file or "
+        "module:function: there is no such problem or file, so check the name"
     )
-
-
-def _is_file(problem: str) -> bool:
-    return Path(problem).suffix in DATA_SUFFIXES
 
 
 def _digest(path: Path) -> str:

@@ -107,6 +107,12 @@ class Scan:
             raise ValueError(f"seeds is {seeds}, expected at least one: try seeds=1")
         return scan._with_checked_model()
 
+    def notes(self) -> tuple[str, ...]:
+        """Return how the data of the first cell were read, and what was changed."""
+        cell = self.cells()[0]
+        problem = make_problem_of(self.problem, cell.data, cell.seed, cell.loss)
+        return tuple(getattr(problem, "notes", ()))
+
     def points(self) -> list[dict[str, Value]]:
         """Return the settings of every cell as given, the last axis fastest."""
         return [

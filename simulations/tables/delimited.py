@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.tables.compression import Unreadable, check_budget
+from grokflow.simulations.tables.compression import Text, Unreadable, check_budget
 from grokflow.simulations.tables.contents import Column, Columns
-from grokflow.simulations.tables.encoding import Text
 
 # Words that stand for no value.
 NO_VALUE = frozenset(

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grokflow.simulations.tables import archives, arrow
-from grokflow.simulations.tables.compression import Unreadable, content_of
+from grokflow.simulations.tables.compression import Unreadable, content_of, decoded
 from grokflow.simulations.tables.contents import Columns, Contents
 from grokflow.simulations.tables.delimited import header_of, read_delimited
-from grokflow.simulations.tables.encoding import decoded
 
 # The endings by which a name is taken for a file although there is none.
 SUFFIXES = (
@@ -37,10 +36,13 @@ _REFUSED = {
 }
 
 
-def looks_like_file(problem: str) -> bool:
+def looks_like_file(problem: str | Path) -> bool:
     """Whether a problem's name is that of a file: one that exists, or by its ending."""
     path = Path(problem)
-    return path.suffix.lower() in SUFFIXES or path.is_file()
+    try:
+        return path.suffix.lower() in SUFFIXES or path.is_file()
+    except (OSError, ValueError):  # no name of a file: too long, or with a zero byte
+        return False
 
 
 def read(path: Path) -> Contents:

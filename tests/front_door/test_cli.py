@@ -146,7 +146,7 @@ def test_the_users_data_are_read_and_mapped(capsys, tmp_path):
     np.savez(data, X=x, y=(x[:, 0] > 0).astype(int))
     code, text, _ = run(capsys, "predict", data, "--set", "seed=3", "--json", out)
     assert code == 0
-    assert "labels 0 and 1 read as -1 and +1" in text
+    assert "note: y read as 2 classes: 0 as -1 (13 rows), 1 as +1 (7 rows)" in text
     assert any("held out" in note for note in read(out)["notes"])
     np.savez(data, X=x, y=x[:, 0])
     assert run(capsys, "predict", data, "--loss", "square", "--json", out)[0] == 0

@@ -106,7 +106,7 @@ def test_min_norm_predictors_of_one_hot_targets_add_up():
     ("y", "y_test", "message"),
     [
         ([0, 0, 0], [0, 0, 0], "y holds one class, 0, expected at least two"),
-        ([0, 1, 2], [0, 1, 3], r"y_test holds 3, expected classes of y \(0, 1, 2\)"),
+        ([0, 1, 2], [0, 1, 3], r"y_test holds 3, expected 0, 1, 2 as in y"),
         (["a", "b", "c"], ["a", "b"], r"y has shape \(2,\), expected \(3,\) to match .* X_test"),
     ],
 )

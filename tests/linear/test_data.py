@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from grokflow.simulations.linear.files import load
 from grokflow.simulations.linear.presets import PRESETS, gaussian_margin, sparse, sparse_regression
 from grokflow.simulations.runs.files import write_whole
+from grokflow.simulations.tables.door import load
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 
 SMALL = {"n": 6, "d": 30, "n_test": 700}
@@ -70,12 +70,13 @@ def test_generators_refuse_bad_sizes(make, message):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.array([0, 1, 1]), r"labels \[0\] found, expected -1 and \+1"),
-        (np.array([1, -1, 2]), r"labels \[2\] found"),
+        (np.array([0, 0, 0]), "y is 0 in all 3 rows, expected two classes at least"),
+        (np.array([1, -1, 2]), "y has 3 distinct values, expected 2"),
+        (np.array(list("abc")), r"y has 3 classes \(a, b, c\), expected 2"),
         (np.array([1, -1]), r"y has shape \(2,\), expected \(3,\)"),
     ],
 )
-def test_problems_refuse_labels_that_are_not_signs(y, message):
+def test_problems_refuse_labels_that_are_not_two_classes(y, message):
     with pytest.raises(ValueError, match=message):
         make_problem("p", Task.CLASSIFICATION, np.eye(3), y, StoredTestSet(np.eye(3), y))
 
@@ -136,10 +137,12 @@ def test_npz_files_with_and_without_a_test_set(tmp_path):
     full = load(save(tmp_path, X=X, y=Y, X_test=X[:3], y_test=Y[:3]))
     assert full.n == 12
     assert full.test.size == 3
-    assert not full.notes
+    assert full.notes == ("15 rows of 4 inputs", "y read as 2 classes: -1 (9 rows), 1 (3 rows)")
     split = load(save(tmp_path, X=X, y=Y), seed=4)
     assert (split.n, split.test.size) == (9, 3)
-    assert "9" not in split.notes[0] or "held out" in split.notes[0]
+    assert split.notes[2] == (
+        "no test set in the data: 3 of 12 rows held out, class by class (seed 4)"
+    )
     again = load(save(tmp_path, X=X, y=Y), seed=4)
     assert np.array_equal(split.inputs.to_array(), again.inputs.to_array())
 
@@ -147,7 +150,7 @@ def test_npz_files_with_and_without_a_test_set(tmp_path):
 def test_two_valued_labels_are_mapped_with_a_note(tmp_path):
     problem = load(save(tmp_path, X=X, y=(Y + 1) // 2, X_test=X, y_test=(Y + 1) // 2))
     assert problem.task is Task.CLASSIFICATION
-    assert problem.notes == ("labels 0 and 1 read as -1 and +1",)
+    assert problem.notes[1] == "y read as 2 classes: 0 as -1 (9 rows), 1 as +1 (3 rows)"
     assert np.array_equal(problem.inputs.to_array(), X * Y[:, None])
 
 
@@ -170,7 +173,7 @@ def test_csv_files(tmp_path):
         ({"X": np.where(X == X[2, 1], np.nan, X), "y": Y}, r"X\[2, 1\] is nan"),
         ({"X": np.where(X == X[2, 1], np.inf, X), "y": Y}, r"X\[2, 1\] is inf"),
         ({"X": X * (np.arange(12) != 3)[:, None], "y": Y}, "is all zeros"),
-        ({"X": X, "y": np.ones(12)}, "y has 1 distinct values, expected 2"),
+        ({"X": X, "y": np.ones(12)}, "y is 1 in all 12 rows, expected two classes"),
         ({"X": X.astype(str), "y": Y}, "expected real numbers"),
         ({"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y}, "X_test has 2 columns"),
         ({"X": X, "y": Y, "X_test": X, "y_test": Y * 3}, "y_test holds -3"),
@@ -188,13 +191,14 @@ def test_bad_files_are_refused_in_one_line(tmp_path, arrays, message):
 def test_classification_of_many_values_and_unreadable_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="y has 12 distinct values"):
         load(save(tmp_path, X=X, y=X[:, 0]), regression=False)
-    for name, content in (("a.npz", "text"), ("a.csv", ""), ("b.csv", "x,y\nred,1\n")):
+    for name, content in (("a.npz", "text"), ("a.csv", ""), ("b.txt", "x,y\n")):
         (tmp_path / name).write_text(content)
         with pytest.raises(ValueError, match="cannot read"):
             load(tmp_path / name)
     with pytest.raises(ValueError, match="cannot read"):
         load(tmp_path / "missing.npz")
-    with pytest.raises(ValueError, match=r"expected \.npz or \.csv"):
-        load(tmp_path / "data.txt")
+    (tmp_path / "c.csv").write_text("x,y\n1,1\nred,1\n")
+    with pytest.raises(ValueError, match="column 'x' holds 'red' in row 2, expected numbers"):
+        load(tmp_path / "c.csv")
     with pytest.raises(ValueError, match=r"holdout is 1\.5"):
         load(save(tmp_path, X=X, y=Y), holdout=1.5)

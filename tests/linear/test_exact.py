@@ -35,7 +35,9 @@ LINEAR = (*MARGINS, *NORMS, *LOSSES)
 
 
 def classification(z):
-    return make_problem("z", Task.CLASSIFICATION, z, np.ones(len(z)), StoredTestSet(z, z[:, 0]))
+    return make_problem(
+        "z", Task.CLASSIFICATION, z, np.ones(len(z)), StoredTestSet(z, np.ones(len(z)))
+    )
 
 
 def regression(x, y):

@@ -28,7 +28,9 @@ ORACLE = 1e-6
 
 
 def classification(z):
-    return make_problem("z", Task.CLASSIFICATION, z, np.ones(len(z)), StoredTestSet(z, z[:, 0]))
+    return make_problem(
+        "z", Task.CLASSIFICATION, z, np.ones(len(z)), StoredTestSet(z, np.ones(len(z)))
+    )
 
 
 def regression(x, y):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grokflow.simulations.linear.files import Table
 from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.simulations.misgrokking.ranges import Choice, Largest, Real, Seed, Whole
+from grokflow.simulations.tables.table import Table
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -195,12 +195,13 @@ def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
     rng = np.random.default_rng(0)
     inputs = rng.choice([-1.0, 1.0], (12, 30))
     path = tmp_path / "own.npz"
-    np.savez(path, X=inputs, y=np.sign(inputs[:, :3].sum(axis=1)))
+    targets = inputs[:, :3] @ [0.5, 1.0, 2.0]
+    np.savez(path, X=inputs, y=targets)
     scan = Scan.over(str(path), alpha=1e2, lam=1e-3, seeds=2)
     table = scan.run(executor=pool)
     assert (table["error"] == "").all() and table["early"][0] != table["early"][1]
     before = scan.cells()[0].key()
-    np.savez(path, X=2 * inputs, y=np.sign(inputs[:, :3].sum(axis=1)))
+    np.savez(path, X=2 * inputs, y=targets)
     assert scan.cells()[0].key() != before
     named = Scan.over("grokflow.simulations.linear.presets:sparse", alpha=1e2, lam=1e-3, **TINY)
     preset = Scan.over("sparse", alpha=1e2, lam=1e-3, **TINY)

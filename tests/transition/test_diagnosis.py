@@ -8,10 +8,10 @@ import pytest
 from grokflow.cli import main
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
-from grokflow.simulations.linear.files import Table
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES
+from grokflow.simulations.tables.table import Table
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of
@@ -161,7 +161,7 @@ def test_deep_nets_are_told_to_be_kkt_points(tmp_path, capsys):
 
 
 def test_a_saved_table_is_read_back(tmp_path):
-    from grokflow.simulations.linear.files import read_table
+    from grokflow.simulations.tables.door import read_table
 
     table = FAMILIES["linear"].build(KINDS["grokking"])
     save_instance(tmp_path / "data.npz", table)

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from scipy.sparse import diags_array
 
 from grokflow.theory.arguments import member_of
+from grokflow.theory.conversion import as_labels, as_table
+from grokflow.theory.labels import Labels, read_labels, signs_of
 from grokflow.theory.linear.checks import check_inputs, check_rows
 from grokflow.theory.linear.row_space import RowSpace, row_space
 from grokflow.theory.losses import Loss
@@ -195,6 +197,11 @@ class Problem(Summarised):
             )
         values, labels = self.test.outputs(w.reshape(self.d, -1))
         m = len(labels)
+        if self.is_classification and not (np.abs(labels) == 1).all():
+            wrong = labels[np.abs(labels) != 1][0]
+            raise ValueError(
+                f"the test set has the label {wrong:g}, expected -1 and +1: recode its labels"
+            )
         if self.is_classification:
             margins = values * labels[:, None]
             # An output of zero decides nothing: it is right half of the time.
@@ -213,8 +220,8 @@ class Problem(Summarised):
 def make_problem(
     name: str,
     task: Task | str,
-    x: Table,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     test: TestSet,
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
@@ -230,10 +237,12 @@ def make_problem(
         What the problem is called in results.
     task : Task or str
         Classification or regression.
-    x : ndarray, or sparse array or matrix of scipy, shape (n, d)
-        Inputs. Sparse ones stay sparse.
-    y : ndarray, shape (n,)
-        Labels: exactly -1 and +1 for classification, any finite number for regression.
+    x : array-like, shape (n, d)
+        Inputs: an array of any real type, a list of rows, a data frame, a tensor, or a sparse array
+        or matrix of scipy, which stays sparse.
+    y : array-like, shape (n,)
+        Labels: for classification -1 and +1, or two other numbers or words, the smaller of which
+        becomes -1; any finite numbers for regression.
     test : TestSet
         Labelled test inputs; `StoredTestSet` holds them as arrays.
     settings : mapping, optional
@@ -251,8 +260,8 @@ def make_problem(
     Raises
     ------
     ValueError
-        For another task, mismatched shapes, NaN or infinite entries, labels that are not ±1,
-        and samples that are zero.
+        For another task, mismatched shapes, NaN or infinite entries, more than two classes, test
+        labels that do not occur in y, and samples that are zero.
 
     Examples
     --------
@@ -263,12 +272,22 @@ def make_problem(
     Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
     task = member_of(Task, "task", task)
-    check_inputs(x, y)
-    if isinstance(test, StoredTestSet) and test.inputs.shape[1:] != x.shape[1:]:
+    x, labels = as_table("X", x), as_labels("y", y)
+    if labels.shape != (x.shape[0],):
         raise ValueError(
-            f"test inputs have shape {test.inputs.shape}, expected (m, {x.shape[1]}) as X has "
-            f"{x.shape[1]} columns: give both the same inputs"
+            f"y has shape {labels.shape}, expected ({x.shape[0]},) to match the rows of X: give "
+            "one label for each row"
         )
+    if isinstance(test, StoredTestSet):
+        test = _checked(test, x)
+    elif test.size < 1:
+        raise ValueError(f"test has {test.size} samples, expected one at least: add some")
+    found = _read(task, labels, test)
+    y = found.y
+    if isinstance(test, StoredTestSet) and found.y_test is not None:
+        test = StoredTestSet(test.inputs, found.y_test)
+    renamed = found.classes not in ((), ("-1", "1"))
+    notes = (*notes, *(found.notes if renamed else ()))
     transform = None
     if intercept or standardise:
         transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
@@ -279,16 +298,37 @@ def make_problem(
     targets = np.asarray(y, dtype=np.float64)
     design = x
     if task is Task.CLASSIFICATION:
-        if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
-            raise ValueError(
-                f"labels {bad} found, expected -1 and +1: recode y, or use the square loss"
-            )
         design = _signed(x, targets)
         targets = np.ones(len(y))
     check_rows(x)
     said = (*notes, *transform.notes) if transform else notes
     matrix = design_matrix(design)
     return Problem(name, task, matrix, targets, test, dict(settings or {}), said, transform)
+
+
+def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:
+    """Return a test set of arrays, after it was checked as the training samples are."""
+    inputs = as_table("test inputs", test.inputs)
+    labels = as_labels("test labels", test.labels)
+    if inputs.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"test inputs have shape {inputs.shape}, expected (m, {x.shape[1]}) as X has "
+            f"{x.shape[1]} columns: give both the same inputs"
+        )
+    if labels.shape != (inputs.shape[0],):
+        raise ValueError(
+            f"test labels have shape {labels.shape}, expected ({inputs.shape[0]},) to match the "
+            "test inputs: give one label for each row"
+        )
+    return StoredTestSet(inputs, labels)
+
+
+def _read(task: Task, y: np.ndarray, test: TestSet) -> Labels:
+    """Return labels as numbers, those of a stored test set with them."""
+    y_test = test.labels if isinstance(test, StoredTestSet) else None
+    if task is Task.CLASSIFICATION:
+        return signs_of(y, y_test)
+    return read_labels(y, y_test, regression=True)
 
 
 def _transformed(test: TestSet, transform: InputTransform) -> TestSet:

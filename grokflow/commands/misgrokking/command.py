@@ -17,6 +17,8 @@ from grokflow.simulations.misgrokking.data_families import data_family
 from grokflow.simulations.misgrokking.families import Family
 from grokflow.simulations.misgrokking.finder import Findings, families_of, find_misgrokking
 from grokflow.simulations.runs.files import versions, write_json, write_whole
+from grokflow.simulations.tables.formats import looks_like_file
+from grokflow.simulations.tables.reading import reading_of
 from grokflow.theory.transition.scores import Kind
 
 
@@ -51,23 +53,23 @@ def _families(arguments: argparse.Namespace) -> list[Family]:
     """Return families by name, and those of data files; all that are shipped by default."""
     names: list[str] = arguments.family or []
     changes = {"intercept": arguments.intercept, "standardise": arguments.standardise}
-    if any(changes.values()) and not any(map(_is_file, names)):
+    asked: dict[str, Any] = dict(pair.split("=", 1) for pair in arguments.reading)
+    if (asked or any(changes.values())) and not any(map(looks_like_file, names)):
+        option = next(iter(asked), "intercept" if arguments.intercept else "standardise")
         raise ValueError(
-            "--intercept and --standardise without a data file, expected one: name it by --family"
+            f"--{option} without a data file, expected one: name it with --family FILE"
         )
+    reading = reading_of(**asked | {"categories": "categories" in asked})
     wanted: list[Family | str] = [
-        data_family(Path(name), **changes) if _is_file(name) else name for name in names
+        data_family(Path(name), reading=reading, **changes) if looks_like_file(name) else name
+        for name in names
     ]
     return families_of(wanted or None)
 
 
-def _is_file(name: str) -> bool:
-    return Path(name).suffix in (".npz", ".csv")
-
-
 def _check_folder(folder: Path, names: list[str]) -> None:
     """Refuse a folder that cannot be written, or whose data would be, before the work starts."""
-    for path in map(Path, filter(_is_file, names)):
+    for path in map(Path, filter(looks_like_file, names)):
         if (folder / f"{path.stem}.npz").resolve() == path.resolve():
             raise ValueError(f"{path} would be overwritten, expected another folder: change --out")
     folder.mkdir(parents=True, exist_ok=True)

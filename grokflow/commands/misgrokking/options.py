@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grokflow.arguments import Commands, add_command, add_json, add_plot, count, number, seed
+from grokflow.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_plot,
+    add_reading,
+    count,
+    number,
+    seed,
+)
 
 _HELP = """\
 families:
@@ -63,6 +72,7 @@ def add_parser(commands: Commands) -> None:
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
     _add_model(command)
     _add_input_changes(command)
+    add_reading(command, "reading")
     who = command.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")

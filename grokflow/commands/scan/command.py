@@ -12,6 +12,7 @@ import numpy as np
 
 from grokflow.commands.shared.output import workers
 from grokflow.progress import bar
+from grokflow.simulations.models.options import WORDS
 from grokflow.simulations.runs.files import check_suffix, write_json, write_whole
 from grokflow.simulations.runs.store import Store
 from grokflow.simulations.scan.law import LawFit, fit_laws
@@ -67,7 +68,8 @@ def _read(arguments: argparse.Namespace) -> Scan:
         name, _, values = pair.partition("=")
         if not name or not values:
             raise ValueError(f"axis is {pair!r}, expected KEY=VALUES: for example n=64 or k=1,3,5")
-        settings[name] = values
+        # The name of a column may hold a comma; it is one value.
+        settings[name] = [values] if name in WORDS else values
     for name in ("alpha", "lam", "depth", "loss"):
         if given := getattr(arguments, name):
             settings[name] = given
@@ -110,6 +112,7 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
         f"{scan.problem}: {len(table)} cells, {simulated} simulated, "
         f"{len(table) - simulated - failed} by the shift law, {failed} failed"
     ]
+    lines += [f"  note: {note}" for note in scan.notes()]
     lines += [f"  failed: {message}" for message in table.failed[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
     lines += [f"  {kind}: {count}" for kind, count in zip(kinds, counts, strict=True)]
@@ -167,6 +170,7 @@ def record(scan: Scan, table: ScanTable, fits: list[LawFit]) -> dict[str, Any]:
     first: dict[str, Any] = several[0] if several else {"fit": None, "theory": None, "path": None}
     return {
         "problem": scan.problem,
+        "notes": list(scan.notes()),
         "axes": {name: list(values) for name, values in scan.axes.items()},
         "cells": cells,
         "shift_law": table.audit()._asdict(),

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grokflow.arguments import Commands, add_command, add_input_changes, add_json, add_plot
+from grokflow.arguments import (
+    Commands,
+    add_command,
+    add_input_changes,
+    add_json,
+    add_plot,
+    add_reading,
+)
 
 DESCRIPTION = """\
 When does a problem grok, and how does that move with α, λ and everything else? All combinations of
@@ -54,6 +61,7 @@ def add_parser(commands: Commands) -> None:
             f"--{name}", action="extend", nargs="+", default=[], metavar="KEY=VALUES", help=words
         )
     add_input_changes(scan)
+    add_reading(scan)
     scan.add_argument("--direct", action="store_true", help="simulate every cell")
     scan.add_argument(
         "--refine", type=float, metavar="X", help="add values where λt* bends by more than X"

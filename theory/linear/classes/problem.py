@@ -7,11 +7,14 @@ so known of each of them; only the scores join them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from grokflow.theory.conversion import as_labels, as_table
+from grokflow.theory.labels import numbered_labels
 from grokflow.theory.linear.checks import check_inputs, check_rows
 from grokflow.theory.linear.problem import Outputs, Problem, StoredTestSet, Task, TestSet
 from grokflow.theory.losses import Loss
@@ -170,10 +173,10 @@ class _OneClass:
 
 def make_classes_problem(
     name: str,
-    x: Table,
-    y: Sequence[object] | np.ndarray,
-    x_test: Table,
-    y_test: Sequence[object] | np.ndarray,
+    x: Any,
+    y: Any,
+    x_test: Any,
+    y_test: Any,
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
     *,
@@ -186,11 +189,11 @@ def make_classes_problem(
     ----------
     name : str
         What the problem is called in results.
-    x : ndarray, or sparse array or matrix of scipy, shape (n, d)
-        Inputs. Sparse ones stay sparse.
+    x : array-like, shape (n, d)
+        Inputs, as `make_problem` takes them.
     y : array-like, shape (n,)
-        The class of each sample: numbers or words.
-    x_test, y_test : ndarray and array-like, shapes (m, d) and (m,)
+        The class of each sample: numbers, words or one-hot rows.
+    x_test, y_test : array-like, shapes (m, d) and (m,)
         Test inputs and their classes.
     settings : mapping, optional
         What reproduces the problem.
@@ -214,19 +217,10 @@ def make_classes_problem(
     >>> problem.classes, problem.labels
     (('2', '3', '5'), array([0, 1, 2, 0, 1, 2]))
     """
-    values, labels = np.unique(np.asarray(y), return_inverse=True)
+    x, x_test = as_table("X", x), as_table("X_test", x_test)
+    found = numbered_labels(as_labels("y", y), as_labels("y_test", y_test))
+    labels, codes, names = found.y.astype(int), found.test.astype(int), found.classes
     check_inputs(x, labels)
-    if len(values) < 2:
-        raise ValueError(
-            f"y holds one class, {values[0]}, expected at least two: add samples of another class"
-        )
-    test_values = np.asarray(y_test)
-    if len(new := np.setdiff1d(test_values, values)):
-        raise ValueError(
-            f"y_test holds {new[0]}, expected classes of y ({', '.join(map(str, values[:9]))}): "
-            "recode it, or leave it out"
-        )
-    names, codes = tuple(map(str, values.tolist())), np.searchsorted(values, test_values)
     check_inputs(x_test, codes, "X_test")
     if x_test.shape[1] != x.shape[1]:
         raise ValueError(

@@ -1,0 +1,237 @@
+"""From columns or arrays to a table: rows that lack a value, the split, what y is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.habits import Samples
+from grokflow.simulations.tables.inputs import matrix_of
+from grokflow.simulations.tables.reading import Missing, Reading
+from grokflow.simulations.tables.roles import roles_of, without_index
+from grokflow.simulations.tables.splits import Split, held_out, marked
+from grokflow.simulations.tables.table import Table
+from grokflow.simulations.tables.values import decimal_mark, holds_times, holds_truth, numbers_of
+from grokflow.theory.labels import name_of, read_labels
+from grokflow.theory.linear.problem import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """All rows, those of a test set last.
+
+    Parameters
+    ----------
+    x : ndarray, shape (rows, d)
+        Inputs, NaN where there is no value; or a sparse array.
+    y : ndarray, shape (rows,)
+        Labels, numbers or words.
+    unlabelled : ndarray of bool, shape (rows,)
+        Where there is no label.
+    names : tuple of str
+        Names of the inputs; none for arrays.
+    target : str
+        What messages call the labels.
+    split : Column or None
+        What marks training and test rows.
+    tested_from : int or None
+        Where the rows of a separate test set begin.
+    notes : tuple of str
+        What was said so far.
+    """
+
+    x: Any
+    y: np.ndarray
+    unlabelled: np.ndarray
+    names: tuple[str, ...] = ()
+    target: str = "y"
+    split: Column | None = None
+    tested_from: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def rows_of_columns(table: Columns, reading: Reading) -> Rows:
+    """Return the rows of a table that has a target among its columns."""
+    roles = roles_of(table, reading)
+    decimal = decimal_mark(table.columns, reading.decimal)
+    x, names, notes = matrix_of(roles.inputs, decimal, reading)
+    y = _labels_of(roles.target, decimal)
+    said = (*table.notes, *roles.notes, *notes)
+    if decimal == ",":
+        said = (*said, "numbers have a decimal comma")
+    target = roles.target
+    called = "y" if target.name == "y" else target.label
+    return Rows(x, y, target.missing, names, called, roles.split, notes=said)
+
+
+def rows_of_inputs(table: Columns, y: np.ndarray, reading: Reading) -> Rows:
+    """Return the rows of a table whose labels stand apart."""
+    columns, said = without_index(table, reading)
+    decimal = decimal_mark(table.columns, reading.decimal)
+    x, names, notes = matrix_of(columns, decimal, reading)
+    if len(y) != len(x):
+        raise ValueError(
+            f"y has shape {y.shape}, expected ({len(x)},) to match the rows of X: give one label "
+            "for each row"
+        )
+    return Rows(x, y, np.zeros(len(y), dtype=bool), names, notes=(*table.notes, *said, *notes))
+
+
+def rows_of_samples(found: Samples) -> Rows:
+    """Return the rows of arrays, those of a test set last."""
+    if found.x_test is None or found.y_test is None:
+        return Rows(found.x, found.y, np.zeros(len(found.y), dtype=bool), notes=found.notes)
+    if hasattr(found.x, "tocsr") or hasattr(found.x_test, "tocsr"):
+        from scipy import sparse
+
+        both = [sparse.csr_array(found.x), sparse.csr_array(found.x_test)]
+        x: Any = sparse.csr_array(sparse.vstack(both, "csr"))
+    else:
+        x = np.concatenate([found.x, found.x_test])
+    y = joined_labels(found.y, found.y_test)
+    return Rows(x, y, np.zeros(len(y), dtype=bool), tested_from=len(found.y), notes=found.notes)
+
+
+def joined_labels(y: np.ndarray, y_test: np.ndarray) -> np.ndarray:
+    """Return the labels of training and test rows; numbers are words where the others are."""
+    parts = [y, y_test]
+    if "O" in (y.dtype.kind, y_test.dtype.kind):
+        parts = [
+            np.array([name_of(item) for item in part.tolist()], dtype=object) for part in parts
+        ]
+    return np.concatenate(parts)
+
+
+def table_of(rows: Rows, reading: Reading) -> Table:
+    """Return the table of rows: those without a value treated as asked, split, labels read.
+
+    Raises
+    ------
+    ValueError
+        In one line that names column and row.
+    """
+    lacking = rows.unlabelled | _lacking(rows.x)
+    notes = list(rows.notes)
+    if lacking.any():
+        _check_gaps(rows, lacking, reading)
+    kept = ~lacking if reading.missing is Missing.DROP else np.ones(len(rows.y), dtype=bool)
+    if not kept.any():
+        raise ValueError("every row lacks a value, expected some that do not: drop a column")
+    if not kept.all():
+        notes.append(f"left out: {int(lacking.sum())} of {len(kept)} rows, which lack a value")
+    split = _split(rows, kept)
+    labels = read_labels(
+        rows.y[kept if split is None else split.train],
+        None if split is None else rows.y[split.test],
+        regression=reading.regression,
+        positive=reading.positive,
+        what=rows.target,
+    )
+    y, y_test = labels.y, labels.y_test
+    x = rows.x if kept.all() else rows.x[kept]
+    if split is None:
+        split = held_out(None if labels.regression else y, len(y), reading.holdout, reading.seed)
+        y, y_test = y[split.train], y[split.test]
+        train, test = x[split.train], x[split.test]
+    else:
+        train, test = rows.x[split.train], rows.x[split.test]
+    assert y_test is not None
+    if reading.missing is Missing.MEAN and lacking.any():
+        train, test = _filled(train, test, notes)
+    size = f"{len(kept)} rows of {x.shape[1]} inputs"
+    task = Task.REGRESSION if labels.regression else Task.CLASSIFICATION
+    said = (size, *labels.notes, *split.notes, *notes)
+    return Table(task, train, y, test, y_test, said, classes=labels.classes, names=rows.names)
+
+
+def _labels_of(column: Column, decimal: str) -> np.ndarray:
+    """Return the labels of a column: numbers, or words."""
+    if holds_times(column):
+        raise ValueError(
+            f"{column.label} holds dates or times, expected labels: name another with target=NAME "
+            "(--target NAME)"
+        )
+    if column.missing.all():
+        raise ValueError(f"{column.label} has no values, expected labels: fill them in")
+    if not holds_truth(column):
+        numbers = numbers_of(column, decimal)
+        if numbers is not None:
+            infinite = np.flatnonzero(np.isinf(numbers))
+            if infinite.size:
+                raise ValueError(
+                    f"{column.label} is {numbers[infinite[0]]} in row {infinite[0] + 1}, expected "
+                    "finite numbers: mend the row"
+                )
+            return numbers
+    words = np.empty(len(column.values), dtype=object)
+    words[:] = [str(word) for word in column.values]
+    return words
+
+
+def _lacking(x: Any) -> np.ndarray:
+    """Return where a row has no value for some input; sparse arrays have them all."""
+    if hasattr(x, "tocsr"):
+        return np.zeros(x.shape[0], dtype=bool)
+    return np.asarray(np.isnan(x).any(axis=1))
+
+
+def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
+    """Refuse rows that lack a value, unless the user says what becomes of them."""
+    if reading.missing is Missing.DROP:
+        return
+    if reading.missing is Missing.MEAN and not rows.unlabelled.any():
+        return
+    row = int(np.flatnonzero(rows.unlabelled if rows.unlabelled.any() else lacking)[0])
+    remedy = "missing='drop' (--missing drop) leaves such rows out"
+    if rows.unlabelled[row]:
+        raise ValueError(
+            f"{rows.target} has no value in row {row + 1} ({int(rows.unlabelled.sum())} missing), "
+            f"expected a label: {remedy}"
+        )
+    column = int(np.flatnonzero(np.isnan(rows.x[row]))[0])
+    count = f"rows that lack a value: {int(lacking.sum())} of {len(lacking)}"
+    if rows.names:
+        where = f"column {rows.names[column]!r} has no value in row {row + 1}"
+    else:
+        after = row - (rows.tested_from or 0)
+        tested = rows.tested_from is not None and after >= 0
+        where = f"{'X_test' if tested else 'X'}[{after if tested else row}, {column}] is nan"
+    raise ValueError(
+        f"{where} ({count}), expected a number: {remedy}, missing='mean' (--missing mean) fills in "
+        "the mean of the column"
+    )
+
+
+def _split(rows: Rows, kept: np.ndarray) -> Split | None:
+    """Return the split that the data have, among the rows that are kept; None where they do not."""
+    if rows.tested_from is not None:
+        test = np.arange(len(kept)) >= rows.tested_from
+        found = Split(~test, test, ())
+    elif rows.split is not None:
+        found = marked(rows.split)
+    else:
+        return None
+    train, test = found.train & kept, found.test & kept
+    if not (train.any() and test.any()):
+        lacking = "test" if train.any() else "train"
+        raise ValueError(f"no row is left to {lacking} on, expected some: add rows without gaps")
+    return Split(train, test, found.notes)
+
+
+def _filled(train: np.ndarray, test: np.ndarray, notes: list[str]) -> tuple[Any, Any]:
+    """Fill gaps with the mean of the column over the training rows."""
+    present = ~np.isnan(train)
+    counts = present.sum(axis=0)
+    if not counts.all():
+        column = int(np.flatnonzero(counts == 0)[0])
+        raise ValueError(
+            f"input {column + 1} has no value in any training row, expected some for a mean: "
+            "leave the column out"
+        )
+    means = np.where(present, train, 0.0).sum(axis=0) / counts
+    gaps = int((~present).sum() + np.isnan(test).sum())
+    notes.append(f"{gaps} missing values replaced by the mean of their column in training")
+    return np.where(present, train, means), np.where(np.isnan(test), means, test)

@@ -1,0 +1,139 @@
+"""Which arrays of a file are inputs and labels, under the names that people give them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.tables.contents import AnyArray, Arrays
+from grokflow.simulations.tables.reading import Reading
+from grokflow.theory.conversion import as_labels, as_table
+
+_INPUTS = ("x", "data", "inputs", "features", "images", "xs")
+_LABELS = ("y", "target", "targets", "label", "labels", "class", "classes", "ys")
+_TRAIN, _TEST, _VALIDATION = ("", "train", "tr"), ("test", "te"), ("val", "valid", "validation")
+
+
+class Samples(NamedTuple):
+    """Inputs and labels of training and, where there are any, of test rows; names and notes."""
+
+    x: Any
+    y: np.ndarray
+    x_test: Any = None
+    y_test: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+
+def samples_of(found: Arrays, reading: Reading) -> Samples:
+    """Tell inputs, labels and test set among the arrays of a file.
+
+    Raises
+    ------
+    ValueError
+        Where one of them is missing, or there are two of them.
+    """
+    labels = _LABELS if reading.target is None else (_plain(reading.target),)
+    names = {
+        role: _named(found, bases, parts)
+        for role, bases, parts in (
+            ("X", _INPUTS, _TRAIN),
+            ("y", labels, _TRAIN),
+            ("X_test", _INPUTS, _TEST),
+            ("y_test", labels, _TEST),
+        )
+    }
+    missing = [role for role in ("X", "y") if names[role] is None]
+    lone = [role for role in ("X_test", "y_test") if names[role] is not None]
+    if missing or len(lone) == 1:
+        lacking = missing or sorted({"X_test", "y_test"} - set(lone))
+        expected = "X and y" if missing else "X_test and y_test together"
+        raise ValueError(
+            f"{found.source} has no {' and no '.join(lacking)}, expected {expected} beside "
+            f"{', '.join(list(found.arrays)[:12])}: add them, or name y with target=NAME "
+            "(--target NAME)"
+        )
+    notes = [*found.notes, *_said(found, names)]
+    arrays = {role: None if name is None else found.arrays[name] for role, name in names.items()}
+    return samples(**{role.lower(): array for role, array in arrays.items()}, notes=tuple(notes))
+
+
+def samples(
+    x: Any, y: Any, x_test: Any = None, y_test: Any = None, notes: tuple[str, ...] = ()
+) -> Samples:
+    """Return arrays as inputs and labels; NaN among the inputs stands for what is missing.
+
+    Raises
+    ------
+    ValueError
+        For arrays that are no inputs or labels, and shapes that do not go together.
+    """
+    said = [*notes]
+    inputs = as_table("X", _flat("X", x, said), missing=True)
+    labels = _labels("y", y, inputs, "X", said)
+    if (x_test is None) != (y_test is None):
+        lacking = "y_test" if y_test is None else "X_test"
+        raise ValueError(f"{lacking} is missing, expected X_test and y_test together: give both")
+    if x_test is None:
+        return Samples(inputs, labels, notes=tuple(said))
+    test = as_table("X_test", _flat("X_test", x_test, []), missing=True)
+    if test.shape[1] != inputs.shape[1]:
+        raise ValueError(
+            f"X_test has {test.shape[1]} columns, expected {inputs.shape[1]} as in X: give both "
+            "the same inputs"
+        )
+    return Samples(inputs, labels, test, _labels("y_test", y_test, test, "X_test", []), tuple(said))
+
+
+def _named(found: Arrays, bases: tuple[str, ...], parts: tuple[str, ...]) -> str | None:
+    """Return the name of the one array that is called so, with train or test before or behind."""
+    for base in bases:
+        wanted = {name for part in parts for name in (f"{base}{part}", f"{part}{base}")}
+        alike = [name for name in found.arrays if _plain(name) in wanted]
+        if len(alike) > 1:
+            raise ValueError(
+                f"{found.source} has the arrays {' and '.join(alike)}, expected one of them: "
+                "leave one out of the file"
+            )
+        if alike:
+            return alike[0]
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(".", "")
+
+
+def _said(found: Arrays, names: dict[str, str | None]) -> list[str]:
+    """Say which arrays are read under other names, and which are not read."""
+    renamed = [f"{name} as {role}" for role, name in names.items() if name not in (role, None)]
+    others = [name for name in found.arrays if name not in names.values()]
+    notes = [f"arrays read: {', '.join(renamed)}"] if renamed else []
+    return [*notes, f"left out: the arrays {', '.join(others[:10])}"] if others else notes
+
+
+def _flat(what: str, value: AnyArray, notes: list[str]) -> AnyArray:
+    """Return pictures, and whatever has more than two dimensions, as rows."""
+    shape: tuple[int, ...] = tuple(getattr(value, "shape", ()))
+    if len(shape) < 3 or 0 in shape:
+        return value
+    flat = value.reshape(shape[0], -1)
+    notes.append(f"{what} has shape {tuple(shape)}: each sample is a row of {flat.shape[1]} inputs")
+    return flat
+
+
+def _labels(what: str, value: Any, x: Any, beside: str, notes: list[str]) -> np.ndarray:
+    """Return labels, one for each row of the inputs."""
+    shape: tuple[int, ...] = tuple(getattr(value, "shape", ()))
+    if len(shape) == 2 and shape[0] == 1 and shape[-1] == x.shape[0] > 1:
+        value = value.reshape(-1)  # vectors of MATLAB are rows
+    labels = as_labels(what, value)
+    if len(shape) == 2 and shape[0] == len(labels) and shape[-1] > 1:
+        notes.append(f"{what} is one-hot: its {shape[-1]} columns are classes 0 to {shape[-1] - 1}")
+    if len(labels) != x.shape[0]:
+        hint = "transpose X" if len(labels) == x.shape[1] else "give one label for each row"
+        raise ValueError(
+            f"{what} has shape {labels.shape}, expected ({x.shape[0]},) to match the rows of "
+            f"{beside}: {hint}"
+        )
+    return labels

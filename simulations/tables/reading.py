@@ -1,0 +1,100 @@
+"""What a user may say about data: which column is learned, and what becomes of gaps and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from grokflow.theory.arguments import check_kind, check_number, check_whole, member_of
+
+
+class Missing(Enum):
+    """What becomes of rows that lack a value."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How data are read; the defaults leave everything to the data and refuse what is unclear.
+
+    Parameters
+    ----------
+    target : str, optional
+        Name of the column or array that is learned, or the place of a column, from 1. By default
+        ``y``, or else ``target``, ``label`` or ``class``, in capitals or not.
+    drop : tuple of str
+        Columns that are no inputs; one text may name several with commas between them.
+    missing : Missing
+        Refuse rows that lack a value, drop them, or fill in the mean of the column over the
+        training rows.
+    categories : bool
+        Whether a column of words becomes an input of 0 and 1 for each of its words.
+    decimal : str, optional
+        The decimal mark of a text file, ``.`` or ``,``, where the file leaves it open.
+    regression : bool, optional
+        Whether y is a real target, see `grokflow.theory.labels`.
+    positive : str, optional
+        The class that becomes +1, against all others.
+    seed, holdout : int and float
+        Seed and share of the test rows that are drawn where the data have none.
+    """
+
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    missing: Missing = Missing.REFUSE
+    categories: bool = False
+    decimal: str | None = None
+    regression: bool | None = None
+    positive: str | None = None
+    seed: int = 0
+    holdout: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse what is none of the choices."""
+        check_number("holdout", self.holdout)
+        if not 0 < self.holdout < 1:
+            raise ValueError(
+                f"holdout is {self.holdout:g}, expected 0 < holdout < 1: try holdout=0.25"
+            )
+        check_number("seed", self.seed)
+        check_whole("seed", self.seed)
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
+        if self.decimal not in (None, ".", ","):
+            raise ValueError(f"decimal is {self.decimal!r}, expected '.' or ',': pick one")
+        check_kind("categories", self.categories, bool, "give True or False")
+
+
+def reading_of(**asked: Any) -> Reading:
+    """Return a reading of what users give: names may be numbers, choices go by their names.
+
+    Parameters
+    ----------
+    **asked
+        The parameters of `Reading`.
+
+    Raises
+    ------
+    ValueError
+        For what is none of the choices.
+    """
+    found = dict(asked)
+    for name in ("target", "positive"):
+        if found.get(name) is not None:
+            found[name] = _as_name(found[name])
+    drop = found.get("drop", ())
+    names = [drop] if isinstance(drop, str | int | float) else list(drop)
+    found["drop"] = tuple(_as_name(name) for name in names if name != "")
+    found["missing"] = member_of(Missing, "missing", found.get("missing", Missing.REFUSE))
+    return Reading(**found)
+
+
+def _as_name(value: object) -> str:
+    """Return a name; those of columns and classes may be numbers."""
+    if isinstance(value, float) and value == int(value):
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,191 @@
+"""What the columns of a table are: the target, the split, an index, inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.reading import Reading
+from grokflow.simulations.tables.values import holds_times, numbers_of
+
+# Names of the target, the first that is there; capitals do not matter.
+_TARGETS = ("y", "target", "label", "class", "targets", "labels")
+_INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
+_SPLIT = "split"
+# Names that a message lists.
+_LISTED = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Roles:
+    """The columns of a table by what they are for.
+
+    Parameters
+    ----------
+    target : Column
+        What is learned.
+    split : Column or None
+        The words train and test.
+    inputs : tuple of Column
+        What it is learned from.
+    notes : tuple of str
+        What was left out, and why.
+    """
+
+    target: Column
+    split: Column | None
+    inputs: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+class _Others(NamedTuple):
+    """Columns that may be inputs, and what was left out of them."""
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+def roles_of(table: Columns, reading: Reading) -> Roles:
+    """Tell target, split, index and inputs.
+
+    Raises
+    ------
+    ValueError
+        Where two columns share a name, and where there is no target or more than one.
+    """
+    _check_names(table)
+    kept = _without_dropped(table, reading)
+    target = _target(table, kept.columns, reading)
+    rest = tuple(column for column in kept.columns if column is not target)
+    split = next((column for column in rest if column.name.lower() == _SPLIT), None)
+    rest = tuple(column for column in rest if column is not split)
+    inputs = _without_index(rest)
+    if not inputs.columns:
+        raise ValueError(
+            f"{table.source} has no inputs beside its target {target.name!r}, expected a column "
+            "of numbers at least: add one"
+        )
+    return Roles(target, split, inputs.columns, (*kept.notes, *inputs.notes))
+
+
+def without_index(table: Columns, reading: Reading) -> _Others:
+    """Return the inputs of a table without a target."""
+    _check_names(table)
+    kept = _without_dropped(table, reading)
+    inputs = _without_index(kept.columns)
+    return _Others(inputs.columns, (*kept.notes, *inputs.notes))
+
+
+def _check_names(table: Columns) -> None:
+    twice = [name for name, count in Counter(table.names).items() if name and count > 1]
+    if twice:
+        places = [str(column.place) for column in table.columns if column.name == twice[0]]
+        raise ValueError(
+            f"{table.source}: columns {' and '.join(places)} are both called {twice[0]!r}, "
+            "expected distinct names: rename or remove one in the file"
+        )
+
+
+def _without_dropped(table: Columns, reading: Reading) -> _Others:
+    """Leave out what the user drops."""
+    wanted = [
+        part
+        for name in reading.drop
+        for part in ([name] if _found(table, name) else name.split(","))
+    ]
+    dropped = []
+    for name in wanted:
+        if (column := _found(table, name)) is None:
+            raise ValueError(
+                f"{table.source} has no column {name!r} to drop, expected one of {_listed(table)}: "
+                "check the name"
+            )
+        dropped.append(column)
+    kept = tuple(column for column in table.columns if column not in dropped)
+    return _Others(kept, tuple(f"left out: {column.label}, as asked" for column in dropped))
+
+
+def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Column:
+    """Return the column that is learned."""
+    if reading.target is not None:
+        found = _found(table, reading.target)
+        if found not in columns:
+            raise ValueError(
+                f"{table.source} has no column {reading.target!r} to learn, expected one of "
+                f"{_listed(table)}: check the name"
+            )
+        assert found is not None
+        return found
+    for name in _TARGETS:
+        alike = [column for column in columns if column.name.lower() == name]
+        exact = [column for column in alike if column.name == name]
+        if len(exact or alike) == 1:
+            return (exact or alike)[0]
+        if alike:
+            raise ValueError(
+                f"{table.source} has the columns {' and '.join(repr(c.name) for c in alike)}, "
+                "expected one target: name it with target=NAME (--target NAME)"
+            )
+    header = "" if table.headed else " no header line and"
+    raise ValueError(
+        f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
+        f"name it with target={table.columns[-1].name or 'NAME'!r} "
+        f"(--target {table.columns[-1].name or 'NAME'})"
+    )
+
+
+def _without_index(columns: tuple[Column, ...]) -> _Others:
+    """Leave out what numbers or names the rows, and what has no value at all."""
+    kept, notes = [], []
+    for column in columns:
+        if column.missing.all():
+            notes.append(f"left out: {column.label}, which has no values")
+        elif column.name.lower() in _INDEX_NAMES and _names_rows(column):
+            notes.append(f"left out: {column.label}, which numbers or names the rows")
+        else:
+            kept.append(column)
+            if _counts(column):
+                notes.append(
+                    f"{column.label} counts the rows: if that is no input, leave it out with "
+                    f"drop={column.name!r} (--drop {column.name})"
+                )
+    return _Others(tuple(kept), tuple(notes))
+
+
+def _names_rows(column: Column) -> bool:
+    """Whether every row has a value of its own, and all are whole numbers, or words."""
+    if column.missing.any() or holds_times(column):
+        return False
+    numbers = numbers_of(column)
+    if numbers is None:
+        return len(set(column.values.tolist())) == len(column.values)
+    return bool((numbers == np.round(numbers)).all()) and len(np.unique(numbers)) == len(numbers)
+
+
+def _counts(column: Column) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
+    numbers = numbers_of(column) if len(column.values) > 2 else None
+    if numbers is None or numbers[0] not in (0, 1):
+        return False
+    return bool((numbers == numbers[0] + np.arange(len(numbers))).all())
+
+
+def _found(table: Columns, name: str) -> Column | None:
+    """Return the column of this name, or else of this place."""
+    for column in table.columns:
+        if column.name == name:
+            return column
+    for column in table.columns:
+        if str(column.place) == name:
+            return column
+    return None
+
+
+def _listed(table: Columns) -> str:
+    names = [column.name or str(column.place) for column in table.columns]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

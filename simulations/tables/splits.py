@@ -1,0 +1,99 @@
+"""Which rows are tested on: those that the data mark, or some of each class, drawn by a seed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.tables.contents import Column
+
+_TRAIN, _TEST = {"train", "training"}, {"test", "testing"}
+_NEITHER = {"val", "valid", "validation", "dev"}
+
+
+class Split(NamedTuple):
+    """Masks of training and test rows, and what there is to say of them."""
+
+    train: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def marked(column: Column) -> Split:
+    """Return the split that a column of words marks; rows for validation are left out.
+
+    Raises
+    ------
+    ValueError
+        For blanks and other words, and where no row is left to train or to test on.
+    """
+    words = np.array([str(word).strip().lower() for word in column.values], dtype=object)
+    known = {word: 1 for word in _TRAIN} | {word: 2 for word in _TEST}
+    known |= {word: 0 for word in _NEITHER}
+    for row, word in enumerate(words):
+        if column.missing[row] or word not in known:
+            said = "is blank" if column.missing[row] else f"is {str(column.values[row])!r}"
+            raise ValueError(
+                f"{column.label} {said} in row {row + 1}, expected train, test or val: mend it, or "
+                f"leave the column out with drop={column.name!r} (--drop {column.name})"
+            )
+    part = np.array([known[word] for word in words])
+    train, test, out = part == 1, part == 2, int((part == 0).sum())
+    if not train.any() or not test.any():
+        lacking = "train" if not train.any() else "test"
+        raise ValueError(
+            f"{column.label} marks no row {lacking}, expected rows to train and to test on: mark "
+            f"some, or leave the column out with drop={column.name!r} (--drop {column.name})"
+        )
+    left = f", {out} rows for validation left out" if out else ""
+    note = f"{column.label} marks {train.sum()} rows to train and {test.sum()} to test on{left}"
+    return Split(train, test, (note,))
+
+
+def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -> Split:
+    """Draw test rows: a share of each class, so that none of them is lost from training.
+
+    Parameters
+    ----------
+    classes : ndarray, shape (rows,), or None
+        The class of every row; None for real targets.
+    rows : int
+        Number of rows.
+    holdout : float
+        Share of the rows that is tested on.
+    seed : int
+        Seed of the draw.
+
+    Raises
+    ------
+    ValueError
+        Where the share leaves nothing to train or to test on.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    groups = [np.ones(rows, dtype=bool)] if classes is None else _groups(classes)
+    test = np.zeros(rows, dtype=bool)
+    alone = []
+    for group in groups:
+        members = order[group[order]]
+        held = round(holdout * len(members))
+        if classes is not None:
+            # Two rows or more: one at least on each side. A single one is learned.
+            held = min(max(held, 1), len(members) - 1)
+            alone += [1] if len(members) == 1 else []
+        test[members[:held]] = True
+    count = int(test.sum())
+    if not 1 <= count < rows:
+        raise ValueError(
+            f"holding out {holdout:g} of {rows} rows leaves {rows - count} to train and {count} to "
+            "test, expected one of each at least: add rows, or give X_test, y_test"
+        )
+    said = "" if classes is None else ", class by class"
+    notes = [f"no test set in the data: {count} of {rows} rows held out{said} (seed {seed})"]
+    if alone:
+        notes.append(f"classes with a single row, which is not tested on: {len(alone)}")
+    return Split(~test, test, tuple(notes))
+
+
+def _groups(classes: np.ndarray) -> list[np.ndarray]:
+    return [classes == value for value in np.unique(classes)]

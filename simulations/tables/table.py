@@ -1,0 +1,106 @@
+"""Labelled rows to train and to test on, whatever they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grokflow.simulations.runs.files import write_whole
+from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_classes
+from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.numerics.sparse_matrix import is_sparse
+
+
+class Table(NamedTuple):
+    """Labelled rows to train on and to test on.
+
+    Parameters
+    ----------
+    task : Task
+        Classification (labels ±1, or 0 to k - 1 for k classes) or regression.
+    x, y : ndarray, shapes (n, d) and (n,)
+        Training inputs, which may be a sparse array, and labels.
+    x_test, y_test : ndarray, shapes (m, d) and (m,)
+        Test inputs and labels.
+    notes : tuple of str
+        How the data were read, and what was changed.
+    intercept, standardise : float and bool
+        How the inputs are changed by the training rows, see `make_problem`.
+    classes : tuple of str
+        The names of the classes; none for real targets.
+    names : tuple of str
+        The names of the inputs, where they have any.
+    """
+
+    task: Task
+    x: Any
+    y: np.ndarray
+    x_test: Any
+    y_test: np.ndarray
+    notes: tuple[str, ...] = ()
+    intercept: float = 0.0
+    standardise: bool = False
+    classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def check_two_classes(self) -> None:
+        """Refuse several classes where one net is to learn them."""
+        if self.task is Task.CLASSIFICATION and len(self.classes) > 2:
+            listed = ", ".join(self.classes[:10]) + (", ..." if len(self.classes) > 10 else "")
+            raise ValueError(
+                f"y has {len(self.classes)} classes ({listed}), expected 2: "
+                f"positive={self.classes[0]!r} (--positive {self.classes[0]}) learns one against "
+                "the rest, regression=True (--regression) reads numbers as real targets"
+            )
+
+    def problem(self, name: str, settings: Mapping[str, object]) -> Problem:
+        """Build the problem of one net; ValueError for data that it does not learn."""
+        self.check_two_classes()
+        return make_problem(
+            name,
+            self.task,
+            self.x,
+            self.y,
+            StoredTestSet(self.x_test, self.y_test),
+            {**settings, **self._changes},
+            self.notes,
+            intercept=self.intercept,
+            standardise=self.standardise,
+        )
+
+    def any_problem(self, name: str, settings: Mapping[str, object]) -> Problem | ClassesProblem:
+        """Build the problem of one net, or of one for each of several classes."""
+        if self.task is Task.REGRESSION or len(self.classes) < 3:
+            return self.problem(name, settings)
+        return numbered_classes(
+            name,
+            self.classes,
+            (self.x, self.y.astype(int)),
+            (self.x_test, self.y_test.astype(int)),
+            {**settings, **self._changes},
+            self.notes,
+            intercept=self.intercept,
+            standardise=self.standardise,
+        )
+
+    @property
+    def _changes(self) -> dict[str, object]:
+        """How the inputs are changed, where they are."""
+        asked = {"intercept": self.intercept, "standardise": self.standardise}
+        return {key: value for key, value in asked.items() if value}
+
+
+def save_table(path: Path, table: Table) -> None:
+    """Write the rows as an ``.npz`` file that `load` reads."""
+    arrays: dict[str, Any] = {"y": table.y, "y_test": table.y_test}
+    for name, inputs in (("X", table.x), ("X_test", table.x_test)):
+        if not is_sparse(inputs):
+            arrays[name] = inputs
+            continue
+        rows = inputs.tocsr()
+        for part in ("data", "indices", "indptr", "shape"):
+            arrays[f"{name}_{part}"] = getattr(rows, part)
+    write_whole(path, lambda target: np.savez_compressed(target, **arrays))

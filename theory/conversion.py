@@ -1,0 +1,248 @@
+"""From what users hold to arrays: lists, data frames, tensors, sparse matrices, any number type.
+
+Everything that takes data comes through here, before any arithmetic: integers of few bits would
+overflow, and booleans add up to booleans.
+
+Examples
+--------
+>>> import numpy as np
+>>> from grokflow.theory.conversion import as_table, as_vector
+>>> as_table("X", np.array([[255, 1]], dtype=np.uint8))
+array([[255.,   1.]])
+>>> as_vector("y", [[1], [2]])
+array([1., 2.])
+>>> as_table("X", [["a", "b"]])
+Traceback (most recent call last):
+    ...
+ValueError: X[0, 0] is 'a', expected real numbers: convert it
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Floating types whose products with ±1, and whose differences from float64, are exact.
+_KEPT = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def as_table(what: str, value: Any, *, missing: bool = False) -> Any:
+    """Return inputs as an (n, d) array of finite floating-point numbers.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : array-like
+        A list of rows, an array of any real type, a data frame of pandas or polars, a tensor of
+        torch, or a sparse matrix or array of scipy.
+    missing : bool
+        Whether NaN is accepted, as what is missing, except in sparse ones.
+
+    Returns
+    -------
+    ndarray, or csr_array
+        In float64, or float32 as it was; whole numbers of one signed byte stay so where their
+        negatives are of that type too. Sparse ones stay sparse, in float64.
+
+    Raises
+    ------
+    ValueError
+        In one line, for another shape and for entries that are no finite real numbers.
+    """
+    array = _plain(what, value)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(
+            f"{what} has shape {array.shape}, expected (n, d) with n, d ≥ 1: reshape it"
+        )
+    if hasattr(array, "tocsr"):
+        return _sparse(what, array)
+    if array.dtype == np.int8 and array.min() > np.iinfo(np.int8).min:
+        return array
+    found = _real(what, array)
+    _check_finite(what, found, missing)
+    return found
+
+
+def as_vector(what: str, value: Any) -> NDArray[Any]:
+    """Return numbers as a float64 vector; a single column, of shape (n, 1), is one too.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : array-like
+        As for `as_table`.
+
+    Raises
+    ------
+    ValueError
+        In one line, for another shape and for entries that are no finite real numbers.
+    """
+    array = _one_column(what, _dense(_plain(what, value)))
+    found = _real(what, array).astype(np.float64)
+    _check_finite(what, found)
+    return found
+
+
+def as_labels(what: str, value: Any) -> NDArray[Any]:
+    """Return labels as a vector of float64 numbers, or of words as an array of objects.
+
+    Booleans become the words False and True; one-hot rows the number of their column, as a word:
+    all of these are names of classes, whatever their numbers.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : array-like
+        As for `as_table`, and words.
+
+    Raises
+    ------
+    ValueError
+        In one line, for another shape, and where a label is missing.
+    """
+    array = _dense(_plain(what, value))
+    if array.ndim == 2 and array.shape[1] > 1 and _is_one_hot(array):
+        return np.asarray(np.argmax(array, axis=1).astype(str), dtype=object)
+    array = _one_column(what, array)
+    if array.dtype.kind in "bUS":
+        return array.astype(str).astype(object)
+    if array.dtype.kind == "O" and any(isinstance(item, str | bool | np.bool_) for item in array):
+        return _words(what, array)
+    found = _real(what, array).astype(np.float64)
+    _check_finite(what, found)
+    return found
+
+
+def _plain(what: str, value: Any) -> Any:
+    """Return an array of numpy, or a sparse matrix of scipy, of whatever type."""
+    if hasattr(value, "tocsr"):
+        return value
+    if hasattr(value, "detach"):
+        value = _of_tensor(value)
+    elif hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        if value.mask.any():
+            raise ValueError(f"{what} has masked entries, expected numbers: drop or fill them")
+        value = value.data
+    if value is None or isinstance(value, str | bytes | dict | set):
+        raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError):
+        raise ValueError(
+            f"{what} is no array: its rows differ in length or kind, expected one shape: mend it"
+        ) from None
+
+
+def _of_tensor(tensor: Any) -> Any:
+    """Return a tensor of torch as an array, from whatever device and type it has."""
+    tensor = tensor.detach().cpu()
+    if tensor.layout.__repr__() != "torch.strided":
+        tensor = tensor.to_dense()
+    if tensor.is_floating_point():  # numpy has no type of bfloat16
+        tensor = tensor.double()
+    return tensor.resolve_conj().resolve_neg().numpy()
+
+
+def _dense(array: Any) -> NDArray[Any]:
+    """Return a vector that is stored as a sparse matrix as an array."""
+    return np.asarray(array.toarray() if hasattr(array, "tocsr") else array)
+
+
+def _sparse(what: str, matrix: Any) -> Any:
+    """Return a sparse matrix in rows, of finite float64 numbers."""
+    from scipy import sparse
+
+    rows = sparse.csr_array(matrix)
+    data = _real(what, rows.data).astype(np.float64)
+    found = sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+    found.sum_duplicates()
+    bad = np.flatnonzero(~np.isfinite(found.data))
+    if bad.size:
+        entries = found.tocoo()
+        at = [int(entries.coords[axis][bad[0]]) for axis in (0, 1)]
+        raise ValueError(
+            f"{what}{at} is {found.data[bad[0]]}, expected finite numbers: drop or impute it"
+        )
+    return found
+
+
+def _one_column(what: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a vector, also of a single column."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        return array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{what} has shape {array.shape}, expected (n,): give one for each row")
+    return array
+
+
+def _is_one_hot(array: NDArray[Any]) -> bool:
+    """Whether every row is zero but for a single one."""
+    if array.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())
+
+
+def _words(what: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return words, numbers among them as they are written; refuse what is missing."""
+    words = np.empty(len(array), dtype=object)
+    for i, item in enumerate(array):
+        if _is_missing(item):
+            raise ValueError(f"{what}[{i}] is missing, expected a label: drop the row")
+        words[i] = str(item)
+    return words
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether an item is None, NaN, or what pandas has for it, which has no truth value."""
+    try:
+        return item is None or bool(item != item)
+    except (TypeError, ValueError):
+        return True
+
+
+def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return real numbers as float32 where they were so, as float64 otherwise."""
+    if array.dtype in _KEPT:
+        return array
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64)
+    if array.dtype.kind == "O":
+        try:
+            return array.astype(np.float64)
+        except (ValueError, TypeError, OverflowError):
+            _refuse_entry(what, array)
+    if array.dtype.kind in "US":
+        _refuse_entry(what, array)
+    raise ValueError(f"{what} holds {array.dtype}, expected real numbers: convert it")
+
+
+def _refuse_entry(what: str, array: NDArray[Any]) -> None:
+    """Name the first entry that is no number."""
+    for at, item in np.ndenumerate(array):
+        if isinstance(item, str | bytes) or not _is_number(item):
+            kind = repr(str(item)[:40]) if isinstance(item, str | bytes) else str(item)[:40]
+            raise ValueError(f"{what}{list(at)} is {kind}, expected real numbers: convert it")
+
+
+def _is_number(item: Any) -> bool:
+    try:
+        float(item)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return True
+
+
+def _check_finite(what: str, array: NDArray[Any], missing: bool = False) -> None:
+    finite = np.isfinite(array) | np.isnan(array) if missing else np.isfinite(array)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{what}{list(at)} is {array[at]}, expected finite numbers: drop or impute it"
+        )
