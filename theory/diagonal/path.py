@@ -31,13 +31,18 @@ import numpy as np
 from grokflow.theory.diagonal.deep_mirror import mirror_map
 from grokflow.theory.linear.dual import Constraint, Dual
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, with_tail
-from grokflow.theory.numerics.newton import minimise
+from grokflow.theory.numerics.newton import Minimum, minimise
+from grokflow.theory.predictor import NotResolved
 from grokflow.theory.summary import Summarised
 
 # Margins below this level are those of a net that has not fitted the data yet.
 _LOWEST_LEVEL = 1e-3
+# Where margins are held, at a level that is known up to 1/m, a violation so much larger than the
+# tolerance still counts if rounding keeps it there.
+_SLACK = 10.0
 # For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
 _LEVEL_SWEEPS = 20
 
@@ -165,8 +170,8 @@ def trace(
         With a Farkas certificate, when no linear classifier fits the labels.
     NoPredictor
         When no weights interpolate the targets of a regression.
-    NotConverged
-        When a step does not converge.
+    NotResolved
+        When rounding keeps a point of the path from its tolerance.
 
     Examples
     --------
@@ -179,9 +184,13 @@ def trace(
     >>> print(path.lambda_t(alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"]).round(1))
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
-    omega = problem.scale
     path = after or _no_path(problem, depth)
     first = len(path.log_beta)
+    early = None if first else _kernel_predictor(problem)
+    # The size of the weights decides in what units the state is of order one; a typical size by
+    # the norms of the inputs is far below it where margins are small or units differ.
+    known = path.weights[:, -1] if early is None else early.w
+    omega = float(np.abs(known).max()) or problem.scale
     everywhere = np.concatenate([path.log_beta, log_beta])
     multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
     weights = np.empty((problem.d, len(log_beta)))
@@ -190,10 +199,10 @@ def trace(
         potential = mirror_map(path.depth, omega, float(scale))
         reach = omega / float(potential.curvature(np.ones(1))[0])
         data = Constraint(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
-        if i:
+        if early is None or i:
             guess = _extrapolated(problem, multipliers[:i], everywhere, path.depth) / potential.unit
         else:
-            guess = _kernel_start(problem)
+            guess = early.multipliers / omega  # of weights w = ω Xᵀp = Xᵀμ
         # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
         floor = multipliers[i - 1] / potential.unit if problem.is_classification else -np.inf
         # With more samples than inputs the multipliers are not unique: a proximal term that costs
@@ -205,7 +214,9 @@ def trace(
             tolerance=tolerance,
             lower=floor,
             hessian=hessian,
+            strict=False,
         )
+        _check_step(found, float(scale), _SLACK * tolerance if path.margins else tolerance)
         hessian = found.hessian
         multipliers[i] = potential.unit * found.x
         weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
@@ -213,6 +224,16 @@ def trace(
     return replace(
         path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
     )
+
+
+def _check_step(found: Minimum, log_beta: float, allowed: float) -> None:
+    """Refuse a point of the path at which rounding keeps Newton's method from its end."""
+    if not found.residual <= allowed:
+        raise NotResolved(
+            f"the path at log β = {log_beta:.1f} is known to {found.residual:.1e} in double "
+            f"precision, expected {allowed:.1e}: give inputs of similar sizes, standardised for "
+            "example, or drop nearly equal rows"
+        )
 
 
 def _no_path(problem: Problem, depth: int) -> Path:
@@ -255,10 +276,8 @@ def _extrapolated(
     return np.asarray(last + min(1.0, 0.5 * float(steps_left.min())) * step)
 
 
-def _kernel_start(problem: Problem) -> np.ndarray:
-    """Return the state of the kernel predictor, ``w = ω Xᵀp = Xᵀμ``."""
-    predictor = MaxL2Margin() if problem.is_classification else MinL2Norm()
-    return predictor.predict(problem).multipliers / problem.scale
+def _kernel_predictor(problem: Problem) -> Prediction:
+    return (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
 
 
 def scales(

@@ -1,0 +1,1 @@
+"""Claims about data beyond separable classes and targets that some weights fit."""

@@ -1,0 +1,69 @@
+"""Where the data determine the weights there is no transition: the flow stays next to one point.
+
+How it is measured: the largest relative distance of the flow of u and v from the weights of least
+loss, at nine λ, on data whose rank is the number of inputs. The local slope of its logarithm in
+log λ is extrapolated to λ = 0, where it must be 1.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+    weakest,
+)
+from grokflow.proofs_check.diagonal.regimes.experiments import LAMS, RANK, data, flow
+from grokflow.proofs_check.diagonal.regimes.least_loss_flow import DERIVATION
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.linear.least_loss import MinLoss
+from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
+
+
+def check(laboratory: Laboratory, inputs: int = RANK, of: ConcordantLoss | None = None) -> Evidence:
+    """Compare with the weights of least loss, or of the least loss `of` another kind."""
+    return weakest(
+        [_one(laboratory, loss, inputs, of) for loss in LOSSES if of is None or loss != of.name]
+    )
+
+
+def _one(laboratory: Laboratory, name: str, inputs: int, of: ConcordantLoss | None) -> Evidence:
+    loss = of or LOSSES[name]
+    assert isinstance(loss, ConcordantLoss)
+    point = MinLoss(loss).predict(data(laboratory, name, inputs, RANK)).w[:, None]
+    distances = [
+        np.linalg.norm(flow(laboratory, name, lam, inputs, RANK) - point, axis=0).max()
+        for lam in LAMS
+    ]
+    lams = np.array(LAMS)
+    slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
+    middle = np.sqrt(lams[1:] * lams[:-1])
+    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
+
+
+CLAIM = Claim(
+    label="determined",
+    statement="where the data determine the weights, w is within O(λ) of one point at all times",
+    hypotheses=(
+        "depth-2 diagonal net; square loss and noisy targets, or exponential and logistic loss "
+        "and classes that overlap",
+        "rank of the data = number of inputs",
+        "λt from log α - ½ on, when the loss is at its least",
+    ),
+    source="grokflow: X w = q* has one solution",
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken("one input more than the rank", partial(check, inputs=RANK + 1)),
+        Broken("the weights of least squares, for the other losses", partial(check, of=Square())),
+    ),
+)

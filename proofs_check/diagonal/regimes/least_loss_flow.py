@@ -1,0 +1,146 @@
+"""Where no weights fit the data the flow stays within O(λ) of the path of its best outputs.
+
+How it is measured: the flow of all of u and v at nine λ from 1e-2 to 1e-4, against the
+quasi-static path of the regression ``R w = c``, with X = Q R and Q c the outputs at which the loss
+is least. The local slope of the logarithm of the largest relative distance in log λ is
+extrapolated to λ = 0, where it must be 1. A path that the flow does not tend to has slope 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+    weakest,
+)
+from grokflow.proofs_check.diagonal.regimes.experiments import (
+    LAMS,
+    RANK,
+    START,
+    TIMES,
+    data,
+    flow,
+)
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.theory.diagonal.path import trace
+from grokflow.theory.diagonal.regime import held_weights
+from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
+from grokflow.theory.linear.problem import Problem, make_problem
+from grokflow.theory.losses import LOSSES, Square
+
+DERIVATION = (
+    "95 % interval of the extrapolation of the slope in λ, plus twice the changes when the last "
+    "term or a third of the points is dropped; u and v are integrated to 1e-8, 1e-4 of the "
+    "smallest distance"
+)
+
+_TAILED = ("exponential", "logistic")
+
+
+def best_outputs(problem: Problem, loss: str) -> Problem:
+    """Return what the claim says is held: the outputs of least loss."""
+    return held_weights(problem, LOSSES[loss]).problem
+
+
+def some_targets(problem: Problem, loss: str) -> Problem:
+    """Return as many samples as the rank, with their own targets."""
+    x = problem.inputs.to_array()[:RANK]
+    y = problem.targets[:RANK]
+    return make_problem("some", "regression", x, y, problem.test)
+
+
+def best_labels(problem: Problem, loss: str) -> Problem:
+    """Return the outputs that are next to the labels in the mean square."""
+    return in_row_space(problem, least_coordinates(problem, Square()))
+
+
+def check(
+    laboratory: Laboratory,
+    losses: tuple[str, ...],
+    held: Callable[[Problem, str], Problem] = best_outputs,
+    level: bool = False,
+    moving: bool = True,
+) -> Evidence:
+    """Compare with the path of what `held` returns.
+
+    With `level` the path is taken at ``β/m``, m = log 1/λ; without `moving` at its beginning only.
+    """
+    return weakest(
+        [
+            _one(laboratory, loss, held(data(laboratory, loss), loss), level, moving)
+            for loss in losses
+        ]
+    )
+
+
+def _one(laboratory: Laboratory, loss: str, held: Problem, level: bool, moving: bool) -> Evidence:
+    log_beta = 2 * (np.log(START) - TIMES)
+    distances = []
+    for lam in LAMS:
+        moved = log_beta - np.log(np.log(1 / lam)) * level
+        path = trace(held, moved if moving else moved[:1], tolerance=1e-10).weights
+        off = np.linalg.norm(flow(laboratory, loss, lam) - path, axis=0)
+        distances.append((off / np.linalg.norm(path, axis=0)).max())
+    lams = np.array(LAMS)
+    slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
+    middle = np.sqrt(lams[1:] * lams[:-1])
+    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
+
+
+_SOURCE = "grokflow: with q* the outputs of least loss, the slow motion is that of X w = q*"
+_LEVEL = "with the term in log m of separable classes"
+_STILL = "at the min-L2-norm weights with these outputs throughout"
+
+INCONSISTENT = Claim(
+    label="inconsistent-flow",
+    statement="with targets that no weights fit, w is within O(λ) of the path of X w = q*",
+    hypotheses=(
+        "depth-2 diagonal net, square loss",
+        "more samples than rank, more inputs than rank, noisy targets; q* their projection",
+        "λt from log α - ½ on, when the loss is at its least",
+    ),
+    source=_SOURCE,
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=partial(check, losses=("square",)),
+    broken=(
+        Broken(
+            "the targets of as many samples as the rank instead of q*",
+            partial(check, losses=("square",), held=some_targets),
+        ),
+        Broken(_LEVEL, partial(check, losses=("square",), level=True)),
+        Broken(_STILL, partial(check, losses=("square",), moving=False)),
+    ),
+)
+
+OVERLAPPING = Claim(
+    label="overlap-flow",
+    statement="with classes that overlap, w is within O(λ) of the path of X w = q*",
+    hypotheses=(
+        "depth-2 diagonal net, exponential or logistic loss",
+        "no direction separates the classes even weakly; q* the margins at which the loss is least",
+        "λt from log α - ½ on, when the loss is at its least",
+    ),
+    source=_SOURCE,
+    kind=StatementKind.LIMIT,
+    expected=Verdict.SUPPORTED,
+    check=partial(check, losses=_TAILED),
+    broken=(
+        Broken(
+            "the outputs nearest to the labels instead of q*",
+            partial(check, losses=_TAILED, held=best_labels),
+        ),
+        Broken(_LEVEL, partial(check, losses=_TAILED, level=True)),
+        Broken(_STILL, partial(check, losses=_TAILED, moving=False)),
+    ),
+)
