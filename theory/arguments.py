@@ -58,9 +58,17 @@ def check_range(name: str, value: float | int, bounds: tuple[float, float]) -> N
         )
 
 
+def check_positive(name: str, value: float | int, remedy: str = "choose another value") -> None:
+    """Refuse what is no number, or is not above 0 and finite."""
+    check_number(name, value)
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value:g}, expected a finite number above 0: {remedy}")
+
+
 def check_whole(name: str, value: float | int) -> None:
-    """Refuse numbers that are not whole."""
-    if value != int(value):
+    """Refuse what is no number, and numbers that are not whole."""
+    check_number(name, value)
+    if not abs(value) < float("inf") or value != int(value):
         raise ValueError(f"{name} is {value:g}, expected a whole number: round it")
 
 

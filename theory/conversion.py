@@ -66,6 +66,24 @@ def as_table(what: str, value: Any, *, missing: bool = False) -> Any:
     return found
 
 
+def as_array(what: str, value: Any) -> NDArray[Any]:
+    """Return numbers of whatever shape as an array, in the type that they have.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : array-like
+        As for `as_table`.
+
+    Raises
+    ------
+    ValueError
+        In one line, for what is no array.
+    """
+    return _dense(_plain(what, value))
+
+
 def as_vector(what: str, value: Any) -> NDArray[Any]:
     """Return numbers as a float64 vector; a single column, of shape (n, 1), is one too.
 

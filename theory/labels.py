@@ -107,13 +107,13 @@ def signs_of(y: np.ndarray, y_test: np.ndarray | None = None) -> Labels:
         # As if both classes were there, of which the notes would say nothing.
         found = _classes(np.append(y, (-1.0, 1.0)), y_test, ["-1", "1"], "y")
         return Labels(False, y, found.y_test, found.classes, found.notes[1:])
-    found = read_labels(y, y_test, regression=False)
+    found = read_labels(y, regression=False)
     if len(found.classes) > 2:
         raise ValueError(
             f"y has {len(found.classes)} classes ({_listed(list(found.classes))}), expected 2 for "
             "classification: gf.as_problem(x, y, positive=...) sets one against the rest"
         )
-    return found
+    return found if y_test is None else read_labels(y, y_test, regression=False)
 
 
 class NumberedLabels(NamedTuple):

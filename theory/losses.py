@@ -322,3 +322,21 @@ class Square:
 
 
 LOSSES: dict[str, Loss] = {loss.name: loss for loss in (Exponential(), Logistic(), Square())}
+
+
+def loss_named(loss: object) -> Loss:
+    """Return a loss, which may be given by its name; ValueError for what is neither."""
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if isinstance(loss, Loss):
+        return loss
+    given = repr(loss) if isinstance(loss, str) else f"a {type(loss).__name__}"
+    raise ValueError(
+        f"loss is {given}, expected {', '.join(LOSSES)}, or an object with the members of gf.Loss: "
+        "pick one"
+    )
+
+
+def set_loss(settings: object) -> None:
+    """Replace the name of a loss by the loss, in settings that are being made."""
+    object.__setattr__(settings, "loss", loss_named(vars(settings)["loss"]))

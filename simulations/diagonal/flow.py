@@ -46,7 +46,7 @@ from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, with_tail
+from grokflow.theory.losses import Loss, set_loss, with_tail
 
 if TYPE_CHECKING:
     from grokflow.simulations.runs.checkpoint import Checkpoint
@@ -103,6 +103,7 @@ class DiagonalFlow:
 
     def __post_init__(self) -> None:
         """Refuse settings outside the range in which double precision holds the state."""
+        set_loss(self)
         check_ranges(self, lam=LAM_RANGE, rtol=_RTOL_RANGE)
         if not self.loss.acts_on_margins and self.lam < _SQUARE_LAM:
             raise ValueError(

@@ -11,7 +11,7 @@ from grokflow.simulations.diagonal.classes.one_vs_rest import ClassesTrajectory,
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.models import cross_entropy
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
-from grokflow.simulations.models.diagonal import DiagonalModel, diagonal_forecast, loss_named
+from grokflow.simulations.models.diagonal import DiagonalModel, diagonal_forecast
 from grokflow.simulations.models.options import input_options
 from grokflow.simulations.models.protocol import Progress, no_progress
 from grokflow.simulations.models.results import (
@@ -24,7 +24,7 @@ from grokflow.simulations.models.table import simulation_result, transition_betw
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast, forecast_classes
 from grokflow.theory.linear.classes.problem import ClassesProblem
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.transition.times import Transition
 
 

@@ -40,7 +40,7 @@ from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import LOSSES, Loss
+from grokflow.theory.losses import LOSSES, Loss, loss_named
 from grokflow.theory.transition.change import Change, change_of
 from grokflow.theory.transition.scores import Kind, Scores
 
@@ -245,10 +245,3 @@ def _result(item: Prediction, scores: Scores, i: int) -> PredictorResult:
         item.margin,
         item.stationarity,
     )
-
-
-def loss_named(name: str) -> Loss:
-    """Return a loss that comes with the package; ValueError for another name."""
-    if name not in LOSSES:
-        raise ValueError(f"loss is {name!r}, expected {', '.join(LOSSES)}: pick one")
-    return LOSSES[name]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from grokflow.theory.completion.checks import (
     Merged,
@@ -17,14 +19,15 @@ from grokflow.theory.completion.checks import (
 from grokflow.theory.completion.measurements import BlockEntries, Entries, Measurements
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
+from grokflow.theory.conversion import as_array, as_table
 
 
 def make_entries_problem(
     name: str,
     d: int | tuple[int, int],
-    rows: np.ndarray,
-    columns: np.ndarray,
-    values: np.ndarray,
+    rows: ArrayLike,
+    columns: ArrayLike,
+    values: ArrayLike,
     test: TestEntries | None = None,
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
@@ -60,6 +63,7 @@ def make_entries_problem(
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> seen = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
     >>> gf.make_entries_problem("mine", 2, *seen)
@@ -67,12 +71,17 @@ def make_entries_problem(
     >>> gf.make_entries_problem("ratings", (2, 3), *seen)
     CompletionProblem(name=ratings, shape=2×3, n=3, test entries=0)
     """
-    shape = (d, d) if isinstance(d, int) else (int(d[0]), int(d[1]))
+    rows, columns = as_array("i", rows), as_array("j", columns)
+    values = as_array("value", values)
+    if test is not None:
+        named = zip(("i_test", "j_test", "value_test"), test, strict=True)
+        test = TestEntries(*(as_array(what, part) for what, part in named))
+    shape = _shape(d)
     check_entries(shape, rows, columns, values, "value")
     if test is not None and len(test.values):
         check_entries(shape, *test, "value_test")
     rows, columns = rows.astype(np.int64), columns.astype(np.int64)
-    make = _symmetric_entries if isinstance(d, int) else _block_entries
+    make = _symmetric_entries if isinstance(d, Integral) else _block_entries
     found = make(shape, rows, columns, values)
     return CompletionProblem(
         name,
@@ -83,6 +92,15 @@ def make_entries_problem(
         dict(settings or {}),
         notes + found.notes,
     )
+
+
+def _shape(d: int | tuple[int, int]) -> tuple[int, int]:
+    """Return the shape of a matrix, which has two sizes or one."""
+    if isinstance(d, Integral):
+        return int(d), int(d)
+    if not (isinstance(d, tuple | list) and len(d) == 2):
+        raise ValueError(f"d is {d!r}, expected a number of rows or (rows, columns): give one")
+    return int(d[0]), int(d[1])
 
 
 class _Found(NamedTuple):
@@ -142,7 +160,7 @@ def _again(key: np.ndarray, values: np.ndarray) -> tuple[tuple[str, ...], Merged
 
 def make_matrix_problem(
     name: str,
-    matrix: np.ndarray,
+    matrix: ArrayLike,
     test: TestEntries | None = None,
     settings: Mapping[str, object] | None = None,
     *,
@@ -171,6 +189,7 @@ def make_matrix_problem(
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> nan = np.nan
     >>> gf.make_matrix_problem("ratings", np.array([[5.0, 3.0, nan], [nan, 1.0, 4.0]]))
@@ -178,7 +197,9 @@ def make_matrix_problem(
     >>> gf.make_matrix_problem("distances", np.array([[0.0, 2.0], [nan, 0.0]]))
     CompletionProblem(name=distances, d=2, n=3, test entries=0)
     """
-    array = np.asarray(matrix)
+    array = as_array("matrix", matrix)
+    if array.dtype.kind == "O":  # None stands for NaN among numbers
+        array = as_table("matrix", matrix, missing=True)
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise ValueError(
             f"matrix has shape {array.shape} and holds {array.dtype}, expected two dimensions of "

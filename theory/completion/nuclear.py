@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.arguments import check_kind, check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
-from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.problem import ENTRIES, CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, proximal_points
 
 
@@ -73,6 +74,7 @@ class MinNuclearNorm:
         NotInterpolable
             When no symmetric matrix has the values.
         """
+        check_kind("problem", problem, CompletionProblem, ENTRIES)
         MinFrobeniusNorm().predict(problem)
         start = None
         if near is not None and near.matrix.any():
@@ -121,6 +123,11 @@ class NuclearPenalised:
     gap: float = 1e-7
     name: str = "nuclear-penalised"
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that are out of range."""
+        check_positive("lam", self.lam, "for λ → 0 take gf.MinNuclearNorm()")
+        check_positive("gap", self.gap, "try 1e-7")
+
     def predict(
         self,
         problem: CompletionProblem,
@@ -131,6 +138,7 @@ class NuclearPenalised:
 
         `interrupt` is called at every step and may raise an exception to stop.
         """
+        check_kind("problem", problem, CompletionProblem, ENTRIES)
         tau = self.lam / 2
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:

@@ -19,6 +19,7 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from grokflow.theory.completion.checks import (
     check_finite,
@@ -28,8 +29,12 @@ from grokflow.theory.completion.checks import (
 )
 from grokflow.theory.completion.measurements import Matrices, Measurements
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
+from grokflow.theory.conversion import as_array
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
+
+# What to do where a problem is no matrix completion problem.
+ENTRIES = "make one with gf.make_entries_problem or gf.load_entries"
 
 
 class TestEntries(NamedTuple):
@@ -45,6 +50,7 @@ class TestEntries(NamedTuple):
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> test = gf.TestEntries(np.array([0, 1]), np.array([2, 2]), np.array([0.5, 1.0]))
     >>> seen = np.array([0, 1]), np.array([0, 1]), np.array([1.0, 2.0])
@@ -189,8 +195,8 @@ class CompletionProblem(Summarised):
 
 def make_measurement_problem(
     name: str,
-    matrices: np.ndarray,
-    values: np.ndarray,
+    matrices: ArrayLike,
+    values: ArrayLike,
     test: TestEntries | None = None,
     settings: Mapping[str, object] | None = None,
     notes: tuple[str, ...] = (),
@@ -219,6 +225,7 @@ def make_measurement_problem(
     The trace and one corner of a 2×2 matrix:
 
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> matrices = np.array([np.eye(2), np.diag([1.0, 0.0])])
     >>> problem = gf.make_measurement_problem("mine", matrices, np.array([3.0, 1.0]))
@@ -226,6 +233,7 @@ def make_measurement_problem(
     [[1. 0.]
      [0. 2.]]
     """
+    matrices, values = as_array("matrices", matrices), as_array("values", values)
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or 0 in matrices.shape:
         raise ValueError(
             f"matrices have shape {matrices.shape}, expected (N, d, d) with N, d ≥ 1: reshape them"

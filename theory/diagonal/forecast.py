@@ -17,7 +17,7 @@ from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
-from grokflow.theory.losses import Loss, with_tail
+from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -163,6 +163,7 @@ def forecast(
     grokking at λt = 10.4
     """
     check_kind("problem", problem, Problem, "make one with gf.make_problem or gf.load")
+    loss = loss_named(loss)
     check_scale(alpha, depth)
     check_range("lam", lam, LAM_RANGE)
     if loss.acts_on_margins:

@@ -29,11 +29,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grokflow.theory.diagonal.deep_mirror import mirror_map
+from grokflow.theory.diagonal.scale import check_depth
 from grokflow.theory.linear.dual import Constraint, Dual
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, with_tail
+from grokflow.theory.linear.problem import Problem, check_problem
+from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.numerics.newton import Minimum, minimise
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.summary import Summarised
@@ -107,7 +108,7 @@ class Path(Summarised):
 
     def lambda_t(self, alpha: float, lam: float, loss: Loss) -> np.ndarray:
         """Return when the flow passes every scale: ``λt = log α - (1/L) log(m β)``, shape (m,)."""
-        level = self.margin_level(loss, lam)
+        level = self.margin_level(loss_named(loss), lam)
         return np.asarray(np.log(alpha) - (np.log(level) + self.log_beta) / self.depth)
 
     def part(self, points: slice) -> Path:
@@ -184,6 +185,8 @@ def trace(
     >>> print(path.lambda_t(alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"]).round(1))
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
+    check_problem(problem)
+    check_depth(depth)
     path = after or _no_path(problem, depth)
     first = len(path.log_beta)
     early = None if first else _kernel_predictor(problem)

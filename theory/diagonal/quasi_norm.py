@@ -24,12 +24,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import lstsq
 
+from grokflow.theory.arguments import check_positive
 from grokflow.theory.diagonal import certificates as kkt
+from grokflow.theory.diagonal.scale import check_depth
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, set_loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NoPredictor
@@ -70,6 +72,10 @@ class MaxQuasiMargin:
 
     depth: int
     name: str = "max-quasi-norm-margin"
+
+    def __post_init__(self) -> None:
+        """Refuse depths that no flow has."""
+        check_depth(self.depth)
 
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
         """Descend from given weights to a KKT point.
@@ -134,6 +140,10 @@ class MinQuasiNorm:
     depth: int
     name: str = "min-quasi-norm"
 
+    def __post_init__(self) -> None:
+        """Refuse depths that no flow has."""
+        check_depth(self.depth)
+
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
         """Descend from given weights to a KKT point.
 
@@ -182,6 +192,16 @@ class QuasiPenalised:
     lam: float
     depth: int
     name: str = "quasi-norm-penalised"
+
+    def __post_init__(self) -> None:
+        """Take a loss by its name, and refuse numbers that are out of range."""
+        set_loss(self)
+        check_positive(
+            "lam",
+            self.lam,
+            "for λ → 0 take gf.MaxQuasiMargin or gf.MinQuasiNorm",
+        )
+        check_depth(self.depth)
 
     def predict(self, problem: Problem, *, near: np.ndarray) -> Prediction:
         """Descend from given weights to a stationary point.

@@ -75,6 +75,11 @@ class DiagonalScale:
 def check_scale(alpha: float, depth: int = 2) -> None:
     """Refuse a scale or a depth that no flow starts from, before there is a problem."""
     check_range("alpha", alpha, ALPHA_RANGE)
+    check_depth(depth)
+
+
+def check_depth(depth: int) -> None:
+    """Refuse a depth for which the mirror map is not known."""
     check_range("depth", depth, _DEPTH_RANGE)
     check_whole("depth", depth)
 

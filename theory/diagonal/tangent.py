@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.arguments import check_number, check_whole
+
 
 @dataclass(frozen=True)
 class DiagonalTangent:
@@ -23,6 +25,8 @@ class DiagonalTangent:
     Examples
     --------
     >>> import numpy as np
+
+    from grokflow.theory.arguments import check_number, check_whole
     >>> import grokflow as gf
     >>> x = np.array([[1.0, 2.0], [2.0, -1.0]])
     >>> print(gf.DiagonalTangent(degree=3).gram(x))
@@ -35,6 +39,8 @@ class DiagonalTangent:
 
     def __post_init__(self) -> None:
         """Refuse depths without features."""
+        check_number("degree", self.degree)
+        check_whole("degree", self.degree)
         if self.degree < 2:
             raise ValueError(
                 f"depth {self.degree} found, expected 2 or more: a net of depth 1 is linear and "

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.conversion import as_array, as_labels
 from grokflow.theory.homogeneous import certificates as kernel_certificates
 from grokflow.theory.homogeneous.tangent import TangentKernel
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
@@ -54,6 +56,7 @@ class KernelPrediction(Summarised):
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
     >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
@@ -104,6 +107,7 @@ class MaxKernelMargin:
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
     >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
@@ -113,7 +117,7 @@ class MaxKernelMargin:
 
     name: str = "max-margin-ntk"
 
-    def predict(self, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> KernelPrediction:
+    def predict(self, tangent: TangentKernel, x: ArrayLike, y: ArrayLike) -> KernelPrediction:
         """Solve (K1) for labels ±1 of shape (m,) or (m, C).
 
         Raises
@@ -121,6 +125,7 @@ class MaxKernelMargin:
         NotSeparable
             With a Farkas certificate, when no h has a positive margin.
         """
+        x, y = as_array("x", x), as_array("y", y)
         if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
             raise ValueError(
                 f"labels {bad} found, expected -1 and +1: recode y, code classes by one_vs_rest, "
@@ -153,6 +158,7 @@ class MinKernelNorm:
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([3.0, 5.0])
     >>> found = gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y)
@@ -162,7 +168,7 @@ class MinKernelNorm:
 
     name: str = "min-norm-ntk"
 
-    def predict(self, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> KernelPrediction:
+    def predict(self, tangent: TangentKernel, x: ArrayLike, y: ArrayLike) -> KernelPrediction:
         """Solve ``K μ = y`` for targets of shape (m,) or (m, C).
 
         Raises
@@ -171,6 +177,7 @@ class MinKernelNorm:
             When no h reaches the targets, as may happen where features are linearly dependent
             (Assumption 3.8 of Lyu et al. 2024 excludes it).
         """
+        x, y = as_array("x", x), as_array("y", y)
         system = _System.of(tangent, x, y)
         multipliers = interpolate(system.gram, system.targets)
         certificate = kernel_certificates.kernel_norm(system.gram, system.targets, multipliers)
@@ -186,13 +193,13 @@ class MinKernelNorm:
         )
 
 
-def one_vs_rest(classes: np.ndarray) -> np.ndarray:
+def one_vs_rest(classes: ArrayLike) -> np.ndarray:
     """Code classes as one target per class, which is 1 for that class and -1 for the others.
 
     Parameters
     ----------
-    classes : ndarray of int, shape (m,)
-        Numbers from 0 to C - 1.
+    classes : array-like, shape (m,)
+        Numbers from 0 to C - 1, or words, which stand in the order of the alphabet.
 
     Returns
     -------
@@ -207,14 +214,18 @@ def one_vs_rest(classes: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> print(gf.one_vs_rest(np.array([0, 2, 1])))
     [[ 1. -1. -1.]
      [-1. -1.  1.]
      [-1.  1. -1.]]
     """
+    classes = as_array("classes", classes)
+    if classes.ndim == 1 and classes.dtype.kind in "bUSO":
+        classes = np.unique(as_labels("classes", classes).astype(str), return_inverse=True)[1]
     found = np.unique(classes)
-    if classes.dtype.kind not in "iu" or len(found) < 2 or found[0] != 0:
+    if classes.ndim != 1 or classes.dtype.kind not in "iu" or len(found) < 2 or found[0] != 0:
         raise ValueError(
             f"classes {found[:5].tolist()} of type {classes.dtype} found, expected integers from 0 "
             "to C-1, C ≥ 2: number them"

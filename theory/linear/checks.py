@@ -8,6 +8,29 @@ from scipy.sparse import coo_array, csr_array
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse
 
 
+def check_length(x: Table, y: np.ndarray) -> None:
+    """Refuse labels that are not one for each row."""
+    if y.shape != (x.shape[0],):
+        raise ValueError(
+            f"y has shape {y.shape}, expected ({x.shape[0]},) to match the rows of X: give one "
+            "label for each row"
+        )
+
+
+def check_shapes(x: Table, inputs: Table, labels: np.ndarray) -> None:
+    """Refuse a test set of other inputs than X has, or without one label for each row."""
+    if inputs.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"test inputs have shape {inputs.shape}, expected (m, {x.shape[1]}) as X has "
+            f"{x.shape[1]} columns: give both the same inputs"
+        )
+    if labels.shape != (inputs.shape[0],):
+        raise ValueError(
+            f"test labels have shape {labels.shape}, expected ({inputs.shape[0]},) to match the "
+            "test inputs: give one label for each row"
+        )
+
+
 def check_inputs(x: Table, y: np.ndarray, what: str = "X") -> None:
     """Refuse arrays that are not an (n, d) table of finite numbers with n labels."""
     if x.ndim != 2 or 0 in x.shape:

@@ -16,7 +16,7 @@ from grokflow.theory.linear.dual import Constraint
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.losses import Exponential
 from grokflow.theory.numerics.newton import NotConverged
@@ -65,6 +65,7 @@ class MaxL1Margin:
         NotSeparable
             With a Farkas certificate, when no w has a positive margin.
         """
+        check_problem(problem, margins=self.name)
         near = near or _lightly_penalised(problem)
         least = 0.0 if near is None else float(problem.inputs.combine(near.w).min())
         if near is not None and least > 0:
@@ -121,6 +122,7 @@ class MinL1Norm:
         NotInterpolable
             When no w interpolates the targets.
         """
+        check_problem(problem)
         early = MinL2Norm().predict(problem)
         if near is not None and near.w.any():
             start = PrimalDual(near.w, _scaled_dual(problem, near.multipliers))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
 from grokflow.theory.predictor import NotInterpolable, NotSeparable
 
@@ -42,6 +42,7 @@ class MaxL2Margin:
         NotSeparable
             With the certificate, when no w has a positive margin.
         """
+        check_problem(problem, margins=self.name)
         mu, separable = hard_margin(problem.inputs.gram)
         if not separable:
             raise NotSeparable(certificates.farkas(problem, mu))
@@ -82,6 +83,7 @@ class MinL2Norm:
         NotInterpolable
             When no w interpolates the targets.
         """
+        check_problem(problem)
         mu = interpolate(problem.inputs.gram, problem.targets)
         w = problem.inputs.correlate(mu)
         certificate = certificates.min_l2_norm(problem, w, mu)

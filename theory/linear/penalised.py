@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.arguments import check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, set_loss
 from grokflow.theory.numerics.newton import minimise
 
 # Losses of targets balance residuals of this size, relative to them, against the penalty.
@@ -54,8 +55,15 @@ class L1Penalised:
     gap: float = 1e-7
     name: str = "L1-penalised"
 
+    def __post_init__(self) -> None:
+        """Take a loss by its name, and refuse numbers that are out of range."""
+        set_loss(self)
+        check_positive("lam", self.lam, "for λ → 0 take gf.MaxL1Margin() or gf.MinL1Norm()")
+        check_positive("gap", self.gap, "try 1e-7")
+
     def predict(self, problem: Problem) -> Prediction:
         """Solve the penalised problem; it has a solution for any data."""
+        check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
         tau = self.lam / 2
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
         largest = reach(problem, pull)
@@ -120,6 +128,11 @@ class L2Penalised:
     lam: float
     name: str = "L2-penalised"
 
+    def __post_init__(self) -> None:
+        """Take a loss by its name, and refuse numbers that are out of range."""
+        set_loss(self)
+        check_positive("lam", self.lam, "for λ → 0 take gf.MaxL2Margin() or gf.MinL2Norm()")
+
     def predict(self, problem: Problem) -> Prediction:
         """Solve the penalised problem by Newton's method on its dual; any data have a solution.
 
@@ -128,6 +141,7 @@ class L2Penalised:
         NotConverged
             When the multipliers do not reproduce the pull of their outputs to 1e-9.
         """
+        check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
         # With μ = s · pull the outputs are s K pull: a step on which they stay of order one.
         size = float(np.abs(problem.inputs.gram @ pull).max())

@@ -13,17 +13,16 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse import diags_array
 
-from grokflow.theory.arguments import member_of
+from grokflow.theory.arguments import check_kind, member_of
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import Labels, read_labels, signs_of
-from grokflow.theory.linear.checks import check_inputs, check_rows
+from grokflow.theory.linear.checks import check_inputs, check_length, check_rows, check_shapes
 from grokflow.theory.linear.row_space import RowSpace, row_space
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
-from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
+from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows, signed_rows
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores
 
@@ -71,10 +70,10 @@ class StoredTestSet(Summarised):
 
     Parameters
     ----------
-    inputs : ndarray, or sparse array of scipy, shape (m, d)
-        Test inputs.
-    labels : ndarray, shape (m,)
-        Labels ±1, or real targets.
+    inputs : array-like, shape (m, d)
+        Test inputs. `make_problem` checks them, and makes arrays of what is none.
+    labels : array-like, shape (m,)
+        Labels ±1, the words or numbers that are the classes in training, or real targets.
 
     Examples
     --------
@@ -86,7 +85,7 @@ class StoredTestSet(Summarised):
     """
 
     inputs: Table
-    labels: np.ndarray
+    labels: Any
 
     @property
     def size(self) -> int:
@@ -190,6 +189,7 @@ class Problem(Summarised):
 
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
         """Judge weights of shape (d,), or those in the columns of (d, p), on the test set."""
+        w, loss = np.asarray(w), None if loss is None else loss_named(loss)
         if w.ndim not in (1, 2) or len(w) != self.d:
             raise ValueError(
                 f"w has shape {w.shape}, expected ({self.d},) or ({self.d}, p): give one weight "
@@ -215,6 +215,25 @@ class Problem(Summarised):
         if loss is not None and not loss.acts_on_margins:
             mean = loss.value(values, labels[:, None]).mean(axis=0)
         return Scores(None, error, mean, m, spread, float(np.mean(labels**2)))
+
+
+def check_problem(problem: object, *, margins: str | None = None) -> None:
+    """Refuse what is no problem, and real targets where margins are asked for.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data.
+    margins : str, optional
+        What needs classes.
+    """
+    check_kind("problem", problem, Problem, "make one with gf.make_problem or gf.load")
+    assert isinstance(problem, Problem)
+    if margins and not problem.is_classification:
+        raise ValueError(
+            f"{margins} is asked for {problem.name}, a regression problem, expected classes: take "
+            "a predictor of real targets such as gf.MinL2Norm(), or the square loss"
+        )
 
 
 def make_problem(
@@ -273,10 +292,11 @@ def make_problem(
     """
     task = member_of(Task, "task", task)
     x, labels = as_table("X", x), as_labels("y", y)
-    if labels.shape != (x.shape[0],):
+    check_length(x, labels)
+    if not isinstance(test, TestSet):
         raise ValueError(
-            f"y has shape {labels.shape}, expected ({x.shape[0]},) to match the rows of X: give "
-            "one label for each row"
+            f"test is a {type(test).__name__}, expected a test set: make one with "
+            "gf.StoredTestSet(inputs, labels)"
         )
     if isinstance(test, StoredTestSet):
         test = _checked(test, x)
@@ -298,7 +318,7 @@ def make_problem(
     targets = np.asarray(y, dtype=np.float64)
     design = x
     if task is Task.CLASSIFICATION:
-        design = _signed(x, targets)
+        design = signed_rows(x, targets)
         targets = np.ones(len(y))
     check_rows(x)
     said = (*notes, *transform.notes) if transform else notes
@@ -308,18 +328,8 @@ def make_problem(
 
 def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:
     """Return a test set of arrays, after it was checked as the training samples are."""
-    inputs = as_table("test inputs", test.inputs)
-    labels = as_labels("test labels", test.labels)
-    if inputs.shape[1] != x.shape[1]:
-        raise ValueError(
-            f"test inputs have shape {inputs.shape}, expected (m, {x.shape[1]}) as X has "
-            f"{x.shape[1]} columns: give both the same inputs"
-        )
-    if labels.shape != (inputs.shape[0],):
-        raise ValueError(
-            f"test labels have shape {labels.shape}, expected ({inputs.shape[0]},) to match the "
-            "test inputs: give one label for each row"
-        )
+    inputs, labels = as_table("test inputs", test.inputs), as_labels("test labels", test.labels)
+    check_shapes(x, inputs, labels)
     return StoredTestSet(inputs, labels)
 
 
@@ -338,10 +348,3 @@ def _transformed(test: TestSet, transform: InputTransform) -> TestSet:
         f"test is a {type(test).__name__}, expected a StoredTestSet with an intercept or "
         "standardise: give the test inputs as an array"
     )
-
-
-def _signed(x: Table, labels: np.ndarray) -> Table:
-    """Return the rows ``y_i x_i``, in the type of `x` where that has signs."""
-    if is_sparse(x):
-        return diags_array(labels) @ x
-    return np.asarray(x * labels.astype(x.dtype if x.dtype.kind in "if" else np.float64)[:, None])

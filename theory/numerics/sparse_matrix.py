@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse import csc_array, csr_array, issparse
+from scipy.sparse import csc_array, csr_array, diags_array, issparse
 
 from grokflow.theory.numerics.data_matrix import (
     Groups,
@@ -40,6 +40,13 @@ def nonzero_rows(table: Table) -> csr_array[Any]:
     rows.sum_duplicates()
     rows.eliminate_zeros()
     return rows
+
+
+def signed_rows(x: Table, labels: np.ndarray) -> Table:
+    """Return the rows ``y_i x_i``, in the type of `x` where that has signs."""
+    if is_sparse(x):
+        return diags_array(labels) @ x
+    return np.asarray(x * labels.astype(x.dtype if x.dtype.kind in "if" else np.float64)[:, None])
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.arguments import check_number, check_positive
+
 
 class Transition(NamedTuple):
     """When the test error goes from early to late, and over what time.
@@ -102,6 +104,10 @@ def window(alpha: float, c: float) -> Window:
     >>> print(f"from λt = {early:.2f} to {late:.2f}")
     from λt = 8.29 to 10.13
     """
+    check_positive("alpha", alpha)
+    check_number("c", c)
+    if not 0 < c < 1:
+        raise ValueError(f"c is {c:g}, expected 0 < c < 1: try 0.1")
     return Window((1 - c) * leading_order(alpha), (1 + c) * leading_order(alpha))
 
 
