@@ -185,8 +185,7 @@ def trace(
     >>> print(path.lambda_t(alpha=1e4, lam=1e-4, loss=gf.LOSSES["square"]).round(1))
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
-    check_problem(problem)
-    check_depth(depth)
+    _check(problem, depth)
     path = after or _no_path(problem, depth)
     first = len(path.log_beta)
     early = None if first else _kernel_predictor(problem)
@@ -237,6 +236,12 @@ def _check_step(found: Minimum, log_beta: float, allowed: float) -> None:
             f"precision, expected {allowed:.1e}: give inputs of similar sizes, standardised for "
             "example, or drop nearly equal rows"
         )
+
+
+def _check(problem: Problem, depth: int) -> None:
+    """Refuse what is no problem, and depths that have no mirror map."""
+    check_problem(problem)
+    check_depth(depth)
 
 
 def _no_path(problem: Problem, depth: int) -> Path:
