@@ -6,10 +6,21 @@ A number that is out of range is bad usage. Nothing heavy is imported here.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
+
+_INFINITE = float("inf")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage above them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where the options are listed, and leave with 2."""
+        self.exit(2, f"grokflow: {' '.join(message.split())}: see {self.prog} --help\n")
 
 
 def add_command(
@@ -149,31 +160,48 @@ class _Setting(argparse.Action):
 
 def number(text: str) -> float:
     """Parse a finite number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number above 0")
-    return value
+    return float(
+        _parsed(text, float, lambda value: 0 < value < _INFINITE, "a finite number above 0")
+    )
 
 
 def share(text: str) -> float:
     """Parse a finite number of at least 0."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} found, expected a finite number of at least 0")
-    return value
+    expected = "a finite number of at least 0"
+    return float(_parsed(text, float, lambda value: 0 <= value < _INFINITE, expected))
 
 
 def count(text: str) -> int:
     """Parse a whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 1")
-    return value
+    return int(_parsed(text, int, lambda value: value >= 1, "a whole number of at least 1"))
 
 
 def seed(text: str) -> int:
     """Parse a whole number of at least 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} found, expected a whole number of at least 0")
+    return int(_parsed(text, int, lambda value: value >= 0, "a whole number of at least 0"))
+
+
+def whole(text: str) -> int:
+    """Parse a whole number."""
+    return int(_parsed(text, int, lambda value: True, "a whole number"))
+
+
+def real(text: str) -> float:
+    """Parse a finite number."""
+    return float(_parsed(text, float, lambda value: abs(value) < _INFINITE, "a finite number"))
+
+
+def _parsed(
+    text: str,
+    kind: Callable[[str], float],
+    accepts: Callable[[float], bool],
+    expected: str,
+) -> float:
+    """Return a number in range; what is none is refused in one line."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = float("nan")
+    if value != value or not accepts(value):
+        raise argparse.ArgumentTypeError(f"{text} found, expected {expected}")
     return value

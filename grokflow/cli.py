@@ -14,6 +14,7 @@ from pathlib import Path
 
 from grokflow.arguments import (
     Commands,
+    Parser,
     add_command,
     add_input_changes,
     add_json,
@@ -23,6 +24,7 @@ from grokflow.arguments import (
     number,
     seed,
     share,
+    whole,
 )
 from grokflow.commands.misgrokking.options import add_parser as add_misgrok
 from grokflow.commands.modular.options import add_parser as add_modular
@@ -101,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="grokflow",
         description="Predict and simulate grokking, and check the theory of it.",
         epilog=EXAMPLES,
@@ -185,7 +187,7 @@ def _add_problem_command(commands: Commands, name: str, help_text: str) -> argpa
         help="weight decay λ (default 1e-3; completion 1e-4)",
     )
     command.add_argument(
-        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
+        "--depth", type=whole, default=2, metavar="D", help="depth of the diagonal net (default 2)"
     )
     command.add_argument(
         "--loss",

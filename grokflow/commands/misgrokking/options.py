@@ -14,6 +14,7 @@ from grokflow.arguments import (
     count,
     number,
     seed,
+    whole,
 )
 
 _HELP = """\
@@ -113,7 +114,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "--lam", type=number, default=1e-3, metavar="L", help="weight decay λ (default 1e-3)"
     )
     command.add_argument(
-        "--depth", type=int, default=2, metavar="D", help="depth of the diagonal net (default 2)"
+        "--depth", type=whole, default=2, metavar="D", help="depth of the diagonal net (default 2)"
     )
 
 

@@ -12,8 +12,10 @@ from grokflow.arguments import (
     add_plot,
     count,
     number,
+    real,
     seed,
     share,
+    whole,
 )
 
 _HELP = """\
@@ -115,15 +117,15 @@ def _add_phases(actions: Commands) -> None:
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--p", type=int, default=97, metavar="P", help="modulus (default 97)")
+    group.add_argument("--p", type=whole, default=97, metavar="P", help="modulus (default 97)")
     group.add_argument(
         "--operation", default="addition", metavar="NAME", help="see below (default addition)"
     )
     group.add_argument(
-        "--fraction", type=float, default=0.5, metavar="F", help="share of pairs (default 0.5)"
+        "--fraction", type=real, default=0.5, metavar="F", help="share of pairs (default 0.5)"
     )
     group.add_argument(
-        "--corruption", type=float, default=0.0, metavar="XI", help="share of wrong labels ξ"
+        "--corruption", type=real, default=0.0, metavar="XI", help="share of wrong labels ξ"
     )
     group.add_argument(
         "--without-truth", action="store_true", help="wrong labels are never the true ones"
@@ -133,7 +135,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
 
 def _add_net(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--width", type=int, default=500, metavar="N", help="neurons (default %(default)s)"
+        "--width", type=whole, default=500, metavar="N", help="neurons (default %(default)s)"
     )
     group.add_argument(
         "--activation",
@@ -155,7 +157,7 @@ def _add_regularisers(group: argparse._ArgumentGroup) -> None:
         "--weight-decay", type=share, default=0.0, metavar="WD", help="decoupled: θ ← (1 - lr·WD) θ"
     )
     group.add_argument(
-        "--dropout", type=float, default=0.0, metavar="P", help="probability, before φ"
+        "--dropout", type=real, default=0.0, metavar="P", help="probability, before φ"
     )
 
 

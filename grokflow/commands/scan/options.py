@@ -12,6 +12,8 @@ from grokflow.arguments import (
     add_json,
     add_plot,
     add_reading,
+    real,
+    whole,
 )
 
 DESCRIPTION = """\
@@ -51,7 +53,7 @@ def add_parser(commands: Commands) -> None:
     ):
         scan.add_argument(f"--{name}", metavar="VALUES", help=words)
     scan.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="seeds 0 to N-1 (default 1)"
+        "--seeds", type=whole, default=1, metavar="N", help="seeds 0 to N-1 (default 1)"
     )
     for name, words in (
         ("set", "problem settings"),
@@ -64,7 +66,7 @@ def add_parser(commands: Commands) -> None:
     add_reading(scan)
     scan.add_argument("--direct", action="store_true", help="simulate every cell")
     scan.add_argument(
-        "--refine", type=float, metavar="X", help="add values where λt* bends by more than X"
+        "--refine", type=real, metavar="X", help="add values where λt* bends by more than X"
     )
     _add_running(scan)
     add_json(scan, "write cells, fit and theory")
@@ -77,7 +79,7 @@ def add_parser(commands: Commands) -> None:
 
 def _add_running(scan: argparse.ArgumentParser) -> None:
     who = scan.add_mutually_exclusive_group()
-    who.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
+    who.add_argument("--jobs", type=whole, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
     scan.add_argument("--out", type=Path, metavar="FILE", help="keep every cell in this file (.db)")
     scan.add_argument("--resume", action="store_true", help="go on with the file of --out")

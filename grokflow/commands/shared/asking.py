@@ -22,9 +22,10 @@ def request_of(arguments: argparse.Namespace, *, simulates: bool = False) -> Req
     options = _options(arguments, simulates)
     model = model_named(options.problem, trained=simulates)
     if model is None:
+        known = [*names(trained=False), *(names(trained=True) if simulates else ())]
         raise ValueError(
-            f"problem is {options.problem!r}, expected {', '.join(names(trained=False))} or a "
-            ".npz or .csv file: check the name"
+            f"problem is {options.problem!r}, expected {', '.join(known)} or a data file: there is "
+            "no such problem or file, so check the name"
         )
     _refuse_training(model, options)
     return model.request(options)
