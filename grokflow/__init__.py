@@ -17,7 +17,7 @@ Predictors and their certificates
     MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MinLoss MaxQuasiMargin
     MinQuasiNorm QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin
     MinKernelNorm one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate
-    exact NoPredictor NotSeparable NotInterpolable NotResolved NotConverged
+    exact NoPredictor NotSeparable PartlySeparable NotInterpolable NotResolved NotConverged
 
 Models linearised at their start
     DiagonalTangent FactorisationTangent ModuleTangent module_tangent ModuleOutputs Symmetrised

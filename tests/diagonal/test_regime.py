@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
 from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.diagonal.partly_separable import PartlySeparable, separable_part
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import Regime, held_weights
 from grokflow.theory.linear.penalised import L1Penalised
@@ -120,6 +123,31 @@ def test_one_input_with_two_labels_is_an_overlap_of_classes():
     assert held.regime is Regime.OVERLAPPING and held.determined
     # Three of four samples say 1 of the first input, and one of two of the second.
     assert np.allclose(x[1:] @ held.early.w, [np.log(3), 0.0], atol=1e-12)
+
+
+@given(st.integers(0, 10**6))
+def test_samples_that_can_be_classified_ever_better_are_named(seed):
+    """Both signs of a row are in the core; an input of the rest alone separates the rest."""
+    rng = np.random.default_rng(seed)
+    core = rng.integers(-2, 3, (8, 3)).astype(float)
+    core[~core.any(axis=1), 0] = 1.0
+    rest = np.hstack([rng.integers(-2, 3, (3, 3)), np.ones((3, 1))])
+    z = np.vstack([np.pad(core, ((0, 0), (0, 1))), np.pad(-core, ((0, 0), (0, 1))), rest])
+    order = rng.permutation(len(z))
+    problem = problem_of(Task.CLASSIFICATION, z[order], np.ones(len(z)))
+    for loss in (LOGISTIC, LOSSES["exponential"]):
+        with pytest.raises(PartlySeparable) as raised:
+            held_weights(problem, loss)
+        assert set(order[raised.value.samples]) == {16, 17, 18}
+    # The square loss has a minimum in any case.
+    assert held_weights(problem, SQUARE).determined
+
+
+def test_what_cannot_be_separated_is_not_called_separable_in_part():
+    problem = overlapping_classes(0)
+    assert separable_part(problem, LOGISTIC) is None
+    x = np.random.default_rng(0).standard_normal((30, 3))
+    assert separable_part(problem_of(Task.CLASSIFICATION, x, np.sign(x[:, 0])), LOGISTIC) is None
 
 
 def test_square_loss_on_classes_is_regression_on_their_signs():

@@ -144,9 +144,10 @@ def forecast(
 
     Raises
     ------
+    PartlySeparable
+        For classes of which some samples can be separated and others cannot, with proof of both.
     NotResolved
-        Where double precision does not decide which regime the data are in, and for classes of
-        which some can be separated and others cannot.
+        Where double precision does not decide which regime the data are in.
     NotSeparable
         With a Farkas certificate, for classes that no weights separate by a loss of one's own
         without ``concordance``.

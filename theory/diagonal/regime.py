@@ -20,12 +20,13 @@ from enum import Enum
 
 import numpy as np
 
+from grokflow.theory.diagonal.partly_separable import PartlySeparable, separable_part
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
-from grokflow.theory.predictor import NoPredictor, NotResolved
+from grokflow.theory.predictor import NoPredictor, NotResolved, NotSeparable
 
 # Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -85,9 +86,10 @@ def held_weights(problem: Problem, loss: Loss) -> Held:
     ------
     NotSeparable
         For classes that no weights separate, by a loss without ``concordance``.
+    PartlySeparable
+        For classes of which some samples can be separated and others cannot, with proof of both.
     NotResolved
-        Where double precision does not decide, and for classes of which some can be separated and
-        others cannot.
+        Where double precision does not decide.
     ValueError
         For a loss of margins on real targets.
     """
@@ -102,13 +104,21 @@ def held_weights(problem: Problem, loss: Loss) -> Held:
 
 
 def _held_margins(problem: Problem, loss: Loss) -> Held:
-    """Return the case of a loss of margins: separable, or overlapping."""
-    if problem.row_space.basis is not None and isinstance(loss, ConcordantLoss):
+    """Return the case of a loss of margins: separable, or overlapping; nothing lies between."""
+    if isinstance(loss, ConcordantLoss) and problem.row_space.basis is not None:
         try:
             return _held_least_loss(problem, loss, Regime.OVERLAPPING)
         except NoPredictor:
-            pass  # separable, or hard to tell: what follows says which
-    return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem), determined=False)
+            pass  # separable, in part at least, or hard to tell: what follows says which
+    try:
+        early = MaxL2Margin().predict(problem)
+    except NotSeparable:
+        if isinstance(loss, ConcordantLoss):
+            part = separable_part(problem, loss)
+            if part is not None:
+                raise PartlySeparable(part, problem.n) from None
+        raise
+    return Held(Regime.SEPARABLE, problem, early, determined=False)
 
 
 def _held_outputs(problem: Problem, loss: Loss) -> Held:

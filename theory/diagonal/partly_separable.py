@@ -1,0 +1,111 @@
+"""Classes of which some samples can be classified ever better, while the others overlap.
+
+There is one largest set of samples that some weights classify without changing the outputs of all
+others (Ji and Telgarsky 2019 [1]_); the loss of these others, the core, has a minimum of its own. A
+linear program proposes the two parts, and both are proved on their own: the direction, projected
+off the core's rows, has positive margins on the rest, and the minimum of the core's loss exists.
+
+References
+----------
+.. [1] Ji and Telgarsky, The implicit bias of gradient descent on nonseparable data, COLT 2019.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lstsq
+from scipy.optimize import linprog
+from scipy.sparse import csc_array, eye_array, hstack
+
+from grokflow.theory.linear.least_loss import least_coordinates
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import row_space
+from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.predictor import NoPredictor
+
+# Rounding of a projection, relative to the terms of a margin: below it the sign is not known.
+_ROUNDING = 1e-12
+
+
+class PartlySeparable(NoPredictor):
+    """Some samples can be classified ever better, and the others overlap.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (k,)
+        Numbers of the samples that can.
+    n : int
+        Number of all samples.
+
+    Examples
+    --------
+    What `forecast` raises where one input is nonzero in sample 3 alone, and classes overlap in all
+    others:
+
+    >>> import numpy as np
+    >>> import grokflow as gf
+    >>> print(gf.PartlySeparable(np.array([3]), n=20))
+    1 of 20 samples can be classified ever better and the others overlap, ...
+    """
+
+    def __init__(self, samples: np.ndarray, n: int) -> None:
+        super().__init__(
+            f"{len(samples)} of {n} samples can be classified ever better and the others overlap, "
+            "expected all of either kind: the forecast does not cover this, so take the square "
+            f"loss, or leave out what sets these samples apart (the first is {samples[0]})"
+        )
+        self.samples = samples
+
+
+def separable_part(problem: Problem, loss: ConcordantLoss) -> np.ndarray | None:
+    """Return the numbers of the samples that can be classified ever better, shape (k,).
+
+    None where double precision does not prove that they can, and that no others can.
+    """
+    basis = problem.row_space.basis
+    if basis is None:
+        return None
+    margins = basis / np.abs(basis).max(axis=1, keepdims=True)
+    proposed = _proposed(margins)
+    if proposed is None:
+        return None
+    direction, rest = proposed
+    if rest.all() or not rest.any():
+        return None
+    core = row_space(DataMatrix.from_array(margins[~rest]))
+    across = core.rows.to_array().T
+    apart = direction - across @ lstsq(across, direction)[0]
+    sizes = np.abs(margins[rest]) @ np.abs(direction)
+    if not (margins[rest] @ apart > _ROUNDING * sizes).all():
+        return None
+    return np.flatnonzero(rest) if _overlaps(problem, basis[~rest], loss) else None
+
+
+def _proposed(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a direction with the largest number of margins above 1, and which they are.
+
+    With ``0 ≤ s ≤ 1`` and ``s_i ≤ q_i`` the largest sum of s has every s_i at 0 or 1, for a
+    direction can be made as long as is needed, and two of them add.
+    """
+    n, r = margins.shape
+    found = linprog(
+        np.append(np.zeros(r), -np.ones(n)),
+        A_ub=hstack([csc_array(-margins), csc_array(eye_array(n))], format="csc"),
+        b_ub=np.zeros(n),
+        bounds=[(None, None)] * r + [(0.0, 1.0)] * n,
+        method="highs",
+    )
+    if found.x is None:
+        return None
+    return found.x[:r], found.x[r:] > 0.5
+
+
+def _overlaps(problem: Problem, core: np.ndarray, loss: ConcordantLoss) -> bool:
+    """Whether the loss of the core is proved to have a minimum over its outputs."""
+    inputs, targets = DataMatrix.from_array(core), np.ones(len(core))
+    try:
+        least_coordinates(Problem("core", problem.task, inputs, targets, problem.test), loss)
+    except NoPredictor:
+        return False
+    return True
