@@ -36,9 +36,14 @@ from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.arguments import LAM_RANGE, check_kind
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
+from grokflow.theory.completion.problem import CompletionProblem
 
 if TYPE_CHECKING:
     from grokflow.simulations.runs.checkpoint import Checkpoint
+
+
+# Bytes for the kernel of all distinct measurements, and its factor.
+_KERNEL_BYTES = 2**33
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +60,8 @@ class CompletionFlow:
     max_steps : int
         Solver steps allowed between two output times.
     memory : int
-        Bytes for the matrices of all m output times, ``16 d² m``; more are refused. Everything
-        else is of size d² + m².
+        Bytes for the matrices of all output times, ``16 d²`` for each; more are refused. Everything
+        else is of size d², and m² for m distinct measurements.
 
     Examples
     --------
@@ -117,13 +122,14 @@ class CompletionFlow:
         NoPredictor
             When no symmetric matrix has the values.
         ValueError
-            When the times do not increase.
+            When the times do not increase, or the measurements are too many.
         """
         check_kind(
             "start", start, CompletionStart, "make one with gf.CompletionStart(problem, alpha)"
         )
         times = checked_times(times)
         wanted = measures(measure)
+        check_kernel(start.problem)
         needed = 16 * start.problem.d**2 * len(times)
         check_memory(self.memory, needed, f"matrices at {len(times)} times (or ask for fewer)")
         if prediction is None and wanted & PREDICTED:
@@ -148,6 +154,17 @@ class CompletionFlow:
             "loss": "square",
             "rtol": self.rtol,
         }
+
+
+def check_kernel(problem: CompletionProblem) -> None:
+    """Refuse measurements whose kernel, of which the flow factors one, would not fit."""
+    m = problem.measurements.size
+    if 16 * m**2 > _KERNEL_BYTES:
+        raise ValueError(
+            f"the flow of {m} distinct measurements of a {problem.space.words} matrix takes "
+            f"{16 * m**2 / 2**30:.3g} GiB, expected at most {_KERNEL_BYTES / 2**30:.3g} GiB: take "
+            "fewer entries, or predict (which takes no such kernel)"
+        )
 
 
 class _Run:

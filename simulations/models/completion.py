@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from grokflow.simulations.completion.data import completion, holds_entries, load_entries
-from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.flow import CompletionFlow, check_kernel
 from grokflow.simulations.completion.start import CompletionStart, check_scale
 from grokflow.simulations.completion.trajectory import CompletionTrajectory
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
@@ -37,7 +37,7 @@ from grokflow.simulations.models.table import (
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.completion.forecast import CompletionForecast, forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
-from grokflow.theory.completion.path import path_scales, trace_completion
+from grokflow.theory.completion.path import follow_path, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.transition.change import Change, change_of
 
@@ -107,6 +107,8 @@ class CompletionModel(ExactModel):
         self.check_scale(options.alpha or 1.0, settings)
         make = self.maker(options.problem)
         problem = call_with_numbers(options.problem, make, asked, counts=True)
+        if options.simulates:
+            check_kernel(problem)
         return self.bind(problem, replace(settings, seed=int(str(problem.settings["seed"]))))
 
 
@@ -199,9 +201,9 @@ class BoundCompletion(BoundModel):
 
         Minimisers of the nuclear norm need not be unique: the path says where the flow ends.
         """
-        path = trace_completion(self.problem, path_scales(self.problem, alpha))
         first = MinFrobeniusNorm().predict(self.problem).matrix
-        return change_of(self.problem.score(np.stack([first, path.matrices[-1]])))
+        *_, last = follow_path(self.problem, path_scales(self.problem, alpha)[-1:])
+        return change_of(self.problem.score(np.stack([first, last.matrix])))
 
     def result(
         self,
@@ -244,6 +246,7 @@ def completion_forecast(found: CompletionForecast) -> ModelForecast:
         found.constant,
         found.path_times,
         found.path_scores,
+        regime=found.remark,
     )
 
 

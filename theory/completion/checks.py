@@ -11,6 +11,13 @@ import numpy as np
 ROUNDING = 4096 * np.finfo(float).eps
 
 
+# Bytes that an answer may take, and the product u² i: 100 times that of 1000 × 1700, which takes
+# minutes.
+_MOST_BYTES, _MOST_PRODUCTS = 2**33, 1.7e11
+# Matrices of the shape of W that the integrator and the predictors hold at a time.
+_HELD = 40
+
+
 class Merged(NamedTuple):
     """The distinct measurements: where each stands first, how often it occurs, and its value."""
 
@@ -79,6 +86,22 @@ def check_entries(
             raise ValueError(
                 f"{name} is {index[bad][0]}, expected 0 to {size - 1} (d = {size}): change d"
             )
+
+
+def check_size(shape: tuple[int, int], more: int = 0) -> None:
+    """Refuse matrices that take too much memory or time, before either is spent.
+
+    A decomposition of a u×i matrix, u ≤ i, takes some ``20 u² i`` operations, and a predictor or a
+    forecast some 150 of them. `more` is what it takes in bytes besides such matrices.
+    """
+    u, i = sorted(shape)
+    needed = 8 * (_HELD * u * i + 3 * (u + i) ** 2) + more
+    if needed > _MOST_BYTES or u * u * i > _MOST_PRODUCTS:
+        raise ValueError(
+            f"the matrix is {shape[0]} × {shape[1]}, which takes {needed / 2**30:.2g} GiB and "
+            f"{3000 * u * u * i:.1g} operations, expected at most {_MOST_BYTES / 2**30:.2g} GiB "
+            f"and {3000 * _MOST_PRODUCTS:.1g}: take fewer rows or columns"
+        )
 
 
 def check_values(values: np.ndarray, n: int, what: str) -> None:

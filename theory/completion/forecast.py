@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.theory.arguments import ALPHA_RANGE, LAM_RANGE, check_kind, check_range
+from grokflow.theory.completion.effort import (
+    FollowedPath,
+    effort_for,
+    path_to_the_change,
+    whole_path,
+)
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
-from grokflow.theory.completion.path import CompletionPath, path_scales, trace_completion
+from grokflow.theory.completion.path import CompletionPath, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
@@ -41,11 +47,13 @@ class CompletionForecast(Summarised):
     kind : Kind
         Grokking, misgrokking, or neither (also where there are no test entries).
     path : CompletionPath
-        The quasi-static path, from the kernel regime or β = α².
+        The quasi-static path, from the kernel regime or β = α²; of a large matrix its last point.
     path_scores : Scores
         Mean squared errors along it.
     path_times : ndarray, shape (k,)
         Slow times λt along it.
+    remark : str
+        How closely a large matrix was solved, and how far its path was followed.
 
     Examples
     --------
@@ -69,6 +77,7 @@ class CompletionForecast(Summarised):
     path: CompletionPath
     path_scores: Scores
     path_times: np.ndarray
+    remark: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -121,7 +130,7 @@ def forecast_completion(
     NoPredictor
         When no symmetric matrix has the values.
     ValueError
-        For a scale or weight decay that no flow has.
+        For a scale or weight decay that no flow has, and for a matrix that is too large.
 
     Examples
     --------
@@ -134,21 +143,35 @@ def forecast_completion(
     check_kind("problem", problem, CompletionProblem, "make one with gf.completion")
     check_range("alpha", alpha, ALPHA_RANGE)
     check_range("lam", lam, LAM_RANGE)
+    effort = effort_for(problem)
     early = MinFrobeniusNorm().predict(problem)
-    late = NuclearPenalised(lam).predict(problem)
-    progress(0.1)
-    limit = MinNuclearNorm().predict(problem)
-    progress(0.2)
     scales = path_scales(problem, alpha)
-    path = trace_completion(problem, scales, progress=lambda x: progress(0.2 + 0.8 * x))
+    late = NuclearPenalised(lam, effort.gap).predict(problem)
+    progress(0.1 if effort.whole else 0.3)
+    near = None if effort.whole else late
+    limit = MinNuclearNorm(effort.limit_gap).predict(problem, near=near)
+    done = 0.2 if effort.whole else 0.6
+    progress(done)
     scores = problem.score(np.stack([early.matrix, late.matrix, limit.matrix]))
-    along = problem.score(path.matrices)
+    follow = whole_path if effort.whole else path_to_the_change
+    path = follow(problem, scales, scores, effort, lambda x: progress(done + (1 - done) * x))
+    progress(1.0)
+    return _forecast((early, late, limit), scores, path, alpha)
+
+
+def _forecast(
+    found: tuple[MatrixPrediction, MatrixPrediction, MatrixPrediction],
+    scores: Scores,
+    path: FollowedPath,
+    alpha: float,
+) -> CompletionForecast:
+    """Read kind and time of the transition off the path."""
     kind = kind_of(scores) if scores.size else Kind.NEITHER
-    times = path.lambda_t(alpha)
+    times = np.asarray(np.log(alpha) - path.log_beta / 2)
     when = Transition(np.nan, np.nan)
     if kind.is_visible:
-        when = crossing(times, along.error, float(scores.error[0]), float(scores.error[1]))
-    progress(1.0)
+        when = crossing(times, path.scores.error, float(scores.error[0]), float(scores.error[1]))
+    first, along = leading_order(alpha), path.scores
     return CompletionForecast(
-        early, late, limit, scores, when, leading_order(alpha), kind, path, along, times
+        *found, scores, when, first, kind, path.kept, along, times, path.remark
     )

@@ -14,6 +14,7 @@ import numpy as np
 from grokflow.theory.arguments import check_kind
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
+from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.problem import ENTRIES, CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
 from grokflow.theory.predictor import NotInterpolable
@@ -100,6 +101,7 @@ class MinFrobeniusNorm:
             When no symmetric matrix has the measured values.
         """
         check_kind("problem", problem, CompletionProblem, ENTRIES)
+        check_size(problem.space.shape)
         measurements, shift = problem.measurements, np.zeros(problem.measurements.size)
         mu = measurements.solve_gram(problem.values, shift)
         for _ in range(2):

@@ -8,9 +8,10 @@ positive matrix S. What they measure is stored as their `space` says.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol, runtime_checkable
+from functools import cached_property, partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,17 @@ Square = Float[np.ndarray, "d d"]
 Stored = Float[np.ndarray, "rows columns"]
 Values = Float[np.ndarray, " m"]
 Kernel = Float[np.ndarray, "m m"]
+
+
+# Up to so many measurements their kernel is written out and factored.
+DIRECT = 5000
+
+
+class MetricProduct(NamedTuple):
+    """A kernel that is not written out: its product with a vector, and its diagonal."""
+
+    of: Callable[[np.ndarray], np.ndarray]
+    diagonal: np.ndarray
 
 
 @runtime_checkable
@@ -57,6 +69,9 @@ class Measurements(Protocol):
 
     def metric_gram(self, s: np.ndarray) -> np.ndarray:
         """Return ``K_ij = <A_i, S A_j + A_j S> = 2 tr(A_i S A_j)`` for symmetric `s`, (m, m)."""
+
+    def metric_product(self, s: np.ndarray) -> MetricProduct:
+        """Return the product with that matrix, which is not written out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +131,13 @@ class Entries:
         place, left, right = self._shared_indices
         flat = np.bincount(place, weights=s[left, right] / 2, minlength=self.size**2)
         return flat.reshape(self.size, self.size)
+
+    def metric_product(self, s: Square) -> MetricProduct:
+        """Return the product with the matrix of `metric_gram`."""
+        on = np.diagonal(s)
+        # Twice as much on the diagonal of W, where an entry is its own mirror.
+        diagonal = (on[self.rows] + on[self.columns]) * self.norms**2
+        return MetricProduct(partial(_spread_product, self, s), diagonal)
 
     @cached_property
     def _shared_indices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -187,6 +209,31 @@ class BlockEntries:
             gram[i, j] += block[other[i], other[j]] / 2
         return gram
 
+    def metric_product(self, s: Square) -> MetricProduct:
+        """Return the product with the matrix of `metric_gram`: one block a row and a column."""
+        u = self.space.rows
+        left, right = s[:u, :u], s[u:, u:]
+        on_left, on_right = np.diagonal(left), np.diagonal(right)
+        diagonal = (on_left[self.rows] + on_right[self.columns]) / 2
+        blocks = [(at, right[np.ix_(to, to)]) for at, to in self._lines(self.rows, self.columns)]
+        blocks += [(at, left[np.ix_(to, to)]) for at, to in self._lines(self.columns, self.rows)]
+
+        def of(x: np.ndarray) -> np.ndarray:
+            out = np.zeros_like(x)
+            for at, block in blocks:
+                out[at] += block @ x[at]
+            return out / 2
+
+        return MetricProduct(of, diagonal)
+
+    def _lines(
+        self, index: np.ndarray, other: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the entries of every row (or column), and their indices in the other."""
+        order = np.argsort(index, kind="stable")
+        for at in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
+            yield at, other[at]
+
 
 @dataclass(frozen=True, eq=False)
 class Matrices:
@@ -248,3 +295,13 @@ class Matrices:
     def metric_gram(self, s: Square) -> Kernel:
         """Return ``2 tr(A_i S A_j)``, one product with S for every measurement."""
         return np.asarray(2 * (self.array @ s).reshape(self.size, -1) @ self._flat.T)
+
+    def metric_product(self, s: Square) -> MetricProduct:
+        """Return the product with the matrix of `metric_gram`."""
+        diagonal = 2 * np.einsum("ijk,ijk->i", self.array @ s, self.array)
+        return MetricProduct(partial(_spread_product, self, s), diagonal)
+
+
+def _spread_product(measurements: Measurements, s: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return ``<A_i, S H + H S>`` with ``H = A*(x)``."""
+    return measurements.apply(measurements.space.spread(s, measurements.adjoint(x)))

@@ -21,21 +21,25 @@ with a relative error of order ``(‖W‖/β)²``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import DOP853
 from scipy.linalg import cho_factor, cho_solve
 
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
+from grokflow.theory.completion.measurements import DIRECT, MetricProduct
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised
 
-# The path starts where β is this many times the largest eigenvalue: in the kernel regime to 1e-6.
+# The path starts where β is at most this many times the largest eigenvalue: in the kernel regime to
+# 1e-6, or to the tolerance where that is larger.
 _KERNEL_REGIME_SCALE = 1e3
+_CONJUGATE_STEPS = 2000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,15 +115,38 @@ def trace_completion(
     >>> print(problem.score(path.matrices).error.round(2))
     [0.1 0.1 0. ]
     """
+    out = np.empty((len(log_beta), *problem.space.shape))
+    evaluations = 0
+    for i, at in enumerate(follow_path(problem, log_beta, rtol=rtol, progress=progress)):
+        out[i], evaluations = at.matrix, at.evaluations
+    return CompletionPath(np.asarray(log_beta), out, evaluations)
+
+
+class PathPoint(NamedTuple):
+    """The matrix at one scale, and how often the right-hand side was evaluated up to it."""
+
+    matrix: np.ndarray
+    evaluations: int
+
+
+def follow_path(
+    problem: CompletionProblem,
+    log_beta: np.ndarray,
+    *,
+    rtol: float = 1e-7,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[PathPoint]:
+    """Yield the path's matrices one by one, as `trace_completion` has them."""
     early = MinFrobeniusNorm().predict(problem).matrix
     times = -np.asarray(log_beta, dtype=np.float64) / 2
     size = problem.space.operator_norm(early)
     if size == 0:
-        return CompletionPath(np.asarray(log_beta), np.zeros((len(times), *early.shape)), 0)
-    start = min(-np.log(_KERNEL_REGIME_SCALE * size) / 2, float(times[0]))
-    slope, pack = partial(_packed_rate, problem), problem.space.pack
+        yield from (PathPoint(early, 0) for _ in times)
+        return
+    scale = min(_KERNEL_REGIME_SCALE, rtol**-0.5)
+    start = min(-np.log(scale * size) / 2, float(times[0]))
+    slope, pack = partial(_packed_rate, problem, 0.1 * rtol), problem.space.pack
     solver = DOP853(slope, start, pack(early), float(times[-1]), rtol=rtol, atol=rtol * size)
-    out = np.empty((len(times), *early.shape))
     done = 0
     while done < len(times):
         if solver.status == "running":
@@ -130,31 +157,37 @@ def trace_completion(
         if reached > done:
             between = solver.dense_output()
             for i in range(done, reached):
-                out[i] = _onto_constraints(problem, problem.space.unpack(between(times[i])))
+                w = _onto_constraints(problem, problem.space.unpack(between(times[i])))
+                yield PathPoint(w, solver.nfev)
             done = reached
         progress((float(solver.t) - start) / (float(times[-1]) - start))
-    return CompletionPath(np.asarray(log_beta), out, solver.nfev)
 
 
 def path_scales(
-    problem: CompletionProblem, alpha: float = np.inf, step: float = 0.05
+    problem: CompletionProblem, alpha: float = np.inf, step: float = 0.05, reach: float = 16.0
 ) -> np.ndarray:
     """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
 
     At the first scale the largest eigenvalue of the kernel predictor is a tenth of β, or β = α² if
-    that is smaller; the last is ``e^-16`` times the smaller of that eigenvalue and α².
+    that is smaller; the last is ``e^-reach`` times the smaller of that eigenvalue and α².
     """
     early = MinFrobeniusNorm().predict(problem).matrix
     size = np.log(problem.space.operator_norm(early) or 1.0)
     start = min(size + np.log(10), 2 * np.log(alpha))
-    return np.arange(start, min(size, start) - 16, -2 * step)
+    return np.arange(start, min(size, start) - reach, -2 * step)
 
 
-def least_move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) -> np.ndarray:
+def least_move(
+    problem: CompletionProblem, s: np.ndarray, change: np.ndarray, accuracy: float = 1e-8
+) -> np.ndarray:
     """Return ``S H + H S``, ``H = A*(η)``, that changes the measurements by `change`.
 
-    Among all changes of W that do, it is the one that moves (U, V) least.
+    Among all changes of W that do, it is the one that moves (U, V) least. From some thousand
+    measurements on, η is found by conjugate gradients up to a relative `accuracy`.
     """
+    if problem.measurements.size > DIRECT:
+        eta = _iterated(problem.measurements.metric_product(s), change, accuracy)
+        return problem.space.spread(s, problem.measurements.adjoint(eta))
     gram = problem.measurements.metric_gram(s)
     scale = 1 / np.sqrt(np.diagonal(gram))
     gram *= np.outer(scale, scale)
@@ -165,10 +198,35 @@ def least_move(problem: CompletionProblem, s: np.ndarray, change: np.ndarray) ->
     return problem.space.spread(s, h)
 
 
-def rate(problem: CompletionProblem, slow: float, w: np.ndarray) -> np.ndarray:
+def _iterated(kernel: MetricProduct, rhs: np.ndarray, accuracy: float) -> np.ndarray:
+    """Solve by conjugate gradients, preconditioned by the diagonal."""
+    inverse = 1 / kernel.diagonal
+    x, r = np.zeros_like(rhs), rhs.copy()
+    p = z = inverse * r
+    rz = float(r @ z)
+    goal = accuracy**2 * rz
+    for _ in range(_CONJUGATE_STEPS):
+        if rz <= goal:
+            return x
+        kp = kernel.of(p)
+        length = rz / float(p @ kp)
+        x, r = x + length * p, r - length * kp
+        z = inverse * r
+        rz, last = float(r @ z), rz
+        p = z + rz / last * p
+    raise NotConverged(
+        f"the path of {len(rhs)} measurements is not resolved after {_CONJUGATE_STEPS} conjugate "
+        f"gradients (relative residual {np.sqrt(rz / goal) * accuracy:.1e}, expected "
+        f"{accuracy:.0e}): end it earlier, at a larger β"
+    )
+
+
+def rate(
+    problem: CompletionProblem, slow: float, w: np.ndarray, accuracy: float = 1e-8
+) -> np.ndarray:
     """Return dW/ds at slow time ``slow = -½ log β``."""
     s = problem.space.metric(w, float(np.exp(-2 * slow)))
-    return np.asarray(least_move(problem, s, 2 * problem.values) - 2 * w)
+    return np.asarray(least_move(problem, s, 2 * problem.values, accuracy) - 2 * w)
 
 
 def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:
@@ -179,6 +237,8 @@ def _onto_constraints(problem: CompletionProblem, w: np.ndarray) -> np.ndarray:
     return np.asarray(w - measurements.adjoint(miss))
 
 
-def _packed_rate(problem: CompletionProblem, slow: float, packed: np.ndarray) -> np.ndarray:
+def _packed_rate(
+    problem: CompletionProblem, accuracy: float, slow: float, packed: np.ndarray
+) -> np.ndarray:
     space = problem.space
-    return space.pack(rate(problem, float(slow), space.unpack(packed)))
+    return space.pack(rate(problem, float(slow), space.unpack(packed), accuracy))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.protocol import Shrunk
 from grokflow.theory.numerics.newton import NotConverged
@@ -205,6 +206,7 @@ def proximal_points(
     NotConverged
         When the gap is not met.
     """
+    check_size(problem.space.shape)
     spread = problem.measurements.adjoint(problem.values / problem.measurements.norms**2)
     sigma = problem.space.operator_norm(spread)
     at = Iterate(np.zeros(problem.space.shape), np.zeros(len(problem.values)))

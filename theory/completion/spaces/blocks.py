@@ -9,9 +9,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import svd
+from scipy.linalg import eigh, svd
+
+# From so many rows and columns on, the eigenvectors of AAᵀ are found in less than half the time of
+# singular vectors. Singular values are then exact to ``1e-16 σ_1² / σ``, so that those below this
+# part of the largest are taken for zero.
+_LARGE, _RESOLVED = 400, 1e-6
+
+
+class _Decomposed(NamedTuple):
+    """``P Σ Qᵀ`` with k falling singular values: (u, k), (k,), (i, k)."""
+
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+
+
+def _decomposed(a: np.ndarray) -> _Decomposed:
+    """Return the singular values and vectors of a block."""
+    if min(a.shape) < _LARGE:
+        left, values, right = svd(a, full_matrices=False, check_finite=False)
+        return _Decomposed(left, values, right.T)
+    if a.shape[0] > a.shape[1]:
+        swapped = _decomposed(a.T)
+        return _Decomposed(swapped.right, swapped.values, swapped.left)
+    squares, vectors = eigh(a @ a.T, check_finite=False)
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    above = squares > _RESOLVED**2 * squares[0]
+    values, left = np.sqrt(squares[above]), np.ascontiguousarray(vectors[:, above])
+    return _Decomposed(left, values, (a.T @ left) / values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,19 +176,18 @@ class BlockMatrices:
 
     def shrunk(self, y: np.ndarray, sigma: float) -> ShrunkBlock:
         """Draw the singular values towards zero by σ."""
-        left, values, right = svd(y, full_matrices=False, check_finite=False)
-        return ShrunkBlock(left, values, right.T, sigma)
+        return ShrunkBlock(*_decomposed(y), sigma)
 
     def metric(self, w: np.ndarray, beta: float) -> np.ndarray:
         """Return ``diag((AAᵀ + 4β²)^{1/2}, (AᵀA + 4β²)^{1/2})``, shape (d, d)."""
-        left, values, right = svd(w, full_matrices=False, check_finite=False)
-        grown = np.hypot(values, 2 * beta)
-        # hypot(σ, 2β) - 2β without cancellation
-        excess = values**2 / (grown + 2 * beta)
-        out, u = 2 * beta * np.eye(self.d), self.rows
-        out[:u, :u] += (left * excess) @ left.T
-        out[u:, u:] += (right.T * excess) @ right
-        return np.asarray(out)
+        left, values, right = _decomposed(w)
+        # The excess over 2β, without cancellation.
+        excess = values**2 / (np.hypot(values, 2 * beta) + 2 * beta)
+        out, u = np.zeros((self.d, self.d)), self.rows
+        out[:u, :u] = (left * excess) @ left.T
+        out[u:, u:] = (right * excess) @ right.T
+        out[np.diag_indices(self.d)] += 2 * beta
+        return out
 
     def spread(self, s: np.ndarray, h: np.ndarray) -> np.ndarray:
         """Return the block of ``S H + H S``."""
