@@ -19,7 +19,7 @@ MORE = {
         *("models", "runs", "tables", "diagonal/classes"),
         *("nets/explicit", "nets/implicit", "nets/tasks"),
     },
-    "proofs_check": {"evidence", "diagonal/regimes"},
+    "proofs_check": {"evidence", "diagonal/regimes", "diagonal/classes"},
     "figures": set(),
     "grokflow/commands": {"shared"},
     "tests": {
