@@ -191,9 +191,10 @@ def _add_problem_command(commands: Commands, name: str, help_text: str) -> argpa
     )
     command.add_argument(
         "--loss",
-        choices=("exponential", "logistic", "square", "cross-entropy"),
-        help="default: logistic for classes, square for real targets; cross-entropy: one net of "
-        "several outputs, the others one net for each class",
+        choices=("exponential", "logistic", "square", "one-hot", "cross-entropy"),
+        help="default: logistic for classes, square for real targets; of several classes logistic "
+        "learns each against the rest, one-hot its 1 and 0 by least squares, and cross-entropy all "
+        "at once",
     )
     add_input_changes(command)
     add_reading(command)

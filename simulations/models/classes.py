@@ -27,6 +27,11 @@ from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.transition.times import Transition
 
+# The square loss on 1 for a sample's own class and 0 for the others: of classes, where the name
+# of the square loss alone reads them as real targets.
+ONE_HOT = "one-hot"
+_OF_SEVERAL = (ONE_HOT, cross_entropy.NAME)
+
 
 @dataclass(frozen=True)
 class ClassesModel(DiagonalModel):
@@ -44,24 +49,26 @@ class ClassesModel(DiagonalModel):
         """Refuse scales, depths and weight decays that the flow does not reach."""
         if settings.loss == cross_entropy.NAME:
             cross_entropy.check_settings(settings)
-            settings = replace(settings, loss=None)
+        if settings.loss in _OF_SEVERAL:
+            settings = replace(settings, loss="square" if settings.loss == ONE_HOT else None)
         super().check_scale(alpha, settings)
 
     def bind(self, problem: Any, settings: ModelSettings) -> BoundModel:
         """Bind data and settings."""
-        several = isinstance(problem, ClassesProblem)
-        if settings.loss == cross_entropy.NAME and not several:
-            raise ValueError(
-                f"loss is {settings.loss}, expected data of three classes or more: with two it is "
-                "the logistic loss, take that"
-            )
-        if not several:
+        if not isinstance(problem, ClassesProblem):
+            if settings.loss in _OF_SEVERAL:
+                raise ValueError(
+                    f"loss is {settings.loss} on {problem.name}, expected data of three classes or "
+                    "more: take --loss logistic for two, --loss square for real targets"
+                )
             return super().bind(problem, settings)
         if settings.loss == cross_entropy.NAME:
             cross_entropy.check_settings(settings)
             return cross_entropy.BoundCrossEntropy(problem, settings.lam)
-        loss = loss_named(settings.loss or self.default_loss(problem))
-        super().bind(problem.part(0, loss), settings)  # refuses what one of the nets does not have
+        name = settings.loss or self.default_loss(problem)
+        loss = loss_named("square" if name == ONE_HOT else name)
+        plain = replace(settings, loss=loss.name)
+        super().bind(problem.part(0, loss), plain)  # refuses what one of the nets does not have
         return BoundClasses(problem, settings.lam, loss, settings.depth)
 
 
@@ -104,9 +111,8 @@ class BoundClasses(BoundModel):
     @property
     def command_options(self) -> str:
         """Depth and loss, and how the inputs are changed."""
-        return (
-            f" --depth {self.depth} --loss {self.loss.name}{input_options(self.problem.transform)}"
-        )
+        name = self.loss.name if self.loss.acts_on_margins else ONE_HOT
+        return f" --depth {self.depth} --loss {name}{input_options(self.problem.transform)}"
 
     def describe(self, alpha: float) -> Description:
         """Say what starts from scale α."""

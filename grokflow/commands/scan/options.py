@@ -49,7 +49,7 @@ def add_parser(commands: Commands) -> None:
         ("alpha", "initial scales (default 1e1:1e8:8)"),
         ("lam", "weight decays (default 1e-2:1e-6:5; leave out with --axis p=...)"),
         ("depth", "depths of the diagonal net (default 2)"),
-        ("loss", "exponential, logistic, square, cross-entropy (default: by the problem)"),
+        ("loss", "exponential, logistic, square, one-hot, cross-entropy (default: by the problem)"),
     ):
         scan.add_argument(f"--{name}", metavar="VALUES", help=words)
     scan.add_argument(

@@ -94,13 +94,11 @@ def square(laboratory: Laboratory, constant: bool = True, slowest: bool = False)
     path, lams = one_vs_rest_path(laboratory, "square"), np.array(SLOW_LAMS)
     curves = [(SLOW_TIMES, one_vs_rest_scores(laboratory, "square", lam)) for lam in lams.tolist()]
     terms = np.column_stack([lams, lams**2])
-    return _compare(path, curves, terms, np.ones(len(lams)), constant=constant, slowest=slowest)
+    return _compare(path, curves, terms, np.zeros(len(lams)), constant=constant, slowest=slowest)
 
 
-def tailed(
-    laboratory: Laboratory, level: bool = True, constant: bool = True, slowest: bool = False
-) -> Evidence:
-    """Check the law for the logistic loss; without `level`, the term in log m is 0."""
+def tailed(laboratory: Laboratory, power: float = 0.5, constant: bool = True) -> Evidence:
+    """Check the law for the logistic loss, with the term in log m to this power of m."""
     path, lams = one_vs_rest_path(laboratory, "logistic"), tailed_lams(laboratory)
     curves = [
         (tailed_times(lam), one_vs_rest_scores(laboratory, "logistic", lam))
@@ -112,11 +110,11 @@ def tailed(
             for lam in lams.tolist()
         ]
     )
-    return _compare(path, curves, *_tail(levels, level), constant=constant, slowest=slowest)
+    return _compare(path, curves, *_tail(levels, power), constant=constant)
 
 
-def softmax(laboratory: Laboratory, level: bool = True, rival: bool = False) -> Evidence:
-    """Check the law for cross-entropy; the `rival` path is that of one class against the rest."""
+def softmax(laboratory: Laboratory, power: float = 0.5, rival: bool = False) -> Evidence:
+    """Check the law for cross-entropy, with the path of the classes one by one as `rival`."""
     path, lams = softmax_path(laboratory), tailed_lams(laboratory)
     others = len(classes(laboratory).classes) - 1
     curves = [(tailed_times(lam), softmax_scores(laboratory, lam)) for lam in lams.tolist()]
@@ -124,7 +122,7 @@ def softmax(laboratory: Laboratory, level: bool = True, rival: bool = False) -> 
         [_level(path, [margin_level(path.paths[0], others, lam)]) for lam in lams.tolist()]
     )
     predicted = one_vs_rest_path(laboratory, "logistic") if rival else path
-    return _compare(path, curves, *_tail(levels, level), predicted=predicted)
+    return _compare(path, curves, *_tail(levels, power), predicted=predicted)
 
 
 def _level(path: JointPath, levels: list[np.ndarray]) -> float:
@@ -133,16 +131,16 @@ def _level(path: JointPath, levels: list[np.ndarray]) -> float:
     return float(np.exp(np.mean([np.log(np.interp(at, slow, level)) for level in levels])))
 
 
-def _tail(levels: np.ndarray, level: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corrections in 1/m, and the levels that enter the law."""
-    return np.column_stack([1 / levels, 1 / levels**2]), levels if level else np.ones(len(levels))
+def _tail(levels: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corrections in 1/m, and what the law adds to λt*."""
+    return np.column_stack([1 / levels, 1 / levels**2]), power * np.log(levels)
 
 
 def _compare(
     path: JointPath,
     curves: list[tuple[np.ndarray, Scores]],
     terms: np.ndarray,
-    levels: np.ndarray,
+    added: np.ndarray,
     *,
     constant: bool = True,
     slowest: bool = False,
@@ -155,14 +153,13 @@ def _compare(
         time, moved = crossing_of(slow_times, scores, path.ends)
         times.append(time)
         roughness = max(roughness, moved)
-    limit = extrapolate(np.array(times) - np.log(SLOW_ALPHA) + np.log(levels) / 2, terms)
+    limit = extrapolate(np.array(times) - np.log(SLOW_ALPHA) + added, terms)
     target = max(path.alone) if slowest else found if constant else 0.0
     allowed = limit.halfwidth + 2 * roughness
     return Evidence(abs(limit.value - target), allowed, DERIVATION, resolution=0.3)
 
 
 _SOURCE = "grokflow; for one net transition-square and transition-tails"
-_SLOWEST = "the class that changes last decides"
 
 SQUARE = Claim(
     label="classes-square",
@@ -176,14 +173,14 @@ SQUARE = Claim(
     expected=Verdict.SUPPORTED,
     check=square,
     broken=(
-        Broken(_SLOWEST, partial(square, slowest=True)),
+        Broken("the class that changes last decides", partial(square, slowest=True)),
         Broken("the leading order alone, C = 0", partial(square, constant=False)),
     ),
 )
 
 TAILED = Claim(
     label="classes-tails",
-    statement="λt* - log α + (1/2) log m of the largest output tends to C of the joint path as λ → 0",
+    statement="λt* - log α + (1/2) log m of the largest output tends to C of the joint path",
     hypotheses=(
         "a diagonal net of depth 2 for each class against the rest, logistic loss",
         "every class separable from the rest",
@@ -193,8 +190,8 @@ TAILED = Claim(
     expected=Verdict.SUPPORTED,
     check=tailed,
     broken=(
-        Broken(_SLOWEST, partial(tailed, slowest=True)),
-        Broken("without the term in log m", partial(tailed, level=False)),
+        Broken("a quarter of log m", partial(tailed, power=0.25)),
+        Broken("without the term in log m", partial(tailed, power=0.0)),
         Broken("the leading order and log m alone, C = 0", partial(tailed, constant=False)),
     ),
 )
@@ -212,6 +209,6 @@ SOFTMAX = Claim(
     check=softmax,
     broken=(
         Broken("C of the classes one against the rest", partial(softmax, rival=True)),
-        Broken("without the term in log m", partial(softmax, level=False)),
+        Broken("without the term in log m", partial(softmax, power=0.0)),
     ),
 )

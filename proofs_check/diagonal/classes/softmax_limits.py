@@ -3,7 +3,7 @@
 Cross-entropy has exponential tails in the margins ``q_ic = <w_{y_i} - w_c, x_i>``, so that
 Corollaries 3.6 and 3.7 hold for the stacked problem of all margins. How it is measured: as for
 them. Early: the sine of the angle between all weights at T_c^- and those of least L2 norm with
-margins of at least 1. Late: one minus the ratio of the L1-margin at T_c^+ to the largest one. α from
+margins of at least 1. Late: one minus the ratio of the L1-margin at T_c^+ to the largest one. α is
 1e16 to 1e80, λ = 1/α, extrapolated in 1/A and log A/A², A = log α.
 """
 
