@@ -151,8 +151,8 @@ def _labels_of(column: Column, decimal: str) -> np.ndarray:
     """Return the labels of a column: numbers, or words."""
     if holds_times(column):
         raise ValueError(
-            f"{column.label} holds dates or times, expected labels: name another with target=NAME "
-            "(--target NAME)"
+            f"{column.label} holds dates or times, expected labels: name another with "
+            "target='NAME' (--target NAME)"
         )
     if column.missing.all():
         raise ValueError(f"{column.label} has no values, expected labels: fill them in")

@@ -50,7 +50,7 @@ def samples_of(found: Arrays, reading: Reading) -> Samples:
         expected = "X and y" if missing else "X_test and y_test together"
         raise ValueError(
             f"{found.source} has no {' and no '.join(lacking)}, expected {expected} beside "
-            f"{', '.join(list(found.arrays)[:12])}: add them, or name y with target=NAME "
+            f"{', '.join(list(found.arrays)[:12])}: add them, or name y with target='NAME' "
             "(--target NAME)"
         )
     notes = [*found.notes, *_said(found, names)]

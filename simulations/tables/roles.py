@@ -128,7 +128,7 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
         if alike:
             raise ValueError(
                 f"{table.source} has the columns {' and '.join(repr(c.name) for c in alike)}, "
-                "expected one target: name it with target=NAME (--target NAME)"
+                "expected one target: name it with target='NAME' (--target NAME)"
             )
     header = "" if table.headed else " no header line and"
     raise ValueError(

@@ -19,7 +19,7 @@ _TRUTH = {"true": 1.0, "false": 0.0}
 
 
 def _pattern(mark: str, thousands: str) -> re.Pattern[str]:
-    grouped = rf"\d{{1,3}}([{thousands} '\u00a0\u202f]\d{{3}})+"
+    grouped = rf"[1-9]\d{{0,2}}([{thousands} '\u00a0\u202f]\d{{3}})+"
     return re.compile(
         rf"[+-]?(({grouped}|\d+)({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?", flags=re.ASCII
     )
@@ -89,13 +89,17 @@ def decimal_mark(columns: Sequence[Column], wanted: str | None = None) -> str:
     if wanted is not None:
         return wanted
     worded = [column for column in columns if column.holds_words]
-    marked = [column for column in worded if numbers_of(column) is None]
+    marked = [column for column in worded if not _is_plain(column)]
     reading = {mark: [c for c in marked if _all_match(c, mark)] for mark in _NUMBERS}
     commas = [column for column in reading[","] if column not in reading["."]]
-    open_ones = [column for column in reading[","] if column in reading["."]]
-    points = [column for column in reading["."] if column not in open_ones]
+    open_ones = [
+        column
+        for column in reading[","]
+        if column in reading["."] and "," in "".join(column.values[~column.missing].tolist())
+    ]
+    points = [column for column in reading["."] if column not in reading[","]]
     if commas or open_ones:
-        plain = [column for column in worded if column not in marked]
+        plain = [column for column in worded if _is_plain(column) and _all_match(column, ".")]
         points += [column for column in plain if not _all_match(column, ",")]
     if commas and points:
         raise ValueError(
@@ -109,6 +113,11 @@ def decimal_mark(columns: Sequence[Column], wanted: str | None = None) -> str:
             "or that of thousands: say which with decimal=',' (--decimal ,) or decimal='.'"
         )
     return "," if commas else "."
+
+
+def _is_plain(column: Column) -> bool:
+    """Whether there is no mark in a column but the decimal points of Python."""
+    return set("".join(column.values[~column.missing].tolist())) <= _PLAIN_CHARACTERS
 
 
 def _all_match(column: Column, mark: str) -> bool:
