@@ -1,7 +1,8 @@
 """The linear predictors of the theory as scikit-learn estimators.
 
 None of them has an intercept, as in the theory: append a column of ones where one is wanted.
-Several classes are separated one from the rest. Needs the extra ``sklearn``.
+Several classes are separated one from the rest; sparse inputs stay sparse. Needs the extra
+``sklearn``.
 """
 
 # scikit-learn has no types.
@@ -14,13 +15,15 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from grokflow.theory.arguments import check_number, check_positive
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
 from grokflow.theory.losses import LOSSES, Loss
-from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.design_matrix import design_matrix
+from grokflow.theory.numerics.sparse_matrix import Table, signed_rows
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -38,10 +41,20 @@ class _Predictor(Protocol):
     def predict(self, problem: Problem) -> Prediction: ...
 
 
+# Sparse inputs of any other format are converted to the first.
+_SPARSE = ("csr", "csc")
+
+
 class _Estimator(ABC, BaseEstimator):
     """What classifiers and regressors share."""
 
     coef_: np.ndarray
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that sparse inputs are accepted."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     @abstractmethod
     def _predictor(self) -> _Predictor:
@@ -49,7 +62,7 @@ class _Estimator(ABC, BaseEstimator):
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        x = validate_data(self, X, reset=False, dtype=np.float64)
+        x = validate_data(self, X, reset=False, dtype=np.float64, accept_sparse=_SPARSE)
         return np.asarray(x @ self.coef_.T)
 
 
@@ -61,7 +74,7 @@ class _Classifier(ClassifierMixin, _Estimator):
 
         Parameters
         ----------
-        X : array-like, shape (n, d)
+        X : array-like or sparse, shape (n, d)
             Inputs.
         y : array-like, shape (n,)
             Class labels of any kind.
@@ -71,7 +84,7 @@ class _Classifier(ClassifierMixin, _Estimator):
         NotSeparable
             By the margins, when no weights fit the labels (its ``certificate`` proves it).
         """
-        x, labels = validate_data(self, X, y, dtype=np.float64)
+        x, labels = validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
@@ -81,7 +94,8 @@ class _Classifier(ClassifierMixin, _Estimator):
             )
         positive = self.classes_ if len(self.classes_) > 2 else self.classes_[1:]
         signs = [np.where(labels == label, 1.0, -1.0) for label in positive]
-        problems = [_problem(x * s[:, None], np.ones(len(x)), Task.CLASSIFICATION) for s in signs]
+        task, ones = Task.CLASSIFICATION, np.ones(len(labels))
+        problems = [_problem(signed_rows(x, sign), ones, task) for sign in signs]
         found = [self._predictor().predict(problem) for problem in problems]
         self.coef_ = np.array([prediction.w for prediction in found])
         self.certificate_ = tuple(prediction.certificate for prediction in found)
@@ -110,7 +124,9 @@ class _Regressor(RegressorMixin, _Estimator):
         NoPredictor
             By the interpolants, when no weights reach the targets.
         """
-        x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        x, targets = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=True, accept_sparse=_SPARSE
+        )
         problem = _problem(x, np.asarray(targets, dtype=np.float64), Task.REGRESSION)
         found = self._predictor().predict(problem)
         self.coef_ = found.w
@@ -178,7 +194,7 @@ class MaxL1MarginClassifier(_Classifier):
         self.gap = gap
 
     def _predictor(self) -> MaxL1Margin:
-        return MaxL1Margin(gap=float(self.gap))
+        return MaxL1Margin(gap=_positive("gap", self.gap))
 
 
 class L1PenalisedClassifier(_Classifier):
@@ -215,12 +231,16 @@ class L1PenalisedClassifier(_Classifier):
 
     def _predictor(self) -> L1Penalised:
         if isinstance(self.loss, Loss):
-            return _penalised(self.loss, self.lam, self.gap)
+            return L1Penalised(
+                self.loss, _positive("lam", self.lam), gap=_positive("gap", self.gap)
+            )
         if self.loss not in LOSSES:
             raise ValueError(
                 f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}, or a Loss: pick one"
             )
-        return _penalised(LOSSES[self.loss], self.lam, self.gap)
+        return L1Penalised(
+            LOSSES[self.loss], _positive("lam", self.lam), gap=_positive("gap", self.gap)
+        )
 
 
 class MinL2NormRegressor(_Regressor):
@@ -269,7 +289,7 @@ class MinL1NormRegressor(_Regressor):
         self.gap = gap
 
     def _predictor(self) -> MinL1Norm:
-        return MinL1Norm(gap=float(self.gap))
+        return MinL1Norm(gap=_positive("gap", self.gap))
 
 
 class L1PenalisedRegressor(_Regressor):
@@ -297,16 +317,23 @@ class L1PenalisedRegressor(_Regressor):
         self.gap = gap
 
     def _predictor(self) -> L1Penalised:
-        return _penalised(LOSSES["square"], self.lam, self.gap)
+        return L1Penalised(
+            LOSSES["square"], _positive("lam", self.lam), gap=_positive("gap", self.gap)
+        )
 
 
-def _problem(design: np.ndarray, targets: np.ndarray, task: Task) -> Problem:
+def _problem(design: Table, targets: np.ndarray, task: Task) -> Problem:
     """Build a problem from checked arrays; repeated and zero rows are the predictor's business."""
     nothing: Any = StoredTestSet(design[:0], targets[:0])
-    return Problem("estimator", task, DataMatrix.from_array(design), targets, nothing)
+    return Problem("estimator", task, design_matrix(design), targets, nothing)
 
 
-def _penalised(loss: Loss, lam: float, gap: float) -> L1Penalised:
-    if not 0 < lam < np.inf:
-        raise ValueError(f"lam is {lam}, expected a positive number: choose a larger lam")
-    return L1Penalised(loss, float(lam), gap=float(gap))
+def _penalised(loss: Loss, settings: L1PenalisedClassifier | L1PenalisedRegressor) -> L1Penalised:
+    lam, gap = _positive("lam", settings.lam), _positive("gap", settings.gap)
+    return L1Penalised(loss, lam, gap=gap)
+
+
+def _positive(name: str, value: Any) -> float:
+    check_number(name, value)
+    check_positive(name, float(value))
+    return float(value)

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.theory.linear.problem import Outputs, Problem, Task, make_problem
-from grokflow.theory.numerics.data_matrix import parallel, thread_count
+from grokflow.theory.numerics.threads import parallel, thread_count
 
 _TEST_BLOCK = 256
 

@@ -17,7 +17,7 @@ from threading import Thread
 from time import sleep
 from typing import Any, TypeVar
 
-from grokflow.theory.numerics.data_matrix import default_threads
+from grokflow.theory.numerics.threads import default_threads
 
 Cell = TypeVar("Cell")
 Outcome = TypeVar("Outcome")

@@ -5,10 +5,14 @@ import sys
 import zlib
 
 import numpy as np
+import pandas
+import polars
 import pytest
+from scipy.sparse import coo_matrix, csr_array
 from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -37,7 +41,8 @@ NO_PREDICTOR = """
     check_regressors_train check_regressor_data_not_an_array check_regressors_int
     check_supervised_y_2d check_methods_sample_order_invariance check_methods_subset_invariance
     check_fit2d_1feature check_dict_unchanged check_fit_idempotent check_fit_check_is_fitted
-    check_n_features_in check_fit2d_predict1d
+    check_n_features_in check_fit2d_predict1d check_estimator_sparse_tag
+    check_estimator_sparse_array check_estimator_sparse_matrix
 """.split()
 # Which of them are for regressors only, and for classifiers only.
 OTHER_KIND = {
@@ -167,7 +172,7 @@ def test_bad_settings_and_hopeless_data_are_refused():
         with pytest.raises(NoPredictor, match="no w interpolates"):
             estimator().fit(x, np.arange(40.0))
     for lam in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="expected a positive number: choose a larger lam"):
+        with pytest.raises(ValueError, match="expected a finite number above 0"):
             gf.L1PenalisedClassifier(lam).fit(x, y)
     with pytest.raises(ValueError, match="loss is 'hinge', expected one of exponential"):
         gf.L1PenalisedClassifier(loss="hinge").fit(x, y)
@@ -196,3 +201,63 @@ def test_without_scikit_learn_the_extra_is_named():
         "except ImportError as error: print(error)"
     )
     assert run(code) == "the estimators need scikit-learn: pip install 'grokflow[sklearn]'\n"
+
+
+def as_words(y):
+    return np.where(np.asarray(y) == "yes", "oui", "non")
+
+
+def as_frame(x):
+    return pandas.DataFrame(x, columns=[f"input {j}" for j in range(x.shape[1])])
+
+
+FORMS = [np.ndarray.tolist, as_frame, polars.DataFrame, csr_array, coo_matrix]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("estimator", [e for e, _ in WRAPPED], ids=lambda x: type(x).__name__)
+def test_inputs_of_any_form_are_read_alike(estimator, form):
+    x, labels, targets = data()
+    y = labels if isinstance(estimator, ClassifierMixin) else targets
+    expected, found = clone(estimator).fit(x, y), clone(estimator).fit(form(x), list(y))
+    # Products with zeros left out may be added in another order; the gaps are 1e-7 or less.
+    size = np.abs(expected.coef_).max()
+    assert np.allclose(found.coef_, expected.coef_, atol=1e-3 * size)
+    assert found.predict(form(x)).shape == (20,)
+
+
+def test_labels_may_be_booleans_and_words():
+    x, labels, _ = data()
+    weights = gf.MaxL2MarginClassifier().fit(x, labels).coef_
+    for y in (labels == "yes", polars.Series(as_words(labels)), pandas.Series(as_words(labels))):
+        fitted = gf.MaxL2MarginClassifier().fit(x, y)
+        assert np.array_equal(fitted.coef_, weights)
+        assert (fitted.predict(x) == np.asarray(y)).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-140, 1e-30, 1e30, 1e150])
+def test_targets_of_any_size_are_fitted(size):
+    """The square loss knows no unit of the targets: λ in their unit gives weights in their unit."""
+    x, _, targets = data()
+    found = gf.L1PenalisedRegressor(1e-3 * (size or 1.0)).fit(x, size * targets)
+    expected = size * gf.L1PenalisedRegressor(1e-3).fit(x, targets).coef_
+    assert np.allclose(found.coef_, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("gap", ["1e-7", -1.0, 0.0, np.nan, None])
+@pytest.mark.parametrize(
+    "estimator",
+    [gf.MaxL1MarginClassifier, gf.L1PenalisedClassifier, gf.MinL1NormRegressor],
+)
+def test_a_bad_gap_is_refused_in_one_line(estimator, gap):
+    x, _, _ = data()
+    with pytest.raises(ValueError, match=r"gap is .*, expected a (finite )?number") as caught:
+        estimator(gap=gap).fit(x, np.sign(x[:, 0]))
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_come_back_from_worker_processes():
+    x = np.vstack([np.eye(3), -np.eye(3), np.eye(3)[:1] * 2])
+    several = OneVsRestClassifier(gf.MaxL1MarginClassifier(), n_jobs=2)
+    with pytest.raises(NotSeparable, match="not separable"):
+        several.fit(np.abs(x), [0, 1, 2, 1, 2, 0, 1])

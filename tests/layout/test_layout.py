@@ -14,7 +14,14 @@ ROOMS = {
 }
 # What a floor has besides. CONTRIBUTING.md says what each is for.
 MORE = {
-    "theory": {"numerics", "transition", "linear/classes", "diagonal/classes", "completion/spaces"},
+    "theory": {
+        "numerics",
+        "numerics/penalised",
+        "transition",
+        "linear/classes",
+        "diagonal/classes",
+        "completion/spaces",
+    },
     "simulations": {
         *("models", "runs", "tables", "diagonal/classes"),
         *("nets/explicit", "nets/implicit", "nets/tasks"),

@@ -14,7 +14,8 @@ from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.runs.executors import one_thread
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.linear.proximal_points import SoftThreshold
-from grokflow.theory.numerics.data_matrix import DataMatrix, default_threads
+from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.threads import default_threads
 
 
 def matrix(seed, n, d):

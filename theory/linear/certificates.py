@@ -7,11 +7,15 @@ it had to scale.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from grokflow.theory.certificate import Certificate, Farkas
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.penalised.bounds import PenalisedBounds, l2_below
+from grokflow.theory.numerics.rounding import norm_above, product_above, sum_above, up
 
 
 def _scaled_to_margin(problem: Problem, w: np.ndarray) -> tuple[np.ndarray, float]:
@@ -82,14 +86,33 @@ def l1_penalised(
     Multipliers outside the pulls of the loss are moved to the nearest one, then all are scaled to
     ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible.
     """
+    if _rests_at_zero(problem, w, loss):
+        return Certificate(0.0, 0.0, 0.0)
     tau = lam / 2
-    multipliers = _repaired(problem, multipliers, loss)
-    reach = float(np.abs(problem.inputs.correlate(multipliers)).max())
-    mu = multipliers * min(1.0, tau / reach) if reach > 0 else multipliers
-    q = problem.inputs.combine(w)
-    upper = float(loss.value(q, problem.targets).mean() + tau * np.abs(w).sum())
-    lower = -_mean_conjugate(problem, mu, loss)
-    return Certificate(lower, upper, 0.0)
+    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    penalty = product_above(tau, sum_above(np.abs(w)))
+    upper = up(bounds.mean_loss_above(w) + penalty)
+    return Certificate(bounds.dual_below(multipliers, tau), upper, 0.0)
+
+
+def l1_penalised_by_curvature(
+    problem: Problem, w: np.ndarray, multipliers: np.ndarray, loss: Loss, lam: float
+) -> Certificate:
+    """Certify as `l1_penalised` does, from below also by the curvature of the loss at w.
+
+    Where λ is below the rounding of ``Xᵀμ``, as it may be for data that cannot be fitted, the
+    Fenchel dual says little.
+    """
+    found = l1_penalised(problem, w, multipliers, loss, lam)
+    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    return replace(found, lower=max(found.lower, bounds.curved_below(w, lam / 2)))
+
+
+def _rests_at_zero(problem: Problem, w: np.ndarray, loss: Loss) -> bool:
+    """Whether w is zero and neither loses nor is pulled anywhere, as with targets of zero."""
+    zero = np.zeros(problem.n)
+    lost = loss.value(zero, problem.targets), loss.descent(zero, problem.targets)
+    return not (w.any() or np.any(lost))
 
 
 def l2_penalised(
@@ -99,24 +122,13 @@ def l2_penalised(
 
     Multipliers outside the pulls of the loss are moved to the nearest one.
     """
-    multipliers = _repaired(problem, multipliers, loss)
-    q = problem.inputs.combine(w)
-    upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * float(w @ w)
-    pulled = problem.inputs.correlate(multipliers)
-    conjugate = _mean_conjugate(problem, multipliers, loss)
-    return Certificate(-conjugate - float(pulled @ pulled) / (2 * lam), upper, 0.0)
-
-
-def _repaired(problem: Problem, multipliers: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the nearest multipliers μ for which every nμ is in the range of the pulls."""
-    low, high, _ = loss.pull_range
-    return np.asarray(np.clip(multipliers, low / problem.n, high / problem.n))
-
-
-def _mean_conjugate(problem: Problem, mu: np.ndarray, loss: Loss) -> float:
-    # Rounding may carry nμ out of the range that μ was moved into.
-    pulls = loss.pull_range.clip(problem.n * mu)
-    return float(loss.conjugate(pulls, problem.targets).mean())
+    if _rests_at_zero(problem, w, loss):
+        return Certificate(0.0, 0.0, 0.0)
+    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    size = norm_above(w)
+    penalty = product_above(lam / 2, size, size)
+    upper = up(bounds.mean_loss_above(w) + penalty)
+    return Certificate(l2_below(bounds, multipliers, lam), upper, 0.0)
 
 
 def farkas(problem: Problem, multipliers: np.ndarray) -> Farkas:

@@ -6,7 +6,7 @@ A diagonal net of depth 2 ends at the minimiser of ``(1/n) Σ l + (λ/2)‖w‖�
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +19,15 @@ from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.losses import Loss, set_loss
 from grokflow.theory.numerics.newton import minimise
+from grokflow.theory.numerics.penalised.active_set import ActiveSet
+from grokflow.theory.numerics.penalised.ridge import ridge
+from grokflow.theory.numerics.penalised.units import Units
+from grokflow.theory.predictor import NotResolved
 
-# Losses of targets balance residuals of this size, relative to them, against the penalty.
-_SQUARE_RESIDUAL = 4e-15
+# Multiplications that are spent on columns one by one, some seconds of them.
+_WORK = 1e10
+# Entries of X above which its orthogonal factors would take minutes.
+_MOST_ENTRIES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -62,26 +68,46 @@ class L1Penalised:
         check_positive("gap", self.gap, "try 1e-7")
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve the penalised problem; it has a solution for any data."""
+        """Solve the penalised problem; it has a solution for any data.
+
+        Proximal points do most of the work. Where rounding keeps them from the wanted gap, such as
+        on columns of very different size, `ActiveSet` goes on column by column.
+
+        Raises
+        ------
+        NotResolved
+            When double precision does not reach the gap; the message says between which bounds
+            the optimum is.
+        """
         check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
-        tau = self.lam / 2
+        units = Units.of(problem.inputs, problem.targets, self.loss, order=1)
+        w, mu = self._solve(_in_units(problem, units), units.strength(self.lam))
+        w, mu = units.weights(w), units.multipliers(mu)
+        answer = problem, w, mu, self.loss, self.lam
+        certificate = certificates.l1_penalised(*answer)
+        if not certificate.gap <= self.gap:
+            certificate = certificates.l1_penalised_by_curvature(*answer)
+        _check_gap(self, certificate, self.gap)
+        return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
+
+    def _solve(self, problem: Problem, lam: float) -> PrimalDual:
+        tau = lam / 2
+        start = np.zeros(problem.d)
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
         largest = reach(problem, pull)
-        least = _SQUARE_RESIDUAL * largest
-        if not self.loss.acts_on_margins and tau < least:
-            raise ValueError(
-                f"lam is {self.lam:.3g}, expected at least {2 * least:.3g} for these data: below "
-                "it the residuals are lost in rounding, use min-L1-norm"
-            )
-        start = PrimalDual(np.zeros(problem.d), pull / max(largest, tau))
-        program = L1Program(OfLoss(self.loss, problem.targets, tau), self._certify, self.gap)
-        w, mu = program.solve(problem, start)
-        margin = normalised_margin(problem, w, 1)
-        return Prediction(self.name, w, tau * mu, margin, self._certify(problem, w, mu))
+        if largest <= tau:
+            return PrimalDual(start, pull)
 
-    def _certify(self, problem: Problem, w: np.ndarray, mu: np.ndarray) -> Certificate:
-        """Certify w and the multipliers ``τμ``."""
-        return certificates.l1_penalised(problem, w, self.lam / 2 * mu, self.loss, self.lam)
+        def certify(part: Problem, w: np.ndarray, mu: np.ndarray) -> Certificate:
+            return certificates.l1_penalised(part, w, tau * mu, self.loss, lam)
+
+        data = OfLoss(self.loss, problem.targets, tau)
+        program = L1Program(data, certify, self.gap)
+        point, gap = program.approach(problem, PrimalDual(start, pull / largest))
+        if gap <= self.gap / 2:
+            return PrimalDual(point.w, tau * point.mu)
+        exact = ActiveSet(problem.inputs, problem.targets, self.loss, tau)
+        return PrimalDual(*exact.solve(point.w, self.gap / 4, _WORK))
 
 
 @dataclass(frozen=True)
@@ -111,6 +137,8 @@ class L2Penalised:
         Loss l of the flow.
     lam : float
         Weight decay λ.
+    gap : float
+        Certified relative duality gap that the answer must have.
 
     Examples
     --------
@@ -126,36 +154,76 @@ class L2Penalised:
 
     loss: Loss
     lam: float
+    gap: float = 1e-7
     name: str = "L2-penalised"
 
     def __post_init__(self) -> None:
         """Take a loss by its name, and refuse numbers that are out of range."""
         set_loss(self)
         check_positive("lam", self.lam, "for λ → 0 take gf.MaxL2Margin() or gf.MinL2Norm()")
+        check_positive("gap", self.gap, "try 1e-7")
 
     def predict(self, problem: Problem) -> Prediction:
-        """Solve the penalised problem by Newton's method on its dual; any data have a solution.
+        """Solve the penalised problem; it has a solution for any data.
+
+        Newton's method on the dual, in n unknowns, needs the Gram matrix alone. Where that loses
+        the data in rounding, `ridge` works on the data themselves.
 
         Raises
         ------
-        NotConverged
-            When the multipliers do not reproduce the pull of their outputs to 1e-9.
+        NotResolved
+            When double precision does not reach the gap; the message says between which bounds
+            the optimum is.
         """
         check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
+        units = Units.of(problem.inputs, problem.targets, self.loss, order=2)
+        scaled, lam = _in_units(problem, units), units.strength(self.lam)
+
+        def prediction(w: np.ndarray, mu: np.ndarray) -> Prediction:
+            w, mu = units.weights(w), units.multipliers(mu)
+            certificate = certificates.l2_penalised(problem, w, mu, self.loss, self.lam)
+            return Prediction(self.name, w, mu, normalised_margin(problem, w, 2), certificate)
+
+        # A wild trial step may overflow, and is not taken.
+        with np.errstate(over="ignore", invalid="ignore"):
+            point = self._by_dual(scaled, lam)
+        found = prediction(*point)
+        if not found.certificate.gap <= self.gap and problem.n * problem.d <= _MOST_ENTRIES:
+            found = prediction(*ridge(scaled.inputs.to_array(), scaled.targets, self.loss, lam))
+        _check_gap(self, found.certificate, self.gap)
+        return found
+
+    def _by_dual(self, problem: Problem, lam: float) -> PrimalDual:
+        """Minimise the dual as far as rounding lets it."""
         pull = self.loss.descent(np.zeros(problem.n), problem.targets) / problem.n
+        if not pull.any():
+            return PrimalDual(np.zeros(problem.d), pull)
         # With μ = s · pull the outputs are s K pull: a step on which they stay of order one.
         size = float(np.abs(problem.inputs.gram @ pull).max())
-        start = pull / max(size, self.lam)
-        data = OfLoss(self.loss, problem.targets, self.lam)
-        found = minimise(
+        data = OfLoss(self.loss, problem.targets, lam)
+        mu = minimise(
             Dual(problem, data, _HalfSquare()),
-            start,
+            pull / max(size, lam),
             tolerance=1e-9,
             lower=data.lower,
             upper=data.upper,
+            strict=False,
+        ).x
+        return PrimalDual(problem.inputs.correlate(mu), lam * mu)
+
+
+def _in_units(problem: Problem, units: Units) -> Problem:
+    return replace(
+        problem, inputs=units.of_inputs(problem.inputs), targets=problem.targets / units.targets
+    )
+
+
+def _check_gap(predictor: L1Penalised | L2Penalised, found: Certificate, wanted: float) -> None:
+    """Refuse an answer that is not certified to the wanted gap, and say what is known."""
+    if not found.gap <= wanted:
+        raise NotResolved(
+            f"the {predictor.name} predictor is not resolved in double precision: the optimum is "
+            f"between {found.lower:.6g} and {found.upper:.6g} (gap {found.gap:.1e}), expected a "
+            f"gap of {wanted:.1e}: raise lam from {predictor.lam:.3g} or the gap, or standardise "
+            "the inputs"
         )
-        mu = found.x
-        w = problem.inputs.correlate(mu)
-        certificate = certificates.l2_penalised(problem, w, self.lam * mu, self.loss, self.lam)
-        margin = normalised_margin(problem, w, 2)
-        return Prediction(self.name, w, self.lam * mu, margin, certificate)

@@ -25,6 +25,8 @@ from grokflow.theory.numerics.newton import NotConverged, minimise
 
 _OUTER_STEPS = 60
 _INNER_STEPS = 60
+# Steps without a smaller gap, beyond those with one, after which rounding is the limit.
+_IDLE_STEPS = 8
 
 # Columns to begin with, and the gap on them at which the others are first looked at.
 _MINIMUM_COLUMNS = 64
@@ -46,38 +48,55 @@ class L1Program:
 
         The other half is for the columns outside: one whose correlation exceeds 1 by ε costs a
         relative gap of ε at most, for dividing the multipliers by 1 + ε makes them feasible.
+
+        Raises
+        ------
+        NotConverged
+            When it is not.
         """
+        point, gap = self.approach(problem, start, columns)
+        if not gap <= self.gap / 2:
+            raise NotConverged(
+                f"the L1 predictor has relative gap {gap:.1e} after {_OUTER_STEPS} proximal "
+                f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
+            )
+        return point
+
+    def approach(
+        self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None
+    ) -> tuple[PrimalDual, float]:
+        """Iterate as `solve` does, and return what is reached with its gap on the working set."""
         w, mu = start
         working = _WorkingSet(problem, np.flatnonzero(w) if columns is None else columns)
         working = working.widened(mu, 0.0)
         sigma = float(problem.targets @ mu) / 20
         ridge = 1e-2 * sigma * working.part.inputs.mean_square
-        gap, look, age = np.inf, _FIRST_GAP, 0
+        gap, look, age, idle = np.inf, _FIRST_GAP, 0, 0
         for _ in range(_OUTER_STEPS):
+            if idle > _IDLE_STEPS:
+                break
             # The certificate judges the answer: a rough subproblem costs only another step.
             tolerance = max(1e-2 * 0.1**age, 1e-10)
             step = self._step(working.part, working.inside(w, mu), sigma, ridge, tolerance)
             age, ridge = age + 1, ridge / 3
             if step is None:
                 # The subproblem was too stiff: a shorter step is always solvable.
-                sigma /= 10
+                sigma, idle = sigma / 10, idle + 1
                 continue
             w, mu = working.spread(step.w), step.mu
             last, gap = gap, self._gap(working.part, step)
+            idle = idle + 1 if not gap < 0.9 * last else max(idle - 1, 0)
             # Where no progress is made the columns may not suffice for any answer.
             if gap <= max(look, self.gap / 2) or not gap < 0.9 * last:
                 wider = working.widened(mu, 1 + max(gap if gap < 1 else 0.0, self.gap) / 2)
                 if len(wider.columns) > len(working.columns):
-                    working, look, gap, age = wider, np.inf, np.inf, 0
+                    working, look, gap, age, idle = wider, np.inf, np.inf, 0, 0
                     continue
                 if gap <= self.gap / 2:
-                    return PrimalDual(w, mu)
+                    break
                 look = gap / 10
             sigma *= 3
-        raise NotConverged(
-            f"the L1 predictor has relative gap {gap:.1e} after {_OUTER_STEPS} proximal "
-            f"steps, expected {self.gap / 2:.1e}: ask for a larger gap"
-        )
+        return PrimalDual(w, mu), gap
 
     def solve_with_fallback(
         self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None

@@ -8,18 +8,15 @@ evaluation reads X from memory once. ±1 data occupy one byte an entry; arithmet
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from functools import cached_property, partial
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
-from threadpoolctl import ThreadpoolController
+
+from grokflow.theory.numerics.threads import parallel, thread_count
 
 Samples = Float[np.ndarray, " n"]
 Inputs = Float[np.ndarray, " d"]
@@ -29,9 +26,6 @@ Kernel = Float[np.ndarray, "n n"]
 
 # What a sweep does with a range of columns and their block of the matrix.
 Visit = Callable[[slice, np.ndarray], np.ndarray]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 # Columns a block: 2048 float64 columns of 64 samples are 1 MiB, about one second-level cache.
 _BLOCK_ENTRIES = 2**19
@@ -51,61 +45,6 @@ class Potential(Protocol):
 
     def curvature(self, xi: np.ndarray, columns: slice = ...) -> np.ndarray:
         """Return ``phi''(xi)``; columns where it is zero cost nothing."""
-
-
-# Threads of what is made in a context that has chosen a number.
-_CHOSEN_THREADS: ContextVar[int | None] = ContextVar("threads", default=None)
-
-
-@cache
-def _workers(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="data-matrix")
-
-
-# A forked process inherits the pools without their threads, so it makes pools of its own.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.cache_clear)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # type: ignore[no-untyped-call]
-
-
-def thread_count() -> int:
-    """Return how many threads share the passes over a data matrix that is made now.
-
-    It is what `default_threads` has chosen, else OMP_NUM_THREADS, else the number of cores.
-    """
-    chosen = _CHOSEN_THREADS.get()
-    if chosen is not None:
-        return chosen
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else (os.cpu_count() or 1)
-
-
-@contextmanager
-def default_threads(count: int) -> Iterator[None]:
-    """Give the data matrices and test sets that are made meanwhile `count` threads.
-
-    Other threads and processes are not affected.
-    """
-    token = _CHOSEN_THREADS.set(count)
-    try:
-        yield
-    finally:
-        _CHOSEN_THREADS.reset(token)
-
-
-def parallel(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int
-) -> list[Result]:
-    """Map `function` over `items` on so many threads, each call with one BLAS thread."""
-    if len(items) == 1:
-        return [function(items[0])]
-    with _blas().limit(limits=1):
-        run = map if threads == 1 else _workers(threads).map
-        return list(run(function, items))
 
 
 def _smallest_exact_dtype(array: np.ndarray) -> np.dtype[Any]:
@@ -270,21 +209,34 @@ class DataMatrix:
         return sign, group.ravel()
 
     @cached_property
+    def absolute(self) -> DataMatrix:
+        """The matrix of absolute values, in as many bytes; what bounds the rounding of products."""
+        return DataMatrix(tuple(map(_absolute, self.blocks)), self.width, self.threads)
+
+    @cached_property
     def gram(self) -> Kernel:
         """The Gram matrix ``X @ X.T`` of shape (n, n)."""
         # Whole numbers below 2^24 add exactly in single precision, at twice the speed.
-        exact = self.blocks[0].dtype == np.int8 and self._largest() ** 2 * self.shape[1] <= 2**24
+        exact = self.blocks[0].dtype == np.int8 and self.largest**2 * self.shape[1] <= 2**24
         gram = self.sweep(_gram, np.float32 if exact else np.float64)
         return gram.astype(np.float64, copy=False)
-
-    def _largest(self) -> int:
-        return max(max(int(block.max()), -int(block.min())) for block in self.blocks)
 
     @cached_property
     def mean_square(self) -> float:
         """The mean of the squared entries."""
         n, d = self.shape
         return float(self.sweep(_sum_of_squares)[0]) / n / d
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest absolute value of an entry."""
+        # Whole numbers of one byte have no room for the absolute value of the least.
+        return max(max(float(block.max()), -float(block.min())) for block in self.blocks)
+
+    def scaled(self, factor: float) -> DataMatrix:
+        """Return the matrix times a number, in float64."""
+        blocks = tuple(block * np.float64(factor) for block in self.blocks)
+        return DataMatrix(blocks, self.width, self.threads)
 
     @cached_property
     def column_squares(self) -> Inputs:
@@ -311,6 +263,12 @@ def _correlate(nu: np.ndarray, out: np.ndarray, columns: slice, block: np.ndarra
 def _column_squares(out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
     out[columns] = np.einsum("ij,ij->j", block, block)
     return np.zeros(1)
+
+
+def _absolute(block: np.ndarray) -> np.ndarray:
+    # The least whole number of a byte has no absolute value in a byte.
+    wide = block.dtype == np.int8 and int(block.min()) == -128
+    return np.asarray(np.abs(block.astype(np.int16) if wide else block))
 
 
 def _sum_of_squares(_: slice, block: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ from grokflow.theory.numerics.data_matrix import (
     Matrix,
     Potential,
     Samples,
-    thread_count,
 )
+from grokflow.theory.numerics.threads import thread_count
 
 # An array of shape (n, d), or a sparse array or matrix of scipy of any format.
 Table: TypeAlias = Any
@@ -42,11 +42,13 @@ def nonzero_rows(table: Table) -> csr_array[Any]:
     return rows
 
 
-def signed_rows(x: Table, labels: np.ndarray) -> Table:
-    """Return the rows ``y_i x_i``, in the type of `x` where that has signs."""
-    if is_sparse(x):
-        return diags_array(labels) @ x
-    return np.asarray(x * labels.astype(x.dtype if x.dtype.kind in "if" else np.float64)[:, None])
+def signed_rows(table: Table, labels: np.ndarray) -> Table:
+    """Return the rows ``y_i x_i``, in the type of the table where that has all their signs."""
+    if is_sparse(table):
+        return diags_array(labels) @ csr_array(table)
+    small = table.dtype == np.int8 and table.min() > -128
+    dtype = table.dtype if small or table.dtype.kind == "f" else np.float64
+    return np.asarray(table * labels.astype(dtype)[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,11 @@ class SparseMatrix:
         return sign, group
 
     @cached_property
+    def absolute(self) -> SparseMatrix:
+        """The matrix of absolute values; what bounds the rounding of products."""
+        return SparseMatrix(abs(self.entries), self.threads)
+
+    @cached_property
     def gram(self) -> Kernel:
         """The Gram matrix ``X @ X.T`` of shape (n, n)."""
         return np.asarray((self.entries @ self.entries.T).toarray())
@@ -160,6 +167,15 @@ class SparseMatrix:
         """The mean of the squared entries."""
         n, d = self.shape
         return float(self.entries.data @ self.entries.data) / n / d
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest absolute value of an entry."""
+        return float(np.abs(self.entries.data).max(initial=0.0))
+
+    def scaled(self, factor: float) -> SparseMatrix:
+        """Return the matrix times a number."""
+        return SparseMatrix(self.entries * factor, self.threads)
 
     @cached_property
     def column_squares(self) -> Inputs:
