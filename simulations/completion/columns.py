@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import Arrays, Column, Columns
 from grokflow.simulations.tables.formats import read
+from grokflow.simulations.tables.values import decimal_mark, numbers_of
 from grokflow.theory.completion.problem import TestEntries
 
 _ROLES = {
@@ -24,6 +25,8 @@ _ROLES = {
     "value": ("value", "rating"),
 }
 _LEFT_OUT = "timestamp"
+_LEARNED, _PREDICTED = ("train", "training"), ("test", "testing")
+_NEITHER = ("val", "valid", "validation", "dev")
 # These say that rows and columns are different things.
 _DIFFERENT = frozenset(("user", "item", "movie"))
 
@@ -109,9 +112,9 @@ def _of_table(table: Columns, roles: Mapping[str, str], ids: tuple[str, str]) ->
     split = next((column for name, column in by_name.items() if _stem(name) == "split"), None)
     if split is None:
         return EntryColumns(table.source, whole, None, ids, {}, notes)
-    test = _is_test(split)
-    train, tested = (TestEntries(*(part[at] for part in whole)) for at in (~test, test))
-    return EntryColumns(table.source, train, tested, ids, {}, notes)
+    marked = _marked(split)
+    train, test = (TestEntries(*(part[at] for part in whole)) for at in marked[:2])
+    return EntryColumns(table.source, train, test, ids, {}, notes + marked.notes)
 
 
 def _of_arrays(file: Arrays, roles: Mapping[str, str], ids: tuple[str, str]) -> EntryColumns:
@@ -178,28 +181,40 @@ def _values(source: str, column: Column) -> np.ndarray:
             f"row {row} of {source} has no {column.name}, expected a number: drop the row (what is "
             "not observed does not stand in the file)"
         )
-    if not column.holds_words:
-        return column.values
-    numbers = np.empty(len(column.values))
-    for row, word in enumerate(column.values.tolist()):
-        try:
-            numbers[row] = float(word)
-        except ValueError:
-            raise ValueError(
-                f"row {row + 1} of {source} has {column.name} {word!r}, expected a number: mend it"
-            ) from None
+    numbers = numbers_of(column, decimal_mark([column]))
+    if numbers is None:
+        words = enumerate(column.values.tolist(), 1)
+        row, word = next((row, word) for row, word in words if not _is_number(word))
+        raise ValueError(
+            f"row {row} of {source} has {column.name} {word!r}, expected a number: mend it"
+        )
     return numbers
 
 
-def _is_test(split: Column) -> np.ndarray:
-    """Return which rows are to be predicted."""
-    words = np.array([str(word).casefold() for word in split.values])
-    if extra := sorted(set(words.tolist()) - {"train", "test"}):
-        raise ValueError(
-            f"{split.name} holds {extra[0]!r}, expected train or test: rename it, or drop those "
-            "rows"
-        )
-    return np.asarray(words == "test")
+def _is_number(word: object) -> bool:
+    return numbers_of(Column("", np.array([word], dtype=object), np.zeros(1, bool), 1)) is not None
+
+
+class _Marked(NamedTuple):
+    """Which rows are learned and which are predicted."""
+
+    train: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...]
+
+
+def _marked(split: Column) -> _Marked:
+    """Return which rows a column of words marks; those for validation are left out."""
+    words = np.array([str(word).strip().casefold() for word in split.values])
+    for row, word in enumerate(words.tolist(), 1):
+        if word not in (*_LEARNED, *_PREDICTED, *_NEITHER):
+            raise ValueError(
+                f"{split.name} is {split.values[row - 1]!r} in row {row}, expected train, test or "
+                "val: rename it, or drop those rows"
+            )
+    out = int(np.isin(words, _NEITHER).sum())
+    notes = (f"{out} rows for validation are left out",) if out else ()
+    return _Marked(np.isin(words, _LEARNED), np.isin(words, _PREDICTED), notes)
 
 
 def _stem(name: str) -> str:

@@ -34,7 +34,7 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     Raises
     ------
     ValueError
-        When a size is below 1, or the fraction leaves no entry observed or none to predict.
+        When d is below 2, or the fraction leaves no entry observed or none to predict.
 
     Examples
     --------
@@ -45,14 +45,16 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     >>> gf.MinFrobeniusNorm().predict(problem).rank, gf.MinNuclearNorm().predict(problem).rank
     (4, 1)
     """
-    if d < 1:
-        raise ValueError(f"d is {d}, expected at least 1: choose a larger d")
-    # A fraction such as 0.29 is a little below its decimal value: 0.29 * 100 entries are 29.
-    count = int(np.floor(fraction * d**2 + 1e-9)) if 0 < fraction <= 1 else 0
-    if count < 1:
+    if d < 2:
         raise ValueError(
-            f"fraction is {fraction}, expected above 0, at most 1 and 1 of {d * d} entries at "
-            "least: try 0.05"
+            f"d is {d}, expected at least 2, for an entry to learn and one to predict: choose d=97"
+        )
+    # A fraction such as 0.29 is a little below its decimal value: 0.29 * 100 entries are 29.
+    count = int(np.floor(fraction * d**2 + 1e-9)) if 0 < fraction < 1 else 0
+    if not 1 <= count < d * d:
+        raise ValueError(
+            f"fraction is {fraction}, expected above 0, below 1 and 1 of {d * d} entries at "
+            "least: try 0.5"
         )
     rng = np.random.default_rng(seed)
     rows, columns = np.divmod(rng.choice(d * d, count, replace=False), d)
@@ -60,6 +62,11 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     settings = {"n": count, "d": d, "fraction": fraction, "seed": seed}
     seen = TestEntries(rows, columns, truth[rows, columns])
     test = unobserved(truth, seen, mirrored=True)
+    if not len(test.values):
+        raise ValueError(
+            f"fraction is {fraction}, expected to leave one of {d * d} entries to predict whose "
+            "mirror is not drawn either: try 0.5"
+        )
     return make_entries_problem("completion", d, *seen, test, settings)
 
 

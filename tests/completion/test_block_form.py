@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
@@ -145,6 +146,10 @@ def test_a_matrix_with_nan_is_a_problem():
     assert make_matrix_problem("x", square).space == SymmetricMatrices(2)
     assert make_matrix_problem("x", square, rectangular=True).space == BlockMatrices(2, 2)
     assert make_matrix_problem("x", np.array([[1, 2], [3, 4]])).space == BlockMatrices(2, 2)
+    stored = csr_array((np.array([0.0, 5.0]), ([0, 1], [2, 0])), shape=(2, 3))
+    problem = make_matrix_problem("x", stored)
+    assert problem.space == BlockMatrices(2, 3)
+    assert problem.values.tolist() == [0.0, 5.0]
     problem = make_matrix_problem("x", np.array([[1.0, nan, 2.0]]))
     assert problem.space == BlockMatrices(1, 3)
     assert problem.values.tolist() == [1.0, 2.0]

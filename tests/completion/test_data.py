@@ -47,9 +47,15 @@ def test_the_seed_decides_the_draw():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"d": 0}, "d is 0, expected at least 1"),
+        ({"d": 0}, "d is 0, expected at least 2, for an entry to learn and one to predict"),
+        ({"d": 1}, "d is 1, expected at least 2"),
+        (
+            {"d": 2, "fraction": 0.9, "seed": 1},
+            "fraction is 0.9, expected to leave one of 4 entries",
+        ),
+        ({"fraction": 1.0}, "fraction is 1.0, expected above 0, below 1"),
         ({"fraction": 0.0}, "fraction is 0.0, expected above 0"),
-        ({"fraction": 1.5}, "fraction is 1.5, expected above 0, at most 1"),
+        ({"fraction": 1.5}, "fraction is 1.5, expected above 0, below 1"),
         ({"d": 3, "fraction": 0.1}, "1 of 9 entries at least"),
     ],
 )
@@ -124,7 +130,7 @@ def test_held_out_entries_have_no_mirror_in_training(tmp_path):
             "i,j,value",
             r"\(0, 1\) is 2.0 but \(1, 0\) is 3.0, and 1 of 2 mirrored entries agree, expected",
         ),
-        ("a.csv", ["0,1,2,probe"], "i,j,value,split", "split holds 'probe', expected train"),
+        ("a.csv", ["0,1,2,probe"], "i,j,value,split", "split is 'probe' in row 1, expected train"),
         ("a.txt", [], "i,j,value", "a header and no rows, expected rows below it"),
         ("a.npz", [], "i,j,value", "cannot read .*a.npz"),
     ],

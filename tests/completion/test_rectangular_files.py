@@ -1,5 +1,6 @@
 """Files of users, items and values: which matrix they are of, ids of any kind, and what follows."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def test_movielens_columns_are_recognised_and_the_time_is_left_out(tmp_path):
     problem = load_entries(path, holdout=0.0)
     assert problem.space == BlockMatrices(2, 2)
     assert any("'timestamp' is left out" in note for note in problem.notes)
+
+
+def test_decimal_commas_compression_and_rows_for_validation_are_read(tmp_path):
+    lines = ["a;x;1,5;train", "b;x;2,5;Train", "b;y;3,5;TEST", "a;y;9;val"]
+    text = "\n".join(["user;item;rating;split", *lines]) + "\n"
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode("utf-16")))
+    problem = load_entries(tmp_path / "a.csv.gz")
+    assert problem.values.tolist() == [1.5, 2.5]
+    assert problem.test.values.tolist() == [3.5]
+    assert "1 rows for validation are left out" in problem.notes
 
 
 @pytest.mark.parametrize(

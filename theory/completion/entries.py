@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from grokflow.theory.completion.checks import (
     Merged,
@@ -160,7 +161,7 @@ def _again(key: np.ndarray, values: np.ndarray) -> tuple[tuple[str, ...], Merged
 
 def make_matrix_problem(
     name: str,
-    matrix: ArrayLike,
+    matrix: Any,
     test: TestEntries | None = None,
     settings: Mapping[str, object] | None = None,
     *,
@@ -172,8 +173,8 @@ def make_matrix_problem(
     ----------
     name : str
         What the problem is called in results.
-    matrix : ndarray, shape (u, i)
-        Values, or NaN.
+    matrix : ndarray or sparse matrix, shape (u, i)
+        Values, or NaN; of a sparse matrix of scipy the stored entries are observed, zeros included.
     test, settings
         As for `make_entries_problem`.
     rectangular : bool, optional
@@ -189,7 +190,6 @@ def make_matrix_problem(
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> nan = np.nan
     >>> gf.make_matrix_problem("ratings", np.array([[5.0, 3.0, nan], [nan, 1.0, 4.0]]))
@@ -197,6 +197,30 @@ def make_matrix_problem(
     >>> gf.make_matrix_problem("distances", np.array([[0.0, 2.0], [nan, 0.0]]))
     CompletionProblem(name=distances, d=2, n=3, test entries=0)
     """
+    shape, rows, columns, values = _observed(matrix)
+    if rectangular is None:
+        rectangular = shape[0] != shape[1]
+        if not rectangular:
+            low, high = np.minimum(rows, columns), np.maximum(rows, columns)
+            rectangular = contradiction(low * shape[0] + high, values) is not None
+    size = shape if rectangular else shape[0]
+    return make_entries_problem(name, size, rows, columns, values, test, settings)
+
+
+class _Observed(NamedTuple):
+    """The shape of a matrix, and its observed entries."""
+
+    shape: tuple[int, int]
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+
+def _observed(matrix: Any) -> _Observed:
+    """Return what is stored of a sparse matrix, or not NaN in an array."""
+    if issparse(matrix):
+        stored = matrix.tocsr().tocoo()
+        return _Observed(stored.shape, stored.row, stored.col, stored.data)
     array = as_array("matrix", matrix)
     if array.dtype.kind == "O":  # None stands for NaN among numbers
         array = as_table("matrix", matrix, missing=True)
@@ -206,11 +230,4 @@ def make_matrix_problem(
             "real numbers with NaN where nothing is observed: convert it"
         )
     rows, columns = np.nonzero(~np.isnan(array))
-    values = array[rows, columns]
-    if rectangular is None:
-        rectangular = array.shape[0] != array.shape[1]
-        if not rectangular:
-            low, high = np.minimum(rows, columns), np.maximum(rows, columns)
-            rectangular = contradiction(low * len(array) + high, values) is not None
-    shape = array.shape if rectangular else len(array)
-    return make_entries_problem(name, shape, rows, columns, values, test, settings)
+    return _Observed((array.shape[0], array.shape[1]), rows, columns, array[rows, columns])
