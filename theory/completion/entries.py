@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 
 from grokflow.theory.completion.checks import (
     Merged,
@@ -21,6 +20,7 @@ from grokflow.theory.completion.measurements import BlockEntries, Entries, Measu
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.conversion import as_array, as_table
+from grokflow.theory.numerics.sparse_matrix import is_sparse
 
 
 def make_entries_problem(
@@ -64,7 +64,6 @@ def make_entries_problem(
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> seen = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
     >>> gf.make_entries_problem("mine", 2, *seen)
@@ -218,7 +217,7 @@ class _Observed(NamedTuple):
 
 def _observed(matrix: Any) -> _Observed:
     """Return what is stored of a sparse matrix, or not NaN in an array."""
-    if issparse(matrix):
+    if is_sparse(matrix):
         stored = matrix.tocsr().tocoo()
         return _Observed(stored.shape, stored.row, stored.col, stored.data)
     array = as_array("matrix", matrix)

@@ -50,7 +50,6 @@ class TestEntries(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> test = gf.TestEntries(np.array([0, 1]), np.array([2, 2]), np.array([0.5, 1.0]))
     >>> seen = np.array([0, 1]), np.array([0, 1]), np.array([1.0, 2.0])
@@ -225,7 +224,6 @@ def make_measurement_problem(
     The trace and one corner of a 2×2 matrix:
 
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> matrices = np.array([np.eye(2), np.diag([1.0, 0.0])])
     >>> problem = gf.make_measurement_problem("mine", matrices, np.array([3.0, 1.0]))

@@ -56,7 +56,6 @@ class KernelPrediction(Summarised):
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
     >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
@@ -107,7 +106,6 @@ class MaxKernelMargin:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([1.0, -1.0])
     >>> found = gf.MaxKernelMargin().predict(gf.DiagonalTangent(), x, y)
@@ -158,7 +156,6 @@ class MinKernelNorm:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> x, y = np.array([[1.0, 2.0], [2.0, -1.0]]), np.array([3.0, 5.0])
     >>> found = gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y)
@@ -214,7 +211,6 @@ def one_vs_rest(classes: ArrayLike) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> import grokflow as gf
     >>> print(gf.one_vs_rest(np.array([0, 2, 1])))
     [[ 1. -1. -1.]
