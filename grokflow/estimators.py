@@ -231,16 +231,12 @@ class L1PenalisedClassifier(_Classifier):
 
     def _predictor(self) -> L1Penalised:
         if isinstance(self.loss, Loss):
-            return L1Penalised(
-                self.loss, _positive("lam", self.lam), gap=_positive("gap", self.gap)
-            )
+            return _penalised(self.loss, self)
         if self.loss not in LOSSES:
             raise ValueError(
                 f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}, or a Loss: pick one"
             )
-        return L1Penalised(
-            LOSSES[self.loss], _positive("lam", self.lam), gap=_positive("gap", self.gap)
-        )
+        return _penalised(LOSSES[self.loss], self)
 
 
 class MinL2NormRegressor(_Regressor):
@@ -317,9 +313,7 @@ class L1PenalisedRegressor(_Regressor):
         self.gap = gap
 
     def _predictor(self) -> L1Penalised:
-        return L1Penalised(
-            LOSSES["square"], _positive("lam", self.lam), gap=_positive("gap", self.gap)
-        )
+        return _penalised(LOSSES["square"], self)
 
 
 def _problem(design: Table, targets: np.ndarray, task: Task) -> Problem:
