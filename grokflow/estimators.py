@@ -10,6 +10,7 @@ Several classes are separated one from the rest; sparse inputs stay sparse. Need
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -95,7 +96,9 @@ class _Classifier(ClassifierMixin, _Estimator):
         positive = self.classes_ if len(self.classes_) > 2 else self.classes_[1:]
         signs = [np.where(labels == label, 1.0, -1.0) for label in positive]
         task, ones = Task.CLASSIFICATION, np.ones(len(labels))
-        problems = [_problem(signed_rows(x, sign), ones, task) for sign in signs]
+        problems = [
+            replace(_problem(signed_rows(x, sign), ones, task), signs=sign) for sign in signs
+        ]
         found = [self._predictor().predict(problem) for problem in problems]
         self.coef_ = np.array([prediction.w for prediction in found])
         self.certificate_ = tuple(prediction.certificate for prediction in found)

@@ -10,6 +10,10 @@ from __future__ import annotations
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.errors import WholeError
 
+# What classes that overlap need.
+INTERCEPT = "add an intercept, which separates them (--intercept, intercept=1.0, or a column of 1)"
+REMEDY = "use the square loss, or the finite-lambda predictor"
+
 
 class NoPredictor(WholeError, ValueError):
     """No predictor can be given for these data, though the flow exists; what follows says why.
@@ -69,6 +73,8 @@ class NotSeparable(NoPredictor):
         The proof: a positive combination of the rows ``y_i x_i`` that vanishes.
     rows : str
         What the rows are called in the message.
+    remedy : str
+        What to do.
 
     Examples
     --------
@@ -82,11 +88,12 @@ class NotSeparable(NoPredictor):
     the data are not separable: 2 of the rows y_i x_i combine to a vector of norm ...
     """
 
-    def __init__(self, certificate: Farkas, rows: str = "rows y_i x_i") -> None:
+    def __init__(
+        self, certificate: Farkas, rows: str = "rows y_i x_i", remedy: str = REMEDY
+    ) -> None:
         support = int((certificate.multipliers > 1e-12).sum())
         super().__init__(
             f"the data are not separable: {support} of the {rows} combine to a vector of "
-            f"norm {certificate.residual:.1e} (Farkas), expected none to: use the square "
-            "loss, or the finite-lambda predictor"
+            f"norm {certificate.residual:.1e} (Farkas), expected none to: {remedy}"
         )
         self.certificate = certificate

@@ -37,6 +37,7 @@ from grokflow.theory.linear.bounds import (
     smallest_n,
 )
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
+from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
@@ -153,7 +154,11 @@ class BoundDiagonal(BoundModel):
 
     def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
         """Predict from scale α."""
-        return diagonal_forecast(self._forecast(alpha, progress))
+        found = self._forecast(alpha, progress)
+        told = diagonal_forecast(found)
+        if found.regime is Regime.OVERLAPPING and intercept_separates(self.problem):
+            return replace(told, regime=f"{told.regime}; an intercept separates them: --intercept")
+        return told
 
     def _forecast(self, alpha: float, progress: Progress = no_progress) -> Forecast:
         """Predict from scale α, once."""

@@ -163,3 +163,52 @@ def test_subsamples_of_a_family_are_changed_by_their_own_rows(table):
     assert problem.transform.intercept == 2.0
     with pytest.raises(ValueError, match="2e-101"):
         gf.data_family(table, intercept=2e-101).problem({"n": 12, "d": 4, "seed": 3})
+
+
+SHIFTED = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 4.0], [4.0, 3.0]])
+SIDES = np.array([-1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("of", [np.asarray, csr_array])
+def test_an_error_names_the_intercept_where_it_separates(of):
+    def problem(y, **changes):
+        test = gf.StoredTestSet(of(SHIFTED), y)
+        return gf.make_problem("p", "classification", of(SHIFTED), y, test, **changes)
+
+    with pytest.raises(gf.NotSeparable, match=r"add an intercept, which separates them \(--in"):
+        gf.MaxL2Margin().predict(problem(SIDES))
+    assert gf.MaxL2Margin().predict(problem(SIDES, intercept=1.0)).margin > 0
+    # Where it would not help it is not named.
+    for y in (np.array([-1.0, 1.0, 1.0, -1.0]), np.array([1.0, -1.0, -1.0, 1.0])):
+        with pytest.raises(gf.NotSeparable) as refused:
+            gf.MaxL2Margin().predict(problem(y))
+        assert "intercept" not in str(refused.value)
+
+
+def test_estimators_and_predict_name_it_too(tmp_path, capsys):
+    with pytest.raises(gf.NotSeparable, match="add an intercept, which separates them"):
+        gf.MaxL1MarginClassifier().fit(SHIFTED, ["low", "low", "high", "high"])
+    path = tmp_path / "shifted.npz"
+    np.savez(path, X=SHIFTED, y=SIDES, X_test=SHIFTED, y_test=SIDES)
+    assert main(["predict", str(path)]) == 0
+    assert "classes that overlap; an intercept separates them: --intercept" in (
+        capsys.readouterr().out
+    )
+    assert main(["predict", str(path), "--intercept"]) == 0
+    assert "separable classes\n" in capsys.readouterr().out
+
+
+def test_partly_separable_classes_that_an_intercept_separates_are_told_so():
+    """The second input tells one sample apart; the first one needs an intercept for the others."""
+    x = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0], [1.5, 1.0]])
+    y = np.array([-1.0, -1.0, 1.0, 1.0, -1.0])
+    problem = gf.make_problem("p", "classification", x, y, gf.StoredTestSet(x, y))
+    settings = {"alpha": 10.0, "lam": 1e-3, "loss": gf.LOSSES["logistic"]}
+    with pytest.raises(gf.PartlySeparable, match="add an intercept, which separates them"):
+        gf.forecast(problem, **settings)
+    wide = np.vstack([x, [[2.5, 0.0], [2.6, 0.0]]])
+    sides = np.append(y, [1.0, -1.0])
+    problem = gf.make_problem("p", "classification", wide, sides, gf.StoredTestSet(wide, sides))
+    with pytest.raises(gf.PartlySeparable) as refused:
+        gf.forecast(problem, **settings)
+    assert "intercept" not in str(refused.value)

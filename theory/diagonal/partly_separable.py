@@ -22,7 +22,7 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.row_space import row_space
 from grokflow.theory.losses import ConcordantLoss
 from grokflow.theory.numerics.data_matrix import DataMatrix
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import INTERCEPT, NoPredictor
 
 # Rounding of a projection, relative to the terms of a margin: below it the sign is not known.
 _ROUNDING = 1e-12
@@ -37,6 +37,8 @@ class PartlySeparable(NoPredictor):
         Numbers of the samples that can.
     n : int
         Number of all samples.
+    intercept_helps : bool
+        Whether an intercept separates all of them.
 
     Examples
     --------
@@ -49,11 +51,15 @@ class PartlySeparable(NoPredictor):
     1 of 20 samples can be classified ever better and the others overlap, ...
     """
 
-    def __init__(self, samples: np.ndarray, n: int) -> None:
+    def __init__(self, samples: np.ndarray, n: int, *, intercept_helps: bool = False) -> None:
+        remedy = (
+            "take the square loss, or leave out what sets these samples apart (the first is "
+            f"{samples[0]})"
+        )
         super().__init__(
             f"{len(samples)} of {n} samples can be classified ever better and the others overlap, "
-            "expected all of either kind: the forecast does not cover this, so take the square "
-            f"loss, or leave out what sets these samples apart (the first is {samples[0]})"
+            "expected all of either kind: the forecast does not cover this, so "
+            f"{INTERCEPT if intercept_helps else remedy}"
         )
         self.samples = samples
 

@@ -21,7 +21,7 @@ from enum import Enum
 import numpy as np
 
 from grokflow.theory.diagonal.partly_separable import PartlySeparable, separable_part
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm, intercept_separates
 from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -116,7 +116,8 @@ def _held_margins(problem: Problem, loss: Loss) -> Held:
         if isinstance(loss, ConcordantLoss):
             part = separable_part(problem, loss)
             if part is not None:
-                raise PartlySeparable(part, problem.n) from None
+                helps = intercept_separates(problem)
+                raise PartlySeparable(part, problem.n, intercept_helps=helps) from None
         raise
     return Held(Regime.SEPARABLE, problem, early, determined=False)
 

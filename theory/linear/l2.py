@@ -7,13 +7,16 @@ in the span of the n training inputs, so the n×n Gram matrix decides them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, check_problem
+from grokflow.theory.numerics.design_matrix import with_column
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
-from grokflow.theory.predictor import NotInterpolable, NotSeparable
+from grokflow.theory.predictor import INTERCEPT, REMEDY, NoPredictor, NotInterpolable, NotSeparable
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class MaxL2Margin:
         check_problem(problem, margins=self.name)
         mu, separable = hard_margin(problem.inputs.gram)
         if not separable:
-            raise NotSeparable(certificates.farkas(problem, mu))
+            raise NotSeparable(certificates.farkas(problem, mu), remedy=_remedy(problem))
         w = problem.inputs.correlate(mu)
         return Prediction(
             self.name,
@@ -93,3 +96,29 @@ class MinL2Norm:
                 "expected linearly independent rows: use fewer samples or more inputs"
             )
         return Prediction(self.name, w, mu, None, certificate)
+
+
+# Samples up to which a second hard margin is worth a hint.
+_HINTED = 2000
+
+
+def intercept_separates(problem: Problem) -> bool:
+    """Say whether a column of ones makes classes separable, by finding weights that do it.
+
+    False where these are not looked for: the labels are not known beside the rows, there is a
+    column already, or the samples are many.
+    """
+    has_one = problem.transform is not None and problem.transform.intercept
+    if problem.signs is None or has_one or problem.n > _HINTED:
+        return False
+    size = float(np.sqrt(problem.inputs.mean_square * problem.d)) or 1.0
+    inputs = with_column(problem.inputs, size * problem.signs)
+    try:
+        MaxL2Margin().predict(replace(problem, inputs=inputs, signs=None))
+    except NoPredictor:
+        return False
+    return True
+
+
+def _remedy(problem: Problem) -> str:
+    return INTERCEPT if intercept_separates(problem) else REMEDY

@@ -122,8 +122,9 @@ class Problem(Summarised):
     notes : tuple of str
         What was changed when the data were read (labels mapped to ±1, a test set split off).
     transform : InputTransform or None
-        How the inputs were made from those of the user, where they were standardised or have an
-        intercept.
+        How the inputs were made from those of the user, where they were changed.
+    signs : ndarray, shape (n,), or None
+        The labels ±1 of classes, where they are known beside the rows ``y_i x_i``.
 
     Examples
     --------
@@ -145,6 +146,7 @@ class Problem(Summarised):
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     transform: InputTransform | None = None
+    signs: np.ndarray | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -197,12 +199,12 @@ class Problem(Summarised):
             )
         values, labels = self.test.outputs(w.reshape(self.d, -1))
         m = len(labels)
-        if self.is_classification and not (np.abs(labels) == 1).all():
-            wrong = labels[np.abs(labels) != 1][0]
-            raise ValueError(
-                f"the test set has the label {wrong:g}, expected -1 and +1: recode its labels"
-            )
         if self.is_classification:
+            if not (np.abs(labels) == 1).all():
+                wrong = labels[np.abs(labels) != 1][0]
+                raise ValueError(
+                    f"the test set has the label {wrong:g}, expected -1 and +1: recode its labels"
+                )
             margins = values * labels[:, None]
             # An output of zero decides nothing: it is right half of the time.
             error = np.mean(margins < 0, axis=0) + np.mean(margins == 0, axis=0) / 2
@@ -313,17 +315,15 @@ def make_problem(
         transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
         x, test = transform.apply(x), _transformed(test, transform)
         check_inputs(x, y, "transformed X")
-    if is_sparse(x):
-        x = nonzero_rows(x)
+    x = nonzero_rows(x) if is_sparse(x) else x
     targets = np.asarray(y, dtype=np.float64)
-    design = x
+    design, signs = x, None
     if task is Task.CLASSIFICATION:
-        design = signed_rows(x, targets)
-        targets = np.ones(len(y))
+        design, signs, targets = signed_rows(x, targets), targets, np.ones(len(y))
     check_rows(x)
     said = (*notes, *transform.notes) if transform else notes
-    matrix = design_matrix(design)
-    return Problem(name, task, matrix, targets, test, dict(settings or {}), said, transform)
+    matrix, kept = design_matrix(design), dict(settings or {})
+    return Problem(name, task, matrix, targets, test, kept, said, transform, signs)
 
 
 def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:

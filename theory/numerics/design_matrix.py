@@ -19,6 +19,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import numpy as np
+from scipy.sparse import csc_array, hstack
+
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.sparse_matrix import SparseMatrix, Table, is_sparse
 
@@ -39,3 +42,12 @@ def design_matrix(table: Table, threads: int | None = None) -> DesignMatrix:
     if is_sparse(table):
         return SparseMatrix.from_table(table, threads)
     return DataMatrix.from_array(table, threads)
+
+
+def with_column(matrix: DesignMatrix, column: np.ndarray) -> DesignMatrix:
+    """Return the matrix with one more column, the last, shape (n,)."""
+    if isinstance(matrix, SparseMatrix):
+        return SparseMatrix(
+            hstack([matrix.entries, csc_array(column[:, None])], format="csc"), matrix.threads
+        )
+    return DataMatrix.from_array(np.column_stack([matrix.to_array(), column]), matrix.threads)

@@ -8,7 +8,7 @@ so known of each of them; only the scores join them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,8 @@ class ClassesProblem(Summarised):
         """Return the classification of one class against all others."""
         signs = np.where(self.labels == number, 1.0, -1.0)
         design = self.inputs.with_signs(signs)
-        return self._one(number, Task.CLASSIFICATION, design, np.ones(self.n), -1.0)
+        part = self._one(number, Task.CLASSIFICATION, design, np.ones(self.n), -1.0)
+        return replace(part, signs=signs)
 
     def one_hot(self, number: int) -> Problem:
         """Return the regression on 1 for one class and 0 for all others."""
