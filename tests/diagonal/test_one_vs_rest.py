@@ -137,3 +137,12 @@ def test_ctrl_c_leaves_no_half_answer(monkeypatch):
             flow, PROBLEM, alpha=10.0, times=np.array([0.5, 1.0]), progress=interrupted
         )
     assert len(calls) > 1 and len(stopped.value.trajectory.lambda_t) == 0
+
+
+def test_a_class_without_a_forecast_is_named():
+    x = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.5, 1.0], [2.5, 0.0], [0.5, 0.0]])
+    y = ["ant", "bee", "cat", "ant", "bee", "cat"]
+    problem = gf.make_classes_problem("p", x, y, x, y)
+    with pytest.raises(gf.NoPredictor, match=r"^class \w+: .*--loss one-hot") as refused:
+        gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC)
+    assert isinstance(refused.value, gf.PartlySeparable)

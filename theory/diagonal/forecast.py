@@ -163,7 +163,8 @@ def forecast(
     >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
     grokking at λt = 10.4
     """
-    check_kind("problem", problem, Problem, "make one with gf.make_problem or gf.load")
+    remedy = "make one with gf.make_problem or gf.load, or forecast several classes with "
+    check_kind("problem", problem, Problem, remedy + "gf.forecast_classes")
     loss = loss_named(loss)
     check_scale(alpha, depth)
     check_range("lam", lam, LAM_RANGE)

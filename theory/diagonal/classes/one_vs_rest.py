@@ -24,6 +24,7 @@ from grokflow.theory.arguments import check_kind
 from grokflow.theory.diagonal.forecast import Curve, Forecast, forecast
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss
+from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -124,7 +125,7 @@ def forecast_classes(
     Raises
     ------
     NoPredictor
-        When a class has no predictor, as by `forecast`.
+        When a class has no predictor, as by `forecast`; the message names the class.
     ValueError
         As by `forecast`.
 
@@ -146,7 +147,14 @@ def forecast_classes(
 
     for number, name in enumerate(problem.classes):
         part = problem.part(number, loss)
-        parts[name] = forecast(part, alpha=alpha, lam=lam, loss=loss, depth=depth, progress=show)
+        try:
+            found = forecast(part, alpha=alpha, lam=lam, loss=loss, depth=depth, progress=show)
+        except NoPredictor as error:
+            other = " (--loss one-hot)" if loss.acts_on_margins else ""
+            said = str(error).replace("the square loss", f"the square loss{other}")
+            error.args = (f"class {name}: {said}",)
+            raise
+        parts[name] = found
     clocks = [_Clock.of(part.curve, loss, lam) for part in parts.values()]
     start = min(clock.lambda_t[0] for clock in clocks)
     end = max(clock.lambda_t[-1] for clock in clocks)
