@@ -14,7 +14,7 @@ import numpy as np
 from grokflow.theory.certificate import Certificate, Farkas
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
-from grokflow.theory.numerics.penalised.bounds import PenalisedBounds, l2_below
+from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
 from grokflow.theory.numerics.rounding import norm_above, product_above, sum_above, up
 
 
@@ -128,7 +128,7 @@ def l2_penalised(
     size = norm_above(w)
     penalty = product_above(lam / 2, size, size)
     upper = up(bounds.mean_loss_above(w) + penalty)
-    return Certificate(l2_below(bounds, multipliers, lam), upper, 0.0)
+    return Certificate(bounds.ridge_below(multipliers, lam), upper, 0.0)
 
 
 def farkas(problem: Problem, multipliers: np.ndarray) -> Farkas:

@@ -13,8 +13,8 @@ subdifferential at w (component by component, rounding included) and ``‖δ‖_
 
 k = ½ for the square loss. Exponential and logistic losses have ``|l'''| ≤ l''``, so that
 ``l(q + t) ≥ l(q) + l'(q) t + l''(q) (e^{-|t|} - 1 + |t|)`` and k = 1/e while ``|t| ≤ 1`` (Bach
-2010). On columns A whose scaled Gram matrix has least eigenvalue ρ, ``gᵀ|δ| ≤ G ‖δ‖_H`` with
-``G = ‖g_j/‖x_j‖_H‖ / √ρ``, and the objective is above ``F(w) - G²/4k``; any other column, which
+2010). On columns A with ``√(l''/n) X_A = Y W⁻¹`` and ``‖YᵀY - 1‖ ≤ ε``, ``gᵀ|δ| ≤ G ‖δ‖_H`` with
+``G = ‖|W|ᵀ g‖ / √(1 - ε)``, and the objective is above ``F(w) - G²/4k``; any other column, which
 carries no weight, only adds to it where ``τ - |c_j| ≥ G ‖x_j‖_H``.
 """
 
@@ -26,9 +26,11 @@ from math import e, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from grokflow.theory.losses import Exponential, Logistic, Loss, Square
 from grokflow.theory.numerics.design_matrix import DesignMatrix
+from grokflow.theory.numerics.penalised.orthogonal import orthogonal_factors
 from grokflow.theory.numerics.rounding import (
     TINY,
     UNIT,
@@ -37,13 +39,13 @@ from grokflow.theory.numerics.rounding import (
     correlated,
     down,
     gamma,
+    multiplied,
     norm_above,
     product_above,
     ratio_above,
     sum_above,
     up,
 )
-from grokflow.theory.numerics.verified import least_eigenvalue_above
 
 # Units in the last place by which the functions of a loss err at most.
 _FUNCTION = 16 * UNIT
@@ -133,6 +135,13 @@ class PenalisedBounds:
         if reach > most:
             pulls = pulls * max(down(most / reach), 0.0)
         return -self.conjugate_above(self.loss.pull_range.clip(pulls))
+
+    def ridge_below(self, mu: np.ndarray, lam: float) -> float:
+        """Return the lower bound ``-(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ`` with the penalty (λ/2)‖w‖²."""
+        pulls = self.pulls(mu)
+        pulled = up(norm_above(correlated(self.x, pulls).size) / self.x.shape[0])
+        squares = up(product_above(pulled, pulled) / lam) / 2
+        return down(-self.conjugate_above(pulls) - squares)
 
     def curved_below(self, w: np.ndarray, tau: float) -> float:
         """Return a lower bound by the curvature of the loss; minus infinity where it has none."""
@@ -232,24 +241,32 @@ class _Slope:
         gradient = (size + error) * (1 + 4 * UNIT) + 2 * UNIT * self.tau
         part = self.bounds.x.take(chosen)
         rows = part * np.sqrt(np.maximum(self._curvature, 0))[:, None]
-        largest = np.abs(rows).max(axis=0)
-        if not (largest > 0).all():
+        inverse = _right_inverse(rows)
+        if inverse is None:
             return inf, inf
-        scale = np.exp2(np.round(np.log2(largest * np.sqrt(len(rows)))))
-        rows = rows / scale
-        # Entries of the rows err by a few roundings; columns are shorter than 3.
-        doubt = 9.1 * gamma(len(rows) + 8) + 9 * len(rows) * TINY
-        least = least_eigenvalue_above(rows.T @ rows, doubt)
-        if not least > 0:
+        orthonormal = multiplied(rows, inverse)
+        # Entries of the rows are rounded three times.
+        doubt = orthonormal.error + 4 * UNIT * (np.abs(rows) @ np.abs(inverse)) + TINY
+        largest = np.abs(orthonormal.value) + doubt
+        product = multiplied(orthonormal.value.T, orthonormal.value)
+        miss = np.abs(product.value - np.eye(len(chosen))) + product.error
+        miss = norm_above(miss + _SLACK * (2 * largest.T @ doubt))
+        if not miss < 1:
             return inf, inf
-        root = down(sqrt(least))
-        reach = float(np.linalg.norm(part / scale, axis=1).max()) / root
-        return ratio_above(norm_above(gradient / scale), root), reach
+        root = down(sqrt(down(1 - miss)))
+        pulled = norm_above(_SLACK * (np.abs(inverse).T @ gradient))
+        reach = max(map(norm_above, multiplied(part, inverse).size))
+        return ratio_above(pulled, root), ratio_above(reach, root)
 
 
-def l2_below(bounds: PenalisedBounds, mu: np.ndarray, lam: float) -> float:
-    """Return the lower bound ``-(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ``."""
-    pulls = bounds.pulls(mu)
-    pulled = up(norm_above(correlated(bounds.x, pulls).size) / bounds.x.shape[0])
-    squares = up(product_above(pulled, pulled) / lam) / 2
-    return down(-bounds.conjugate_above(pulls) - squares)
+def _right_inverse(rows: np.ndarray) -> np.ndarray | None:
+    """Return W for which the columns of AW are nearly orthonormal; None for dependent columns."""
+    scale = np.abs(rows).max(axis=0)
+    if not (scale > 0).all():
+        return None
+    _, triangle, order = orthogonal_factors(rows)
+    if len(triangle) < len(order):
+        return None
+    inverse = np.empty_like(triangle)
+    inverse[order] = solve_triangular(triangle, np.eye(len(order)), check_finite=False)
+    return inverse
