@@ -31,7 +31,12 @@ from grokflow.proofs_check.diagonal import lem_c_5_kernel_regime as lemma_c_5
 from grokflow.proofs_check.diagonal import lem_c_11_d_8_late_norms as late_norms
 from grokflow.proofs_check.diagonal import lem_d_2_kernel_regime as lemma_d_2
 from grokflow.proofs_check.diagonal.classes import joint_law, softmax_limits
-from grokflow.proofs_check.diagonal.regimes import determined, least_loss_flow, least_loss_times
+from grokflow.proofs_check.diagonal.regimes import (
+    determined,
+    least_loss_flow,
+    least_loss_times,
+    partly_separable_flow,
+)
 from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
 from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
@@ -77,6 +82,7 @@ CLAIMS: dict[str, Claim] = {
         joint_law.SOFTMAX,
         softmax_limits.EARLY,
         softmax_limits.LATE,
+        partly_separable_flow.CLAIM,
         lemma_c_5.ORDER,
         lemma_c_5.ORDER_PRINTED,
         lemma_c_5.CLAIM,
