@@ -16,8 +16,9 @@ from grokflow.simulations.tables.door import read_table
 from grokflow.simulations.tables.reading import Reading
 from grokflow.simulations.tables.table import Table, save_table
 from grokflow.theory.completion.entries import make_entries_problem
-from grokflow.theory.completion.measurements import BlockEntries, Entries
+from grokflow.theory.completion.measurements import Entries
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
+from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.linear.problem import Task
 
 

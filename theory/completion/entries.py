@@ -16,8 +16,9 @@ from grokflow.theory.completion.checks import (
     merge,
     refuse_contradiction,
 )
-from grokflow.theory.completion.measurements import BlockEntries, Entries, Measurements
+from grokflow.theory.completion.measurements import Entries, Measurements
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
+from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.conversion import as_array, as_table
 from grokflow.theory.numerics.sparse_matrix import is_sparse

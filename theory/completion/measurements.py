@@ -8,7 +8,7 @@ positive matrix S. What they measure is stored as their `space` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,12 +17,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
-from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
 from grokflow.theory.completion.spaces.symmetric import SymmetricMatrices
 
 Square = Float[np.ndarray, "d d"]
-Stored = Float[np.ndarray, "rows columns"]
 Values = Float[np.ndarray, " m"]
 Kernel = Float[np.ndarray, "m m"]
 
@@ -63,6 +61,17 @@ class Measurements(Protocol):
 
     def adjoint(self, mu: np.ndarray) -> np.ndarray:
         """Return ``Σ μ_i A_i``, of the shape of W."""
+
+    @property
+    def sums(self) -> int:
+        """Number of terms in an entry of the adjoint."""
+
+    @property
+    def terms(self) -> int:
+        """Number of products in a measured value."""
+
+    def put_in(self, w: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        """Return `w` with exactly these values, or None where that cannot be done exactly."""
 
     def solve_gram(self, rhs: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """Solve ``(<A_i, A_j> + diag(shift)) x = rhs`` for shift ≥ 0."""
@@ -122,6 +131,23 @@ class Entries:
         out[self.columns, self.rows] = scattered
         return out
 
+    @property
+    def sums(self) -> int:
+        """One: distinct entries do not add up."""
+        return 1
+
+    @property
+    def terms(self) -> int:
+        """None: an entry is read off."""
+        return 0
+
+    def put_in(self, w: Square, values: Values) -> Square:
+        """Return the symmetric part of `w` with these entries."""
+        out = (w + w.T) / 2
+        out[self.rows, self.columns] = values
+        out[self.columns, self.rows] = values
+        return np.asarray(out)
+
     def solve_gram(self, rhs: Values, shift: Values) -> Values:
         """Solve by division, since distinct entries are orthogonal."""
         return np.asarray(rhs / (self.norms**2 + shift))
@@ -150,89 +176,6 @@ class Entries:
                 parts.append((i * self.size + j, other[i], other_too[j]))
         place, left, right = (np.concatenate(part) for part in zip(*parts, strict=True))
         return place, left, right
-
-
-@dataclass(frozen=True, eq=False)
-class BlockEntries:
-    """Distinct entries ``A[rows, columns]`` of the block of a block form.
-
-    In W the entry (a, b) is the entry (a, u + b), so that its measurement matrix has norm ``1/√2``.
-
-    Parameters
-    ----------
-    space : BlockMatrices
-        The block forms of u×i matrices.
-    rows, columns : ndarray of int, shape (m,)
-        Indices in A.
-    """
-
-    space: BlockMatrices
-    rows: np.ndarray
-    columns: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return len(self.rows)
-
-    @property
-    def fixed_entries(self) -> int:
-        """One for each."""
-        return self.size
-
-    @property
-    def norms(self) -> Values:
-        """``1/√2`` for each."""
-        return np.full(self.size, np.sqrt(0.5))
-
-    def apply(self, w: Stored) -> Values:
-        """Return the entries of A."""
-        return np.asarray(w[self.rows, self.columns])
-
-    def adjoint(self, mu: Values) -> Stored:
-        """Put half of every multiplier at its entry; the other half is at the mirror."""
-        out = np.zeros(self.space.shape)
-        out[self.rows, self.columns] = mu / 2
-        return out
-
-    def solve_gram(self, rhs: Values, shift: Values) -> Values:
-        """Solve by division, since distinct entries are orthogonal."""
-        return np.asarray(rhs / (0.5 + shift))
-
-    def metric_gram(self, s: Square) -> Kernel:
-        """Return ``½ (δ_ac S_bd + δ_bd S_ac)`` for entries (a, b), (c, d)."""
-        u, size = self.space.rows, self.size
-        gram = np.zeros((size, size))
-        for index, block in ((self.rows, s[u:, u:]), (self.columns, s[:u, :u])):
-            other = self.columns if index is self.rows else self.rows
-            i, j = np.nonzero(index[:, None] == index[None, :])
-            gram[i, j] += block[other[i], other[j]] / 2
-        return gram
-
-    def metric_product(self, s: Square) -> MetricProduct:
-        """Return the product with the matrix of `metric_gram`: one block a row and a column."""
-        u = self.space.rows
-        left, right = s[:u, :u], s[u:, u:]
-        on_left, on_right = np.diagonal(left), np.diagonal(right)
-        diagonal = (on_left[self.rows] + on_right[self.columns]) / 2
-        blocks = [(at, right[np.ix_(to, to)]) for at, to in self._lines(self.rows, self.columns)]
-        blocks += [(at, left[np.ix_(to, to)]) for at, to in self._lines(self.columns, self.rows)]
-
-        def of(x: np.ndarray) -> np.ndarray:
-            out = np.zeros_like(x)
-            for at, block in blocks:
-                out[at] += block @ x[at]
-            return out / 2
-
-        return MetricProduct(of, diagonal)
-
-    def _lines(
-        self, index: np.ndarray, other: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the entries of every row (or column), and their indices in the other."""
-        order = np.argsort(index, kind="stable")
-        for at in np.split(order, np.flatnonzero(np.diff(index[order])) + 1):
-            yield at, other[at]
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,6 +226,19 @@ class Matrices:
     def adjoint(self, mu: Values) -> Square:
         """Return ``Σ μ_i A_i``."""
         return np.asarray((mu @ self._flat).reshape(self.array.shape[1:]))
+
+    @property
+    def sums(self) -> int:
+        """Every measurement adds to every entry."""
+        return self.size
+
+    @property
+    def terms(self) -> int:
+        """All entries."""
+        return int(self.array[0].size)
+
+    def put_in(self, w: Square, values: Values) -> None:
+        """Return None: a correction has rounding of its own."""
 
     def solve_gram(self, rhs: Values, shift: Values) -> Values:
         """Solve by Cholesky, lifted by its own rounding where measurements are dependent."""

@@ -1,0 +1,86 @@
+"""No bound of completion is false: checked against rational numbers, at any scale of the values."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grokflow.theory.completion import certificates, exact
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.exact import ObservedEntries
+from grokflow.theory.completion.nuclear import MinNuclearNorm
+from grokflow.theory.completion.spaces.blocks import BlockMatrices
+from grokflow.theory.numerics.newton import NotConverged
+
+
+def observed(problem, whole):
+    """Return the entries in rational arithmetic; those of a block in its block form."""
+    columns = problem.measurements.columns + (0 if whole else problem.space.rows)
+    return ObservedEntries(problem.d, problem.measurements.rows, columns, problem.values)
+
+
+@st.composite
+def entries(draw):
+    """Draw a few entries whose sizes span 24 decades, of a symmetric or a rectangular matrix."""
+    whole, rng = draw(st.booleans()), np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    u, i = draw(st.integers(1, 4)), draw(st.integers(2, 4))
+    shape = (u, i) if not whole else (i, i)
+    seen = rng.random(shape) < 0.6
+    seen[0, 0] = True
+    rows, columns = np.nonzero(np.triu(seen) if whole else seen)
+    spread = draw(st.sampled_from([0, 3, 12]))
+    values = rng.standard_normal(len(rows)) * 10.0 ** rng.integers(-spread, spread + 1, len(rows))
+    return make_entries_problem("x", i if whole else shape, rows, columns, values), whole
+
+
+@given(entries(), st.integers(0, 10_000))
+def test_the_certified_interval_holds_the_optimum(drawn, seed):
+    problem, whole = drawn
+    rng, embed = np.random.default_rng(seed), problem.space.embed
+    shape, m = problem.space.shape, problem.measurements.size
+    try:
+        best = MinNuclearNorm().predict(problem)
+    except NotConverged:
+        return  # values of twelve decades need not be resolved; that is no false answer
+    noise = rng.standard_normal(shape)
+    noise = noise + noise.T if whole else noise
+    reference = exact.min_nuclear_norm(
+        observed(problem, whole), embed(best.matrix), best.multipliers
+    )
+    answers = [
+        (best.matrix, best.multipliers),
+        (np.zeros(shape), np.zeros(m)),
+        (best.matrix + 1e-9 * np.abs(best.matrix).max() * noise, 1.5 * best.multipliers),
+        (best.matrix, best.multipliers + 1e-3 * rng.standard_normal(m)),
+    ]
+    for w, mu in answers:
+        found = certificates.min_nuclear_norm(problem, w, mu)
+        assert found.lower <= reference.upper
+        assert found.upper >= reference.lower
+
+
+def test_an_answer_that_misses_its_entries_bounds_nothing():
+    rows, values = np.array([0, 1]), np.array([1.0, 1e-8])
+    for size in (2, (2, 2)):
+        problem = make_entries_problem("x", size, rows, rows, values)
+        factor = 1 if size == 2 else 2
+        nothing = np.zeros((2, 2)), np.zeros(2)
+        assert certificates.min_nuclear_norm(problem, *nothing).upper >= factor * (1 + 1e-8)
+        assert certificates.min_frobenius_norm(problem, *nothing).upper >= factor / 2
+        half = np.diag([1.0, 0.0]), np.array([1.0, 0.0])
+        assert certificates.min_nuclear_norm(problem, *half).upper >= factor * (1 + 1e-8)
+        assert certificates.min_nuclear_norm(problem, *half).infeasibility == 1e-8
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1.0, 1e12])
+def test_norms_are_bounded_from_above(scale):
+    rng = np.random.default_rng(0)
+    for shape in ((3, 3), (5, 9)):
+        a, space = scale * rng.standard_normal(shape), BlockMatrices(*shape)
+        whole = exact.matrix(space.embed(a))
+        norms = certificates.operator_norm_above, certificates.nuclear_norm_above
+        above = exact.spectral_norm_above, exact.nuclear_norm_above
+        for norm, rational in zip(norms, above, strict=True):
+            # The rational bounds are above by the error of an eigendecomposition in doubles.
+            bound = float(exact.fraction(rational(whole)))
+            assert bound * (1 - 1e-13 * space.d) <= norm(space, a) <= bound * (1 + 1e-12)
