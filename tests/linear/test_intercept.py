@@ -212,3 +212,11 @@ def test_partly_separable_classes_that_an_intercept_separates_are_told_so():
     with pytest.raises(gf.PartlySeparable) as refused:
         gf.forecast(problem, **settings)
     assert "intercept" not in str(refused.value)
+
+
+def test_a_constant_input_that_standardising_leaves_out_leaves_no_transition_to_look_for():
+    x = np.column_stack([np.random.default_rng(0).standard_normal((30, 2)), np.full(30, 5.0)])
+    y = x[:, 0] + np.random.default_rng(1).standard_normal(30)
+    problem = gf.make_problem("p", "regression", x, y, gf.StoredTestSet(x, y), standardise=True)
+    found = gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["square"])
+    assert found.kind is gf.Kind.NO_TRANSITION and found.early.w[2] == found.late.w[2] == 0

@@ -19,6 +19,7 @@ from scipy.linalg import LinAlgError, cholesky, qr, qr_multiply, solve_triangula
 
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.design_matrix import DesignMatrix
+from grokflow.theory.numerics.sparse_matrix import SparseMatrix
 
 # Half the distance between 1 and the next double: the largest relative error of one rounding.
 _ROUNDING = float(np.finfo(np.float64).eps) / 2
@@ -53,8 +54,11 @@ class RowSpace:
 
     @property
     def fills_inputs(self) -> bool:
-        """Whether the rank is d: outputs determine the weights."""
-        return self.rank == self.rows.shape[1]
+        """Whether outputs determine the weights: the rank is d, without inputs that are zero.
+
+        The weight of an input that is zero in every sample stays zero.
+        """
+        return self.rank == _nonzero_columns(self.rows)
 
     def spread(self, coordinates: np.ndarray) -> np.ndarray:
         """Return ``Q c``: the outputs, shape (n,), of weights with ``R w = c``, shape (r,)."""
@@ -182,3 +186,10 @@ def _rank(triangle: np.ndarray, longest: int) -> tuple[int, float]:
     tolerance = min(triangle.shape) * np.sqrt(longest) * _ROUNDING
     rank = int(np.flatnonzero(left <= tolerance)[0])
     return rank, float(left[rank])
+
+
+def _nonzero_columns(matrix: DesignMatrix) -> int:
+    """Return how many columns hold anything."""
+    if isinstance(matrix, SparseMatrix):
+        return int(np.count_nonzero(np.diff(matrix.entries.indptr)))
+    return sum(int(block.any(axis=0).sum()) for block in matrix.blocks)
