@@ -107,10 +107,10 @@ def test_the_forecast_of_data_that_no_weights_fit(loss):
     late = L1Penalised(LOSSES[loss], 1e-5).predict(problem)
     assert np.array_equal(found.late.w, late.w)
     # The law has no term in the level of margins: the times do not depend on λ.
-    more = forecast(problem, alpha=1e3, lam=1e-3, loss=LOSSES[loss])
-    assert np.array_equal(more.curve.lambda_t, found.curve.lambda_t) or np.isfinite(
-        more.transition.lambda_t
-    )
+    path = found.curve.path
+    times = path.lambda_t(1e3, 1e-3, LOSSES[loss])
+    assert np.array_equal(times, path.lambda_t(1e3, 1e-9, LOSSES[loss]))
+    assert np.array_equal(times, np.log(1e3) - path.log_beta / 2)
 
 
 def test_one_input_with_two_labels_is_an_overlap_of_classes():
