@@ -13,6 +13,7 @@ from flint import arb, ctx, fmpq_mat
 from grokflow.theory.linear import exact
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
 from grokflow.theory.numerics.rational import PRECISION, fraction, matrix, squared_norm
 from grokflow.theory.predictor import NotResolved
 from tests.linear.hostile import CHANGES, hostile_problem
@@ -67,6 +68,28 @@ def outcome(make, seed, loss):
 def test_hostile_data_are_certified_or_refused(make, loss):
     outcomes = Counter(outcome(make, seed, loss) for seed in range(4 * len(CHANGES)))
     assert outcomes[REFUSED] <= len(CHANGES)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_wrong_weights_and_multipliers_prove_no_more_than_right_ones(loss):
+    """Bounds from below hold for any weights and multipliers, near the optimum or not."""
+    proved = 0
+    for seed in range(3 * len(CHANGES)):
+        _, problem, lam = hostile_problem(seed, loss)
+        try:
+            found = L1Penalised(LOSSES[loss], lam).predict(problem)
+        except NotResolved:
+            continue
+        optimum = exact_bounds(L1Penalised(LOSSES[loss], lam), problem, found)[1]
+        bounds = PenalisedBounds(problem.inputs, problem.targets, LOSSES[loss])
+        rng = np.random.default_rng(seed)
+        for size in 10.0 ** -np.arange(0, 12, 2.0):
+            w = found.w * (1 + size * rng.standard_normal(problem.d))
+            mu = found.multipliers * (1 + size * rng.standard_normal(problem.n))
+            by_curvature = bounds.curved_below(w, lam / 2)
+            assert max(by_curvature, bounds.dual_below(mu, lam / 2)) <= optimum, (seed, size)
+            proved += by_curvature > 0
+    assert proved > len(CHANGES)
 
 
 @pytest.mark.slow
