@@ -95,6 +95,9 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # the reader, such as head, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
+        if isinstance(error, MemoryError):
+            print(f"grokflow: out of memory: choose smaller sizes ({error})", file=sys.stderr)
+            return 1
         if not isinstance(error, ValueError | OSError | RuntimeError):
             raise
         print(f"grokflow: {' '.join(str(error).split())}", file=sys.stderr)

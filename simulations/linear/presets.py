@@ -16,6 +16,8 @@ from grokflow.theory.linear.problem import Outputs, Problem, Task, make_problem
 from grokflow.theory.numerics.threads import parallel, thread_count
 
 _TEST_BLOCK = 256
+# Samples or inputs: a billion of them are more than any machine holds of the other.
+_LARGEST = 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,6 +273,8 @@ def _sums(d: int, k: int, rng: np.random.Generator, rows: int) -> tuple[np.ndarr
 
 def _check_sizes(**sizes: int) -> None:
     for name, value in sizes.items():
+        if value > _LARGEST:
+            raise ValueError(f"{name} is {value}, expected at most {_LARGEST}: choose fewer")
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1: choose a larger {name}")
 

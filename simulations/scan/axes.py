@@ -10,6 +10,8 @@ from grokflow.simulations.scan.cells import Value
 
 # Digits that name a value: the last bits of a power differ between libraries of mathematics.
 _DIGITS = 12
+# Values of one axis.
+_MOST_VALUES = 10**5
 
 
 def axis(values: Value | Iterable[Value]) -> tuple[Value, ...]:
@@ -48,10 +50,15 @@ def _spaced(text: str) -> tuple[Value, ...]:
         ends, points = np.array([float(low), float(high)]), int(count)
     except ValueError:
         ends, points = np.zeros(2), 0
-    if not (np.isfinite(ends).all() and (ends > 0).all() and points > 1 and ends[0] != ends[1]):
+    if not (
+        np.isfinite(ends).all()
+        and (ends > 0).all()
+        and 1 < points <= _MOST_VALUES
+        and ends[0] != ends[1]
+    ):
         raise ValueError(
             f"axis is {text!r}, expected LOW:HIGH:COUNT with both ends above 0 and a count of at "
-            "least 2: for example 1e1:1e8:15"
+            f"least 2 and at most {_MOST_VALUES}: for example 1e1:1e8:15"
         )
     return tuple(rounded(float(value)) for value in np.geomspace(ends[0], ends[1], points))
 

@@ -29,6 +29,8 @@ from grokflow.simulations.scan.outcome import measure
 from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable
 
+# A scan is listed cell by cell before it is run.
+_MOST_SEEDS = 10**5
 # Cells in a task when each of them is simulated.
 _DIRECT_TASK = 4
 
@@ -101,6 +103,8 @@ class Scan:
             spaced = isinstance(values, str) and ":" in values
             axes[name] = whole_numbers(problem, name, axis(values), spaced=spaced)
         check_scales(axes)
+        if isinstance(seeds, int) and seeds > _MOST_SEEDS:
+            raise ValueError(f"seeds is {seeds}, expected at most {_MOST_SEEDS}: scan in parts")
         axes["seed"] = tuple(range(seeds)) if isinstance(seeds, int) else axis(seeds)
         scan = cls(problem=problem, axes=axes, direct=direct)
         if not axes["seed"]:

@@ -1,4 +1,4 @@
-"""Files of named arrays: ``.npz`` and ``.npy`` of numpy, sparse ones of scipy, ``.mat``.
+"""Files of named arrays: ``.npz`` and ``.npy`` of numpy, sparse ones of scipy.
 
 Nothing is ever unpickled: a pickle may run any program.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,36 +145,3 @@ def _sparse(parts: list[np.ndarray], kind: np.ndarray | None) -> AnyArray:
         raise Unreadable(f"its sparse matrix is damaged: {error}") from None
     check_budget(8 * (size[0] + 1), "the rows of its sparse matrix")
     return matrix.tocsr()
-
-
-def read_mat(source: str, data: bytes) -> Arrays:
-    """Return the arrays of a MATLAB file up to version 7."""
-    matlab: Any = import_module("scipy.io")
-    if b"HDF" in data[:8] or b"HDF" in data[512:520] or data.startswith(b"MATLAB 7.3"):
-        raise Unreadable("it is a MATLAB file of version 7.3: save it with -v7, or as CSV")
-    try:
-        sizes = [
-            int(np.prod(shape, dtype=object)) for _, shape, _ in matlab.whosmat(io.BytesIO(data))
-        ]
-        check_budget(16 * sum(sizes), "its arrays")
-        found = matlab.loadmat(io.BytesIO(data), squeeze_me=False, chars_as_strings=True)
-    except Unreadable:
-        raise
-    except Exception as error:
-        # scipy passes on whatever its parser meets in a damaged file.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(f"it is no readable MATLAB file: {reason}") from None
-    arrays = {name: value for name, value in found.items() if not name.startswith("__")}
-    return Arrays(source, {name: _plain(value) for name, value in arrays.items()})
-
-
-def _plain(value: AnyArray) -> AnyArray:
-    """Return an array of MATLAB as numbers, text or a sparse matrix in rows."""
-    if hasattr(value, "tocsr"):
-        return value.tocsr()
-    array = np.asarray(value)
-    if array.dtype.kind == "O" and all(np.asarray(item).dtype.kind == "U" for item in array.flat):
-        # A cell array of words holds an array of one word in each cell.
-        words = ["".join(map(str, np.asarray(item).ravel())) for item in array.flat]
-        return np.array(words, dtype=str).reshape(array.shape)
-    return array

@@ -9,12 +9,17 @@ import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns
 from grokflow.simulations.tables.habits import Samples
-from grokflow.simulations.tables.inputs import matrix_of
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked
 from grokflow.simulations.tables.table import Table
-from grokflow.simulations.tables.values import decimal_mark, holds_times, holds_truth, numbers_of
+from grokflow.simulations.tables.values import (
+    decimal_mark,
+    holds_times,
+    holds_truth,
+    matrix_of,
+    numbers_of,
+)
 from grokflow.theory.labels import name_of, read_labels
 from grokflow.theory.linear.problem import Task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from grokflow.simulations.tables import archives, arrow
+from grokflow.simulations.tables import archives, arrow, matlab
 from grokflow.simulations.tables.compression import Unreadable, content_of, decoded
 from grokflow.simulations.tables.contents import Columns, Contents
 from grokflow.simulations.tables.delimited import header_of, read_delimited
@@ -25,7 +25,7 @@ _BINARY: dict[bytes, Callable[[str, bytes], Contents]] = {
     b"PAR1": arrow.read_parquet,
     b"ARROW1": arrow.read_arrow,
     b"\xff\xff\xff\xff": arrow.read_arrow,
-    b"MATLAB": archives.read_mat,
+    b"MATLAB": matlab.read_mat,
 }
 _REFUSED = {
     b"\x80": "it is a pickle, which may run any program: save it as .npz, Parquet or CSV",

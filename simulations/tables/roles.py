@@ -168,7 +168,9 @@ def _names_rows(column: Column) -> bool:
 
 def _counts(column: Column) -> bool:
     """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
-    numbers = numbers_of(column) if len(column.values) > 2 else None
+    # The first value says most of what there is to say of a wide table.
+    begins = len(column.values) > 2 and str(column.values[0]).strip("+0.") in ("", "1")
+    numbers = numbers_of(column) if begins else None
     if numbers is None or numbers[0] not in (0, 1):
         return False
     return bool((numbers == numbers[0] + np.arange(len(numbers))).all())
