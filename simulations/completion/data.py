@@ -11,6 +11,7 @@ from grokflow.simulations.completion.columns import are_entries, read_entries
 from grokflow.simulations.completion.holdout import hold_out_by_row, hold_out_pairs
 from grokflow.simulations.completion.shapes import indexed, unobserved
 from grokflow.simulations.tables.formats import names_of
+from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 
@@ -34,7 +35,7 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     Raises
     ------
     ValueError
-        When d is below 2, or the fraction leaves no entry observed or none to predict.
+        When d is below 2 or far too large, or the fraction leaves no entry observed or none to predict.
 
     Examples
     --------
@@ -49,6 +50,7 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
         raise ValueError(
             f"d is {d}, expected at least 2, for an entry to learn and one to predict: choose d=97"
         )
+    check_size((d, d))
     # A fraction such as 0.29 is a little below its decimal value: 0.29 * 100 entries are 29.
     count = int(np.floor(fraction * d**2 + 1e-9)) if 0 < fraction < 1 else 0
     if not 1 <= count < d * d:

@@ -49,6 +49,7 @@ def test_the_seed_decides_the_draw():
     [
         ({"d": 0}, "d is 0, expected at least 2, for an entry to learn and one to predict"),
         ({"d": 1}, "d is 1, expected at least 2"),
+        ({"d": 10**6}, "the matrix is 1000000 × 1000000, which takes .*: take fewer rows"),
         (
             {"d": 2, "fraction": 0.9, "seed": 1},
             "fraction is 0.9, expected to leave one of 4 entries",
