@@ -35,7 +35,8 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     Raises
     ------
     ValueError
-        When d is below 2 or far too large, or the fraction leaves no entry observed or none to predict.
+        When d is below 2 or does not fit, or the fraction leaves no entry observed or none to
+        predict.
 
     Examples
     --------
