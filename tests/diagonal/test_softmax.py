@@ -84,7 +84,11 @@ def test_the_model_tells_commands_all():
     ("problem", "settings", "message"),
     [
         (PROBLEM, {"depth": 3}, "depth is 3 with cross-entropy, expected 2"),
-        (gf.sparse(n=20, d=50), {}, "loss is cross-entropy, expected data of three classes"),
+        (
+            gf.sparse(n=20, d=50),
+            {},
+            "loss is cross-entropy on sparse, expected data of three classes",
+        ),
     ],
 )
 def test_settings_that_the_net_does_not_have_are_refused(problem, settings, message):
@@ -111,3 +115,20 @@ def test_ctrl_c_leaves_what_both_runs_reached():
             PROBLEM, alpha=10.0, times=np.linspace(0.1, 5, 10), progress=interrupted
         )
     assert 1 <= len(stopped.value.trajectory.lambda_t) < 10
+
+
+def test_classes_that_overlap_have_no_forecast_and_the_flow_all_the_same():
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((40, 3)), rng.permutation(np.arange(40) % 3)
+    problem = gf.make_classes_problem("p", x, y, x, y)
+    with pytest.raises(
+        gf.NotSeparable, match=r"no linear outputs .*: take the logistic loss"
+    ) as no:
+        gf.forecast_softmax(problem, alpha=10.0, lam=1e-3)
+    multipliers = no.value.certificate.multipliers
+    combined = multipliers @ SoftmaxEquations(problem, 1.0, 1e-3).rows
+    # The proof, up to the rounding of a sum of 80 rows.
+    assert multipliers.min() >= 0 and multipliers.sum() == pytest.approx(1.0)
+    assert np.linalg.norm(combined) <= no.value.certificate.residual * (1 + 1e-6) + 1e-14
+    run = gf.SoftmaxFlow(lam=1e-3).run(problem, alpha=10.0, times=np.array([1.0, 8.0]))
+    assert run.error <= 1e-4

@@ -28,7 +28,9 @@ from grokflow.theory.linear.classes.softmax import L1PenalisedCrossEntropy, stac
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.predictor import NotSeparable
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, leading_order
@@ -130,7 +132,7 @@ def forecast_softmax(
     check_scale(alpha)
     check_range("lam", lam, LAM_RANGE)
     stacked, others = stacked_problem(problem), len(problem.classes) - 1
-    early = MaxL2Margin().predict(stacked)
+    early = _early(stacked)
     progress(0.05)
     path = trace(
         stacked,
@@ -155,6 +157,20 @@ def forecast_softmax(
     progress(1.0)
     order = leading_order(alpha)
     return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant)
+
+
+def _early(stacked: Problem) -> Prediction:
+    """Return the hard margin, or say what else there is for classes that overlap."""
+    try:
+        return MaxL2Margin().predict(stacked)
+    except NotSeparable as error:
+        proof = int((error.certificate.multipliers > 0).sum())
+        error.args = (
+            f"no linear outputs tell the classes apart: {proof} margins combine to a vector of "
+            f"norm {error.certificate.residual:.1e} (Farkas), expected none to: take the logistic "
+            "loss, whose forecast covers classes that overlap, or simulate the flow",
+        )
+        raise
 
 
 def margin_level(path: Path, others: int, lam: float) -> np.ndarray:
