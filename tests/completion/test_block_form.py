@@ -1,5 +1,6 @@
 """Rectangular matrices: stored blocks agree with their block forms in everything."""
 
+import cvxpy
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -178,3 +179,22 @@ def test_the_flow_is_that_of_the_block_form():
     # Every singular value is two eigenvalues, so that the entropy grows by log 2.
     ranks = one.measured["effective_rank"][1:]
     assert np.allclose(2 * ranks, other.measured["effective_rank"][1:], rtol=1e-3)
+
+
+@pytest.mark.parametrize("lam", [None, 0.1])
+@pytest.mark.parametrize("shape", [(3, 5), (4, 4)])
+def test_late_predictors_have_the_least_nuclear_norm_of_the_rectangle(shape, lam):
+    block, _ = pair(shape)
+    a = cvxpy.Variable(shape)
+    seen = block.measurements
+    outputs = cvxpy.hstack([a[k, m] for k, m in zip(seen.rows, seen.columns, strict=True)])
+    if lam is None:
+        goal, constraints = 2 * cvxpy.normNuc(a), [outputs == block.values]
+    else:
+        squares = cvxpy.multiply(block.weights, cvxpy.square(outputs - block.values))
+        goal, constraints = cvxpy.sum(squares) + lam * cvxpy.normNuc(a), []
+    problem = cvxpy.Problem(cvxpy.Minimize(goal), constraints)
+    value = problem.solve(solver=cvxpy.SCS, eps_abs=1e-9, eps_rel=1e-9)
+    predictor = MinNuclearNorm() if lam is None else NuclearPenalised(lam)
+    # What SCS leaves at its eps of 1e-9 on instances of this kind, as in test_predictors.
+    assert predictor.predict(block).certificate.upper == pytest.approx(value, rel=1e-5)
