@@ -57,6 +57,8 @@ PROBLEM is a preset or a data file.
                      --set seed= holdout= (used when there is no test set)
                      --target, --drop, --missing, --categories, --positive, --regression, --decimal
                      --intercept [SIZE], --standardise
+                     words, two values and few whole numbers are classes: of several, --loss
+                     logistic learns each against the rest, cross-entropy all at once
                      with i, j, value (and split; .npz also d, shape, i_test, j_test, value_test
                      or truth) in place of X and y: observed entries of a matrix
                      --set rectangular=1 (rows and columns are different things) or 0 (symmetric);
