@@ -283,3 +283,14 @@ def test_without_flint_the_extra_is_named(module, monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match=r"pip install 'grokflow\[exact\]'"):
         importlib.import_module(module)
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic"])
+def test_outputs_of_any_size_have_an_exact_loss_or_are_refused(loss):
+    """A margin of 1e30 has a loss with 1e30 digits: it is enclosed by its size, not written out."""
+    x, y, mu = np.array([[1e15], [1.0]]), np.ones(2), np.array([0.0, 1e-3])
+    found = exact.l1_penalised(x, y, np.array([1e15]), mu, LOSSES[loss], 1e-3)
+    # Weights of 1e15 cost 1e15 λ/2, and nothing else.
+    assert abs(float(found.upper) - 5e11) <= 1e-3
+    with pytest.raises(ValueError, match="an output is -1e\\+15, expected more than -100000"):
+        exact.l1_penalised(x, y, np.array([-1.0]), mu, LOSSES[loss], 1e-3)

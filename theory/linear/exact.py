@@ -116,8 +116,11 @@ def l1_penalised(
     n = a.nrows()
     lower, upper = [], []
     with ctx.workprec(PRECISION):
-        for v in candidates(w):
-            values = map(ball.value, map(arb, (a * v).entries()), map(arb, b.entries()))
+        # The rounded weights may have outputs that are far off.
+        tried = [(v, (a * v).entries()) for v in candidates(w)]
+        near = [pair for pair in tried if ball.holds(pair[1])] or tried[-1:]
+        for v, outputs in near:
+            values = map(ball.value, map(arb, outputs), map(arb, b.entries()))
             upper.append((sum(values, arb(0)) / n + tau * one_norm(v)).upper().fmpq())
         for mu in candidates(multipliers):
             inside = [ball.clip(n * u) / n for u in mu.entries()]
@@ -201,12 +204,21 @@ def _projections(a: fmpq_mat, b: fmpq_mat, start: fmpq_mat) -> Iterator[fmpq_mat
     yield nearest_solution(a, b, start)
 
 
+# Exponents beyond this have no use, and more digits than memory.
+_FAR = 100_000
+
+
 class _BallLoss(NamedTuple):
     """A loss and its conjugate on balls, and the nearest point of the conjugate's domain."""
 
     value: Callable[[arb, arb], arb]
     conjugate: Callable[[arb, arb], arb]
     clip: Callable[[fmpq], fmpq]
+    lowest: int | None = None
+
+    def holds(self, outputs: list[fmpq]) -> bool:
+        """Whether no output is so low that its loss cannot be written down."""
+        return self.lowest is None or min(outputs) > self.lowest
 
 
 def _entropy(u: arb) -> arb:
@@ -214,16 +226,30 @@ def _entropy(u: arb) -> arb:
     return arb(0) if u.is_zero() else u * u.log()
 
 
+def _exponential(x: arb) -> arb:
+    """Return ``e^x``; below x = -1e5 the ball of radius 2^-1e5, which rationals can hold."""
+    if x < -_FAR:
+        return arb(0, arb(2) ** -_FAR)
+    if not x < _FAR:
+        raise ValueError(
+            f"an output is {float(-x.mid()):.3g}, expected more than {-_FAR}: pass weights with a "
+            "smaller loss"
+        )
+    return x.exp()
+
+
 _BALL_LOSSES: dict[type[Loss], _BallLoss] = {
     Exponential: _BallLoss(
-        lambda q, _: (-q).exp(),
+        lambda q, _: _exponential(-q),
         lambda u, _: _entropy(u) - u,
         lambda u: max(u, fmpq(0)),
+        -_FAR,
     ),
     Logistic: _BallLoss(
-        lambda q, _: (-q).exp().log1p(),
+        lambda q, _: _exponential(-q).log1p(),
         lambda u, _: _entropy(u) + _entropy(1 - u),
         lambda u: min(max(u, fmpq(0)), fmpq(1)),
+        -_FAR,
     ),
     Square: _BallLoss(
         lambda q, target: (q - target) ** 2,
