@@ -6,11 +6,12 @@ multistep methods take steps of order one in ``log s`` and then in ``s``. SUNDIA
 on the implicit form for the square loss, whose pull is a difference of nearly equal numbers.
 
 For L ≥ 3 the mirror map has a pole, ``|x| → 1``, which the coordinates of nonzero weights approach
-like ``1 - |x| ~ α(s)^{L-2}`` while the weights themselves come to rest at a KKT point: all that
-still moves them is of that order. The flow is followed until it is a hundredth of the tolerance;
-later times get the KKT point, solved for on its own and compared with the weights at the pole.
-From a small scale the pole is there before the data are fitted, while zero weights can still grow:
-the flow is then given up.
+like ``1 - |x| ~ α(s)^{L-2}``. There they are counted from anchors
+(`grokflow.theory.diagonal.anchored`) until the net is at rest at a KKT point, solved for on its own
+(`grokflow.theory.diagonal.rest`), which later times get.
+
+What the solver returns is judged by other means (`grokflow.simulations.diagonal.verification`); a
+flow that does not stand up to it is followed anew with more care, and given up at last.
 
 References
 ----------
@@ -22,29 +23,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grokflow.simulations.diagonal.measuring import of_diagonal
+from grokflow.simulations.diagonal.run import DiagonalRun, RunSettings
 from grokflow.simulations.diagonal.start import DiagonalStart
-from grokflow.simulations.diagonal.stepper import DiagonalStepper
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.fingerprint import fingerprint
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
-from grokflow.simulations.runs.reached import ReachedStates
-from grokflow.simulations.runs.stopping import (
-    Interrupted,
-    Stopped,
-    measured_also_when_stopped,
-)
-from grokflow.simulations.runs.sundials import SolverFailure
+from grokflow.simulations.runs.stopping import measured_also_when_stopped
 from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, set_loss, with_tail
 
@@ -54,10 +47,6 @@ if TYPE_CHECKING:
 # With the square loss residuals of order λ hold the weights. Rounding moves these by 1e-4 and more
 # at λ = 1e-13, and at 1e-16 they are wrong by orders without a word of the solver.
 _SQUARE_LAM = 1e-12
-# rtol (1 - x_ω) at which an error of rtol in w is a hundred roundings of the state.
-_RESOLVED = 3e-13
-
-
 # Relative tolerances that the solver reaches; deeper nets are stiffer.
 _RTOL_RANGE, _RTOL_RANGE_DEEP = (1e-10, 1e-2), (1e-5, 1e-3)
 
@@ -79,10 +68,10 @@ class DiagonalFlow:
         Solver steps allowed between two output times.
     memory : int
         Bytes for the weights of all m output times, ``8 d m``. Weights that need more are not
-        kept, but computed from the reduced states of n numbers per time when they are asked for:
-        each part of them that fits costs a pass over the data, and one over the test set. Beside
-        the data, everything else is of size n (n + m); testing takes half as much again, in single
-        precision.
+        kept, but computed from the reduced states, of as many numbers as the data have rank, when
+        they are asked for: each part of them that fits costs a pass over the data, and one over the
+        test set. Beside the data, everything else is of size n (n + m); testing takes half as much
+        again, in single precision.
 
     Examples
     --------
@@ -168,9 +157,17 @@ class DiagonalFlow:
             found = of_diagonal(trajectory, wanted, prediction)
             return replace(trajectory, measured=found)
 
-        return measured_also_when_stopped(
-            partial(_Run(self, start, times, checkpoint).follow, progress), measured
-        )
+        run = self._run_from(start, times, checkpoint)
+        return measured_also_when_stopped(partial(run.follow, progress), measured)
+
+    def _run_from(
+        self, start: DiagonalStart, times: np.ndarray, checkpoint: Checkpoint | None
+    ) -> DiagonalRun:
+        problem = start.problem
+        flow = ReducedFlow.of(problem, self.loss, start.scale, self.lam)
+        settings = RunSettings(self.rtol, self.max_steps, self.memory, self.settings(start))
+        data = {"data": fingerprint(problem.inputs, problem.targets)} if checkpoint else {}
+        return DiagonalRun(flow, times, settings, checkpoint, data)
 
     def _checked(self, start: DiagonalStart, times: np.ndarray) -> np.ndarray:
         """Refuse a start that this method does not follow, and times that do not increase."""
@@ -194,118 +191,6 @@ class DiagonalFlow:
             "loss": self.loss.name,
             "rtol": self.rtol,
         }
-
-
-class _Run:
-    """One run: the flow, the times it is followed to, and the states it has reached.
-
-    With depth L ≥ 3 the times from the pole on are those of a net at rest.
-    """
-
-    def __init__(
-        self,
-        method: DiagonalFlow,
-        start: DiagonalStart,
-        times: np.ndarray,
-        checkpoint: Checkpoint | None,
-    ) -> None:
-        self.method, self.start = method, start
-        scale = start.scale
-        self.flow = ReducedFlow(start.problem, method.loss, scale, method.lam)
-        pole = scale.pole(max(method.rtol / 100, _RESOLVED / method.rtol))
-        self.moving, self.resting = times[times < pole], times[times >= pole]
-        self.end = float(times[-1])
-        self.asked = self.moving
-        if len(self.resting):
-            self.asked = np.append(self.moving, max(pole, 0.0))
-        tolerance = self._state_tolerance(self.asked[-1])
-        self.stepper = DiagonalStepper(self.flow, tolerance, method.max_steps)
-        self.settings = method.settings(start)
-        problem = start.problem
-        data = {"data": fingerprint(problem.inputs, problem.targets)} if checkpoint else {}
-        self.reached = ReachedStates(self.moving, checkpoint, self.settings | data)
-        self.at_pole: list[np.ndarray] = []
-        self.started = perf_counter()
-
-    def follow(self, progress: Callable[[float], None]) -> DiagonalTrajectory:
-        """Follow the flow to its end, or raise with what was reached."""
-        try:
-            self._step(progress)
-        except SolverFailure as error:
-            self.reached.write()
-            done = self._trajectory(self.reached.states)
-            after = done.lambda_t[-1] if len(done.lambda_t) else 0.0
-            raise Stopped(
-                f"{done.work.name} stopped after λt = {after:g} of {self.end:g} ({error}): "
-                f"raise rtol (now {self.method.rtol:g}) or max_steps",
-                done,
-            ) from None
-        except KeyboardInterrupt:
-            self.reached.write()
-            raise Interrupted(self._trajectory(self.reached.states)) from None
-        if len(self.resting):
-            return self._at_rest(self._trajectory([*self.reached.states, *self.at_pole]))
-        return self._trajectory(self.reached.states)
-
-    def _step(self, progress: Callable[[float], None]) -> None:
-        """Step from time to time, and to the pole after the last of them."""
-        taus = self.flow.clock.of(self.asked)[len(self.reached.states) :]
-        for state in self.stepper.states(taus, self.reached.last):
-            if self.reached.complete:
-                self.at_pole = [state.y]
-            else:
-                self.reached.add(state)
-            progress((len(self.reached.states) + len(self.at_pole)) / len(self.asked))
-
-    def _trajectory(self, states: list[np.ndarray]) -> DiagonalTrajectory:
-        """Return the states with what follows from them."""
-        array = np.array(states).reshape(-1, self.start.problem.n)
-        work = self.stepper.work(perf_counter() - self.started)
-        times, memory = self.asked[: len(states)], self.method.memory
-        return DiagonalTrajectory.from_states(self.flow, times, array, work, memory, self.settings)
-
-    def _at_rest(self, trajectory: DiagonalTrajectory) -> DiagonalTrajectory:
-        """Replace the last time, at the pole, by those after it."""
-        method, depth = self.method, self.start.depth
-        at_pole = trajectory.weights_at(slice(-1, None))[:, 0]
-        resting = QuasiPenalised(method.loss, method.lam, depth)
-        rest = resting.predict(self.start.problem, near=at_pole).w
-        moved = float(np.linalg.norm(rest - at_pole) / (np.linalg.norm(at_pole) or 1.0))
-        if moved > method.rtol:
-            raise Stopped(
-                f"the weights at λt = {trajectory.lambda_t[-1]:g}, close to the pole, are "
-                f"{moved:.1e} from rest, expected {method.rtol:g}: raise rtol, or end before",
-                trajectory.without_last(),
-            )
-        still = np.abs(rest) <= method.rtol * np.linalg.norm(rest)
-        s = float(trajectory.lambda_t[-1])
-        if (trajectory.flow.reach(s, trajectory.states[-1], rest)[still] >= 1).any():
-            raise Stopped(
-                f"at λt = {s:g} the flow of depth {depth} is as close to its pole as double "
-                f"precision resolves, and weights still grow: raise alpha (now "
-                f"{self.start.alpha:g})",
-                trajectory.without_last(),
-            )
-        return trajectory.at_rest(rest, self.resting)
-
-    def _state_tolerance(self, end: float) -> float:
-        """Relative tolerance in p that keeps w to `rtol`.
-
-        An error δξ changes w by a factor ``1 + (w'/w) δξ``, at most twice the steepness at a
-        typical weight for those that matter; errors of many steps add up to at most four local
-        ones (measured over α and λ at depth 2).
-        """
-        flow, loss = self.flow, self.method.loss
-        steepness = flow.scale.potential(float(end)).steepness
-        wanted = self.method.rtol / (4 * max(10.0, 2 * steepness))
-        if loss.acts_on_margins:
-            return wanted
-        # In directions that no weight feels, p moves by (y - q)/ε, and y - q is known to rounding:
-        # asking for more than that would only make the solver chase noise. There are no such
-        # directions before the scale has come down to the weights, β = ω.
-        noise = np.finfo(float).eps * float(np.abs(flow.problem.targets).max())
-        rich = np.log(flow.scale.alpha) - np.log(flow.scale.omega) / flow.scale.depth
-        return max(wanted, 10 * noise / float(np.exp(flow.log_stiffness(float(max(end, rich))))))
 
 
 def check_loss(problem: Problem, loss: Loss) -> None:

@@ -1,117 +1,333 @@
-"""The solver of SUNDIALS that follows a diagonal net, and what it took."""
+"""The solver of SUNDIALS that follows a diagonal net, and what it took.
+
+One step after the other is taken, so that each state can be looked at: for L ≥ 3 coordinates that
+come near the pole of the mirror map get a new anchor, and the pulls of data that are not separable
+cancel, from when on the implicit form of the flow is solved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import solve
 
+from grokflow.simulations.diagonal.axes import axes_of
+from grokflow.simulations.diagonal.tolerance import (
+    KEPT,
+    UNRESOLVED,
+    state_tolerance,
+    unfelt_from,
+)
+from grokflow.simulations.diagonal.verification import GAUSS, step_error
 from grokflow.simulations.runs.reached import SolverState
-from grokflow.simulations.runs.sundials import advance
+from grokflow.simulations.runs.sundials import SolverFailure, advance, one_step
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.diagonal.rest import Rest, rest_of
+from grokflow.theory.numerics.solver_time import SolverMoment
 
 if TYPE_CHECKING:
     from sksundae.cvode import CVODE
     from sksundae.ida import IDA
 
+# Size of the pulls, in units of the rate that they add up to, from which the explicit form has
+# lost half its digits.
+_CANCELLATION = 1e4
+# Steps between two that are verified: each costs two evaluations and a Jacobian.
+_VERIFIED_EVERY = 64
+# Slow time from which on every step is: in less nothing changes by orders.
+_VERIFIED_SPAN = 0.5
+# Steps into the pole that are tried from one state, each a hundredth of the one before.
+_ATTEMPTS = 8
+# First step after a new anchor, of first order again, in units of the last one before.
+_RESTART = 1e-3
+# Newton steps that solve the implicit form there: from a tolerance of 1e-4 each squares the error.
+_CONSISTENT = 2
+# Unit of the coordinates that follow the scale from which on they are counted from an anchor: it
+# tends to 1, where they no longer follow it.
+_BENT = 0.5
+
+
+class Unverified(SolverFailure):
+    """What the solver returned is not a solution."""
+
 
 class DiagonalStepper:
-    """Drives CVODE or IDA over the reduced flow and counts its work."""
+    """Drives CVODE or IDA over the reduced flow and counts its work.
 
-    def __init__(self, flow: ReducedFlow, tolerance: float, max_steps: int) -> None:
-        self.flow = flow
+    Parameters
+    ----------
+    flow : ReducedFlow
+        The flow from its start on.
+    rtol : float
+        Wanted relative accuracy of the weights.
+    end : float
+        Slow time up to which it is wanted.
+    max_steps : int
+        Steps allowed between two output times.
+    tightened : float
+        Factor by which steps are taken more carefully than they should need.
+    """
+
+    def __init__(
+        self, flow: ReducedFlow, rtol: float, end: float, max_steps: int, tightened: float = 1.0
+    ) -> None:
+        self.rtol, self.end, self.max_steps, self.tightened = rtol, end, max_steps, tightened
         self.implicit = not flow.loss.acts_on_margins
-        self.fences = _fences(flow)
+        self.flows = [flow]
+        self.anchors: list[tuple[float, np.ndarray]] = []
+        self.rest: Rest | None = None
         self.evaluations = 0
         self.jacobians = 0
-        self.options = {
-            "rtol": tolerance,
-            "atol": 0.03 * tolerance / flow.problem.inputs.largest_column,
-            "max_num_steps": max_steps,
-            "linsolver": "lapackdense",
-        }
+        self.unverified = 0
+        self.largest_pull = 0.0
+        self.axes = axes_of(flow)
+        self.began, self.unfelt_from = 0.0, unfelt_from(flow)
+        self.solver: CVODE | IDA | None = None
+        rate = flow.start_rate() if self.implicit else np.empty(0)
+        self.now = self.before = SolverState(0.0, np.zeros(flow.space.rank), rate)
 
-    def states(self, taus: np.ndarray, since: SolverState | None = None) -> Iterator[SolverState]:
-        """Yield the state at every solver time; the first may be 0, the start itself.
+    @property
+    def flow(self) -> ReducedFlow:
+        """The flow, in the coordinates of the last state."""
+        return self.flows[-1]
 
-        With `since`, the solver starts anew from there.
+    def resume(self, state: SolverState, anchors: Iterable[tuple[float, np.ndarray]]) -> None:
+        """Go on from a state of an earlier run, and from the anchors that it had set."""
+        for s, p in anchors:
+            self._set_anchor(float(s), p)
+        self.now, self.implicit = state, state.rate.size > 0
+
+    def states(self, taus: np.ndarray) -> Iterator[SolverState]:
+        """Yield the state at every solver time, until the net is at rest.
+
+        The first may be 0, the start itself.
         """
-        start = since or self._start()
-        solver = self._implicit(start) if self.implicit else self._explicit(start)
-        for tau, is_output in _with_fences(taus, self.fences, start.tau):
-            if tau == 0:
-                yield start
-                continue
-            state = advance(solver, tau, stop=bool(len(self.fences)))
-            if is_output:
-                yield state
+        left = self.max_steps
+        for tau in taus.tolist():
+            while self.now.tau < tau:
+                self._renew()
+                if self.rest is not None:
+                    return
+                if left == 0:
+                    raise SolverFailure(f"{self.max_steps} steps were not enough")
+                self.step(tau)
+                left -= 1
+            if self.unverified and tau == taus[-1]:
+                self.verify()
+            left = self.max_steps
+            yield self.at(tau)
 
-    def _start(self) -> SolverState:
-        rate = self.flow.start_rate() if self.implicit else np.empty(0)
-        return SolverState(0.0, np.zeros(self.flow.problem.n), rate)
+    def at(self, tau: float) -> SolverState:
+        """Return the state at a time within the last step."""
+        return self.now if tau == self.now.tau else self._back(advance(self._solver(), tau))
+
+    def _solver(self) -> CVODE | IDA:
+        if self.solver is None:
+            self.begin(self.now)
+        assert self.solver is not None
+        return self.solver
+
+    def _back(self, state: SolverState) -> SolverState:
+        """Return a state of the solver in the coordinates of the flow."""
+        y, rate = (self.axes.turn @ part if part.size else part for part in (state.y, state.rate))
+        return SolverState(state.tau, y, rate)
+
+    def _one_step(self, tau: float) -> SolverState:
+        return self._back(one_step(self._solver(), tau, self._fence()))
 
     def work(self, seconds: float) -> SolverWork:
         """Return what was spent."""
         name = "IDA (BDF)" if self.implicit else "CVODE (BDF)"
         return SolverWork(name, self.evaluations, self.jacobians, seconds)
 
-    def _explicit(self, start: SolverState) -> CVODE:
+    def begin(self, state: SolverState, first_step: float = 0.0) -> None:
+        """Start the solver from a state."""
+        self.now = self.before = state
+        self.began, self.unfelt_from = state.tau, unfelt_from(self.flow)
+        self.axes = axes_of(self.flow)
+        turned = SolverState(state.tau, state.y @ self.axes.turn, state.rate)
+        if self.implicit:
+            turned = turned._replace(rate=state.rate @ self.axes.turn)
+        self.solver = (self._ida if self.implicit else self._cvode)(turned, first_step)
+
+    def step(self, tau: float) -> None:
+        """Take one step towards a time.
+
+        A step too far into the pole is taken again in smaller ones from the state before it.
+        """
+        before, self.now = self.now, self._one_step(tau)
+        if self.now.tau == before.tau:
+            return  # the solver repeats a state after others within its step were asked for
+        self.before = before
+        self.unverified += 1
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self._left() >= UNRESOLVED:
+                break
+            if attempt == _ATTEMPTS:
+                raise SolverFailure("a step into the pole of the mirror map was not resolved")
+            size = 100.0**-attempt * (self.now.tau - self.before.tau)
+            start = self._anchored(self.before)
+            self.begin(start, size)
+            self.now = self._one_step(tau)
+        at = self.flow.clock.at
+        far = at(self.now.tau).s - at(self.before.tau).s > _VERIFIED_SPAN
+        if self.unverified >= _VERIFIED_EVERY or far:
+            self.verify()
+
+    def _renew(self) -> None:
+        """Change coordinates or solver after a step that asks for it."""
+        if self._left() < KEPT or self._is_bent():
+            size = self.now.tau - self.before.tau
+            self.begin(self._anchored(self.now), _RESTART * size)
+            self.rest = self._rest()
+        at = self.flow.clock.at
+        if self.implicit and at(self.now.tau).s >= self.unfelt_from > at(self.began).s:
+            self.begin(self.now, _RESTART * (self.now.tau - self.before.tau))
+        if not self.implicit and self.largest_pull > _CANCELLATION:
+            rate = self.flow.rate(self.flow.clock.at(self.now.tau), self.now.y)
+            self.implicit = True
+            self.begin(self.now._replace(rate=rate))
+
+    def verify(self) -> None:
+        """Judge the last step, unless the solver has started anew since.
+
+        One step may not err by what all of them may together.
+        """
+        before, after = self.before, self.now
+        if before.tau == after.tau:
+            return
+        self.unverified = 0
+        size = after.tau - before.tau
+        inner = [self.at(before.tau + node * size) for node in GAUSS]
+        error = step_error(self.flow, before, after, inner, implicit=self.implicit)
+        if not error <= self.rtol:
+            s = self.flow.clock.at(after.tau).s
+            raise Unverified(
+                f"a step before λt = {s:g} errs by {error:.1e} of the weights, expected "
+                f"{self.rtol:g}"
+            )
+
+    def _left(self) -> float:
+        """Return how much of their distance to the pole coordinates keep since their anchor."""
+        if self.flow.scale.depth == 2:
+            return 1.0
+        return self.flow.resolution(self.flow.clock.at(self.now.tau).s, self.now.y)
+
+    def _is_bent(self) -> bool:
+        """Whether coordinates that follow the scale are near those of an anchor at 0."""
+        if self.flow.scale.depth == 2 or self.flow.anchor is not None:
+            return False
+        return self.flow.potential(self.flow.clock.at(self.now.tau).s).unit > _BENT
+
+    def _anchored(self, state: SolverState) -> SolverState:
+        """Return a state in coordinates that are counted from it, which are those from now on."""
+        at = self.flow.clock.at(state.tau)
+        before = self.flow.potential(at.s)
+        self._set_anchor(at.s, state.y)
+        rate = state.rate
+        if rate.size:  # the rate of x = unit p in the new unit
+            rate = (rate + at.pace * before.drift * state.y) * (
+                before.unit / self.flow.potential(at.s).unit
+            )
+        return SolverState(state.tau, self._consistent(at, rate), rate)
+
+    def _consistent(self, at: SolverMoment, rate: np.ndarray) -> np.ndarray:
+        """Return the state at the anchor, in the implicit form solved anew.
+
+        What the solver left unsolved in the old units may be large in the new ones. Directions that
+        no weight feels stay as they are for steps longer than `_RESTART`.
+        """
+        p = np.zeros(self.flow.space.rank)
+        for _ in range(_CONSISTENT if self.implicit else 0):
+            defect = self.flow.defect(at, p, rate + p / _RESTART)
+            p = p - solve(self.flow.defect_jacobian(at, p, 1 / _RESTART), defect)
+        return p
+
+    def _set_anchor(self, s: float, p: np.ndarray) -> None:
+        self.flows.append(self.flow.anchored(s, p))
+        self.anchors.append((s, p))
+
+    def _rest(self) -> Rest | None:
+        """Return where the net is at rest at the anchor, if it is."""
+        if len(self.anchors) < 2:
+            return None
+        last, s = self.flows[-2], self.anchors[-1][0]
+        before = last.weights(self.anchors[-2][0], np.zeros(last.space.rank))
+        return rest_of(self.flow, s, before, self.rtol)
+
+    def _fence(self) -> float | None:
+        """Return the solver time that the next step may not cross, from ``x_ω = 1e-3`` on.
+
+        In the kernel regime the state hardly moves and steps grow far beyond the slow time ``1/L``
+        in which the map bends later; a step into the bend would find another branch of its
+        equations. For L = 2, where it bends ever more slowly, that matters only to pulls that
+        cancel: those of a tail change by orders where those of the square loss change by factors.
+        """
+        flow, clock = self.flow, self.flow.clock
+        scale, s = flow.scale, clock.at(self.now.tau).s
+        span = 1 / (2 * scale.depth)
+        if scale.depth == 2:
+            if not (flow.loss.acts_on_margins and self.implicit):
+                return None
+            span = max(span, scale.kappa(s) / 16)
+        elif s > scale.pole(1e-8) and (flow.anchor is None or flow.anchor.unit > 0.5):
+            return None
+        return float(clock.of(np.array(max(scale.bend(1e-3), s + span))))
+
+    def _options(self, first_step: float) -> dict[str, object]:
+        s = self.flow.clock.at(self.now.tau).s
+        end = max(s, self.end if self.flow.scale.depth == 2 else s)
+        tolerance = state_tolerance(self.flow, self.rtol, s, end, implicit=self.implicit)
+        tolerance *= self.tightened
+        least = 0.03 if self.flow.anchor is None else 1.0  # p starts at 0, in its own unit
+        return {
+            "rtol": tolerance,
+            "atol": least * tolerance / self.axes.sizes,
+            "max_num_steps": self.max_steps,
+            "linsolver": "lapackdense",
+            "first_step": first_step,
+        }
+
+    def _cvode(self, start: SolverState, first_step: float) -> CVODE:
         from sksundae.cvode import CVODE
 
-        flow = self.flow
+        flow, turn = self.flow, self.axes.turn
+        may_cancel = flow.problem.n > flow.space.rank  # else some weights fit all samples
 
-        def rate(tau: float, p: np.ndarray, out: np.ndarray) -> None:
+        def rate(tau: float, y: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.rate(flow.clock.at(tau), p)
+            at, p = flow.clock.at(tau), turn @ y
+            pulls = flow.pulls(at, p)
+            out[:] = flow.rate_of_pulls(at, p, pulls) @ turn
+            if may_cancel:
+                self.largest_pull = float(pulls.max())
 
-        def jacobian(tau: float, p: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
+        def jacobian(tau: float, y: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
             self.jacobians += 1
-            out[:] = flow.rate_jacobian(flow.clock.at(tau), p)
+            out[:] = turn.T @ flow.rate_jacobian(flow.clock.at(tau), turn @ y) @ turn
 
-        solver = CVODE(rate, jacfn=jacobian, **self.options)
+        solver = CVODE(rate, jacfn=jacobian, **self._options(first_step))
         solver.init_step(start.tau, start.y)
         return solver
 
-    def _implicit(self, start: SolverState) -> IDA:
+    def _ida(self, start: SolverState, first_step: float) -> IDA:
         from sksundae.ida import IDA
 
-        flow = self.flow
+        flow, turn = self.flow, self.axes.turn
 
-        def defect(tau: float, p: np.ndarray, dp: np.ndarray, out: np.ndarray) -> None:
+        def defect(tau: float, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.defect(flow.clock.at(tau), p, dp)
+            out[:] = flow.defect(flow.clock.at(tau), turn @ y, turn @ dy) @ turn
 
         def jacobian(
-            tau: float, p: np.ndarray, dp: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
+            tau: float, y: np.ndarray, dy: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
         ) -> None:
             self.jacobians += 1
-            out[:] = flow.defect_jacobian(flow.clock.at(tau), p, cj)
+            out[:] = turn.T @ flow.defect_jacobian(flow.clock.at(tau), turn @ y, cj) @ turn
 
-        solver = IDA(defect, jacfn=jacobian, **self.options)
+        solver = IDA(defect, jacfn=jacobian, **self._options(first_step))
         solver.init_step(start.tau, start.y, start.rate)
         return solver
-
-
-def _fences(flow: ReducedFlow) -> np.ndarray:
-    """Return solver times that no step may cross: for L ≥ 3 from ``x_ω = 1e-3`` to the pole.
-
-    In the kernel regime the state hardly moves and steps grow far beyond the slow time ``1/L`` in
-    which the map bends later; a step into the bend would find another branch of its equations.
-    """
-    scale = flow.scale
-    if scale.depth == 2:
-        return np.empty(0)
-    first = max(scale.pole(1 - 1e-3), 0.0)
-    last = max(scale.pole(1e-8), first)
-    return flow.clock.of(np.arange(first, last, 1 / (2 * scale.depth)))
-
-
-def _with_fences(taus: np.ndarray, fences: np.ndarray, since: float) -> list[tuple[float, bool]]:
-    """Return output times and the fences between `since` and the last of them, outputs marked."""
-    if not len(taus):
-        return []
-    between = np.setdiff1d(fences[(fences > since) & (fences < taus[-1])], taus)
-    marked = [(float(tau), True) for tau in taus] + [(float(tau), False) for tau in between]
-    return sorted(marked)

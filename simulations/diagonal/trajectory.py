@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +14,8 @@ from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.diagonal.rest import Rest
+from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores, joined
 from grokflow.theory.transition.times import Transition, crossing
@@ -30,15 +32,17 @@ class _Evaluated(NamedTuple):
     norms: np.ndarray
 
 
-def _evaluated(flow: ReducedFlow, lambda_t: np.ndarray, states: np.ndarray) -> _Evaluated:
-    """Compute what follows from states, in two passes over the data."""
-    inputs, norms = flow.problem.inputs, np.empty(len(lambda_t))
-    rows = inputs.correlate(states)  # one time a row, so that writes are contiguous
-    for i, s in enumerate(lambda_t):
-        potential = flow.scale.potential(float(s))
+def _evaluated(
+    space: RowSpace, charts: Sequence[ReducedFlow], lambda_t: np.ndarray, states: np.ndarray
+) -> _Evaluated:
+    """Compute what follows from states in their coordinates, in two passes over the data."""
+    norms = np.empty(len(lambda_t))
+    rows = space.rows.correlate(states)  # one time a row, so that writes are contiguous
+    for i, (flow, s) in enumerate(zip(charts, lambda_t, strict=True)):
+        potential = flow.potential(float(s))
         norms[i] = np.sqrt(potential.norm_squared(rows[i]))
         rows[i] = potential.weights(rows[i])
-    return _Evaluated(rows, inputs.combine(rows.T).T, norms)
+    return _Evaluated(rows, space.spread(space.rows.combine(rows.T)).T, norms)
 
 
 def _repeated(row: np.ndarray, count: int) -> np.ndarray:
@@ -59,10 +63,12 @@ class DiagonalTrajectory(Summarised):
     ----------
     flow : ReducedFlow
         Problem, loss, scale and λ.
+    charts : tuple of ReducedFlow, of length m
+        The same, with the coordinates in which the state of each time is given.
     lambda_t : ndarray, shape (m,)
         Slow times λt.
-    states : ndarray, shape (m, n)
-        The reduced state p, from which the weights follow.
+    states : ndarray, shape (m, r)
+        The reduced state p, from which the weights follow; r is the rank of the data.
     outputs : ndarray, shape (m, n)
         Training margins, or training outputs for regression.
     norms : ndarray, shape (m,)
@@ -97,6 +103,7 @@ class DiagonalTrajectory(Summarised):
     """
 
     flow: ReducedFlow
+    charts: tuple[ReducedFlow, ...]
     lambda_t: np.ndarray
     states: np.ndarray
     outputs: np.ndarray
@@ -122,6 +129,7 @@ class DiagonalTrajectory(Summarised):
     def from_states(
         cls,
         flow: ReducedFlow,
+        charts: Sequence[ReducedFlow],
         lambda_t: np.ndarray,
         states: np.ndarray,
         work: SolverWork,
@@ -132,9 +140,14 @@ class DiagonalTrajectory(Summarised):
         m, (n, d) = len(lambda_t), flow.problem.inputs.shape
         outputs, norms, rows = np.empty((m, n)), np.empty(m), np.empty((0, d))
         for part in times_within(m, d, memory):
-            rows, outputs[part], norms[part] = _evaluated(flow, lambda_t[part], states[part])
+            rows, outputs[part], norms[part] = _evaluated(
+                flow.space, charts[part], lambda_t[part], states[part]
+            )
         kept = rows.T if len(rows) == m else None
-        return cls(flow, lambda_t, states, outputs, norms, work, memory, kept, None, m, settings)
+        charts = tuple(charts)
+        return cls(
+            flow, charts, lambda_t, states, outputs, norms, work, memory, kept, None, m, settings
+        )
 
     @property
     def weights(self) -> np.ndarray:
@@ -159,38 +172,45 @@ class DiagonalTrajectory(Summarised):
             return self.kept[:, part]
         chosen = np.arange(len(self.lambda_t))[part]
         moving = chosen[chosen < self.moving]
-        rows = _evaluated(self.flow, self.lambda_t[moving], self.states[moving]).rows
+        charts = [self.charts[i] for i in moving]
+        rows = _evaluated(self.flow.space, charts, self.lambda_t[moving], self.states[moving]).rows
         if self.rest is None:
             return rows.T
         return np.hstack([rows.T, _repeated(self.rest, len(chosen) - len(moving)).T])
 
-    def at_rest(self, w: np.ndarray, lambda_t: np.ndarray) -> DiagonalTrajectory:
-        """Return the trajectory with its last time replaced by later ones that have weights `w`.
+    def weight_norms(self) -> np.ndarray:
+        """Return ``‖w‖`` at all times, shape (m,)."""
+        parts = times_within(len(self.lambda_t), self.flow.problem.d, self.memory)
+        norms = [np.linalg.norm(self.weights_at(part), axis=0) for part in parts]
+        return np.concatenate(norms)
+
+    def at_rest(self, rest: Rest, lambda_t: np.ndarray) -> DiagonalTrajectory:
+        """Return the trajectory with later times, at which the net is at rest.
 
         Coordinates of (u, v) at zero weight go on falling like ``e^{-s}``; the last state is
         repeated.
         """
-        k, depth, before = len(lambda_t), self.flow.scale.depth, self.without_last()
-        idle = self.norms[-1] ** 2 - quasi_norm(self.weights_at(slice(-1, None))[:, 0], depth)
-        falling = max(float(idle), 0.0) * np.exp(-2 * (lambda_t - self.lambda_t[-1]))
+        k, depth, w = len(lambda_t), self.flow.scale.depth, rest.w
+        falling = rest.idle * np.exp(-2 * (lambda_t - rest.s))
+        last = self.states[-1] if len(self.states) else np.zeros(self.flow.space.rank)
         outputs = self.flow.problem.inputs.combine(w)
-        fits = before.kept is not None and 8 * len(w) * (before.moving + k) <= self.memory
+        fits = self.kept is not None and 8 * len(w) * (self.moving + k) <= self.memory
         return replace(
-            before,
-            lambda_t=np.append(before.lambda_t, lambda_t),
-            states=np.vstack([before.states, _repeated(self.states[-1], k)]),
-            outputs=np.vstack([before.outputs, _repeated(outputs, k)]),
-            norms=np.append(before.norms, np.sqrt(falling + quasi_norm(w, depth))),
-            kept=np.vstack([before.weights.T, _repeated(w, k)]).T if fits else None,
+            self,
+            lambda_t=np.append(self.lambda_t, lambda_t),
+            states=np.vstack([self.states, _repeated(last, k)]),
+            outputs=np.vstack([self.outputs, _repeated(outputs, k)]),
+            norms=np.append(self.norms, np.sqrt(falling + quasi_norm(w, depth))),
+            kept=np.vstack([self.weights.T, _repeated(w, k)]).T if fits else None,
             rest=w,
         )
 
-    def without_last(self) -> DiagonalTrajectory:
-        """Return all times but the last, which moves."""
-        names = ("lambda_t", "states", "outputs", "norms")
-        shorter = {name: getattr(self, name)[:-1] for name in names}
-        kept = None if self.kept is None else self.kept[:, :-1]
-        return replace(self, **shorter, kept=kept, moving=self.moving - 1)
+    def first(self, count: int) -> DiagonalTrajectory:
+        """Return the trajectory up to some of its times."""
+        names = ("lambda_t", "states", "outputs", "norms", "charts")
+        shorter = {name: getattr(self, name)[:count] for name in names}
+        kept = None if self.kept is None else self.kept[:, :count]
+        return replace(self, **shorter, kept=kept, moving=min(self.moving, count))
 
     @property
     def train_loss(self) -> np.ndarray:
@@ -246,7 +266,7 @@ class DiagonalTrajectory(Summarised):
 
         curves = self.curves()
         variables: dict[str, Any] = {name: ("lambda_t", values) for name, values in curves.items()}
-        variables["state"] = (("lambda_t", "sample"), self.states)
+        variables["state"] = (("lambda_t", "unknown"), self.states)
         shown = self.settings if settings is None else settings
         attributes = {"settings": json.dumps(jsonable(shown)), "versions": json.dumps(versions())}
         return xarray.Dataset(variables, {"lambda_t": self.lambda_t}, attributes)

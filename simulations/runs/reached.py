@@ -34,6 +34,11 @@ class ReachedStates:
         Where the states are written; those that it holds are read.
     settings : mapping
         What a checkpoint must agree with to be gone on from.
+
+    Attributes
+    ----------
+    more : dict of str to ndarray
+        What else goes into the checkpoint, and came out of it.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class ReachedStates:
     ) -> None:
         self.times, self.checkpoint, self.settings = times, checkpoint, settings
         self.states: list[np.ndarray] = []
+        self.more: dict[str, np.ndarray] = {}
         self.last: SolverState | None = None
         self.written = perf_counter()
         if checkpoint is not None and (saved := checkpoint.load(settings)) is not None:
@@ -56,8 +62,16 @@ class ReachedStates:
                 "added, or choose another file"
             )
         self.states = list(np.asarray(saved["states"]))
+        own = ("times", "states", "tau", "rate")
+        self.more = {name: np.asarray(saved[name]) for name in saved if name not in own}
         if len(known):
             self.last = SolverState(saved["tau"], self.states[-1], np.asarray(saved["rate"]))
+
+    def restart(self) -> None:
+        """Forget all states."""
+        self.states.clear()
+        self.more.clear()
+        self.last = None
 
     @property
     def complete(self) -> bool:
@@ -81,6 +95,7 @@ class ReachedStates:
             "states": np.array(self.states),
             "tau": self.last.tau,
             "rate": self.last.rate,
+            **self.more,
         }
         self.checkpoint.save(self.settings, state)
         self.written = perf_counter()

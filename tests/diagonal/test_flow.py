@@ -88,7 +88,9 @@ def test_one_sample_and_one_input_follow_the_lambert_function(alpha):
 def test_starting_the_clock_in_log_time_changes_nothing():
     """The solver's time starts at s = 0 exactly and passes through every s, at any scale."""
     for alpha in (1e-1, 1e4, 1e100):
-        flow = ReducedFlow(CLASSES, LOSSES["logistic"], DiagonalScale(alpha, CLASSES.scale), 1e-3)
+        flow = ReducedFlow.of(
+            CLASSES, LOSSES["logistic"], DiagonalScale(alpha, CLASSES.scale), 1e-3
+        )
         clock = flow.clock
         transient = np.exp(clock.log_transient)
         rounding = np.finfo(float).eps * (1 + abs(clock.log_transient))

@@ -124,7 +124,7 @@ def test_simulate_writes_the_documented_keys_files_and_picture(capsys, tmp_path)
         assert "numpy" in json.loads(str(arrays["versions"]))
     with xarray.open_dataset(files["nc"], engine="scipy") as dataset:
         assert np.allclose(dataset.norms, record["norms"])
-        assert dataset.state.dims == ("lambda_t", "sample")
+        assert dataset.state.dims == ("lambda_t", "unknown")
     table = np.genfromtxt(files["csv"], delimiter=",", names=True)
     assert np.allclose(table["train_loss"], record["train_loss"])
 

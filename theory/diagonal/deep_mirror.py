@@ -108,7 +108,7 @@ class DeepHypentropy:
         """``(dw/dz) / w`` at z = 1."""
         return float(self.curvature(np.ones(1))[0] / self.omega)
 
-    def norm_squared(self, xi: np.ndarray) -> float:
+    def norm_squared(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return ``‖u‖² + ‖v‖² = Σ β^{2/L} ((1-x)^{-c} + (1+x)^{-c})``, ``c = 2/(L-2)``."""
         c = self.power - 1
         narrowing, angle = self._shape(xi)

@@ -1,9 +1,12 @@
-"""The gradient flow with weight decay of a diagonal net, reduced to n unknowns.
+"""The gradient flow with weight decay of a diagonal net, reduced to r unknowns, the rank of X.
 
-In the coordinates of `grokflow.theory.diagonal.scale` the flow reads, exactly and for every α, λ
-and depth,
+With ``X = Q R`` of `grokflow.theory.linear.row_space` and in the coordinates of
+`grokflow.theory.diagonal.scale` the flow reads, exactly and for every α, λ and depth,
 
-    ε(s) (dp/ds + d(s) p) = -l'(q),    q = X w(p, s),    ε = nλ unit / c,    d = d log(unit)/ds.
+    ε(s) (dp/ds + d(s) p) = -Qᵀ l'(q),    q = Q R w(Rᵀp, s),    ε = nλ unit / c,
+
+with ``d = d log(unit)/ds``. Where X has full row rank Q is the identity. With more samples than
+that, one multiplier for each would not be determined by the weights, and drift.
 
 The state is of order one; ε is tiny in the kernel regime, of order ``α^{-2(L-1)} λ``, and of order
 nλ later. Solvers run in the time τ of `grokflow.theory.numerics.solver_time`. ε, the transient and
@@ -13,14 +16,16 @@ the pull of exponential tails enter by their logarithms, which stay doubles wher
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
+from grokflow.theory.diagonal.anchored import Anchor, AnchoredHypentropy
 from grokflow.theory.diagonal.deep_mirror import MirrorMap
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import RowSpace, row_space
 from grokflow.theory.losses import Loss, TailedLoss, with_tail
 from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
 
@@ -28,7 +33,7 @@ from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
 _LINEAR_MULTIPLIER = 1e-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReducedFlow:
     """Right-hand side and Jacobian of the reduced flow.
 
@@ -42,59 +47,106 @@ class ReducedFlow:
         Initial scale α, typical weight ω and depth L.
     lam : float
         Weight decay λ of the objective ``L + (λ/2)‖θ‖²``.
+    space : RowSpace
+        The row space of the data, in whose coordinates the state is given.
+    anchor : Anchor or None
+        From where the coordinates of the weights are counted, in depths L ≥ 3; None for 0, in
+        units that follow the scale.
     """
 
     problem: Problem
     loss: Loss
     scale: DiagonalScale
     lam: float
+    space: RowSpace
+    anchor: Anchor | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, loss: Loss, scale: DiagonalScale, lam: float) -> ReducedFlow:
+        """Return the flow of a problem from its start on."""
+        return cls(problem, loss, scale, lam, row_space(problem.inputs).graded())
+
+    def anchored(self, s: float, p: np.ndarray) -> ReducedFlow:
+        """Return the flow whose coordinates are counted from where they are now, L ≥ 3."""
+        return replace(self, anchor=self._anchor(self._move(s, p)))
+
+    def resolution(self, s: float, p: np.ndarray) -> float:
+        """Return the least fraction that coordinates keep of their distance to the pole, L ≥ 3."""
+        move = self._move(s, p)
+        return float((self.anchor or Anchor.at(np.zeros_like(move))).left(move))
+
+    def _move(self, s: float, p: np.ndarray) -> np.ndarray:
+        return np.asarray(self.potential(s).unit * self.space.rows.correlate(p))
+
+    def _anchor(self, move: np.ndarray) -> Anchor:
+        return Anchor.at(move) if self.anchor is None else self.anchor.moved(move)
+
+    def potential(self, s: float) -> MirrorMap | AnchoredHypentropy:
+        """Return the mirror map at slow time `s`."""
+        if self.anchor is None:
+            return self.scale.potential(s)
+        return _anchored(self.anchor, self.scale, s)
 
     def log_stiffness(self, s: float) -> float:
         """Return ``log ε``; ε is the size of ``l'(q)`` that holds the state in place."""
-        unit = self.scale.potential(s).log_unit
-        return math.log(self.problem.n * self.lam) + unit - self.scale.log_speed(s)
+        return self._log_stiffness(s, self.potential(s).log_unit)
+
+    def _log_stiffness(self, s: float, log_unit: float) -> float:
+        return math.log(self.problem.n * self.lam) + log_unit - self.scale.log_speed(s)
 
     @cached_property
     def clock(self) -> SolverTime:
-        """The solver's time; the transient is that of the stiffest mode of the linearised flow."""
-        gram = self.problem.inputs.gram
-        pull = self.scale.omega * float(np.trace(gram)) / self.problem.n
-        fit = float(np.log(pull * self.loss.largest_curvature_at_zero))
-        return SolverTime(self.log_stiffness(0.0) - fit)
+        """The solver's time, whatever the anchor.
+
+        The transient is that of the stiffest mode of the linearised flow.
+        """
+        mean = self.problem.inputs.mean_square * self.problem.d  # of the squares of the rows
+        fit = float(np.log(self.scale.omega * mean * self.loss.largest_curvature_at_zero))
+        return SolverTime(self._log_stiffness(0.0, self.scale.potential(0.0).log_unit) - fit)
 
     def outputs(self, s: float, p: np.ndarray) -> np.ndarray:
-        """Return ``q = X w``: one pass over X, or none while the map is linear to rounding."""
-        potential = self.scale.potential(s)
+        """Return ``q = X w``: one pass over R, or none while the map is linear to rounding."""
+        potential, rows = self.potential(s), self.space.rows
         if self._is_linear(potential, p):
-            return np.asarray(self.scale.omega * (self.problem.inputs.gram @ p))
-        return self.problem.inputs.outputs(p, potential)
+            return self.space.spread(self.scale.omega * (rows.gram @ p))
+        return self.space.spread(rows.outputs(p, potential))
 
     def output_jacobian(self, s: float, p: np.ndarray) -> np.ndarray:
-        """Return ``dq/dp = X diag(dw/dξ) X.T``, symmetric positive semidefinite."""
-        potential = self.scale.potential(s)
+        """Return ``R diag(dw/dξ) R.T``, symmetric positive semidefinite: ``dq/dp`` without Q."""
+        potential, rows = self.potential(s), self.space.rows
         if self._is_linear(potential, p):
-            return self.scale.omega * self.problem.inputs.gram
-        return self.problem.inputs.curvature(p, potential)
+            return self.scale.omega * rows.gram
+        return rows.curvature(p, potential)
 
-    def _is_linear(self, potential: MirrorMap, p: np.ndarray) -> bool:
-        # |ξ_j| ≤ |p|₂ |X_j|₂ ≤ √n max|p| |X_j|₂, and κ = 4 unit
+    def _is_linear(self, potential: MirrorMap | AnchoredHypentropy, p: np.ndarray) -> bool:
+        if self.anchor is not None:
+            return False
+        # |ξ_j| ≤ |p|₂ |R_j|₂ ≤ √r max|p| |R_j|₂, and κ = 4 unit
         kappa = 4 * potential.unit
         if kappa >= _LINEAR_MULTIPLIER:
             return False
-        reach = np.sqrt(len(p)) * np.abs(p).max() * self.problem.inputs.largest_column
+        reach = np.sqrt(len(p)) * np.abs(p).max() * self.space.rows.largest_column
         return bool(kappa * reach < _LINEAR_MULTIPLIER)
 
     def rate(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return ``dp/dτ``, for losses with an exponential tail."""
-        pull = self._pull(at, self.outputs(at.s, p))
-        return np.asarray(pull - at.pace * self.scale.potential(at.s).drift * p)
+        return self.rate_of_pulls(at, p, self.pulls(at, p))
+
+    def pulls(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
+        """Return the pulls on the samples in units of `rate`, ``-pace l'(q) / ε``."""
+        return self._pull(at, self.outputs(at.s, p))
+
+    def rate_of_pulls(self, at: SolverMoment, p: np.ndarray, pulls: np.ndarray) -> np.ndarray:
+        """Return `rate` where the pulls are known."""
+        pull = self.space.gather(pulls)
+        return np.asarray(pull - at.pace * self.potential(at.s).drift * p)
 
     def rate_jacobian(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
-        """Return the Jacobian of `rate`, ``-pace (diag(l'') (dq/dp) / ε + d)``."""
+        """Return the Jacobian of `rate`, ``-pace (Qᵀ diag(l'') (dq/dp) / ε + d)``."""
         q = self.outputs(at.s, p)
         scale = -self._pull(at, q) * self._tailed_loss.tail(q)
-        jacobian: np.ndarray = self.output_jacobian(at.s, p) * scale[:, None]
-        jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.scale.potential(at.s).drift
+        jacobian = self.space.weigh(scale, self.output_jacobian(at.s, p))
+        jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.potential(at.s).drift
         return jacobian
 
     def _pull(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
@@ -108,48 +160,56 @@ class ReducedFlow:
         return with_tail(self.loss, "the flow at large scales")
 
     def defect(self, at: SolverMoment, p: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        """Return ``ε (dp/ds + d p) + l'(q)``, which the flow keeps at zero; `rate` is ``dp/dτ``.
+        """Return ``ε (dp/ds + d p) + Qᵀ l'(q)``, which the flow keeps at zero; `rate` is ``dp/dτ``.
 
         For the square loss this form keeps all digits where `rate` subtracts two numbers of
         size 1/ε.
         """
         pull = self.loss.descent(self.outputs(at.s, p), self.problem.targets)
         weight, drift = self._weights_of_defect(at)
-        return np.asarray(weight * rate + drift * p - pull)
+        return np.asarray(weight * rate + drift * p - self.space.gather(pull))
 
     def defect_jacobian(self, at: SolverMoment, p: np.ndarray, rate_weight: float) -> np.ndarray:
         """Return the Jacobian of `defect` in p when ``d(rate)/dp`` is ``rate_weight`` times 1."""
         curvature = self.loss.curvature(self.outputs(at.s, p), self.problem.targets)
-        jacobian: np.ndarray = self.output_jacobian(at.s, p) * curvature[:, None]
+        jacobian = self.space.weigh(curvature, self.output_jacobian(at.s, p))
         weight, drift = self._weights_of_defect(at)
         jacobian[np.diag_indices_from(jacobian)] += weight * rate_weight + drift
         return jacobian
 
     def _weights_of_defect(self, at: SolverMoment) -> tuple[float, float]:
         """Return ``ε / pace`` and ``ε d``."""
-        log_stiffness = self.log_stiffness(at.s)
-        weight = float(np.exp(log_stiffness - at.log_pace))
-        return weight, float(np.exp(log_stiffness)) * self.scale.potential(at.s).drift
+        stiffness = math.exp(self.log_stiffness(at.s))
+        return math.exp(self.log_weight(at)), stiffness * self.potential(at.s).drift
+
+    def log_weight(self, at: SolverMoment) -> float:
+        """Return ``log(ε / pace)``, the weight of the rate in `defect`."""
+        return self.log_stiffness(at.s) - at.log_pace
 
     def start_rate(self) -> np.ndarray:
         """Return ``dp/dτ`` at time 0, where p = 0 and q = 0."""
         pull = self.loss.descent(np.zeros(self.problem.n), self.problem.targets)
         log_pace = SolverMoment(0.0, self.clock.log_transient).log_pace
-        return np.asarray(pull * np.exp(log_pace - self.log_stiffness(0.0)))
+        return np.asarray(self.space.gather(pull) * np.exp(log_pace - self.log_stiffness(0.0)))
 
     def weights(self, s: float, p: np.ndarray) -> np.ndarray:
         """Return the weights w of shape (d,)."""
-        return self.scale.potential(s).weights(self.problem.inputs.correlate(p))
+        return self.potential(s).weights(self.space.rows.correlate(p))
 
-    def reach(self, s: float, p: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Return how far every |x_j| would come if the weights stayed at `w`, shape (d,); L ≥ 3.
+    def reach(self, s: float, w: np.ndarray) -> np.ndarray:
+        """Return how far every |x_j| would still move if the weights stayed at `w`, for L ≥ 3.
 
-        From `s` on x moves by ``Xᵀr / (nλ)`` times the integral of c, ``L α(s)^{L-2}``. A weight
-        of zero can become another one only where this is 1 or more.
+        The answer has shape (d,). From `s` on x moves by ``Xᵀr / (nλ)`` times the integral of c,
+        ``L α(s)^{L-2}``.
         """
         scale, inputs = self.scale, self.problem.inputs
         pull = self.loss.descent(inputs.combine(w), self.problem.targets)
         left = math.log(scale.depth) + (scale.depth - 2) * scale.log_scale(s)
         drive = math.exp(left - math.log(self.problem.n * self.lam))
-        x = math.exp(scale.potential(s).log_unit) * inputs.correlate(p)
-        return np.asarray(np.abs(x) + drive * np.abs(inputs.correlate(pull)))
+        return np.asarray(drive * np.abs(inputs.correlate(pull)))
+
+
+@lru_cache(maxsize=16)
+def _anchored(anchor: Anchor, scale: DiagonalScale, s: float) -> AnchoredHypentropy:
+    """Return the mirror map; one evaluation of a flow asks for it several times."""
+    return AnchoredHypentropy(anchor, scale.depth, scale.depth * scale.log_scale(s))

@@ -61,7 +61,7 @@ class Hypentropy:
         """``(dw/dξ) / w`` at ξ = 1."""
         return float(self.kappa / np.tanh(self.kappa))
 
-    def norm_squared(self, xi: np.ndarray) -> float:
+    def norm_squared(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return ``‖u‖² + ‖v‖² = Σ sqrt(w² + 4β²)``; ``2β = ω / sinh κ``."""
         twice_beta = self.omega / np.sinh(min(self.kappa, _LARGE_KAPPA))
         return float(np.hypot(self.weights(xi), twice_beta).sum())

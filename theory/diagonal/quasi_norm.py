@@ -38,6 +38,8 @@ from grokflow.theory.predictor import NoPredictor
 
 _SWEEPS = 200
 _NEWTON_STEPS = 50
+# Gradient, in units of that of the penalty alone, at which weights are stationary.
+_STATIONARY = 1e-6
 # Change of the weights between two sweeps, a little above the accuracy of the L1 predictors, at
 # which only polishing is left to do.
 _SETTLED_CHANGE = 1e-4
@@ -225,27 +227,65 @@ class QuasiPenalised:
             point.residual,
         )
 
+    def minimum_near(self, problem: Problem, near: np.ndarray) -> np.ndarray | None:
+        """Return the strict minimum that Newton's method finds on the support of given weights.
+
+        Parameters
+        ----------
+        problem : Problem
+            Any data.
+        near : ndarray, shape (d,)
+            Weights to start from; those of zero stay so.
+
+        Returns
+        -------
+        ndarray, shape (d,), or None
+            None where Newton's method ends at a saddle, or nowhere.
+        """
+        w = self._polished(problem, near)
+        support = np.flatnonzero(w)
+        if support.size == 0:
+            return None
+        gradient, hessian, slope = self._derivatives(problem, support, w[support])
+        # Weights of any size count alike: the second derivative in their logarithms.
+        scaled = hessian * w[support] * w[support][:, None]
+        least = float(np.linalg.eigvalsh(scaled)[0])
+        rounding = len(support) * np.finfo(float).eps * float(np.abs(scaled).max())
+        # Outputs and targets of size y leave roundings of that size in the gradient.
+        x, eps = np.abs(problem.inputs.take(support)), np.finfo(float).eps
+        size = x @ np.abs(w[support]) + np.abs(problem.targets)
+        curvature = self.loss.curvature(problem.inputs.combine(w), problem.targets)
+        noise = len(support) * eps * float((x.T @ (curvature * size)).max()) / problem.n
+        stationary = np.abs(gradient).max() <= _STATIONARY * np.abs(slope).max() + noise
+        return w if stationary and least > rounding else None
+
+    def _derivatives(
+        self, problem: Problem, support: np.ndarray, part: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return gradient and Hessian on the support, and the slope of the penalty alone."""
+        x, n = problem.inputs.take(support), problem.n
+        power, tau = 2 / self.depth, self.lam / 2
+        size, q = np.abs(part), x @ part
+        slope = tau * power * size ** (power - 1) * np.sign(part)
+        gradient = slope - x.T @ self.loss.descent(q, problem.targets) / n
+        hessian = (x.T * (self.loss.curvature(q, problem.targets) / n)) @ x
+        hessian[np.diag_indices_from(hessian)] += tau * power * (power - 1) * size ** (power - 2)
+        return gradient, hessian, slope
+
     def _polished(self, problem: Problem, w: np.ndarray) -> np.ndarray:
         """Take Newton steps on the support, where the objective is smooth."""
         support = np.flatnonzero(w)
         if support.size == 0:
             return w
-        x, part = problem.inputs.take(support), w[support]
-        n, power, tau = problem.n, 2 / self.depth, self.lam / 2
+        part = w[support]
         for _ in range(_NEWTON_STEPS):
-            size, q = np.abs(part), x @ part
-            slope = tau * power * size ** (power - 1) * np.sign(part)
-            gradient = slope - x.T @ self.loss.descent(q, problem.targets) / n
+            gradient, hessian, slope = self._derivatives(problem, support, part)
             if np.abs(gradient).max() <= 1e-13 * np.abs(slope).max():
                 break
-            hessian = (x.T * (self.loss.curvature(q, problem.targets) / n)) @ x
-            hessian[np.diag_indices_from(hessian)] += (
-                tau * power * (power - 1) * size ** (power - 2)
-            )
             step = lstsq(hessian, -gradient)[0]
             # A weight that would change its sign goes half the way to zero instead.
-            reach = np.where(part * step < 0, size / np.maximum(np.abs(step), 1e-300), np.inf)
-            part = part + min(1.0, 0.5 * float(reach.min())) * step
+            far = np.where(part * step < 0, np.abs(part) / np.maximum(np.abs(step), 1e-300), np.inf)
+            part = part + min(1.0, 0.5 * float(far.min())) * step
         polished = np.zeros_like(w)
         polished[support] = part
         return polished

@@ -66,6 +66,13 @@ class DiagonalScale:
         log_beta = np.log(self.omega) - log_growth
         return float(np.log(self.alpha) - log_beta / self.depth)
 
+    def bend(self, x: float) -> float:
+        """Return the slow time, at least 0, at which κ (L = 2) or x_ω (L ≥ 3) is `x`, below 1."""
+        if self.depth > 2:
+            return max(self.pole(1 - x), 0.0)
+        log_beta = math.log(self.omega / 2) - math.log(math.sinh(x))
+        return max(math.log(self.alpha) - log_beta / 2, 0.0)
+
     def log_speed(self, s: float) -> float:
         """Return ``log c``."""
         L = self.depth

@@ -26,6 +26,8 @@ _ROUNDING = float(np.finfo(np.float64).eps) / 2
 # Rounds of scaling rows, then columns. One is enough for a matrix of entries of order one times
 # a unit for each row and each column; the second serves what is scattered beyond that.
 _SCALING_ROUNDS = 2
+# Ratio of the sizes of columns up to which they count as of one size: one digit of rounding.
+_ALIKE = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,30 @@ class RowSpace:
         """
         return self.rank == _nonzero_columns(self.rows)
 
+    @property
+    def coordinate_sizes(self) -> np.ndarray:
+        """What bounds the change of ``Rᵀp`` by errors of one size in these units, shape (r,)."""
+        if self.basis is None:
+            return np.full(self.rank, self.rows.largest_column)
+        return np.asarray(np.sqrt(self.rank) * np.abs(self.rows.to_array()).max(axis=1))
+
+    def graded(self) -> RowSpace:
+        """Return the factorisation with columns of R eliminated from the largest to the smallest.
+
+        Where inputs differ in size by orders, coordinates that move the small ones alone would
+        otherwise move the large ones by differences that are mostly rounding. Sparse data stay as
+        they are.
+        """
+        squares = self.rows.column_squares
+        least = float(squares[squares > 0].min())
+        if not isinstance(self.rows, DataMatrix) or squares.max() <= _ALIKE**2 * least:
+            return self
+        rotation, triangle, order = qr(self.rows.to_array(), mode="economic", pivoting=True)
+        rows = np.empty_like(triangle)
+        rows[:, order] = triangle
+        basis = rotation if self.basis is None else self.basis @ rotation
+        return RowSpace(DataMatrix.from_array(rows, self.rows.threads), basis, self.dropped)
+
     def spread(self, coordinates: np.ndarray) -> np.ndarray:
         """Return ``Q c``: the outputs, shape (n,), of weights with ``R w = c``, shape (r,)."""
         return coordinates if self.basis is None else np.asarray(self.basis @ coordinates)
@@ -73,6 +99,12 @@ class RowSpace:
         if self.basis is None:
             return np.diag(weights)
         return np.asarray((self.basis.T * weights) @ self.basis)
+
+    def weigh(self, weights: np.ndarray, matrix: np.ndarray) -> Float[np.ndarray, "r r"]:
+        """Return ``Qᵀ diag(h) Q A``, for weights h of the samples and a matrix A (r, r)."""
+        if self.basis is None:
+            return np.asarray(weights[:, None] * matrix)
+        return np.asarray(self.weighted(weights) @ matrix)
 
 
 def row_space(inputs: DesignMatrix) -> RowSpace:

@@ -1,0 +1,56 @@
+"""How exactly the reduced state of a diagonal net is followed, so that its weights are right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grokflow.theory.diagonal.flow_equations import ReducedFlow
+
+# Fraction of its distance to the pole that every coordinate keeps until the next anchor. States
+# that are left with less than a quarter of that are not resolved by the tolerance.
+KEPT, UNRESOLVED = 1e-2, 2.5e-3
+
+
+def state_tolerance(
+    flow: ReducedFlow, rtol: float, now: float, end: float, *, implicit: bool
+) -> float:
+    """Return the tolerance in p that keeps w to `rtol`, between two slow times.
+
+    An error δξ changes w by a factor ``1 + (w'/w) δξ``, at depth 2 by at most twice the steepness
+    at a typical weight for those that matter. At other depths ``w'/w`` is at most ``p/(1-|x|)``,
+    and 1 - |x| at least the fraction `KEPT` of what it is at the anchor, in whose least distance
+    δξ is counted. Errors of many steps add up to at most four local ones (measured over α and λ at
+    depth 2), and to sixteen in the explosive growth of deep nets from small scales, which nothing
+    damps (measured over random problems against the full system).
+    """
+    scale = flow.scale
+    if scale.depth == 2:
+        steepness, together = scale.potential(end).steepness, 4
+    else:
+        steepness, together = scale.depth / (scale.depth - 2) / KEPT, 16
+    wanted = rtol / (together * max(10.0, 2 * steepness))
+    if not implicit or now < unfelt_from(flow):
+        return wanted
+    # There p moves by -Qᵀl'(q)/ε, and l'(q) is known to rounding: asking for more than that would
+    # only make the solver chase noise.
+    noise = np.finfo(float).eps * pull_size(flow)
+    return max(wanted, noise / float(np.exp(flow.log_stiffness(now))))
+
+
+def unfelt_from(flow: ReducedFlow) -> float:
+    """Return the slow time from which p has directions that no weight feels.
+
+    It is there that the curvature ``L² α(s)^{2L-2} ‖x‖²`` of the loss in the coordinate of a zero
+    weight has come down to ``nλ``. Anchored coordinates have axes that keep such directions apart.
+    """
+    if flow.anchor is not None:
+        return np.inf
+    scale, problem = flow.scale, flow.problem
+    felt = scale.depth**2 * problem.inputs.mean_square * problem.d
+    log_least = np.log(problem.n * flow.lam / felt) / (2 * scale.depth - 2)
+    return float(np.log(scale.alpha) - log_least)
+
+
+def pull_size(flow: ReducedFlow) -> float:
+    """Return the size of the pulls that cancel: that of the targets, or 1 for classes."""
+    return float(np.abs(flow.problem.targets).max())
