@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,13 +62,15 @@ def _state(result: Any, tau: float) -> SolverState:
 class _Muted:
     """Standard output without what some threads print."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.threads: list[int] = []
 
     def write(self, text: str) -> int:
         """Write, unless the thread is muted."""
-        return len(text) if threading.get_ident() in self.threads else self.stream.write(text)
+        if threading.get_ident() not in self.threads:
+            self.stream.write(text)
+        return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
