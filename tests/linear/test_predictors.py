@@ -18,7 +18,11 @@ from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram
 from grokflow.theory.numerics.data_matrix import DataMatrix
-from grokflow.theory.numerics.hard_margin import _least_distance, _proximal_pivoting
+from grokflow.theory.numerics.hard_margin import (
+    _proximal_pivoting,
+    _square_root,
+    least_distance,
+)
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved, NotSeparable
 
@@ -238,7 +242,8 @@ def test_block_pivoting_is_least_distance(n, d):
     x = np.where(rng.random((n, d)) < 0.5, -1.0, 1.0)
     z = x * np.sign(x[:, :3].sum(axis=1))[:, None]
     gram = z @ z.T
-    fast, slow = _proximal_pivoting(gram), _least_distance(gram)
+    fast = _proximal_pivoting(gram, np.ones(n))
+    slow = least_distance(_square_root(gram), np.ones(n))
     assert fast is not None
     # ‖w - w*‖² ≤ 2 gap ‖w*‖² for each, as ½‖w‖² is strongly convex; pivoting stops at 1e-10.
     distance = np.linalg.norm((fast - slow) @ z) / np.linalg.norm(slow @ z)

@@ -28,10 +28,11 @@ from grokflow.theory.arguments import check_positive
 from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.diagonal.scale import check_depth
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.losses import Loss, set_loss
+from grokflow.theory.losses import Loss, Square, set_loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NoPredictor
@@ -156,7 +157,7 @@ class MinQuasiNorm:
         near : ndarray, shape (d,)
             Weights to start from that interpolate the targets, such as those of `MinL2Norm`.
         """
-        w = _reweighted(problem, near, self.depth, MinL1Norm().predict)
+        w = _reweighted(problem, near, self.depth, _least_norm)
         w = _onto_constraints(problem, w)
         point = kkt.of_constraints(problem, w, self.depth)
         certificate = kkt.quasi_constrained(problem, w, point.multipliers, self.depth)
@@ -317,6 +318,12 @@ def _reweighted(
         f"reweighting still changes w by {change:.1e} after {_SWEEPS} sweeps, expected "
         f"{_SETTLED_CHANGE:.0e}: start nearer to a KKT point, such as the end of the path"
     )
+
+
+def _least_norm(problem: Problem) -> Prediction:
+    """Return the min-L1-norm of few inputs, whose samples may depend on each other by rounding."""
+    coordinates = least_coordinates(problem, Square())
+    return MinL1Norm().predict(in_row_space(problem, coordinates))
 
 
 def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:

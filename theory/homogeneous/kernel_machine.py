@@ -24,14 +24,10 @@ from numpy.typing import ArrayLike
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.conversion import as_array, as_labels
-from grokflow.theory.homogeneous import certificates as kernel_certificates
+from grokflow.theory.homogeneous.certificates import total
+from grokflow.theory.homogeneous.certified_multipliers import margin_multipliers, norm_multipliers
 from grokflow.theory.homogeneous.tangent import TangentKernel
-from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
-from grokflow.theory.predictor import NotInterpolable, NotSeparable
 from grokflow.theory.summary import Summarised
-
-# Relative miss of the targets above which they count as out of reach.
-_TARGET_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,7 +117,9 @@ class MaxKernelMargin:
         Raises
         ------
         NotSeparable
-            With a Farkas certificate, when no h has a positive margin.
+            With a Farkas certificate, when it is proved that no h has a positive margin.
+        NotResolved
+            When neither that nor a margin to a relative gap of 1e-6 is proved.
         """
         x, y = as_array("x", x), as_array("y", y)
         if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
@@ -131,17 +129,16 @@ class MaxKernelMargin:
             )
         system = _System.of(tangent, x, y)
         system.check_features()
-        columns = [_margin_multipliers(system.gram, labels) for labels in system.targets.T]
-        multipliers = np.column_stack(columns)
-        certificate = kernel_certificates.kernel_margin(system.gram, system.targets, multipliers)
-        margin = 1 / np.sqrt(2 * certificate.upper)
+        found = [margin_multipliers(system.gram, labels) for labels in system.targets.T]
+        multipliers = np.column_stack([part.multipliers for part in found])
+        certificate = total([part.certificate for part in found])
         return KernelPrediction(
             self.name,
             tangent,
             x,
             (system.targets * multipliers).reshape(y.shape),
             multipliers.reshape(y.shape),
-            float(margin),
+            float(1 / np.sqrt(2) / np.sqrt(certificate.upper)),
             certificate,
         )
 
@@ -171,22 +168,20 @@ class MinKernelNorm:
         Raises
         ------
         NotInterpolable
-            When no h reaches the targets, as may happen where features are linearly dependent
-            (Assumption 3.8 of Lyu et al. 2024 excludes it).
+            When it is proved that no h reaches the targets, as may happen where features are
+            linearly dependent (Assumption 3.8 of Lyu et al. 2024 excludes it).
+        NotResolved
+            When neither that nor the least norm to a relative gap of 1e-6 is proved.
         """
         x, y = as_array("x", x), as_array("y", y)
         system = _System.of(tangent, x, y)
-        multipliers = interpolate(system.gram, system.targets)
-        certificate = kernel_certificates.kernel_norm(system.gram, system.targets, multipliers)
-        if certificate.infeasibility > _TARGET_TOLERANCE:
-            raise NotInterpolable(
-                f"no h interpolates the targets (residual {certificate.infeasibility:.1e}), "
-                "expected independent gradients or targets that agree where they depend: drop "
-                "samples, or widen the model"
-            )
+        kept = _first_copies(x, y) if tangent.outputs == 1 else np.arange(len(system.targets))
+        found = norm_multipliers(system.gram[np.ix_(kept, kept)], system.targets[kept])
+        multipliers = np.zeros_like(system.targets)
+        multipliers[kept] = found.multipliers
         coefficients = multipliers.reshape(y.shape)
         return KernelPrediction(
-            self.name, tangent, x, coefficients, coefficients, None, certificate
+            self.name, tangent, x, coefficients, coefficients, None, found.certificate
         )
 
 
@@ -227,6 +222,12 @@ def one_vs_rest(classes: ArrayLike) -> np.ndarray:
             "to C-1, C ≥ 2: number them"
         )
     return np.where(classes[:, None] == np.arange(found[-1] + 1), 1.0, -1.0)
+
+
+def _first_copies(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the samples that differ from all before, target included: the others add nothing."""
+    table = np.column_stack([x.reshape(len(x), -1), y.reshape(len(y), -1)])
+    return np.sort(np.unique(table, axis=0, return_index=True)[1])
 
 
 class _System(NamedTuple):
@@ -271,11 +272,3 @@ def _check_targets(y: np.ndarray, samples: int, outputs: int) -> None:
             f"y of type {y.dtype} holds NaN, infinity or no numbers, expected finite numbers: "
             "drop those samples"
         )
-
-
-def _margin_multipliers(gram: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    found = hard_margin(gram * np.outer(labels, labels))
-    if not found.separable:
-        farkas = kernel_certificates.kernel_farkas(gram, labels, found.multipliers)
-        raise NotSeparable(farkas, rows="gradients y_i ∇f_i")
-    return found.multipliers

@@ -7,22 +7,40 @@ interpolant of least L1-norm. At finite λ the end is `L1Penalised`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Constraint
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.l2 import MOST_ENTRIES, MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
+from grokflow.theory.linear.prediction import (
+    Certified,
+    Prediction,
+    PrimalDual,
+    best_of,
+    normalised_margin,
+    not_resolved,
+    of_distinct_samples,
+)
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
+from grokflow.theory.linear.simplex import onto_targets, vertex
 from grokflow.theory.losses import Exponential
+from grokflow.theory.numerics.exact_answers import Rounded, least_sum
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NotResolved
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
 _LIGHT_PENALTY = 1e-4
+# Nonzero entries of X up to which the simplex method takes a tenth of a second, and is asked first.
+_SMALL_PROGRAM = 30_000
+# Miss of the targets, relative to the largest, at which weights are first moved onto them.
+_NEAR_TARGETS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,9 +81,21 @@ class MaxL1Margin:
         Raises
         ------
         NotSeparable
-            With a Farkas certificate, when no w has a positive margin.
+            With a Farkas certificate, when it is proved that no w has a positive margin.
+        NotResolved
+            When neither that nor a margin to the wanted gap is proved.
         """
         check_problem(problem, margins=self.name)
+        found = _solved(
+            problem,
+            lambda: self._proximal_points(problem, near),
+            lambda w, mu: certificates.max_l1_margin(problem, w, mu),
+            self.gap,
+        )
+        margin = normalised_margin(problem, found.w, 1)
+        return Prediction(self.name, found.w, found.mu, margin, found.certificate)
+
+    def _proximal_points(self, problem: Problem, near: Prediction | None) -> PrimalDual:
         near = near or _lightly_penalised(problem)
         least = 0.0 if near is None else float(problem.inputs.combine(near.w).min())
         if near is not None and least > 0:
@@ -74,11 +104,8 @@ class MaxL1Margin:
             early = MaxL2Margin().predict(problem)
             start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
         data = Constraint(problem.targets, 0.0, unit=float(start.mu.max()))
-        program = L1Program(data, certificates.max_l1_margin, self.gap)
-        w, mu = program.solve_with_fallback(problem, start)
-        w = w / float(problem.inputs.combine(w).min())
-        certificate = certificates.max_l1_margin(problem, w, mu)
-        return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
+        w, mu = L1Program(data, certificates.max_l1_margin, self.gap).solve(problem, start)
+        return PrimalDual(w / float(problem.inputs.combine(w).min()), mu)
 
 
 @dataclass(frozen=True)
@@ -120,20 +147,89 @@ class MinL1Norm:
         Raises
         ------
         NotInterpolable
-            When no w interpolates the targets.
+            When it is proved that no w interpolates the targets.
+        NotResolved
+            When neither that nor the least norm to the wanted gap is proved.
         """
         check_problem(problem)
-        early = MinL2Norm().predict(problem)
-        if near is not None and near.w.any():
-            start = PrimalDual(near.w, _scaled_dual(problem, near.multipliers))
-        else:
-            start = PrimalDual(np.zeros(problem.d), _scaled_dual(problem, early.multipliers))
-        program = L1Program(
-            Constraint(problem.targets, -np.inf), certificates.min_l1_norm, self.gap
+        if not problem.targets.any():
+            return replace(MinL2Norm().predict(problem), name=self.name)
+
+        def predict(distinct: Problem, kept: np.ndarray) -> Prediction:
+            start = None
+            if near is not None and near.w.any():
+                start = PrimalDual(near.w, near.multipliers[kept])
+            return self._of_distinct(distinct, start)
+
+        return of_distinct_samples(problem, predict)
+
+    def _of_distinct(self, problem: Problem, start: PrimalDual | None) -> Prediction:
+        # This also proves that no w interpolates, where it is so.
+        with suppress(NotResolved):
+            early = MinL2Norm().predict(problem)
+            start = start or PrimalDual(early.w, early.multipliers)
+        found = _solved(
+            problem,
+            lambda: self._proximal_points(problem, start),
+            lambda w, mu: certificates.min_l1_norm(problem, w, mu),
+            self.gap,
         )
+        return Prediction(self.name, found.w, found.mu, None, found.certificate)
+
+    def _proximal_points(self, problem: Problem, start: PrimalDual | None) -> PrimalDual:
+        start = start or PrimalDual(np.zeros(problem.d), problem.targets)
+        start = PrimalDual(start.w, _scaled_dual(problem, start.mu))
+        program = L1Program(Constraint(problem.targets, -np.inf), _certified_on_targets, self.gap)
         # Few columns interpolate nothing, and multipliers of such a program lead astray.
-        w, mu = program.solve_with_fallback(problem, start, np.arange(problem.d))
-        return Prediction(self.name, w, mu, None, certificates.min_l1_norm(problem, w, mu))
+        w, mu = program.solve(problem, start, np.arange(problem.d))
+        return PrimalDual(onto_targets(problem, w), mu)
+
+
+def _solved(
+    problem: Problem,
+    proximal_points: Callable[[], PrimalDual],
+    certify: Callable[[np.ndarray, np.ndarray], Certificate],
+    gap: float,
+) -> Certified:
+    """Solve to the gap: by the simplex method where that is fast, then exactly, or by both."""
+    small = problem.inputs.nonzeros <= _SMALL_PROGRAM
+    found = best_of(
+        (lambda: vertex(problem),) if small else (proximal_points, lambda: vertex(problem)),
+        certify,
+        gap,
+    )
+    if found is not None and found.gap <= gap:
+        return found
+    if problem.is_classification:
+        with suppress(NotResolved):
+            MaxL2Margin().predict(problem)
+    exact = _exact(problem, found)
+    if exact is not None and exact.gap <= gap:
+        return exact
+    if small and exact is None:
+        found = best_of((proximal_points,), certify, gap)
+        if found is not None and found.gap <= gap:
+            return found
+    raise not_resolved("the least ‖w‖₁", exact or found, gap)
+
+
+def _exact(problem: Problem, found: Certified | None) -> Certified | None:
+    """Solve in exact arithmetic where the size allows it."""
+    if problem.n * problem.d > MOST_ENTRIES:
+        return None
+    x, equal = problem.inputs.to_array(), not problem.is_classification
+    guess = (np.zeros(problem.d), np.zeros(problem.n)) if found is None else found[:2]
+    exact = least_sum(x, problem.targets, *guess, equal=equal)
+    # That there is an answer has been found out before.
+    return Certified(*exact) if isinstance(exact, Rounded) else None
+
+
+def _certified_on_targets(problem: Problem, w: np.ndarray, mu: np.ndarray) -> Certificate:
+    """Certify weights that are moved onto the targets, where they nearly are."""
+    miss = float(np.abs(problem.inputs.combine(w) - problem.targets).max())
+    if miss > _NEAR_TARGETS * float(np.abs(problem.targets).max()):
+        return Certificate(0.0, np.inf, np.inf)
+    return certificates.min_l1_norm(problem, onto_targets(problem, w), mu)
 
 
 def _lightly_penalised(problem: Problem) -> Prediction | None:

@@ -2,7 +2,8 @@
 
 Theorem 3.4 and Corollary 3.6 of Lyu et al. (2024): the direction of w at ``T_c^-`` tends to the
 max-L2-margin direction; Theorem 3.9 gives the min-L2-norm interpolant for regression. Both live
-in the span of the n training inputs, so the n×n Gram matrix decides them.
+in the span of the n training inputs, so the n×n Gram matrix decides them, where it is well enough
+conditioned; a certificate says whether it is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,49 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import lstsq
 
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
-from grokflow.theory.linear.prediction import Prediction, normalised_margin
+from grokflow.theory.linear.prediction import (
+    Certified,
+    Prediction,
+    PrimalDual,
+    best_of,
+    normalised_margin,
+    not_resolved,
+    of_distinct_samples,
+)
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.numerics.design_matrix import with_column
-from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
-from grokflow.theory.predictor import INTERCEPT, REMEDY, NoPredictor, NotInterpolable, NotSeparable
+from grokflow.theory.numerics.exact_answers import Refuted
+from grokflow.theory.numerics.exact_answers import least_square as exact_least_square
+from grokflow.theory.numerics.hard_margin import (
+    balanced_multipliers,
+    hard_margin,
+    interpolate,
+    least_distance,
+    least_norm,
+    margin_root,
+    row_lengths,
+)
+from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.numerics.rounding import divided
+from grokflow.theory.predictor import (
+    INTERCEPT,
+    REMEDY,
+    NoPredictor,
+    NotInterpolable,
+    NotResolved,
+    NotSeparable,
+)
+
+# Relative gap that a predictor is returned with at most.
+WANTED_GAP = 1e-7
+# Entries of X up to which it is factored where the Gram matrix does not do.
+MOST_ENTRIES = 4_000_000
+# Samples up to which a second hard margin is worth a hint.
+_HINTED = 2000
 
 
 @dataclass(frozen=True)
@@ -43,20 +80,20 @@ class MaxL2Margin:
         Raises
         ------
         NotSeparable
-            With the certificate, when no w has a positive margin.
+            With the certificate, when it is proved that no w has a positive margin.
+        NotResolved
+            When neither that nor a margin to a relative gap of 1e-7 is proved.
         """
         check_problem(problem, margins=self.name)
-        mu, separable = hard_margin(problem.inputs.gram)
-        if not separable:
-            raise NotSeparable(certificates.farkas(problem, mu), remedy=_remedy(problem))
-        w = problem.inputs.correlate(mu)
-        return Prediction(
-            self.name,
-            w,
-            mu,
-            normalised_margin(problem, w, 2),
-            certificates.max_l2_margin(problem, w, mu),
+        found = best_of(
+            (lambda: _gram_margin(problem), lambda: _factored_margin(problem)),
+            lambda w, mu: certificates.max_l2_margin(problem, w, mu),
+            WANTED_GAP,
         )
+        if found is None or found.gap > WANTED_GAP:
+            found = _stubborn_margin(problem, found)
+        margin = normalised_margin(problem, found.w, 2)
+        return Prediction(self.name, found.w, found.mu, margin, found.certificate)
 
 
 @dataclass(frozen=True)
@@ -81,25 +118,138 @@ class MinL2Norm:
     def predict(self, problem: Problem) -> Prediction:
         """Solve ``K μ = y`` with the Gram matrix ``K = XXᵀ`` of the samples; then ``w = Xᵀμ``.
 
+        Where K does not do, for it squares the condition of X, X itself is factored.
+
         Raises
         ------
         NotInterpolable
-            When no w interpolates the targets.
+            When it is proved that no w interpolates the targets.
+        NotResolved
+            When neither that nor an interpolant of least norm to a relative gap of 1e-7 is proved.
         """
         check_problem(problem)
-        mu = interpolate(problem.inputs.gram, problem.targets)
+        if not problem.targets.any():
+            zero = np.zeros(problem.d), np.zeros(problem.n)
+            return Prediction(self.name, *zero, None, Certificate(0.0, 0.0, 0.0))
+        return of_distinct_samples(problem, lambda distinct, _: self._of_distinct(distinct))
+
+    def _of_distinct(self, problem: Problem) -> Prediction:
+        found = best_of(
+            (lambda: _gram_interpolant(problem), lambda: _factored_interpolant(problem)),
+            lambda w, mu: certificates.min_l2_norm(problem, w, mu),
+            WANTED_GAP,
+        )
+        if found is None or found.gap > WANTED_GAP:
+            found = _stubborn_interpolant(problem, found)
+        return Prediction(self.name, found.w, found.mu, None, found.certificate)
+
+
+def _gram_margin(problem: Problem) -> PrimalDual:
+    mu = hard_margin(problem.inputs.gram)
+    return PrimalDual(problem.inputs.correlate(mu), mu)
+
+
+def _factored_margin(problem: Problem) -> PrimalDual:
+    """Solve on a factor of X, then once more for margins 1 on the support."""
+    x = small_array(problem)
+    root, lengths = margin_root(x)
+    active = least_distance(root, lengths.min() / lengths) > 0
+    w, part = least_norm(x[active], problem.targets[active])
+    mu = np.zeros(problem.n)
+    mu[active] = part
+    return PrimalDual(w, mu)
+
+
+def _gram_interpolant(problem: Problem) -> PrimalDual:
+    """Solve with the Gram matrix, and refine with the residual."""
+    mu, w = np.zeros(problem.n), np.zeros(problem.d)
+    for _ in range(2):
+        mu = mu + interpolate(problem.inputs.gram, problem.targets - problem.inputs.combine(w))
         w = problem.inputs.correlate(mu)
-        certificate = certificates.min_l2_norm(problem, w, mu)
-        if certificate.infeasibility > 1e-6:
-            raise NotInterpolable(
-                f"no w interpolates the targets (residual {certificate.infeasibility:.1e}), "
-                "expected linearly independent rows: use fewer samples or more inputs"
+    return PrimalDual(w, mu)
+
+
+def _factored_interpolant(problem: Problem) -> PrimalDual:
+    return PrimalDual(*least_norm(small_array(problem), problem.targets))
+
+
+def small_array(problem: Problem) -> np.ndarray:
+    """Return X where it is small enough to be factored.
+
+    Raises
+    ------
+    NotConverged
+        Where it is not.
+    """
+    if problem.n * problem.d > MOST_ENTRIES:
+        raise NotConverged(
+            f"X has {problem.n * problem.d} entries, expected at most {MOST_ENTRIES} to factor "
+            "it: scale the inputs to similar sizes"
+        )
+    return problem.inputs.to_array()
+
+
+def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
+    """Prove that there is no margin, or find it in exact arithmetic, or say what is known."""
+    guess = np.ones(problem.n) if found is None else found.mu
+    if problem.n * problem.d <= MOST_ENTRIES:
+        x = problem.inputs.to_array()
+        if (found is None or found.gap == np.inf) and problem.n > problem.d:
+            balanced = balanced_multipliers(x)
+            if certificates.refuted_margin(x, balanced):
+                raise NotSeparable(certificates.farkas(problem, balanced), remedy=_remedy(problem))
+        exact = exact_least_square(x, problem.targets, guess, equal=False)
+        if isinstance(exact, Refuted):
+            raise NotSeparable(
+                certificates.farkas(problem, exact.multipliers), remedy=_remedy(problem)
             )
-        return Prediction(self.name, w, mu, None, certificate)
+        if exact is not None:
+            found = Certified(exact.w, exact.mu, exact.certificate)
+            if found.gap <= WANTED_GAP:
+                return found
+            raise not_resolved("½‖w‖² of the largest margin", found, WANTED_GAP)
+    if found is not None and found.certificate.upper < np.inf:
+        raise not_resolved("½‖w‖² of the largest margin", found, WANTED_GAP)
+    bound = certificates.farkas(problem, guess).residual
+    raise NotResolved(
+        f"not resolved in double precision: every unit vector w has margin at most {bound:.1e}, "
+        "expected a margin that is told from 0: scale the inputs to similar sizes, use the square "
+        "loss, or fewer samples"
+    )
 
 
-# Samples up to which a second hard margin is worth a hint.
-_HINTED = 2000
+def _stubborn_interpolant(problem: Problem, found: Certified | None) -> Certified:
+    """Prove that there is no interpolant, or find it in exact arithmetic, or say what is known."""
+    if problem.n * problem.d <= MOST_ENTRIES:
+        x = problem.inputs.to_array()
+        if problem.n > problem.d and _residual_refutes(x, problem.targets):
+            raise _not_interpolable(problem, found)
+        exact = exact_least_square(x, problem.targets, problem.targets, equal=True)
+        if isinstance(exact, Refuted):
+            raise _not_interpolable(problem, found)
+        if exact is not None:
+            found = Certified(exact.w, exact.mu, exact.certificate)
+            if found.gap <= WANTED_GAP:
+                return found
+    raise not_resolved("½‖w‖² of the least interpolant", found, WANTED_GAP)
+
+
+def _residual_refutes(x: np.ndarray, targets: np.ndarray) -> bool:
+    """Prove by the residual of the least squares that no w interpolates; False if it fails."""
+    lengths = row_lengths(x)
+    scaled, wanted = divided(x, lengths[:, None]), divided(targets, lengths)
+    if not (np.isfinite(scaled).all() and np.isfinite(wanted).all()):
+        return False
+    residual = wanted - scaled @ lstsq(scaled, wanted)[0]
+    return certificates.refuted_interpolation(scaled, wanted, residual)
+
+
+def _not_interpolable(problem: Problem, found: Certified | None) -> NotInterpolable:
+    miss = "" if found is None else f" (residual {found.certificate.infeasibility:.1e})"
+    return NotInterpolable(
+        f"no w interpolates the targets{miss}, expected linearly independent rows: use "
+        "fewer samples or more inputs"
+    )
 
 
 def intercept_separates(problem: Problem) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgError
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
 
 
@@ -18,6 +22,90 @@ class PrimalDual(NamedTuple):
 
     w: np.ndarray
     mu: np.ndarray
+
+
+class Certified(NamedTuple):
+    """Weights (d,) and multipliers (n,), and what they are proved to be worth."""
+
+    w: np.ndarray
+    mu: np.ndarray
+    certificate: Certificate
+
+    @property
+    def gap(self) -> float:
+        """The certified gap, or how far the answer misses its constraints: the larger."""
+        return max(self.certificate.gap, self.certificate.infeasibility)
+
+
+def best_of(
+    solvers: Iterable[Callable[[], PrimalDual]],
+    certify: Callable[[np.ndarray, np.ndarray], Certificate],
+    gap: float,
+) -> Certified | None:
+    """Return the first answer that meets the gap, or the best of all; None where all fail.
+
+    Solvers may fail in any way on data that are out of their range: then the next one is asked.
+    """
+    best: Certified | None = None
+    for solve in solvers:
+        try:
+            with np.errstate(all="ignore"):
+                w, mu = solve()
+        except (NotSeparable, NotInterpolable):
+            raise
+        except (NotConverged, LinAlgError, ArithmeticError, ValueError):
+            continue
+        if np.isfinite(w).all() and np.isfinite(mu).all():
+            with np.errstate(all="ignore"):
+                found = Certified(w, mu, certify(w, mu))
+            if best is None or found.gap < best.gap or best.gap == np.inf:
+                best = found
+            if best.gap <= gap:
+                break
+    return best
+
+
+def of_distinct_samples(
+    problem: Problem, predict: Callable[[Problem, np.ndarray], Prediction]
+) -> Prediction:
+    """Predict without samples that equal an earlier one, target included.
+
+    `predict` is given the rest and which they are; the others get no multiplier.
+    """
+    kept = _first_copies(problem)
+    if len(kept) == problem.n:
+        return predict(problem, kept)
+    inputs = problem.inputs.of_samples(kept)
+    found = predict(replace(problem, inputs=inputs, targets=problem.targets[kept]), kept)
+    multipliers = np.zeros(problem.n)
+    multipliers[kept] = found.multipliers
+    return replace(found, multipliers=multipliers)
+
+
+def _first_copies(problem: Problem) -> np.ndarray:
+    """Return the samples that differ from all before; a projection says which to compare."""
+    projected = problem.inputs.combine(np.cos(np.arange(problem.d)))
+    kept = np.ones(problem.n, dtype=bool)
+    for i, j in pairwise(np.lexsort((projected, problem.targets))):
+        near = abs(projected[i] - projected[j]) <= 1e-9 * abs(projected[i])
+        if near and problem.targets[i] == problem.targets[j]:
+            difference = np.zeros(problem.n)
+            difference[[i, j]] = 1, -1
+            kept[max(i, j)] &= bool(problem.inputs.correlate(difference).any())
+    return np.flatnonzero(kept)
+
+
+def not_resolved(what: str, found: Certified | None, gap: float) -> NotResolved:
+    """Say what is known of an optimum that is not known to the wanted gap."""
+    bounds = "not bounded"
+    if found is not None and found.certificate.upper < np.inf:
+        bounds = f"between {found.certificate.lower:.10g} and {found.certificate.upper:.10g}"
+    elif found is not None:
+        bounds = f"at least {found.certificate.lower:.10g}, which no weights are proved to be near"
+    return NotResolved(
+        f"not resolved in double precision: {what} is {bounds}, expected a relative gap of "
+        f"{gap:.1e}: scale the inputs to similar sizes, drop near-copies of samples, or use fewer"
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -20,7 +20,6 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.dual import Conjugate, Dual
 from grokflow.theory.linear.prediction import PrimalDual
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.simplex import vertex
 from grokflow.theory.numerics.newton import NotConverged, minimise
 
 _OUTER_STEPS = 60
@@ -97,21 +96,6 @@ class L1Program:
                 look = gap / 10
             sigma *= 3
         return PrimalDual(w, mu), gap
-
-    def solve_with_fallback(
-        self, problem: Problem, start: PrimalDual, columns: np.ndarray | None = None
-    ) -> PrimalDual:
-        """Solve a linear program: by the simplex method where proximal points do not end."""
-        try:
-            return self.solve(problem, start, columns)
-        except NotConverged:
-            point = vertex(problem)
-            if (gap := self._gap(problem, point)) > self.gap:
-                raise NotConverged(
-                    f"the L1 predictor has relative gap {gap:.1e} at a vertex, expected "
-                    f"{self.gap:.1e}: ask for a larger gap, or scale the inputs to similar sizes"
-                ) from None
-            return point
 
     def _gap(self, part: Problem, point: PrimalDual) -> float:
         certificate = self.certify(part, point.w, point.mu)

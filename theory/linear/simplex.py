@@ -6,15 +6,19 @@ that neither the tolerances of the solver nor the scales of the data are left in
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import lstsq
 from scipy.optimize import linprog
+from scipy.sparse import diags_array, hstack
+from scipy.sparse.linalg import norm
 
 from grokflow.theory.linear.prediction import PrimalDual
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 
-# Entries of X above which the simplex method would take minutes.
+# Nonzero entries of X above which the simplex method would take minutes.
 _MOST_ENTRIES = 4_000_000
 # Relative slack at which a margin counts as active.
 _ACTIVE_SLACK = 1e-6
@@ -28,18 +32,19 @@ def vertex(problem: Problem) -> PrimalDual:
     NotConverged
         When X is too large, or the solver fails.
     """
-    if problem.n * problem.d > _MOST_ENTRIES:
+    if (entries := problem.inputs.nonzeros) > _MOST_ENTRIES:
         raise NotConverged(
-            f"X has {problem.n * problem.d} entries, expected at most {_MOST_ENTRIES} for the "
-            "simplex method: ask for a larger gap, or scale the inputs to similar sizes"
+            f"X has {entries} nonzero entries, expected at most {_MOST_ENTRIES} for the simplex "
+            "method: ask for a larger gap, or scale the inputs to similar sizes"
         )
-    x, y = problem.inputs.to_array(), problem.targets
+    x, y = problem.inputs.to_sparse(), problem.targets
     columns = 1 / _lengths(x)
-    rows = 1 / _lengths((x * columns).T)
+    x = x @ diags_array(columns)
+    rows = 1 / _lengths(x.T)
     size = float(np.abs(rows * y).max())
-    system = x * columns * rows[:, None]
+    system = diags_array(rows) @ x
     price = columns / columns.max()
-    constraint = {"A_eq": np.hstack([system, -system]), "b_eq": rows * y / size}
+    constraint = {"A_eq": hstack([system, -system]), "b_eq": rows * y / size}
     if problem.is_classification:
         constraint = {"A_ub": -constraint["A_eq"], "b_ub": -constraint["b_eq"]}
     found = linprog(np.append(price, price), **constraint, method="highs-ds")
@@ -71,9 +76,19 @@ def polished_vertex(problem: Problem, point: PrimalDual) -> PrimalDual:
     return PrimalDual(w, mu)
 
 
-def _lengths(x: np.ndarray) -> np.ndarray:
-    """Return the Euclidean lengths of the columns, 1 where they vanish."""
-    largest = np.abs(x).max(axis=0)
+def onto_targets(problem: Problem, w: np.ndarray) -> np.ndarray:
+    """Move nonzero weights onto ``Xw = y`` by the least change, where so few reach it."""
+    support = np.flatnonzero(w)
+    x = problem.inputs.take(support)
+    moved = w.copy()
+    for _ in range(2):
+        moved[support] += lstsq(x, problem.targets - x @ moved[support])[0]
+    return moved
+
+
+def _lengths(x: Any) -> np.ndarray:
+    """Return the Euclidean lengths of the columns of a sparse array, 1 where they vanish."""
+    largest = abs(x).max(axis=0).toarray().ravel()
     safe = np.where(largest > 0, largest, 1.0)
-    lengths = safe * np.linalg.norm(x / safe, axis=0)
-    return np.where(largest > 0, lengths, 1.0)
+    lengths = safe * norm(x @ diags_array(1 / safe), axis=0)
+    return np.asarray(np.where(largest > 0, lengths, 1.0))

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grokflow.theory.homogeneous.certified_multipliers import margin_multipliers
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm
 from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.tangent import ModuleTangent
-from grokflow.theory.numerics.hard_margin import hard_margin
-from grokflow.theory.predictor import NoPredictor
 
 
 def early_direction(net: ModuleMap, problem: NetProblem, memory: int = 2**30) -> Tensor:
@@ -71,12 +70,8 @@ def _multi_class(tangent: ModuleTangent, x: np.ndarray, y: np.ndarray) -> np.nda
     pairs = _Pairs(np.repeat(rows[np.arange(m), y], c - 1), rows[others])
     kernel = tangent.gram(x)
     half = kernel[pairs.own] - kernel[pairs.other]
-    found = hard_margin(half[:, pairs.own] - half[:, pairs.other])
-    if not found.separable:
-        raise NoPredictor(
-            f"no direction separates the {c} classes of {m} samples: use the square loss, or a "
-            "wider net"
-        )
+    gram = half[:, pairs.own] - half[:, pairs.other]
+    found = margin_multipliers(gram, np.ones(len(gram)), rows="gradients ∇f_y - ∇f_j")
     coefficients = np.zeros(m * c)
     np.add.at(coefficients, pairs.own, found.multipliers)
     np.add.at(coefficients, pairs.other, -found.multipliers)

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse import csc_array
 
 from grokflow.theory.numerics.threads import parallel, thread_count
 
@@ -102,6 +103,15 @@ class DataMatrix:
             blocks = tuple(block.astype(np.float32) for block in blocks)  # +128 is no int8
         column = signs.astype(blocks[0].dtype)[:, None]
         return DataMatrix(tuple(block * column for block in blocks), self.width, self.threads)
+
+    def to_sparse(self) -> csc_array[Any]:
+        """Return X by its nonzero entries."""
+        return csc_array(self.to_array())
+
+    @property
+    def nonzeros(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape))
 
     def take(self, columns: np.ndarray) -> Matrix:
         """Return the columns of these increasing indices, as float64 of shape (n, k)."""
@@ -199,6 +209,10 @@ class DataMatrix:
     def restricted(self, columns: np.ndarray) -> DataMatrix:
         """Return the matrix of these columns alone (increasing indices), in float64."""
         return DataMatrix((self.take(columns),), len(columns), self.threads)
+
+    def of_samples(self, rows: np.ndarray) -> DataMatrix:
+        """Return the matrix of these rows alone."""
+        return DataMatrix(tuple(block[rows] for block in self.blocks), self.width, self.threads)
 
     def alike(self) -> tuple[Inputs, Groups]:
         """Return signs and group numbers, shape (d,): signed columns of a group are equal."""

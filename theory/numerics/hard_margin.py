@@ -1,40 +1,39 @@
-"""Hard margins and interpolation in the span of the training features, from the Gram matrix alone.
+"""Hard margins and interpolation in the span of the training features, without any proof.
 
-The early predictors live in the span of n feature vectors, so an n×n matrix decides them,
-whether the features are the inputs of a linear model or the gradients of a net.
+The early predictors live in the span of n feature vectors, so an n×n Gram matrix decides them,
+whether the features are the inputs of a linear model or the gradients of a net. It squares the
+condition of the features; where that is too much, and the features themselves are at hand, they are
+factored instead. What is returned is to be certified; nothing here says that it is good.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, lstsq
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, lstsq, qr, solve_triangular
 from scipy.optimize import nnls
+from scipy.special import expit
 
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.numerics.rounding import power_of_two
 
 # Where the solver stops: a relative gap, or a margin this far below the size of the data.
 _RELATIVE_GAP = 1e-10
-_NO_MARGIN = 1e-7
+_NO_MARGIN = 1e-9
 
 # First proximal term relative to a diagonal entry, and how long to try before another method.
 _RIDGE = 1e-2
 _PROXIMAL_STEPS = 12
 _PIVOT_TRIES = 6
 
-
-class HardMargin(NamedTuple):
-    """Multipliers (n,) of the hard margin; a convex combination that vanishes if there is none."""
-
-    multipliers: np.ndarray
-    separable: bool
+_NEWTON_STEPS = 30
 
 
-def hard_margin(gram: np.ndarray) -> HardMargin:
+def hard_margin(gram: np.ndarray) -> np.ndarray:
     """Solve ``min ½ μᵀKμ - 1ᵀμ : μ ≥ 0``, the dual of the largest margin.
 
-    Proximal points on μ by block pivoting; where that does not end, nonnegative least squares.
+    The features are first scaled to similar lengths. Proximal points on μ by block pivoting; where
+    that does not end, nonnegative least squares. Where no margin exists the multipliers, shape
+    (n,), are large and combine the features to nearly nothing.
 
     Parameters
     ----------
@@ -46,22 +45,110 @@ def hard_margin(gram: np.ndarray) -> HardMargin:
     NotConverged
         When neither method ends.
     """
-    mu = _proximal_pivoting(gram)
+    scaled, lengths = _unit_diagonal(gram)
+    targets = lengths.min() / lengths
+    mu = _proximal_pivoting(scaled, targets)
     if mu is None:
-        mu = _least_distance(gram)
-    reach = np.sqrt(max(float(mu @ gram @ mu), 0.0))
-    return HardMargin(mu, bool(reach > _NO_MARGIN * mu.sum() * np.sqrt(np.trace(gram))))
+        mu = least_distance(_square_root(scaled), targets)
+    return np.asarray(mu / lengths / lengths.min())
 
 
 def interpolate(gram: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the least-norm μ with ``Kμ = y``, or nearest to it.
+    """Return the least-norm μ with ``Kμ = y``, or nearest to it, at features of unit length.
 
     Shapes: `gram` (n, n), `targets` and the result (n,) or (n, C).
     """
-    return np.asarray(lstsq(gram, targets, lapack_driver="gelsy")[0])
+    scaled, lengths = _unit_diagonal(gram)
+    columns = lengths.reshape(-1, *[1] * (targets.ndim - 1))
+    return np.asarray(lstsq(scaled, targets / columns, lapack_driver="gelsy")[0] / columns)
 
 
-def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
+def least_norm(x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return w of least norm with ``Xw = y``, and μ with ``Xᵀμ = w``, from X itself, refined."""
+    lengths = row_lengths(x)
+    scaled, wanted = x / lengths[:, None], targets / lengths
+    q, r, order = _independent(scaled)
+    w, mu = np.zeros(x.shape[1]), np.zeros(len(x))
+    for _ in range(3):
+        w = w + q @ _solve_triangle(r, wanted[order] - scaled[order] @ w, transposed=True)
+        mu[order] += _solve_triangle(r, q.T @ (w - scaled.T @ mu))
+    return w, mu / lengths
+
+
+def independent_rows(x: np.ndarray) -> list[int]:
+    """Return the indices of rows that are independent, and span the others, up to rounding."""
+    return sorted(_independent(x / row_lengths(x)[:, None])[2].tolist())
+
+
+def margin_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return C of shape (n, r), ``C Cᵀ`` the Gram matrix of scaled rows, and the lengths."""
+    lengths = row_lengths(x)
+    triangle = qr((x / lengths[:, None]).T, mode="r")[0]
+    return np.ascontiguousarray(triangle[: min(x.shape)].T), lengths
+
+
+def least_distance(root: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return multipliers of ``min ½‖v‖² : C v ≥ t`` (Lawson and Hanson 1974, ch. 23).
+
+    Minimise ``‖Cᵀμ‖²/n + (tᵀμ - 1)²`` over μ ≥ 0. The minimum is ``γ²/(γ² + n)`` with γ the largest
+    margin: it vanishes where there is none.
+    """
+    size = np.sqrt(len(root))
+    system = np.vstack([root.T / size, targets])
+    target = np.append(np.zeros(root.shape[1]), 1.0)
+    try:
+        mu, distance = nnls(system, target, maxiter=10 * len(root) + 100)
+    except RuntimeError as error:
+        raise NotConverged(
+            f"hard margin of {len(root)} samples: {error}: scale the features to similar norms, or "
+            "drop near-copies of samples"
+        ) from None
+    if distance < _NO_MARGIN:
+        return np.asarray(mu)
+    return _refined(root @ root.T, targets, mu / (1 - targets @ mu) / size**2)
+
+
+def balanced_multipliers(z: np.ndarray) -> np.ndarray:
+    """Return the pulls of the logistic loss at its minimiser: μ > 0 with ``Zᵀμ`` nearly zero.
+
+    They are all positive where no weights separate the data even weakly, which is where the loss
+    has a minimiser; elsewhere they mean nothing.
+    """
+    columns = row_lengths(z.T)
+    scaled = z / columns
+    w = np.zeros(z.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        pull = expit(-(scaled @ w))
+        hessian = (scaled.T * (pull * (1 - pull))) @ scaled
+        w = w + lstsq(hessian, scaled.T @ pull, lapack_driver="gelsy")[0]
+    return np.asarray(expit(-(scaled @ w)))
+
+
+def row_lengths(x: np.ndarray) -> np.ndarray:
+    """Return powers of two near the lengths of the rows, 1 for rows of zeros."""
+    powers = power_of_two(np.abs(x).max(axis=1))
+    return np.asarray(powers * power_of_two(np.linalg.norm(x / powers[:, None], axis=1)))
+
+
+def _independent(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factor independent rows, ``X_S = RᵀQᵀ``, chosen by pivoting; return Q, R and S."""
+    q, r, order = qr(scaled.T, mode="economic", pivoting=True)
+    size = np.abs(np.diagonal(r))
+    rank = int((size > size.max(initial=0.0) * max(scaled.shape) * np.finfo(float).eps).sum())
+    return q[:, :rank], r[:rank, :rank], order[:rank]
+
+
+def _unit_diagonal(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the matrix with a diagonal of order one, and the lengths that it was divided by."""
+    lengths = power_of_two(np.sqrt(np.diagonal(gram)))
+    return gram / lengths / lengths[:, None], lengths
+
+
+def _solve_triangle(r: np.ndarray, rhs: np.ndarray, transposed: bool = False) -> np.ndarray:
+    return np.asarray(solve_triangular(r, rhs, trans="T" if transposed else "N"))
+
+
+def _proximal_pivoting(gram: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
     """Return the multipliers, or those of a Farkas certificate; None where pivoting cycles.
 
     The proximal term makes the matrix definite where there are more samples than inputs; a
@@ -73,15 +160,15 @@ def _proximal_pivoting(gram: np.ndarray) -> np.ndarray | None:
     for _ in range(_PROXIMAL_STEPS):
         matrix = gram / size
         matrix[np.diag_indices(n)] += ridge
-        found = _block_pivoting(matrix, 1 + ridge * mu, free)
+        found = _block_pivoting(matrix, targets + ridge * mu, free)
         if found is None:
             return None
         mu, free = found, found > 0
         outputs = gram @ mu / size
-        square, total = float(mu @ outputs), float(mu.sum())
+        square, total = float(mu @ outputs), float(targets @ mu)
         if np.sqrt(max(square, 0.0)) <= _NO_MARGIN * total * np.sqrt(n):
             return np.asarray(mu / size)
-        least = max(float(outputs.min()), 0.0)
+        least = max(float((outputs / targets).min()), 0.0)
         if 1 - (least * total / square) ** 2 <= _RELATIVE_GAP:
             return np.asarray(mu / least / size)
         ridge = max(ridge / 100, 1e-10)
@@ -114,34 +201,13 @@ def _block_pivoting(matrix: np.ndarray, pull: np.ndarray, free: np.ndarray) -> n
     return None
 
 
-def _least_distance(gram: np.ndarray) -> np.ndarray:
-    """Return the multipliers by the least-distance problem of Lawson and Hanson (1974, ch. 23).
-
-    With ``K = C Cᵀ`` minimise ``‖Cᵀμ‖²/s² + (1ᵀμ - 1)²`` over μ ≥ 0. The minimum is
-    ``γ²/(γ² + s²)`` with γ the largest margin: it vanishes where the data are not separable.
-    """
-    root = _square_root(gram)
-    size = float(np.sqrt(np.trace(gram)))
-    system = np.vstack([root.T / size, np.ones(len(gram))])
-    target = np.append(np.zeros(root.shape[1]), 1.0)
-    try:
-        mu, distance = nnls(system, target, maxiter=10 * len(gram) + 100)
-    except RuntimeError as error:
-        raise NotConverged(
-            f"hard margin of {len(gram)} samples: {error}: scale the features to similar norms, or "
-            "drop near-copies of samples"
-        ) from None
-    if distance < _NO_MARGIN:
-        return np.asarray(mu)
-    return _refined(gram, mu / (1 - mu.sum()) / size**2)
-
-
-def _refined(gram: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """Solve again for margins 1 on the support, where that keeps the multipliers positive."""
+def _refined(gram: np.ndarray, targets: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    """Solve again for the targets on the support, where that keeps the multipliers positive."""
     support = mu > 0
     block = gram[np.ix_(support, support)]
     for _ in range(2):
-        new = mu[support] + lstsq(block, 1 - block @ mu[support], lapack_driver="gelsy")[0]
+        miss = targets[support] - block @ mu[support]
+        new = mu[support] + lstsq(block, miss, lapack_driver="gelsy")[0]
         if (new <= 0).any():
             break
         mu = mu.copy()

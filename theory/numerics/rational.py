@@ -6,11 +6,15 @@ A float64 is a rational number: arrays are taken over exactly, and matrices are 
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
+from grokflow.theory.numerics.rounding import up
 
 try:
     from flint import arb, ctx, fmpq, fmpq_mat
@@ -26,6 +30,9 @@ __all__ = [
     "arb",
     "candidates",
     "ctx",
+    "double_above",
+    "double_below",
+    "doubles",
     "fmpq",
     "fmpq_mat",
     "fraction",
@@ -38,6 +45,7 @@ __all__ = [
     "sqrt_above",
     "squared_norm",
     "take_columns",
+    "take_rows",
     "total",
 ]
 
@@ -125,6 +133,29 @@ def inner(a: fmpq_mat, b: fmpq_mat) -> fmpq:
     return total(x * y for x, y in zip(a.entries(), b.entries(), strict=True))
 
 
+def double_above(value: fmpq) -> float:
+    """Return a double that is not below a rational number."""
+    near = max(_nearest_double(value), -sys.float_info.max)
+    return near if math.isinf(near) or matrix(np.array([near]))[0, 0] >= value else up(near)
+
+
+def double_below(value: fmpq) -> float:
+    """Return a double that is not above a rational number."""
+    return -double_above(-value)
+
+
+def doubles(column: fmpq_mat) -> np.ndarray:
+    """Return the doubles nearest to rational numbers, infinite where they are too large."""
+    return np.array([_nearest_double(x) for x in column.entries()])
+
+
+def _nearest_double(value: fmpq) -> float:
+    try:
+        return float(fraction(value))
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def sqrt_above(value: fmpq) -> fmpq:
     """Return a rational number just above the square root."""
     with ctx.workprec(PRECISION):
@@ -135,18 +166,19 @@ def nearest_solution(a: fmpq_mat, b: fmpq_mat, x: fmpq_mat) -> fmpq_mat | None:
     """Return the solution of ``a x = b`` nearest to `x`, exactly; None when there is none."""
     rows = _independent_rows(a)
     if rows:
-        chosen = _take_rows(a, rows)
-        miss = _take_rows(b - a * x, rows)
+        chosen = take_rows(a, rows)
+        miss = take_rows(b - a * x, rows)
         x = x + chosen.transpose() * (chosen * chosen.transpose()).solve(miss)
     return x if a * x == b else None
 
 
 def take_columns(a: fmpq_mat, columns: list[int]) -> fmpq_mat:
     """Return the given columns."""
-    return _take_rows(a.transpose(), columns).transpose()
+    return take_rows(a.transpose(), columns).transpose()
 
 
-def _take_rows(a: fmpq_mat, rows: list[int]) -> fmpq_mat:
+def take_rows(a: fmpq_mat, rows: list[int]) -> fmpq_mat:
+    """Return the given rows."""
     return fmpq_mat(len(rows), a.ncols(), [a[i, j] for i in rows for j in range(a.ncols())])
 
 

@@ -88,6 +88,15 @@ class SparseMatrix:
         entries.data *= signs[entries.indices]
         return SparseMatrix(entries, self.threads)
 
+    def to_sparse(self) -> csc_array[Any]:
+        """Return X by its nonzero entries."""
+        return self.entries
+
+    @property
+    def nonzeros(self) -> int:
+        """The number of nonzero entries."""
+        return int(self.entries.nnz)
+
     def take(self, columns: np.ndarray) -> Matrix:
         """Return the columns of these increasing indices as an array of shape (n, k)."""
         return self.entries[:, columns].toarray()
@@ -138,6 +147,10 @@ class SparseMatrix:
         scaled = part.copy()
         scaled.data *= np.repeat(chosen, np.diff(part.indptr))
         return np.asarray((scaled @ part.T).toarray())
+
+    def of_samples(self, rows: np.ndarray) -> SparseMatrix:
+        """Return the matrix of these rows alone."""
+        return SparseMatrix(self.entries[rows], self.threads)
 
     def alike(self) -> tuple[Inputs, Groups]:
         """Return signs and group numbers, shape (d,): signed columns of a group are equal."""

@@ -1,0 +1,196 @@
+"""Answers of least norm that are certified in rational arithmetic, for small or stubborn data.
+
+Where floating point does not decide, the problem is solved exactly (`exact_programs`), and the
+exact answer rounded. The bounds are those of the rounded weights: scaled until they satisfy the
+inequalities exactly, or with the exact distance to an interpolant. Above a size that takes seconds
+there is no answer. Needs python-flint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.numerics.exact_programs import (
+    Features,
+    Impossible,
+    Optimum,
+    least_one_norm,
+    least_square_above,
+    least_square_equal,
+    optimal_vertex,
+)
+from grokflow.theory.numerics.hard_margin import independent_rows
+from grokflow.theory.numerics.rational import (
+    double_above,
+    double_below,
+    doubles,
+    fmpq,
+    fmpq_mat,
+    inner,
+    largest,
+    matrix,
+    one_norm,
+    sqrt_above,
+    squared_norm,
+)
+from grokflow.theory.numerics.rounding import half_square_above, norm_above, up
+
+# Largest r² max(n, d) of systems with r independent rows, and largest n d min(n, d) for the simplex
+# method without a first basis: about a second each.
+_MOST_FOR_SYSTEMS = 6_000_000
+_MOST_FOR_SIMPLEX = 10_000
+
+
+class Rounded(NamedTuple):
+    """The exact optimum rounded to doubles: weights (d,), multipliers (n,), and its bounds."""
+
+    w: np.ndarray
+    mu: np.ndarray
+    certificate: Certificate
+
+
+@dataclass(frozen=True, eq=False)
+class Refuted:
+    """Multipliers (n,) near exact ones which prove that nothing satisfies the constraints."""
+
+    multipliers: np.ndarray
+
+
+def least_square(
+    x: np.ndarray, targets: np.ndarray, guess: np.ndarray, *, equal: bool
+) -> Rounded | Refuted | None:
+    """Minimise ``½‖w‖²`` where ``Xw = t``, or ``Xw ≥ t`` for positive t, exactly.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Features; for inequalities times the labels.
+    targets : ndarray, shape (n,)
+        t.
+    guess : ndarray, shape (n,)
+        Multipliers, positive for active inequalities; they only save time.
+    equal : bool
+        Equalities or inequalities.
+
+    Returns
+    -------
+    Rounded, Refuted or None
+        None where the size forbids an answer.
+    """
+    if _size(x) > _MOST_FOR_SYSTEMS:
+        return None
+    a, b = matrix(x), matrix(targets)
+    features = Features(a)
+    if equal:
+        mu = least_square_equal(features, b, independent_rows(x))
+    else:
+        mu = least_square_above(features, b, np.flatnonzero(guess > 0).tolist())
+    if isinstance(mu, Impossible):
+        return Refuted(doubles(mu.multipliers))
+    found = Optimum(a.transpose() * mu, mu)
+    pulled = squared_norm(found.w)
+    lower = inner(b, found.mu) ** 2 / (2 * pulled) if pulled else fmpq(0)
+    w = doubles(found.w)
+    if not np.isfinite(w).all():
+        return None
+    if equal:
+        distance = norm_above(_differences(found.w, w))
+        upper = half_square_above(up(norm_above(w) + distance))
+        return _rounded(found, w, lower, upper, 0.0)
+    margin = _margin(a, b, w)
+    upper = double_above(squared_norm(matrix(w)) / (2 * margin**2)) if margin > 0 else inf
+    return _rounded(found, w, lower, upper, _change(margin))
+
+
+def kernel_least_square(
+    gram: np.ndarray, targets: np.ndarray, guess: np.ndarray, *, equal: bool
+) -> Rounded | Refuted | None:
+    """Minimise ``½ cᵀKc`` where ``Kc = t``, or ``Kc ≥ t`` for positive t, exactly.
+
+    The kernel of shape (n, n) is taken as exact, which only one of few digits is: None is returned
+    where an entry does not fit single precision. The weights returned are the multipliers.
+    """
+    if _size(gram) > _MOST_FOR_SYSTEMS or not np.array_equal(gram.astype(np.float32), gram):
+        return None
+    k, b = matrix(gram), matrix(targets)
+    features = Features(k, is_kernel=True)
+    if equal:
+        mu = least_square_equal(features, b, [])
+    else:
+        mu = least_square_above(features, b, np.flatnonzero(guess > 0).tolist())
+    if isinstance(mu, Impossible):
+        return Refuted(doubles(mu.multipliers))
+    square, rounded = inner(mu, k * mu), matrix(doubles(mu))
+    lower = inner(b, mu) ** 2 / (2 * square) if square > 0 else fmpq(0)
+    size = sqrt_above(inner(rounded, k * rounded))
+    if equal:
+        miss = mu - rounded
+        upper = double_above((size + sqrt_above(inner(miss, k * miss))) ** 2 / 2)
+        return _rounded(Optimum(mu, mu), doubles(mu), lower, upper, 0.0)
+    margin = _margin(k, b, doubles(mu))
+    upper = double_above(size**2 / (2 * margin**2)) if margin > 0 else inf
+    return _rounded(Optimum(mu, mu), doubles(mu), lower, upper, _change(margin))
+
+
+def least_sum(
+    x: np.ndarray, targets: np.ndarray, w: np.ndarray, mu: np.ndarray, *, equal: bool
+) -> Rounded | Refuted | None:
+    """Minimise ``‖w‖₁`` where ``Xw = t``, or ``Xw ≥ t`` for positive t, exactly.
+
+    `w` and `mu` are a guess, at best an optimal vertex; for the rest see `least_square`.
+    """
+    if _size(x) > _MOST_FOR_SYSTEMS:
+        return None
+    a, b = matrix(x), matrix(targets)
+    rows = range(len(x)) if equal else np.flatnonzero(mu > 0).tolist()
+    found: Optimum | Impossible | None = optimal_vertex(
+        a, b, list(rows), np.flatnonzero(w).tolist(), equal=equal
+    )
+    if found is None and _size(x) <= _MOST_FOR_SIMPLEX:
+        found = least_one_norm(a, b, equal=equal)
+    if found is None:
+        return None
+    if isinstance(found, Impossible):
+        return Refuted(doubles(found.multipliers))
+    lower = inner(b, found.mu) / max(largest(a.transpose() * found.mu), fmpq(1))
+    w = doubles(found.w)
+    if not np.isfinite(w).all():
+        return None
+    if equal:
+        upper = double_above(one_norm(matrix(w)) + one_norm(found.w - matrix(w)))
+        return _rounded(found, w, lower, upper, 0.0)
+    margin = _margin(a, b, w)
+    upper = double_above(one_norm(matrix(w)) / margin) if margin > 0 else inf
+    return _rounded(found, w, lower, upper, _change(margin))
+
+
+def _rounded(
+    found: Optimum, w: np.ndarray, lower: fmpq, upper: float, infeasibility: float
+) -> Rounded:
+    certificate = Certificate(max(double_below(lower), 0.0), upper, infeasibility)
+    return Rounded(w, doubles(found.mu), certificate)
+
+
+def _margin(a: fmpq_mat, b: fmpq_mat, w: np.ndarray) -> fmpq:
+    """Return the largest multiple of the constraints that the weights satisfy."""
+    pairs = zip((a * matrix(w)).entries(), b.entries(), strict=True)
+    return min(output / target for output, target in pairs)
+
+
+def _change(margin: fmpq) -> float:
+    return double_above(abs(1 / margin - 1)) if margin > 0 else inf
+
+
+def _differences(exact: fmpq_mat, near: np.ndarray) -> np.ndarray:
+    """Return doubles that are not below the distances between the entries."""
+    return np.array([double_above(abs(x)) for x in (exact - matrix(near)).entries()])
+
+
+def _size(x: np.ndarray) -> int:
+    few, many = sorted(x.shape)
+    return int(few * few * many)

@@ -1,0 +1,233 @@
+"""Least norms under linear constraints in rational arithmetic: the optimum, or a proof of none.
+
+Each function solves one of
+
+    ``min ½‖w‖² : A w = b``,  ``min ½‖w‖² : A w ≥ b``,  ``min ‖w‖₁ : A w = b or A w ≥ b``
+
+exactly, b > 0 for inequalities. Where nothing satisfies the constraints it returns multipliers with
+``Aᵀm = 0`` and ``bᵀm ≠ 0``, m ≥ 0 for inequalities, which prove it. A guess of what is active, from
+floating point, only saves time. Needs python-flint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from grokflow.theory.numerics.rational import (
+    fmpq,
+    fmpq_mat,
+    largest,
+    take_columns,
+    take_rows,
+)
+
+
+class Optimum(NamedTuple):
+    """Exact weights (d, 1) and multipliers (n, 1) of the optimum."""
+
+    w: fmpq_mat
+    mu: fmpq_mat
+
+
+class Impossible(NamedTuple):
+    """Exact multipliers (n, 1) which prove that nothing satisfies the constraints."""
+
+    multipliers: fmpq_mat
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features by their rows (n, d), or by their kernel (n, n) where `is_kernel`."""
+
+    table: fmpq_mat
+    is_kernel: bool = False
+
+    def outputs(self, rows: list[int], mu: fmpq_mat) -> list[fmpq]:
+        """Return the outputs of ``Σ μ_i x_i`` over some rows."""
+        if not rows:
+            return [fmpq(0)] * self.table.nrows()
+        if self.is_kernel:
+            return (take_columns(self.table, rows) * mu).entries()
+        return (self.table * (take_rows(self.table, rows).transpose() * mu)).entries()
+
+    def solution(self, b: fmpq_mat, rows: list[int]) -> fmpq_mat | None:
+        """Return μ for which outputs are b on these rows, None where they depend on each other."""
+        if not rows:
+            return fmpq_mat(0, 1)
+        if len(rows) > self.table.ncols():
+            return None
+        try:
+            return self._gram(rows, rows).solve(take_rows(b, rows))
+        except ZeroDivisionError:
+            return None
+
+    def dependence(self, rows: list[int], row: int) -> list[fmpq] | None:
+        """Return multipliers of independent rows and of one more, 1, that cancel, if any."""
+        found = fmpq_mat(0, 1)
+        if rows:
+            found = self._gram(rows, rows).solve(self._gram(rows, [row]))
+        rest = self._gram([row], [row])
+        if rows:
+            rest = rest - self._gram([row], rows) * found
+        return [*(-x for x in found.entries()), fmpq(1)] if rest[0, 0] == 0 else None
+
+    def _gram(self, rows: list[int], columns: list[int]) -> fmpq_mat:
+        part = take_rows(self.table, rows)
+        if self.is_kernel:
+            return take_columns(part, columns)
+        return part * take_rows(self.table, columns).transpose()
+
+
+def least_square_equal(features: Features, b: fmpq_mat, guess: list[int]) -> fmpq_mat | Impossible:
+    """Return the multipliers of ``min ½‖w‖² : A w = b``, on independent rows, from `guess`."""
+    n = b.nrows()
+    rows = guess if features.solution(b, guess) is not None else []
+    while True:
+        mu = features.solution(b, rows)
+        assert mu is not None  # only independent rows are added
+        pairs = zip(features.outputs(rows, mu), b.entries(), strict=True)
+        missed = _most_negative([-abs(output - target) for output, target in pairs])
+        if missed is None:
+            return _spread(mu.entries(), rows, n)
+        if (dependence := features.dependence(rows, missed)) is not None:
+            return Impossible(_spread(dependence, [*rows, missed], n))
+        rows = [*rows, missed]
+
+
+def least_square_above(features: Features, b: fmpq_mat, guess: list[int]) -> fmpq_mat | Impossible:
+    """Return the multipliers of ``min ½‖w‖² : A w ≥ b`` (Lawson and Hanson 1974, ch. 23).
+
+    The multipliers of the active rows stay positive and the dual objective grows at every step, so
+    that no active set comes twice.
+    """
+    n = b.nrows()
+    start = features.solution(b, guess)
+    rows, mu = (guess, start.entries()) if start is not None else ([], [])
+    if any(x <= 0 for x in mu):
+        rows, mu = [], []
+    while True:
+        pairs = zip(features.outputs(rows, _column(mu)), b.entries(), strict=True)
+        missed = _most_negative([output - target for output, target in pairs])
+        if missed is None:
+            return _spread(mu, rows, n)
+        step = _activated(features, b, rows, mu, missed)
+        if isinstance(step, Impossible):
+            return step
+        rows, mu = step
+
+
+def _activated(
+    features: Features, b: fmpq_mat, rows: list[int], mu: list[fmpq], missed: int
+) -> tuple[list[int], list[fmpq]] | Impossible:
+    """Return the active rows and their positive multipliers once a missed row has joined them."""
+    rows, mu = [*rows, missed], [*mu, fmpq(0)]
+    while True:
+        wanted = features.solution(b, rows)
+        if wanted is None:
+            # The rows depend on each other: along the dependence nothing limits the dual but signs.
+            others = [i for i in rows if i != missed]
+            found = features.dependence(others, missed)
+            assert found is not None
+            at = dict(zip([*others, missed], found, strict=True))
+            direction = [at[i] for i in rows]
+            if all(x >= 0 for x in direction):
+                return Impossible(_spread(direction, rows, b.nrows()))
+            length = min(m / -x for m, x in zip(mu, direction, strict=True) if x < 0)
+        else:
+            direction = [z - m for z, m in zip(wanted.entries(), mu, strict=True)]
+            bounds = [m / -x for m, x in zip(mu, direction, strict=True) if m + x <= 0]
+            length = min([fmpq(1), *bounds])
+        mu = [m + length * x for m, x in zip(mu, direction, strict=True)]
+        kept = [k for k, m in enumerate(mu) if m > 0]
+        rows, mu = [rows[k] for k in kept], [mu[k] for k in kept]
+        if wanted is not None and length == 1 and len(kept) == len(direction):
+            return rows, mu
+
+
+def least_one_norm(a: fmpq_mat, b: fmpq_mat, *, equal: bool) -> Optimum | Impossible:
+    """Solve ``min ‖w‖₁ : A w = b`` or ``A w ≥ b`` by the simplex method on its dual.
+
+    The dual is ``max bᵀμ : -1 ≤ Aᵀμ ≤ 1``, μ ≥ 0 for inequalities; slack variables are its first
+    basis, and Bland's rule keeps it from cycling.
+    """
+    n, d = a.nrows(), a.ncols()
+    signed = [a.transpose(), -1 * a.transpose()]
+    table = [row for part in signed for row in part.tolist()]
+    prices = b.entries()
+    if equal:
+        table = [[*row, *(-x for x in row)] for row in table]
+        prices = [*prices, *(-x for x in prices)]
+    columns = len(prices)
+    rows = [[*row, fmpq(1)] for row in table]
+    last = [*prices, fmpq(0)]
+    basis, outside = list(range(columns, columns + 2 * d)), list(range(columns))
+    while True:
+        entering = min((v for v, x in zip(outside, last, strict=False) if x > 0), default=None)
+        if entering is None:
+            break
+        j = outside.index(entering)
+        limits = [(row[-1] / row[j], basis[i], i) for i, row in enumerate(rows) if row[j] > 0]
+        if not limits:
+            ray = {basis[i]: -row[j] for i, row in enumerate(rows)} | {entering: fmpq(1)}
+            return Impossible(_unsplit(ray, n, columns))
+        i = min(limits)[2]
+        _pivot(rows, last, i, j)
+        basis[i], outside[j] = entering, basis[i]
+    mu = _unsplit({v: rows[i][-1] for i, v in enumerate(basis)}, n, columns)
+    slack = dict(zip(outside, (-x for x in last), strict=False))
+    halves = [[slack.get(columns + k * d + j, fmpq(0)) for j in range(d)] for k in range(2)]
+    return Optimum(_column([p - m for p, m in zip(*halves, strict=True)]), mu)
+
+
+def optimal_vertex(
+    a: fmpq_mat, b: fmpq_mat, rows: list[int], columns: list[int], *, equal: bool
+) -> Optimum | None:
+    """Return the vertex of the L1 problem with these active rows and columns, if it is optimal."""
+    if len(rows) != len(columns) or not rows:
+        return None
+    square = take_columns(take_rows(a, rows), columns)
+    try:
+        part = square.solve(take_rows(b, rows))
+        signs = [fmpq((x > 0) - (x < 0)) for x in part.entries()]
+        mu = _spread(square.transpose().solve(_column(signs)).entries(), rows, a.nrows())
+    except ZeroDivisionError:
+        return None
+    w = _spread(part.entries(), columns, a.ncols())
+    miss = (a * w - b).entries()
+    satisfied = not any(miss) if equal else min(miss) >= 0 and min(mu.entries()) >= 0
+    return Optimum(w, mu) if satisfied and largest(a.transpose() * mu) <= 1 else None
+
+
+def _pivot(rows: list[list[fmpq]], last: list[fmpq], i: int, j: int) -> None:
+    """Exchange the basic variable of row i for the nonbasic one of column j."""
+    inverse = 1 / rows[i][j]
+    pivot = [x * inverse for x in rows[i]]
+    pivot[j] = inverse
+    rows[i] = pivot
+    for row in [*rows[:i], *rows[i + 1 :], last]:
+        if factor := row[j]:
+            row[j] = fmpq(0)
+            row[:] = [x - factor * p if p else x for x, p in zip(row, pivot, strict=True)]
+
+
+def _unsplit(values: dict[int, fmpq], n: int, columns: int) -> fmpq_mat:
+    """Return the multipliers, whose negative parts are variables of their own for equalities."""
+    zero = fmpq(0)
+    negative = (values.get(n + i, zero) if columns > n else zero for i in range(n))
+    return _column([values.get(i, zero) - part for i, part in enumerate(negative)])
+
+
+def _most_negative(values: list[fmpq]) -> int | None:
+    """Return where the least of the numbers is, or None where none is negative."""
+    least = min(values)
+    return values.index(least) if least < 0 else None
+
+
+def _column(values: list[fmpq]) -> fmpq_mat:
+    return fmpq_mat(len(values), 1, values)
+
+
+def _spread(values: list[fmpq], rows: list[int], n: int) -> fmpq_mat:
+    at = dict(zip(rows, values, strict=True))
+    return _column([at.get(i, fmpq(0)) for i in range(n)])
