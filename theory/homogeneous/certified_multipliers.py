@@ -14,7 +14,6 @@ from grokflow.theory.homogeneous.certificates import (
     kernel_norm,
     total,
 )
-from grokflow.theory.numerics.exact_answers import Refuted, Rounded, kernel_least_square
 from grokflow.theory.numerics.hard_margin import hard_margin, interpolate
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
@@ -60,6 +59,9 @@ def margin_multipliers(
         pass
     certificate = kernel_margin(gram, labels, mu)
     if certificate.gap > _WANTED_GAP:
+        # Rational arithmetic takes a while to import, and most data do without.
+        from grokflow.theory.numerics.exact_answers import Refuted, kernel_least_square
+
         exact = kernel_least_square(signed, np.ones(len(labels)), mu, equal=False)
         if isinstance(exact, Refuted):
             raise NotSeparable(kernel_farkas(gram, labels, exact.multipliers), rows=rows)
@@ -100,6 +102,9 @@ def norm_multipliers(gram: np.ndarray, targets: np.ndarray) -> CertifiedMultipli
     certificate = kernel_norm(gram, targets, mu)
     if certificate.gap <= _WANTED_GAP:
         return CertifiedMultipliers(mu, certificate)
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.exact_answers import Refuted, Rounded, kernel_least_square
+
     parts = [kernel_least_square(gram, y, y, equal=True) for y in targets.T]
     if any(isinstance(part, Refuted) for part in parts):
         raise NotInterpolable(

@@ -31,7 +31,6 @@ from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.linear.simplex import onto_targets, vertex
 from grokflow.theory.losses import Exponential
-from grokflow.theory.numerics.exact_answers import Rounded, least_sum
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved
 
@@ -215,6 +214,9 @@ def _solved(
 
 def _exact(problem: Problem, found: Certified | None) -> Certified | None:
     """Solve in exact arithmetic where the size allows it."""
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.exact_answers import Rounded, least_sum
+
     if problem.n * problem.d > MOST_ENTRIES:
         return None
     x, equal = problem.inputs.to_array(), not problem.is_classification

@@ -26,8 +26,6 @@ from grokflow.theory.linear.prediction import (
 )
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.numerics.design_matrix import with_column
-from grokflow.theory.numerics.exact_answers import Refuted
-from grokflow.theory.numerics.exact_answers import least_square as exact_least_square
 from grokflow.theory.numerics.hard_margin import (
     balanced_multipliers,
     hard_margin,
@@ -191,6 +189,9 @@ def small_array(problem: Problem) -> np.ndarray:
 
 def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
     """Prove that there is no margin, or find it in exact arithmetic, or say what is known."""
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.exact_answers import Refuted, least_square
+
     guess = np.ones(problem.n) if found is None else found.mu
     if problem.n * problem.d <= MOST_ENTRIES:
         x = problem.inputs.to_array()
@@ -198,7 +199,7 @@ def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
             balanced = balanced_multipliers(x)
             if certificates.refuted_margin(x, balanced):
                 raise NotSeparable(certificates.farkas(problem, balanced), remedy=_remedy(problem))
-        exact = exact_least_square(x, problem.targets, guess, equal=False)
+        exact = least_square(x, problem.targets, guess, equal=False)
         if isinstance(exact, Refuted):
             raise NotSeparable(
                 certificates.farkas(problem, exact.multipliers), remedy=_remedy(problem)
@@ -220,11 +221,14 @@ def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
 
 def _stubborn_interpolant(problem: Problem, found: Certified | None) -> Certified:
     """Prove that there is no interpolant, or find it in exact arithmetic, or say what is known."""
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.exact_answers import Refuted, least_square
+
     if problem.n * problem.d <= MOST_ENTRIES:
         x = problem.inputs.to_array()
         if problem.n > problem.d and _residual_refutes(x, problem.targets):
             raise _not_interpolable(problem, found)
-        exact = exact_least_square(x, problem.targets, problem.targets, equal=True)
+        exact = least_square(x, problem.targets, problem.targets, equal=True)
         if isinstance(exact, Refuted):
             raise _not_interpolable(problem, found)
         if exact is not None:
