@@ -167,7 +167,9 @@ def test_non_separable_data_come_with_a_farkas_certificate():
     z = rng.standard_normal((40, 3))
     problem = classification(z)
     for predictor in (MaxL2Margin(), MaxL1Margin()):
-        with pytest.raises(NotSeparable, match=r"not separable.*Farkas.*: add an intercept") as caught:
+        with pytest.raises(
+            NotSeparable, match=r"not separable.*Farkas.*: add an intercept"
+        ) as caught:
             predictor.predict(problem)
         proof = caught.value.certificate
         assert (proof.multipliers >= 0).all()
