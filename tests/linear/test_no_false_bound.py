@@ -1,17 +1,22 @@
 """Certified intervals hold the optimum in exact rationals, or there is an error that is true."""
 
 from collections import Counter
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from grokflow.theory.linear.certificates import min_l2_norm
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.numerics.rational import fraction, matrix, one_norm, squared_norm
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from tests.linear.adversarial import draw, holds, is_resolved, optimum
 
+CASES = Path(__file__).parents[1] / "cases"
 PREDICTORS = (
     (MaxL2Margin(), Task.CLASSIFICATION, 2),
     (MaxL1Margin(), Task.CLASSIFICATION, 1),
@@ -116,3 +121,32 @@ def test_an_infeasible_point_has_no_finite_upper_bound():
     problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
     found = min_l2_norm(problem, np.array([1.0, 0.0]), np.array([1.0, 0.0]))
     assert found.upper >= 1 and found.infeasibility >= 0.4
+
+
+@pytest.mark.parametrize(("predictor", "order"), [(MinL2Norm(), 2), (MinL1Norm(), 1)])
+def test_a_row_of_another_unit_does_not_hide_the_others(predictor, order):
+    """Three of four targets are small beside the first; an answer that misses them is none."""
+    table = np.loadtxt(CASES / "wide_targets.csv", delimiter=",", skiprows=1)
+    x, y = table[:, :-1], table[:, -1]
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    found = predictor.predict(problem).certificate
+    assert found.gap <= 1e-7 and holds(found, optimum(x, y, order, True)[0])
+
+
+@pytest.mark.parametrize(("predictor", "order"), [(MaxL2Margin(), 2), (MaxL1Margin(), 1)])
+def test_a_raw_table_that_exact_weights_separate_is_never_called_inseparable(predictor, order):
+    """Its best margin is 3e-5 of a unit vector, on inputs of sizes from 1e-3 to 1e3."""
+    data = load_breast_cancer()
+    y = np.where(data.target, 1.0, -1.0)
+    problem = make_problem("p", "classification", data.data, y, StoredTestSet(data.data, y))
+    w = matrix(np.loadtxt(CASES / "breast_cancer_separator.txt"))
+    outputs = (matrix(problem.inputs.to_array()) * w).entries()
+    margin = max(min(outputs), -max(outputs))
+    assert margin > 0
+    try:
+        found = predictor.predict(problem).certificate
+    except NotResolved as reason:
+        assert "scale the inputs" in str(reason)
+    else:
+        norm = one_norm(w) / margin if order == 1 else squared_norm(w) / 2 / margin**2
+        assert found.gap <= 1e-7 and Fraction(found.lower) <= fraction(norm)
