@@ -27,8 +27,7 @@ class NoPredictor(WholeError, ValueError):
     ...     gf.MinL1NormRegressor().fit([[1.0, 2.0], [1.0, 2.0]], [1.0, 2.0])
     ... except gf.NoPredictor as reason:
     ...     print(reason)
-    no w interpolates the targets (residual 2.5e-01), expected linearly independent rows: use
-        fewer samples or more inputs
+    no w interpolates the targets ... use fewer samples or more inputs
     """
 
 
