@@ -1,7 +1,7 @@
 """Certificates in exact arithmetic: bounds on an optimum in which nothing is rounded.
 
 Each function takes a problem's arrays and a floating-point answer, and returns rational bounds on
-the optimum. They are meant for small problems, and need the extra ``exact``.
+the optimum. They are meant for small problems.
 
 Examples
 --------

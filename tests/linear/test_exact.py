@@ -1,7 +1,5 @@
 """Exact certificates: known optima, oracles, soundness for any answer, and refusals."""
 
-import importlib
-import sys
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -263,26 +261,6 @@ def test_unknown_losses_are_refused():
 
     with pytest.raises(ValueError, match="loss is 'renamed', expected one of exponential"):
         exact.l1_penalised(Z, np.ones(2), np.ones(2), np.ones(2), Renamed(), LAM)
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "grokflow.theory.numerics.rational",
-        "grokflow.theory.linear.exact",
-        "grokflow.theory.completion.exact",
-    ],
-)
-def test_without_flint_the_extra_is_named(module, monkeypatch):
-    monkeypatch.setitem(sys.modules, "flint", None)
-    for name in (
-        "grokflow.theory.numerics.rational",
-        "grokflow.theory.linear.exact",
-        "grokflow.theory.completion.exact",
-    ):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(ImportError, match=r"pip install 'grokflow\[exact\]'"):
-        importlib.import_module(module)
 
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])

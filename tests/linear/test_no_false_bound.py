@@ -42,7 +42,7 @@ def judged(seed):
         except (NotSeparable, NotInterpolable):
             yield "none" if exact is None else "false none"
         except NotResolved:
-            resolved = exact is not None and is_resolved(signed, exact[1])
+            resolved = exact is None or is_resolved(signed, exact[1])
             yield "refused though resolved" if resolved else "not resolved"
         else:
             true = exact is not None and holds(found.certificate, exact[0])

@@ -7,7 +7,7 @@ Norms of exact matrices are bounded through an approximate eigendecomposition in
 
 by the triangle inequality. A bad decomposition only makes the bounds larger. The problems are those
 of Figure 3 of Lyu et al. (2024): entries (i, j) of a symmetric matrix are observed, and
-``sym(E_ij) = (E_ij + E_ji)/2`` measures them. Needs the extra ``exact``.
+``sym(E_ij) = (E_ij + E_ji)/2`` measures them.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ met by scaling, equalities by an exact projection. Only logarithms and exponenti
 (arb), whose ends are rounded outwards. The solver is not trusted at all: a wrong answer gets a wide
 enclosure, or is refused. Meant for small instances; the cost grows like that of exact elimination.
 
-The problems and their duals are those of `grokflow.theory.linear.certificates`. Needs the extra
-``exact``.
+The problems and their duals are those of `grokflow.theory.linear.certificates`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Where floating point does not decide, the problem is solved exactly (`exact_programs`), and the
 exact answer rounded. The bounds are those of the rounded weights: scaled until they satisfy the
 inequalities exactly, or with the exact distance to an interpolant. Above a size that takes seconds
-there is no answer. Needs python-flint.
+there is no answer.
 """
 
 from __future__ import annotations

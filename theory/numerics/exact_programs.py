@@ -6,7 +6,7 @@ Each function solves one of
 
 exactly, b > 0 for inequalities. Where nothing satisfies the constraints it returns multipliers with
 ``Aᵀm = 0`` and ``bᵀm ≠ 0``, m ≥ 0 for inequalities, which prove it. A guess of what is active, from
-floating point, only saves time. Needs python-flint.
+floating point, only saves time.
 """
 
 from __future__ import annotations

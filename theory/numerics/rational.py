@@ -1,7 +1,7 @@
 """Exact rational arithmetic on small arrays, for certificates that do not depend on rounding.
 
 A float64 is a rational number: arrays are taken over exactly, and matrices are python-flint's
-``fmpq_mat``. Needs the extra ``exact``.
+``fmpq_mat``.
 """
 
 from __future__ import annotations
@@ -13,15 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from flint import arb, ctx, fmpq, fmpq_mat
 
 from grokflow.theory.numerics.rounding import up
-
-try:
-    from flint import arb, ctx, fmpq, fmpq_mat
-except ImportError as error:
-    raise ImportError(
-        "exact certificates need python-flint: pip install 'grokflow[exact]'"
-    ) from error
 
 # The types of python-flint are part of this module, so that what needs them imports it, not flint.
 __all__ = [
