@@ -7,8 +7,15 @@ but what its message states.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from numpy.linalg import LinAlgError
+
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.errors import WholeError
+from grokflow.theory.numerics.newton import NotConverged
 
 # What classes that overlap need.
 INTERCEPT = "add an intercept, which separates them (--intercept, intercept=1.0, or a column of 1)"
@@ -61,6 +68,26 @@ class NotResolved(NoPredictor):
     >>> issubclass(gf.NotResolved, gf.NoPredictor)
     True
     """
+
+
+@contextmanager
+def resolving(what: str) -> Iterator[None]:
+    """Raise `NotResolved` where a solver gives up, or rounding breaks it.
+
+    Parameters
+    ----------
+    what : str
+        What is not resolved then, such as "the forecast".
+    """
+    try:
+        yield
+    except (NotConverged, LinAlgError, ArithmeticError) as error:
+        # What to change in one solver is no option of those who asked for the whole.
+        found = " ".join(re.split(r", expected|: | \(", str(error))[0].split())
+        raise NotResolved(
+            f"{what} is not resolved ({found or type(error).__name__}), expected solvers to "
+            "converge: follow the flow, which needs no predictor (grokflow simulate)"
+        ) from error
 
 
 class NotSeparable(NoPredictor):

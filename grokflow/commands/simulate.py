@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from functools import partial
 
 from grokflow.commands.shared.asking import request_of
@@ -14,7 +15,7 @@ from grokflow.progress import bar
 from grokflow.simulations.models.protocol import Request
 from grokflow.simulations.models.results import ModelForecast
 from grokflow.simulations.runs.files import write, write_json, write_whole
-from grokflow.simulations.runs.measure import Measure, measures
+from grokflow.simulations.runs.measure import PREDICTED, Measure, measures
 from grokflow.simulations.runs.protocols import Trajectory
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.predictor import NoPredictor
@@ -25,26 +26,35 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(arguments)
     wanted = measures(arguments.measure)
     request = request_of(arguments, simulates=True)
-    forecast = _forecast_if_any(request)
     print("\n".join(description_lines(request.describe())))
+    forecast, reason = _forecast_if_any(request)
+    if reason:
+        print(_without(reason, wanted & PREDICTED), file=sys.stderr)
+        wanted -= PREDICTED
     try:
         trajectory = _follow(request, forecast, wanted)
     except (Stopped, Interrupted) as stopped:
         if len(stopped.trajectory.lambda_t):
-            _report(arguments, request, forecast, stopped.trajectory)
+            _report(arguments, request, forecast, reason, stopped.trajectory)
         raise
-    _report(arguments, request, forecast, trajectory)
+    _report(arguments, request, forecast, reason, trajectory)
     return 0
 
 
-def _forecast_if_any(request: Request) -> ModelForecast | None:
-    """Predict, or say why there is nothing to predict; the flow exists all the same."""
+def _forecast_if_any(request: Request) -> tuple[ModelForecast | None, str]:
+    """Predict, or return why there is no predictor; the flow exists all the same."""
     try:
         with bar() as show:
-            return request.forecast(partial(show, "predicting"))
+            return request.forecast(partial(show, "predicting")), ""
     except NoPredictor as error:
-        print(f"grokflow: note: {error}; simulating without predictors", file=sys.stderr)
-        return None
+        return None, " ".join(str(error).split())
+
+
+def _without(reason: str, left_out: frozenset[Measure]) -> str:
+    """Say that there are no predictors, and which measures are left out with them."""
+    names = " and ".join(sorted(item.value for item in left_out))
+    more = f" and without the measures {names}" if names else ""
+    return f"grokflow: note: {reason}; simulating without predictors{more}"
 
 
 def _follow(
@@ -66,15 +76,17 @@ def _report(
     arguments: argparse.Namespace,
     request: Request,
     forecast: ModelForecast | None,
+    reason: str,
     trajectory: Trajectory,
 ) -> None:
     """Print the curves and write the files, also of a run that was stopped."""
-    result = request.result(trajectory, forecast)
+    result = replace(request.result(trajectory, forecast), no_forecast=reason)
     print("\n".join(simulation_lines(result)))
     if arguments.json:
         write_json(arguments.json, simulation_record(result))
     if arguments.out:
         settings = description_record(request.describe(trajectory))
+        settings |= {"no_forecast": reason} if reason else {}
         write(arguments.out, trajectory.to_dataset(settings))
     if arguments.plot and (picture := request.picture(trajectory, forecast)):
         from grokflow.figures.curves import draw

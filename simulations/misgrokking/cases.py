@@ -16,7 +16,6 @@ from grokflow.simulations.misgrokking.comparison import (
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import Family, Settings
 from grokflow.simulations.runs.stopping import Stopped
-from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.scores import Kind
@@ -92,8 +91,6 @@ def judge(family: Family, settings: Settings, net: NetSettings) -> Trial:
     try:
         problem = family.problem(settings)
         return Trial(family, settings, predict_change(problem, _of_depth(net, settings)))
-    except NotConverged:
-        return Trial(family, settings, None, "a predictor did not converge")
     except ValueError as error:
         return Trial(family, settings, None, _reason(error))
 

@@ -9,6 +9,7 @@ import numpy as np
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.diagonal import DiagonalModel
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.predictor import resolving
 from grokflow.theory.transition.change import Change, change_of, quality
 from grokflow.theory.transition.times import leading_order, window
 
@@ -96,11 +97,11 @@ def predict_change(problem: object, net: NetSettings) -> Change:
     Raises
     ------
     NoPredictor
-        When the data cannot be fitted.
-    NotConverged
-        When a predictor is not found to its certified gap.
+        When the data have no predictor, or one is not found to its certified gap.
     """
-    return net.bind(problem).change(net.alpha)
+    model = net.bind(problem)
+    with resolving("the forecast"):
+        return model.change(net.alpha)
 
 
 def simulate_change(problem: object, net: NetSettings, points: int = 60) -> SimulatedChange:

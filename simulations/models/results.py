@@ -274,6 +274,8 @@ class SimulationResult:
         What the terminal shows.
     remarks : tuple of str
         Lines below it.
+    no_forecast : str
+        Why these data have no forecast; empty where they have one, and for nets, which have none.
     """
 
     description: Description
@@ -284,3 +286,4 @@ class SimulationResult:
     table: tuple[Column, ...]
     remarks: tuple[str, ...]
     ends: Mapping[str, object] = field(default_factory=dict)
+    no_forecast: str = ""

@@ -20,7 +20,7 @@ from grokflow.simulations.runs.code import code_version
 
 # "grok": the mark of this application in the header of an SQLite file.
 _APPLICATION = 0x67726F6B
-_VERSION = 1
+_VERSION = 2
 _MAGIC = b"SQLite format 3\0"
 _TYPES = {float: "REAL", str: "TEXT NOT NULL", int: "INTEGER NOT NULL", bool: "INTEGER NOT NULL"}
 _BATCH = 500

@@ -34,6 +34,7 @@ from grokflow.simulations.scan.curves import (
     simulated_kind,
     transition_of,
 )
+from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.transition.times import Transition
 
 # Share of the first fit that a cell found by the shift law may remember.
@@ -76,24 +77,28 @@ class CellOutcome(NamedTuple):
     stated: float = float("nan")  # its stated error
     evaluations: int = 0  # of the flow, for this cell alone
     error: str = ""  # why there is no result
+    no_forecast: str = ""  # why nothing is predicted; what is simulated stands all the same
 
 
 def measure(cells: Sequence[Cell]) -> list[CellOutcome]:
     """Return what the cells come out as, in order; all share everything but α and the method.
 
-    A cell that fails comes out as an error with its message; the others are not affected. One
-    thread is used, so that results do not depend on the machine's load.
+    A cell that fails comes out as an error with its message; the others are not affected. Cells
+    whose data have no forecast are simulated without one, and say why there is none. One thread is
+    used, so that results do not depend on the machine's load.
     """
     with one_thread():
         try:
             group = _without_scale(cells[0])
-            model, outlook = _bound(group), _outlook(group)
+            model, outlook = _bound(group), _outlook_if_any(group)
         except Exception as error:  # whatever it is, the scan goes on and the row tells
             return [_failed(error)] * len(cells)
         return [_outcome(model, outlook, cell) for cell in cells]
 
 
-def _outcome(model: BoundModel, outlook: Outlook, cell: Cell) -> CellOutcome:
+def _outcome(model: BoundModel, outlook: Outlook | str, cell: Cell) -> CellOutcome:
+    if isinstance(outlook, str):
+        return _without_forecast(model, cell.alpha, outlook)
     try:
         shift = _shift(_without_scale(cell)) if cell.method != "direct" else None
         by_shift = None if shift is None else shift.apply(model, outlook, cell.alpha)
@@ -112,14 +117,31 @@ def _failed(error: Exception) -> CellOutcome:
     return CellOutcome(error=f"{type(error).__name__}: {words}")
 
 
+def _without_forecast(model: BoundModel, alpha: float, reason: str) -> CellOutcome:
+    """Simulate; without predictors there is nothing between which the test error could cross."""
+    try:
+        curve = follow_test_results(model, alpha, _times(model, alpha))
+        first, last = (float(error) for error in simulated_ends(curve).error)
+        return CellOutcome(
+            simulated_kind=simulated_kind(curve).value,
+            first=first,
+            last=last,
+            simulated=True,
+            evaluations=curve.evaluations,
+            no_forecast=reason,
+        )
+    except Exception as error:  # see `measure`
+        return _failed(error)._replace(no_forecast=reason)
+
+
 def _direct(model: BoundModel, outlook: Outlook, alpha: float) -> CellOutcome:
-    curve = follow_test_results(model, alpha, _times(model, outlook, alpha))
+    curve = follow_test_results(model, alpha, _times(model, alpha, outlook.offset))
     return _summary(outlook, alpha, curve, transition_of(curve, outlook), simulated=True)
 
 
-def _times(model: BoundModel, outlook: Outlook, alpha: float) -> np.ndarray:
+def _times(model: BoundModel, alpha: float, offset: float = np.nan) -> np.ndarray:
     """Return the times of the curve, around the transition or, without one, the weights' scale."""
-    centre = outlook.offset if np.isfinite(outlook.offset) else -model.log_scale
+    centre = offset if np.isfinite(offset) else -model.log_scale
     times = np.log(alpha) + centre + _OFFSETS
     return np.asarray(times[times > 0])
 
@@ -173,7 +195,7 @@ def _shift(group: Cell) -> _Shift | None:
     if not model.shifts or not np.isfinite(outlook.offset):
         return None
     alpha = float(np.exp(-outlook.offset - np.log(_REFERENCE_MEMORY) / model.degree))
-    curve = follow_test_results(model, alpha, _times(model, outlook, alpha))
+    curve = follow_test_results(model, alpha, _times(model, alpha, outlook.offset))
     when = transition_of(curve, outlook)
     if not np.isfinite(when).all():
         return None
@@ -200,6 +222,14 @@ def _bound(group: Cell) -> BoundModel:
 def _outlook(group: Cell) -> Outlook:
     """Return the forecast of these cells, without their scale."""
     return _bound(group).outlook()
+
+
+def _outlook_if_any(group: Cell) -> Outlook | str:
+    """Return the forecast of these cells, or why they have none."""
+    try:
+        return _outlook(group)
+    except NoPredictor as error:
+        return " ".join(str(error).split())
 
 
 def _without_scale(cell: Cell) -> Cell:

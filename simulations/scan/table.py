@@ -108,6 +108,11 @@ class ScanTable(Summarised):
         """The distinct messages of cells without a result."""
         return sorted(set(self["error"][self["error"] != ""].tolist()))
 
+    @property
+    def no_forecast(self) -> list[str]:
+        """The distinct reasons why cells have no forecast."""
+        return sorted(set(self["no_forecast"][self["no_forecast"] != ""].tolist()))
+
     def audit(self) -> Audit:
         """Compare the shift law with the simulation, where a cell has both."""
         both = np.isfinite(self["shifted"]) & self["simulated"]

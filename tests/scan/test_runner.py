@@ -211,7 +211,7 @@ def test_files_and_functions_of_ones_own_are_scanned_too(tmp_path, pool):
 def test_errors_are_rows_with_their_message_and_can_be_tried_again(monkeypatch):
     def forecast_of_few(problem, **settings):
         if problem.n == 40:
-            raise NotResolved("every margin is below 1e-13, expected more: scale the inputs")
+            raise RuntimeError("no such data")
         return forecast(problem, **settings)
 
     monkeypatch.setattr(diagonal, "forecast", forecast_of_few)
@@ -220,13 +220,46 @@ def test_errors_are_rows_with_their_message_and_can_be_tried_again(monkeypatch):
     store = scan_store()
     table = scan.run(store)
     assert table["error"][0] == "" and np.isfinite(table["early"][0])
-    assert table["error"][1].startswith("NotResolved: every") and np.isnan(table["lambda_t"][1])
+    assert table["error"][1].startswith("RuntimeError: no such") and np.isnan(table["lambda_t"][1])
     assert table.failed == [table["error"][1]]
     asked = []
     again = scan.run(store, progress=asked.append)
     assert [item.done for item in asked] == [2] and asked[0].failed == 1 and same(table, again)
     scan.run(store, retry=True, progress=asked.append)
     assert [item.done for item in asked] == [2, 1, 2] and len(store) == 2
+
+
+def test_cells_without_a_forecast_are_simulated_and_say_why(monkeypatch):
+    reason = "every margin is below 1e-13, expected more: scale the inputs"
+
+    def forecast_of_few(problem, **settings):
+        if problem.n == 40:
+            raise NotResolved(reason)
+        return forecast(problem, **settings)
+
+    monkeypatch.setattr(diagonal, "forecast", forecast_of_few)
+    settings = {"alpha": "1e2,1e5", "lam": 1e-3, "d": 50, "n_test": 50}
+    scan = Scan.over("sparse-regression", n="8,40", **settings)
+    store = scan_store()
+    table = scan.run(store)
+    without = table["n"] == 40
+    assert without.sum() == 2 and (table["error"] == "").all() and table.no_forecast == [reason]
+    assert (table["no_forecast"][without] == reason).all()
+    assert (table["no_forecast"][~without] == "").all()
+    assert table["simulated"][without].all() and (table["evaluations"][without] > 0).all()
+    for name in ("lambda_t", "predicted", "constant", "early", "late"):
+        assert np.isnan(table[name][without]).all()
+    # What is simulated is the flow of the same cells with a forecast.
+    monkeypatch.undo()
+    whole = Scan.over("sparse-regression", n=40, direct=True, **settings).run()
+    assert (whole["no_forecast"] == "").all()
+    np.testing.assert_allclose(table["last"][without], whole["last"], rtol=0.01, atol=1e-9)
+    held = table.to_xarray()["no_forecast"]
+    assert (held.sel(n=40) == reason).all() and (held.sel(n=8) == "").all()
+    # They are results, not errors: nothing is computed again.
+    asked = []
+    again = scan.run(store, retry=True, progress=asked.append)
+    assert [item.done for item in asked] == [4] and asked[0].failed == 0 and same(table, again)
 
 
 def test_a_flow_that_stops_fails_alone(monkeypatch):

@@ -18,6 +18,7 @@ from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusN
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.path import CompletionPath, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.predictor import resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -97,6 +98,7 @@ class CompletionForecast(Summarised):
         return self.transition.lambda_t - self.leading_order
 
 
+@resolving("the forecast")
 def forecast_completion(
     problem: CompletionProblem,
     *,
@@ -128,7 +130,7 @@ def forecast_completion(
     Raises
     ------
     NoPredictor
-        When no symmetric matrix has the values.
+        When no symmetric matrix has the values, or a solver gives up.
     ValueError
         For a scale or weight decay that no flow has, and for a matrix that is too large.
 

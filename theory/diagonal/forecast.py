@@ -18,6 +18,7 @@ from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import Loss, loss_named, with_tail
+from grokflow.theory.predictor import resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -111,6 +112,7 @@ class Forecast(Summarised):
         return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
 
 
+@resolving("the forecast")
 def forecast(
     problem: Problem,
     *,
@@ -147,7 +149,7 @@ def forecast(
     PartlySeparable
         For classes of which some samples can be separated and others cannot, with proof of both.
     NotResolved
-        Where double precision does not decide which regime the data are in.
+        Where double precision does not decide which regime the data are in, or a solver gives up.
     NotSeparable
         With a Farkas certificate, for classes that no weights separate by a loss of one's own
         without ``concordance``.

@@ -114,9 +114,13 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
     ]
     lines += [f"  note: {note}" for note in scan.notes()]
     lines += [f"  failed: {message}" for message in table.failed[:5]]
+    unpredicted = table["no_forecast"] != ""
+    if unpredicted.any():
+        lines.append(f"  simulated without predictors: {int(unpredicted.sum())}")
+        lines += [f"  no forecast: {reason}" for reason in table.no_forecast[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
     lines += [f"  {kind}: {count}" for kind, count in zip(kinds, counts, strict=True)]
-    lacking = int((~table.good & (table["error"] == "")).sum())
+    lacking = int((~table.good & (table["error"] == "") & ~unpredicted).sum())
     if lacking:
         lines.append(f"  no transition in the record: {lacking}")
     audit = table.audit()
@@ -127,7 +131,18 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
         )
     for fit in fits:
         lines += _fit_lines(fit)
+    if reason := _no_fit(table, fits):
+        lines.append(f"  no law fitted: {reason}")
     return lines
+
+
+def _no_fit(table: ScanTable, fits: list[LawFit]) -> str:
+    """Return why the law is fitted to nothing; empty where it is fitted."""
+    if fits:
+        return ""
+    if ((table["no_forecast"] != "") | (table["error"] != "")).all():
+        return "no cell has predictors between which a transition could be timed"
+    return "no simulated cell has a transition at λ < 1 that has forgotten its start"
 
 
 def _fit_lines(fit: LawFit) -> list[str]:
@@ -157,8 +172,11 @@ def record(scan: Scan, table: ScanTable, fits: list[LawFit]) -> dict[str, Any]:
             "transition": {"lambda_t": table["lambda_t"][i], "width": table["width"][i]},
             "kind": table["kind"][i] or None,
             "error": table["error"][i] or None,
+            "no_forecast": table["no_forecast"][i] or None,
             "predicted": table["predicted"][i],
             "simulated": table["simulated"][i],
+            "simulated_kind": table["simulated_kind"][i] or None,
+            "ends": {"first": table["first"][i], "last": table["last"][i]},
         }
         for i in range(len(table))
     ]
@@ -178,6 +196,7 @@ def record(scan: Scan, table: ScanTable, fits: list[LawFit]) -> dict[str, Any]:
         "theory": first["theory"],
         "path": first["path"],
         "fits": several,
+        "no_fit": _no_fit(table, fits) or None,
     }
 
 

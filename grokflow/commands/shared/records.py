@@ -103,6 +103,7 @@ def simulation_record(result: SimulationResult) -> Record:
     """Return what came of a simulation."""
     return {
         **description_record(result.description),
+        **({"no_forecast": result.no_forecast} if result.no_forecast else {}),
         **result.axes,
         **result.curves,
         **result.ends,

@@ -30,7 +30,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.predictor import NotSeparable
+from grokflow.theory.predictor import NotSeparable, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, leading_order
@@ -91,6 +91,7 @@ class SoftmaxForecast(Summarised):
         }
 
 
+@resolving("the forecast")
 def forecast_softmax(
     problem: ClassesProblem,
     *,
@@ -114,7 +115,7 @@ def forecast_softmax(
     NotSeparable
         Where no weights tell the classes apart.
     NotResolved
-        Where double precision does not decide.
+        Where double precision does not decide, or a solver gives up.
     ValueError
         For more margins than are handled, and scales that no flow has.
 
