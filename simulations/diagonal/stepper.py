@@ -132,8 +132,10 @@ class DiagonalStepper:
 
     def _back(self, state: SolverState) -> SolverState:
         """Return a state of the solver in the coordinates of the flow."""
-        y, rate = (self.axes.turn @ part if part.size else part for part in (state.y, state.rate))
-        return SolverState(state.tau, y, rate)
+        if self.axes.turn is None:
+            return state
+        rate = self.axes.state(state.rate) if state.rate.size else state.rate
+        return SolverState(state.tau, self.axes.state(state.y), rate)
 
     def _one_step(self, tau: float) -> SolverState:
         return self._back(one_step(self._solver(), tau, self._fence()))
@@ -148,9 +150,9 @@ class DiagonalStepper:
         self.now = self.before = state
         self.began, self.unfelt_from = state.tau, unfelt_from(self.flow)
         self.axes = axes_of(self.flow)
-        turned = SolverState(state.tau, state.y @ self.axes.turn, state.rate)
+        turned = state._replace(y=self.axes.along(state.y))
         if self.implicit:
-            turned = turned._replace(rate=state.rate @ self.axes.turn)
+            turned = turned._replace(rate=self.axes.along(state.rate))
         self.solver = (self._ida if self.implicit else self._cvode)(turned, first_step)
 
     def step(self, tau: float) -> None:
@@ -294,20 +296,20 @@ class DiagonalStepper:
     def _cvode(self, start: SolverState, first_step: float) -> CVODE:
         from sksundae.cvode import CVODE
 
-        flow, turn = self.flow, self.axes.turn
+        flow, axes = self.flow, self.axes
         may_cancel = flow.problem.n > flow.space.rank  # else some weights fit all samples
 
         def rate(tau: float, y: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            at, p = flow.clock.at(tau), turn @ y
+            at, p = flow.clock.at(tau), axes.state(y)
             pulls = flow.pulls(at, p)
-            out[:] = flow.rate_of_pulls(at, p, pulls) @ turn
+            out[:] = axes.along(flow.rate_of_pulls(at, p, pulls))
             if may_cancel:
                 self.largest_pull = float(pulls.max())
 
         def jacobian(tau: float, y: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
             self.jacobians += 1
-            out[:] = turn.T @ flow.rate_jacobian(flow.clock.at(tau), turn @ y) @ turn
+            out[:] = axes.jacobian(flow.rate_jacobian(flow.clock.at(tau), axes.state(y)))
 
         solver = CVODE(rate, jacfn=jacobian, **self._options(first_step))
         solver.init_step(start.tau, start.y)
@@ -316,17 +318,19 @@ class DiagonalStepper:
     def _ida(self, start: SolverState, first_step: float) -> IDA:
         from sksundae.ida import IDA
 
-        flow, turn = self.flow, self.axes.turn
+        flow, axes = self.flow, self.axes
 
         def defect(tau: float, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
             self.evaluations += 1
-            out[:] = flow.defect(flow.clock.at(tau), turn @ y, turn @ dy) @ turn
+            at = flow.clock.at(tau)
+            out[:] = axes.along(flow.defect(at, axes.state(y), axes.state(dy)))
 
         def jacobian(
             tau: float, y: np.ndarray, dy: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
         ) -> None:
             self.jacobians += 1
-            out[:] = turn.T @ flow.defect_jacobian(flow.clock.at(tau), turn @ y, cj) @ turn
+            at = flow.clock.at(tau)
+            out[:] = axes.jacobian(flow.defect_jacobian(at, axes.state(y), cj))
 
         solver = IDA(defect, jacfn=jacobian, **self._options(first_step))
         solver.init_step(start.tau, start.y, start.rate)

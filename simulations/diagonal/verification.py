@@ -15,12 +15,12 @@ from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.reached import SolverState
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 
-# Nodes of Gauss' rule of two points on [0, 1], exact for cubic integrands.
 # Logarithm of the growth of the rate's weight over a step from which nodes are not comparable.
 _COMPARABLE = 5.0
 # Change of a margin up to which the pull of a tail is near its tangent. From a state that is far
 # off, Newton's method moves margins by about 1 a step, however far they have to go.
 _LINEAR_MARGIN = 0.5
+# Nodes of Gauss' rule of two points on [0, 1], exact for cubic integrands.
 GAUSS = (0.5 - 3**-0.5 / 2, 0.5 + 3**-0.5 / 2)
 
 
@@ -79,18 +79,20 @@ def step_error(
             error = solve(matrix, change - np.mean(rates, axis=0))
     except (LinAlgError, ValueError):  # singular, or not finite
         return float("inf")
-    moved = flow.space.spread(flow.output_jacobian(end.s, after.y) @ error)
-    if flow.loss.acts_on_margins and not np.abs(moved).max() <= _LINEAR_MARGIN:
-        return float("inf")
     return _relative_change(flow, end.s, after.y, error)
 
 
 def _relative_change(flow: ReducedFlow, s: float, p: np.ndarray, change: np.ndarray) -> float:
-    """Return the relative change of the weights when p changes."""
+    """Return the relative change of the weights when p changes, infinite beyond the tangent."""
     rows, potential = flow.space.rows, flow.potential(s)
-    xi, moved = rows.correlate(p), rows.correlate(change)
+    xi = rows.correlate(p)
+    moved = potential.curvature(xi) * rows.correlate(change)
+    if flow.loss.acts_on_margins:
+        outputs = flow.space.spread(rows.combine(moved))
+        if not np.abs(outputs).max() <= _LINEAR_MARGIN:
+            return float("inf")
     size = float(np.linalg.norm(potential.weights(xi)))
-    return float(np.linalg.norm(potential.curvature(xi) * moved)) / size if size > 0 else 0.0
+    return float(np.linalg.norm(moved)) / size if size > 0 else 0.0
 
 
 def first_rise(trajectory: DiagonalTrajectory, rtol: float) -> int | None:

@@ -179,8 +179,9 @@ class ReducedFlow:
 
     def _weights_of_defect(self, at: SolverMoment) -> tuple[float, float]:
         """Return ``ε / pace`` and ``ε d``."""
-        stiffness = math.exp(self.log_stiffness(at.s))
-        return math.exp(self.log_weight(at)), stiffness * self.potential(at.s).drift
+        potential = self.potential(at.s)
+        log_stiffness = self._log_stiffness(at.s, potential.log_unit)
+        return math.exp(log_stiffness - at.log_pace), math.exp(log_stiffness) * potential.drift
 
     def log_weight(self, at: SolverMoment) -> float:
         """Return ``log(ε / pace)``, the weight of the rate in `defect`."""

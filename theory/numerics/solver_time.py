@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,9 +52,15 @@ class SolverTime:
 
     def at(self, tau: float) -> SolverMoment:
         """Return the moment τ: ``s + s_c`` is the Wright omega function."""
-        s_c = math.exp(self.log_transient)
-        x = tau + self.log_transient + s_c
-        shifted = float(wrightomega(x).real)
-        # log ω(x) = x - ω(x), which is exact where ω itself underflows
-        log_shifted = x - shifted if shifted < 1 else math.log(shifted)
-        return SolverMoment(max(shifted - s_c, 0.0), log_shifted)
+        return _moment(self.log_transient, tau)
+
+
+@lru_cache(maxsize=16)
+def _moment(log_transient: float, tau: float) -> SolverMoment:
+    """Return the moment τ; one step of a flow asks for it several times."""
+    s_c = math.exp(log_transient)
+    x = tau + log_transient + s_c
+    shifted = float(wrightomega(x).real)
+    # log ω(x) = x - ω(x), which is exact where ω itself underflows
+    log_shifted = x - shifted if shifted < 1 else math.log(shifted)
+    return SolverMoment(max(shifted - s_c, 0.0), log_shifted)
