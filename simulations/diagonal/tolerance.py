@@ -19,9 +19,10 @@ def state_tolerance(
     An error δξ changes w by a factor ``1 + (w'/w) δξ``, at depth 2 by at most twice the steepness
     at a typical weight for those that matter. At other depths ``w'/w`` is at most ``p/(1-|x|)``,
     and 1 - |x| at least the fraction `KEPT` of what it is at the anchor, in whose least distance
-    δξ is counted. Errors of many steps add up to at most four local ones (measured over α and λ at
-    depth 2), and to sixteen in the explosive growth of deep nets from small scales, which nothing
-    damps (measured over random problems against the full system).
+    δξ is counted. Errors of many steps add up: to four local ones at depth 2, and to sixteen in the
+    explosive growth of deep nets from small scales, which nothing damps. Neither is a bound. Of 507
+    random nets of depth 2 to 8 on at most 20 samples, 352 could be compared with the full system,
+    and the weights of all of them were within `rtol` = 1e-4; other data rely on the verification.
     """
     scale = flow.scale
     if scale.depth == 2:
