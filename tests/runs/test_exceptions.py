@@ -14,6 +14,7 @@ import pytest
 import grokflow
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.certificate import Farkas
+from grokflow.theory.diagonal.partly_separable import PartlySeparable
 from grokflow.theory.predictor import NotSeparable
 
 # What the exceptions are made from that are not made from a message.
@@ -21,6 +22,7 @@ MADE = {
     Stopped: lambda: Stopped("raise rtol", SimpleNamespace(lambda_t=[1.0, 2.0])),
     Interrupted: lambda: Interrupted(SimpleNamespace(lambda_t=[1.0, 2.0])),
     NotSeparable: lambda: NotSeparable(Farkas(np.array([0.5, 0.5]), 1e-17)),
+    PartlySeparable: lambda: PartlySeparable(np.array([3]), n=20),
 }
 
 
