@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from grokflow.theory.completion import certificates, exact
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.exact import ObservedEntries
+from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.numerics.newton import NotConverged
@@ -84,3 +85,12 @@ def test_norms_are_bounded_from_above(scale):
             # The rational bounds are above by the error of an eigendecomposition in doubles.
             bound = float(exact.fraction(rational(whole)))
             assert bound * (1 - 1e-13 * space.d) <= norm(space, a) <= bound * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("size", [2, (2, 3)])
+@pytest.mark.parametrize("scale", [0.0, 1e-150, 1e-100, 1e100, 1e150])
+def test_the_scale_of_all_values_changes_no_gap(size, scale):
+    rows, columns, values = np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1.0, 2.0, 3.0])
+    problem = make_entries_problem("x", size, rows, columns, scale * values)
+    for predictor in (MinNuclearNorm(), MinFrobeniusNorm()):
+        assert predictor.predict(problem).certificate.gap <= 1e-7

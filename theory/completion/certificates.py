@@ -17,6 +17,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,16 @@ import numpy as np
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
-from grokflow.theory.numerics.rounding import down, gamma, inner_below, norm_above, up
+from grokflow.theory.numerics.rounding import (
+    down,
+    gamma,
+    half_square_below,
+    inner_below,
+    norm_above,
+    power_of_two,
+    ratio_below,
+    up,
+)
 
 
 def min_frobenius_norm(
@@ -34,11 +44,15 @@ def min_frobenius_norm(
     fitted = _fit(problem, w, multipliers)
     # Sums of d² squares, and the rounding of what is squared.
     slack = gamma(problem.d**2 + problem.measurements.sums + 8)
-    norm = problem.space.squared_norm(problem.measurements.adjoint(multipliers)) * (1 + slack)
-    best = max(inner_below(problem.values, multipliers), 0.0)
-    lower = down(best**2 / (2 * norm) * (1 - slack)) if norm > 0 else 0.0
+    # The dual bound does not depend on the unit of the multipliers.
+    mu = multipliers / power_of_two(np.array([np.abs(multipliers).max(initial=0.0)]))
+    norm = up(sqrt(problem.space.squared_norm(problem.measurements.adjoint(mu)) * (1 + slack)))
+    best = max(inner_below(problem.values, mu), 0.0)
+    lower = half_square_below(ratio_below(best, norm)) if best > 0 else 0.0
     upper = problem.space.squared_norm(fitted.matrix) / 2 * (1 + slack) + fitted.penalty
-    return Certificate(max(lower, 0.0), _above(upper), fitted.miss)
+    if fitted.matrix.any():  # squares may underflow
+        upper += problem.d**2 * float(np.finfo(float).smallest_subnormal)
+    return Certificate(lower, _above(upper), fitted.miss)
 
 
 def min_nuclear_norm(

@@ -146,12 +146,12 @@ def ratio_below(numerator: float, denominator: float) -> float:
 
 def half_square_above(value: float) -> float:
     """Return an upper bound on half of the square."""
-    return up(value * value / 2) if value else 0.0
+    return up(value * (value / 2)) if value else 0.0
 
 
 def half_square_below(value: float) -> float:
     """Return a lower bound on half of the square."""
-    return max(down(value * value / 2), 0.0)
+    return max(down(value * (value / 2)), 0.0)
 
 
 def power_of_two(sizes: np.ndarray) -> np.ndarray:
