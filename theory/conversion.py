@@ -177,9 +177,10 @@ def _sparse(what: str, matrix: Any) -> Any:
     """Return a sparse matrix in rows, of finite float64 numbers."""
     from scipy import sparse
 
-    rows = sparse.csr_array(matrix)
-    data = _real(what, rows.data).astype(np.float64)
-    found = sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+    # Entries that are stored in parts are summed in double precision, not in their own.
+    entries = sparse.coo_array(matrix)
+    data = _real(what, entries.data).astype(np.float64)
+    found: Any = sparse.csr_array((data, tuple(entries.coords)), shape=entries.shape)
     found.sum_duplicates()
     bad = np.flatnonzero(~np.isfinite(found.data))
     if bad.size:

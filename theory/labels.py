@@ -149,9 +149,10 @@ def numbered_labels(y: np.ndarray, y_test: np.ndarray) -> NumberedLabels:
 
 
 def name_of(label: object) -> str:
-    """Return how a label is written: whole numbers without a point."""
+    """Return how a label is written, different ones differently: whole numbers without a point."""
     if isinstance(label, float):
-        return str(int(label)) if label == int(label) and abs(label) < 1e15 else f"{label:g}"
+        # Up to 2^53 every whole number is a number of double precision.
+        return str(int(label)) if label.is_integer() and abs(label) <= 2**53 else repr(label)
     return str(label)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -49,12 +50,14 @@ def columns_of(source: str, table: Any) -> Columns:
         The table.
     """
     check_budget(16 * table.num_rows * table.num_columns, "its table")
-    # The index that pandas stores has no name for which anybody would ask.
-    names = ["" if name.startswith("__index_level_") else name for name in table.column_names]
-    columns = (
-        _column(name, column, place)
-        for place, (name, column) in enumerate(zip(names, table.columns, strict=True), 1)
-    )
+    metadata = getattr(table.schema, "pandas_metadata", None) or {}
+    index = {name for name in metadata.get("index_columns", ()) if isinstance(name, str)}
+    columns = []
+    for place, (name, values) in enumerate(zip(table.column_names, table.columns, strict=True), 1):
+        # The index that pandas stores may have no name for which anybody would ask.
+        shown = "" if name.startswith("__index_level_") else name
+        column = _column(shown, values, place)
+        columns.append(replace(column, is_index=name in index or name != shown))
     return Columns(source, tuple(columns))
 
 

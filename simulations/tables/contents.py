@@ -28,12 +28,15 @@ class Column:
         Where there is no value.
     place : int
         Its place in the file, from 1.
+    is_index : bool
+        Whether the table says that it names the rows, as data frames of pandas do.
     """
 
     name: str
     values: np.ndarray
     missing: np.ndarray
     place: int
+    is_index: bool = False
 
     @property
     def label(self) -> str:

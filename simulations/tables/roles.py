@@ -144,7 +144,7 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
     for column in columns:
         if column.missing.all():
             notes.append(f"left out: {column.label}, which has no values")
-        elif column.name.lower() in _INDEX_NAMES and _names_rows(column):
+        elif _is_index(column):
             notes.append(f"left out: {column.label}, which numbers or names the rows")
         else:
             kept.append(column)
@@ -154,6 +154,13 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
                     f"drop={column.name!r} (--drop {column.name})"
                 )
     return _Others(tuple(kept), tuple(notes))
+
+
+def _is_index(column: Column) -> bool:
+    """Whether a column is there to name the rows: the first without a name does, unique or not."""
+    if column.is_index or (column.place == 1 and not column.name):
+        return True
+    return column.name.lower() in _INDEX_NAMES and _names_rows(column)
 
 
 def _names_rows(column: Column) -> bool:

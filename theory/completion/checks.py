@@ -74,6 +74,11 @@ def check_entries(
 ) -> None:
     """Refuse indices that do not name one entry of a matrix for each finite value."""
     check_values(values, len(rows), what)
+    if shape[0] * shape[1] > 2**62:
+        raise ValueError(
+            f"the matrix is {shape[0]} × {shape[1]}, expected at most 2^62 entries: number "
+            "the rows and columns that occur from 0"
+        )
     for name, index, size in (("i", rows, shape[0]), ("j", columns, shape[1])):
         if index.shape != values.shape:
             raise ValueError(

@@ -219,7 +219,8 @@ class _Observed(NamedTuple):
 def _observed(matrix: Any) -> _Observed:
     """Return what is stored of a sparse matrix, or not NaN in an array."""
     if is_sparse(matrix):
-        stored = matrix.tocsr().tocoo()
+        # Entries that are stored twice are observed twice.
+        stored = matrix.tocoo()
         return _Observed(stored.shape, stored.row, stored.col, stored.data)
     array = as_array("matrix", matrix)
     if array.dtype.kind == "O":  # None stands for NaN among numbers

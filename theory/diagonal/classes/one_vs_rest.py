@@ -23,7 +23,7 @@ from scipy.special import lambertw
 from grokflow.theory.arguments import check_kind
 from grokflow.theory.diagonal.forecast import Curve, Forecast, forecast
 from grokflow.theory.linear.classes.problem import ClassesProblem
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
@@ -103,7 +103,7 @@ def forecast_classes(
     *,
     alpha: float,
     lam: float,
-    loss: Loss,
+    loss: Loss | str,
     depth: int = 2,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> ClassesForecast:
@@ -115,8 +115,9 @@ def forecast_classes(
         The data.
     alpha, lam : float
         Scale of the start of every net, and weight decay.
-    loss : Loss
-        A loss of margins learns each class against the rest, one of targets its 1 and 0.
+    loss : Loss or str
+        A loss, or its name: one of margins learns each class against the rest, one of targets its
+        1 and 0.
     depth : int
         L, from 2 to 8.
     progress : callable
@@ -140,6 +141,7 @@ def forecast_classes(
     0.166... neither
     """
     check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+    loss = loss_named(loss)
     parts: dict[str, Forecast] = {}
 
     def show(fraction: float) -> None:
