@@ -69,7 +69,7 @@ def test_a_rule_without_an_order_of_its_own_says_so(tmp_path, capsys):
         (["--p", "12", "--operation", "multiplication"], "p is 12 for multiplication"),
         (["--p", "9", "--operation", "division"], "p is 9 for division, expected a prime"),
         (["--p", "1"], "p is 1, expected at least 2"),
-        (["--corruption", "nan"], "corruption is nan, expected 0 to 1"),
+        (["--corruption", "nan"], "nan found, expected a finite number"),
         (["--fraction", "0"], "leaves 0 to train on and 49 to test on"),
         (["--corruption", "1.2"], "corruption is 1.2, expected 0 to 1"),
         (["--fraction", "-0.1"], "fraction is -0.1, expected 0 to 1"),

@@ -192,7 +192,7 @@ def test_it_is_scanned_and_obeys_the_law(capsys, tmp_path):
 
 def test_its_names_are_among_those_expected(capsys):
     assert main(["predict", "fadin"]) == 2
-    assert "completion, fading or a .npz" in capsys.readouterr().err
+    assert "completion, fading or a data file" in capsys.readouterr().err
 
 
 def test_a_model_is_gone_when_it_is_taken_away(model, capsys):

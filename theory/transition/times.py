@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import check_number, check_positive
+from grokflow.theory.arguments import check_positive
 
 
 class Transition(NamedTuple):
@@ -95,7 +95,7 @@ def window(alpha: float, c: float) -> Window:
     alpha : float
         Scale of the start.
     c : float
-        Any number between 0 and 1.
+        Any positive number; the kernel regime is before λT_c^- for c between 0 and 1.
 
     Examples
     --------
@@ -105,9 +105,7 @@ def window(alpha: float, c: float) -> Window:
     from λt = 8.29 to 10.13
     """
     check_positive("alpha", alpha)
-    check_number("c", c)
-    if not 0 < c < 1:
-        raise ValueError(f"c is {c:g}, expected 0 < c < 1: try 0.1")
+    check_positive("c", c)
     return Window((1 - c) * leading_order(alpha), (1 + c) * leading_order(alpha))
 
 
