@@ -25,11 +25,10 @@ from grokflow.simulations.misgrokking.families import FAMILIES as SHIPPED
 from grokflow.simulations.misgrokking.families import Settings
 from grokflow.simulations.models.diagonal import default_loss
 from grokflow.simulations.runs.stopping import Stopped
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.transition.change import Change
-from grokflow.theory.transition.scores import Kind
 
 DELTA = 0.2
 # One failure among so few still has an interval below δ.
@@ -85,7 +84,7 @@ def _visible(laboratory: Laboratory) -> list[tuple[Trial, Change]]:
         drawn = family.draw(np.random.default_rng([laboratory.seed, 71, i]))
         small = {key: min(int(value), 150) for key, value in drawn.items() if key == "d"}
         trial = judge(family, {**drawn, **small}, _NET)
-        if trial.change is None or trial.change.kind is Kind.NEITHER:
+        if trial.change is None or not trial.change.kind.is_visible:
             continue
         found.append((trial, _simulated(trial)))
         laboratory.progress("misgrokking", len(found) / wanted)
@@ -107,7 +106,7 @@ def _linear_drop(trial: Trial) -> float:
     """Return the early quality minus that of a linear model with weight decay."""
     problem = trial.family.problem(trial.settings)
     assert isinstance(problem, Problem)
-    early = (MaxL2Margin() if problem.is_classification else MinL2Norm()).predict(problem)
+    early = held_weights(problem, default_loss(problem)).early
     late = L2Penalised(default_loss(problem), _NET.lam).predict(problem)
     errors = problem.score(np.column_stack([early.w, late.w])).error
     return float(errors[1] - errors[0])
