@@ -1,8 +1,17 @@
 """The unreduced flow of (u, v) in logarithms, which no scale of α or of the weights breaks."""
 
+from itertools import count
+
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.special import expit
+
+# Evaluations of the rate after which the full system counts as too stiff to be a reference.
+MOST_EVALUATIONS = 20_000
+
+
+class TooStiff(ValueError):
+    """The full system takes more evaluations than a test can wait for."""
 
 
 def _pull(loss, q, targets):
@@ -19,6 +28,7 @@ def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2):
     """Return w at every slow time, from ``m, δ = (log u ± log v) / 2`` by Radau's method."""
     n, d = z.shape
     c, L = depth / 2 / (n * lam), depth
+    evaluations = count()
 
     def split(y):
         m, delta = y[:d], y[d:]
@@ -29,6 +39,8 @@ def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2):
         return m, delta, w, z.T @ pull, bend, even, odd
 
     def rate(_, y):
+        if next(evaluations) >= MOST_EVALUATIONS:
+            raise TooStiff(f"{MOST_EVALUATIONS} evaluations do not suffice")
         _, _, _, g, _, even, odd = split(y)
         return np.concatenate([c * odd * g - 1, c * even * g])
 
