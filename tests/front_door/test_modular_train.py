@@ -69,7 +69,6 @@ def test_a_rule_without_an_order_of_its_own_says_so(tmp_path, capsys):
         (["--p", "12", "--operation", "multiplication"], "p is 12 for multiplication"),
         (["--p", "9", "--operation", "division"], "p is 9 for division, expected a prime"),
         (["--p", "1"], "p is 1, expected at least 2"),
-        (["--corruption", "nan"], "nan found, expected a finite number"),
         (["--fraction", "0"], "leaves 0 to train on and 49 to test on"),
         (["--corruption", "1.2"], "corruption is 1.2, expected 0 to 1"),
         (["--fraction", "-0.1"], "fraction is -0.1, expected 0 to 1"),
@@ -85,3 +84,10 @@ def test_bad_usage_is_one_line(options, message, capsys):
     assert main([*SMALL, *options]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_a_number_that_is_none_is_refused_where_the_options_are_read(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([*SMALL, "--corruption", "nan"])
+    error = capsys.readouterr().err
+    assert "nan found, expected a finite number" in error and error.count("\n") == 1
