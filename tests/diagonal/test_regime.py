@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
 from grokflow.theory.diagonal.forecast import forecast
@@ -141,6 +142,56 @@ def test_samples_that_can_be_classified_ever_better_are_named(seed):
         assert set(order[raised.value.samples]) == {16, 17, 18}
     # The square loss has a minimum in any case.
     assert held_weights(problem, SQUARE).determined
+
+
+def classes_of_any_kind(seed):
+    """Return rows x and labels y: of small rank, whole numbers, with copies of two labels."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 12))
+    n, rank = int(rng.integers(2, 2 * d + 4)), max(1, d // 2)
+    kinds = {
+        "plain": lambda: rng.standard_normal((n, d)),
+        "whole": lambda: rng.integers(-2, 3, (n, d)).astype(float),
+        "low rank": lambda: low_rank(seed, n, d, rank)[1],
+        "whole low rank": lambda: (
+            1.0 * rng.integers(-2, 3, (n, rank)) @ rng.integers(-2, 3, (rank, d))
+        ),
+    }
+    x = kinds[rng.choice(list(kinds))]()
+    x[~x.any(axis=1), 0] = 1.0
+    y = np.where(x[:, 0] > 0, 1.0, -1.0) if rng.random() < 0.5 else rng.choice([-1.0, 1.0], n)
+    copied = rng.integers(n, size=rng.integers(0, 3))
+    return np.vstack([x, x[copied]]), np.append(y, -y[copied])
+
+
+def can_be_classified_ever_better(z, i):
+    """Whether some weights classify sample i, and no other one wrongly: by its definition."""
+    rows = -np.vstack([z, z[i]])
+    bounds = np.append(np.zeros(len(z)), -1.0)
+    found = linprog(np.zeros(z.shape[1]), A_ub=rows, b_ub=bounds, bounds=(None, None))
+    return found.status == 0
+
+
+@given(st.integers(0, 10**6))
+def test_classes_of_any_kind_are_in_the_regime_of_their_definition(seed):
+    x, y = classes_of_any_kind(seed)
+    better = [i for i in range(len(y)) if can_be_classified_ever_better(x * y[:, None], i)]
+    problem = problem_of(Task.CLASSIFICATION, x, y)
+    if 0 < len(better) < len(y):
+        with pytest.raises(PartlySeparable) as raised:
+            held_weights(problem, LOGISTIC)
+        assert raised.value.samples.tolist() == better
+    else:
+        expected = Regime.SEPARABLE if better else Regime.OVERLAPPING
+        assert held_weights(problem, LOGISTIC).regime is expected
+
+
+def test_contradictory_copies_among_fewer_samples_than_inputs_leave_the_others_separable():
+    x = np.random.default_rng(0).standard_normal((6, 12))
+    problem = problem_of(Task.CLASSIFICATION, np.vstack([x, x[:1]]), np.array([1.0] * 6 + [-1.0]))
+    with pytest.raises(PartlySeparable) as raised:
+        held_weights(problem, LOGISTIC)
+    assert raised.value.samples.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_what_cannot_be_separated_is_not_called_separable_in_part():

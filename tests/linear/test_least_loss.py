@@ -95,10 +95,12 @@ def test_the_bounds_hold_the_minimum_wherever_they_are_computed(seed, loss, deca
 def test_outputs_are_as_near_as_the_proof_says(loss):
     problem = inconsistent(2) if loss == "square" else overlapping(2)
     w = MinLoss(LOSSES[loss]).predict(problem).w
-    x, basis = problem.inputs.to_array(), problem.row_space.basis
+    x = problem.inputs.to_array()
     off = 1e-2 * np.random.default_rng(0).standard_normal(problem.d)
     outputs = x @ (w + off)
-    found = distance_to_least(basis, problem.targets, LOSSES[loss], outputs, 0 * outputs)
+    found = distance_to_least(
+        problem.row_space, problem.targets, LOSSES[loss], outputs, 0 * outputs
+    )
     assert found is not None
     assert (np.abs(x @ off) <= found.outputs * (1 + 1e-9)).all()
     # The bound is not idle: it is within the spread of the Hessian's directions.
@@ -118,6 +120,14 @@ def test_no_minimum_is_claimed_where_some_direction_separates_weakly(seed, loss)
     problem = problem_of(Task.CLASSIFICATION, z, np.ones(len(z)))
     with pytest.raises(NoPredictor):
         MinLoss(LOSSES[loss]).predict(problem)
+
+
+@pytest.mark.parametrize("loss", TAILED)
+def test_no_minimum_is_claimed_where_rounding_of_the_row_space_balances_the_last_pull(loss):
+    """The second row alone has a direction of its own; pulls on it end far below rounding."""
+    z = np.array([[1.0, -2.0, 2.0], [1.0, 0.0, 0.0], [2.0, -4.0, 4.0], [-1.0, 2.0, -2.0]])
+    with pytest.raises(NotResolved):
+        MinLoss(LOSSES[loss]).predict(problem_of(Task.CLASSIFICATION, z, np.ones(4)))
 
 
 def test_weights_that_classify_every_sample_are_named():

@@ -12,16 +12,18 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
-from scipy.linalg import lstsq
+from scipy.linalg import svd
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
 
 from grokflow.theory.linear.least_loss import least_coordinates
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.row_space import row_space
+from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import ConcordantLoss
-from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.predictor import INTERCEPT, NoPredictor
 
 # Rounding of a projection, relative to the terms of a margin: below it the sign is not known.
@@ -69,26 +71,28 @@ def separable_part(problem: Problem, loss: ConcordantLoss) -> np.ndarray | None:
 
     None where double precision does not prove that they can, and that no others can.
     """
-    basis = problem.row_space.basis
-    if basis is None:
+    space = problem.row_space
+    if space.basis is None:
         return None
-    margins = basis / np.abs(basis).max(axis=1, keepdims=True)
-    proposed = _proposed(margins)
-    if proposed is None:
+    proposed = _proposed(space.basis / np.abs(space.basis).max(axis=1, keepdims=True))
+    if proposed is None or proposed.rest.all() or not proposed.rest.any():
         return None
-    direction, rest = proposed
-    if rest.all() or not rest.any():
-        return None
-    core = row_space(DataMatrix.from_array(margins[~rest]))
-    across = core.rows.to_array().T
-    apart = direction - across @ lstsq(across, direction)[0]
-    sizes = np.abs(margins[rest]) @ np.abs(direction)
-    if not (margins[rest] @ apart > _ROUNDING * sizes).all():
-        return None
-    return np.flatnonzero(rest) if _overlaps(problem, basis[~rest], loss) else None
+    # Copies of a row are copies in X, but only up to rounding in its coordinates: what rank the
+    # core has is asked of its rows in X.
+    inputs = problem.inputs.of_samples(np.flatnonzero(~proposed.rest))
+    core = replace(problem, inputs=inputs, targets=np.ones(inputs.shape[0]), signs=None)
+    proved = _separates(space, proposed, core.row_space.rank) and _overlaps(core, loss)
+    return np.flatnonzero(proposed.rest) if proved else None
 
 
-def _proposed(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+class _Proposal(NamedTuple):
+    """A direction in the coordinates of the row space, and which samples it is to separate."""
+
+    direction: np.ndarray
+    rest: np.ndarray
+
+
+def _proposed(margins: np.ndarray) -> _Proposal | None:
     """Return a direction with the largest number of margins above 1, and which they are.
 
     With ``0 ≤ s ≤ 1`` and ``s_i ≤ q_i`` the largest sum of s has every s_i at 0 or 1, for a
@@ -102,16 +106,24 @@ def _proposed(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         bounds=[(None, None)] * r + [(0.0, 1.0)] * n,
         method="highs",
     )
-    if found.x is None:
-        return None
-    return found.x[:r], found.x[r:] > 0.5
+    return None if found.x is None else _Proposal(found.x[:r], found.x[r:] > 0.5)
 
 
-def _overlaps(problem: Problem, core: np.ndarray, loss: ConcordantLoss) -> bool:
+def _separates(space: RowSpace, proposed: _Proposal, core_rank: int) -> bool:
+    """Whether the direction has positive margins on the rest without its part along the core."""
+    basis, (direction, rest) = space.basis, proposed
+    assert basis is not None and space.rounding is not None
+    across = svd(basis[~rest].T, full_matrices=False)[0][:, :core_rank]
+    apart = direction - across @ (across.T @ direction)
+    error = _ROUNDING * (np.abs(basis[rest]) @ np.abs(direction))
+    error += space.rounding[rest] * float(np.linalg.norm(direction))
+    return bool((basis[rest] @ apart > error).all())
+
+
+def _overlaps(core: Problem, loss: ConcordantLoss) -> bool:
     """Whether the loss of the core is proved to have a minimum over its outputs."""
-    inputs, targets = DataMatrix.from_array(core), np.ones(len(core))
     try:
-        least_coordinates(Problem("core", problem.task, inputs, targets, problem.test), loss)
+        least_coordinates(core, loss)
     except NoPredictor:
         return False
     return True

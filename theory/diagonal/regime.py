@@ -26,7 +26,7 @@ from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coord
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
-from grokflow.theory.predictor import NoPredictor, NotResolved, NotSeparable
+from grokflow.theory.predictor import NoPredictor, NotResolved
 
 # Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -104,22 +104,23 @@ def held_weights(problem: Problem, loss: Loss) -> Held:
 
 
 def _held_margins(problem: Problem, loss: Loss) -> Held:
-    """Return the case of a loss of margins: separable, or overlapping; nothing lies between."""
+    """Return the case of a loss of margins, the one place that decides between them.
+
+    Samples that are independent are separable. Of others the minimum of the loss is looked for:
+    where there is one the classes overlap. Where rounding hides whether there is one, some samples
+    may be separable and the others not. What is left is separable, or refused with the reason.
+    """
     if isinstance(loss, ConcordantLoss) and problem.row_space.basis is not None:
         try:
             return _held_least_loss(problem, loss, Regime.OVERLAPPING)
-        except NoPredictor:
-            pass  # separable, in part at least, or hard to tell: what follows says which
-    try:
-        early = MaxL2Margin().predict(problem)
-    except NotSeparable:
-        if isinstance(loss, ConcordantLoss):
+        except NotResolved:
             part = separable_part(problem, loss)
             if part is not None:
                 helps = intercept_separates(problem)
                 raise PartlySeparable(part, problem.n, intercept_helps=helps) from None
-        raise
-    return Held(Regime.SEPARABLE, problem, early, determined=False)
+        except NoPredictor:
+            pass  # some weights classify every sample
+    return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem), determined=False)
 
 
 def _held_outputs(problem: Problem, loss: Loss) -> Held:

@@ -103,17 +103,30 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
         if loss.acts_on_margins:
             raise _falls_for_ever(loss)
         return targets
-    basis = space.basis
-    c = _newton(basis, targets, loss)
-    if loss.acts_on_margins and (basis @ c).min() > 0:
+    c = _newton(space, targets, loss)
+    rounding = _coordinate_rounding(space, c)
+    outputs = space.basis @ c
+    if loss.acts_on_margins and _classifies(space, c):
         raise _falls_for_ever(loss)
-    rounding = (space.rank + 2) * _ROUNDING * (np.abs(basis) @ np.abs(c))
-    if distance_to_least(basis, targets, loss, basis @ c, rounding) is None:
+    if distance_to_least(space, targets, loss, outputs, rounding) is None:
         raise NotResolved(
             f"double precision does not show that the {loss.name} loss has a minimum, expected "
             "classes that overlap in every direction: take the square loss, or fewer inputs"
         )
     return c
+
+
+def _classifies(space: RowSpace, c: np.ndarray) -> bool:
+    """Whether all margins ``Q c`` are positive, whatever rounding did to Q and to them."""
+    assert space.basis is not None and space.rounding is not None
+    error = _coordinate_rounding(space, c) + space.rounding * float(np.linalg.norm(c))
+    return bool((space.basis @ c > error).all())
+
+
+def _coordinate_rounding(space: RowSpace, c: np.ndarray) -> np.ndarray:
+    """Bound what rounding may have changed in the outputs ``Q c``, Q itself taken as exact."""
+    assert space.basis is not None
+    return np.asarray((space.rank + 2) * _ROUNDING * (np.abs(space.basis) @ np.abs(c)))
 
 
 def _falls_for_ever(loss: ConcordantLoss) -> NoPredictor:
@@ -123,15 +136,19 @@ def _falls_for_ever(loss: ConcordantLoss) -> NoPredictor:
     )
 
 
-def _newton(basis: np.ndarray, targets: np.ndarray, loss: ConcordantLoss) -> np.ndarray:
+def _newton(space: RowSpace, targets: np.ndarray, loss: ConcordantLoss) -> np.ndarray:
     """Minimise the mean of the losses of ``q = Q c``; ends early where every margin is positive."""
-    c, polishing = np.zeros(basis.shape[1]), 0
+    basis, c, polishing = space.basis, np.zeros(space.rank), 0
+    assert basis is not None
     for _ in range(_NEWTON_STEPS):
         q = basis @ c
-        if loss.acts_on_margins and q.min() > 0:
+        if loss.acts_on_margins and _classifies(space, c):
             break
+        curvature = loss.curvature(q, targets)
+        if not (curvature > 0).all():
+            break  # some margin is so large that nothing is left of its loss
         value = float(loss.value(q, targets).mean())
-        step, slope = _step(basis, loss.descent(q, targets), loss.curvature(q, targets))
+        step, slope = _step(basis, loss.descent(q, targets), curvature)
         polishing += slope <= 8 * _ROUNDING * value
         length = 1.0
         while polishing == 0 and length > _ROUNDING:
@@ -150,7 +167,7 @@ def _step(basis: np.ndarray, pulls: np.ndarray, curvature: np.ndarray) -> tuple[
 
     It solves the least squares problem ``√h (Q δ - u/h)``, which does not square the condition.
     """
-    root = np.sqrt(np.maximum(curvature, np.finfo(float).tiny))
+    root = np.sqrt(curvature)
     orthonormal, triangle, order = qr(
         root[:, None] * basis, mode="economic", pivoting=True, check_finite=False
     )
@@ -171,7 +188,7 @@ class Distance(NamedTuple):
 
 
 def distance_to_least(
-    basis: np.ndarray,
+    space: RowSpace,
     targets: np.ndarray,
     loss: ConcordantLoss,
     outputs: np.ndarray,
@@ -186,8 +203,8 @@ def distance_to_least(
 
     Parameters
     ----------
-    basis : ndarray, shape (n, r)
-        Q, of full column rank.
+    space : RowSpace
+        The coordinates Q, and bounds on their errors.
     targets : ndarray, shape (n,)
         Targets of the loss.
     loss : ConcordantLoss
@@ -200,11 +217,14 @@ def distance_to_least(
     Distance or None
         The bounds, roundings of this computation included; None where there is no proof.
     """
-    n, r = basis.shape
+    n, r = len(targets), space.rank
+    basis = np.eye(n) if space.basis is None else space.basis
+    error = np.zeros(n) if space.rounding is None else space.rounding
     size = np.abs(basis)
     pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
     slope = np.abs(pulls @ basis) / n
     slope += (((n + 4) * _ROUNDING) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
+    slope += np.linalg.norm(pulls * error) / n
     hessian = (basis.T * (curvature / n)) @ basis
     unit = np.sqrt(np.diagonal(hessian))
     if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope).all()):
@@ -212,21 +232,22 @@ def distance_to_least(
     hessian = hessian / unit / unit[:, None]
     # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
     hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * _ROUNDING
+    # With Q + E for Q it falls by 2 ‖A‖ ‖F‖ at most, A its root and F the change of that.
+    moved = np.linalg.norm(np.sqrt(curvature / n) * error) / unit.min()
+    hessian[np.diag_indices(r)] -= 2 * np.sqrt(r) * moved
     try:
         lower = cholesky(hessian, lower=True, check_finite=False)
     except LinAlgError:
         return None
     inverse = solve_triangular(lower, np.eye(r) / unit, lower=True, check_finite=False)
-    return _within(slope, inverse, basis, loss.concordance)
-
-
-def _within(
-    slope: np.ndarray, inverse: np.ndarray, basis: np.ndarray, concordance: float
-) -> Distance | None:
-    """Return the bounds from the slope and the inverse factor of the Hessian."""
     # The sign of the slope is given up with its roundings: at a minimum it is nothing else.
     decrement = float(np.linalg.norm(np.abs(inverse) @ slope))
-    reach = np.linalg.norm(basis @ inverse.T, axis=1)
+    reach = np.linalg.norm(basis @ inverse.T, axis=1) + np.linalg.norm(inverse) * error
+    return _within(decrement, reach, loss.concordance)
+
+
+def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance | None:
+    """Return the bounds from Newton's decrement and the largest outputs of unit directions."""
     steepness = concordance * float(reach.max())
     if not steepness * decrement < 1:
         return None
@@ -236,17 +257,11 @@ def _within(
 
 def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certificate:
     """Certify ``min (1/n) Σ l(q_i)`` by `distance_to_least`, from the outputs of w."""
-    space, n = problem.row_space, problem.n
-    outputs = problem.inputs.combine(w)
-    value = float(loss.value(outputs, problem.targets).mean())
-    basis = _basis(space, n)
-    found = distance_to_least(basis, problem.targets, loss, outputs, _rounding(problem, w))
-    below = np.inf if found is None else found.loss + (n + 4) * _ROUNDING * value
+    outputs, targets = problem.inputs.combine(w), problem.targets
+    value = float(loss.value(outputs, targets).mean())
+    found = distance_to_least(problem.row_space, targets, loss, outputs, _rounding(problem, w))
+    below = np.inf if found is None else found.loss + (problem.n + 4) * _ROUNDING * value
     return Certificate(value - below, value, 0.0)
-
-
-def _basis(space: RowSpace, n: int) -> np.ndarray:
-    return np.eye(n) if space.basis is None else space.basis
 
 
 def _rounding(problem: Problem, w: np.ndarray) -> np.ndarray:

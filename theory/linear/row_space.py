@@ -11,7 +11,8 @@ scaled matrix decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -43,11 +44,15 @@ class RowSpace:
         X has full row rank.
     dropped : float
         Frobenius norm of what was taken for rounding, relative to that of the scaled matrix.
+    rounding : ndarray or None, shape (n,)
+        What bounds the errors of Q: each row divided by its entry, they have a Frobenius norm of
+        at most 1. None where Q is the identity.
     """
 
     rows: DesignMatrix
     basis: np.ndarray | None
     dropped: float = 0.0
+    rounding: np.ndarray | None = None
 
     @property
     def rank(self) -> int:
@@ -84,7 +89,7 @@ class RowSpace:
         rows = np.empty_like(triangle)
         rows[:, order] = triangle
         basis = rotation if self.basis is None else self.basis @ rotation
-        return RowSpace(DataMatrix.from_array(rows, self.rows.threads), basis, self.dropped)
+        return replace(self, rows=DataMatrix.from_array(rows, self.rows.threads), basis=basis)
 
     def spread(self, coordinates: np.ndarray) -> np.ndarray:
         """Return ``Q c``: the outputs, shape (n,), of weights with ``R w = c``, shape (r,)."""
@@ -128,11 +133,11 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     if n <= d and _rows_are_independent(inputs):
         return RowSpace(inputs, None)
     rows, columns, scaled = _equilibrated(inputs.to_array())
-    basis, triangle, dropped = _orthonormal(scaled)
-    if len(triangle) == n:
+    found = _orthonormal(scaled)
+    if len(found.rows) == n:
         return RowSpace(inputs, None)
-    factor = DataMatrix.from_array(triangle * columns, inputs.threads)
-    return RowSpace(factor, basis * rows[:, None], dropped)
+    factor = DataMatrix.from_array(found.rows * columns, inputs.threads)
+    return RowSpace(factor, found.basis * rows[:, None], found.dropped, found.rounding * rows)
 
 
 def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
@@ -193,29 +198,51 @@ def _equilibrated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return rows, columns, scaled
 
 
-def _orthonormal(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return orthonormal columns, the rows that they combine, and the part taken to be zero."""
+class _Factors(NamedTuple):
+    """Orthonormal columns, the rows that they combine, the part taken to be zero, and errors."""
+
+    basis: np.ndarray
+    rows: np.ndarray
+    dropped: float
+    rounding: float
+
+
+def _orthonormal(scaled: np.ndarray) -> _Factors:
+    """Factor a scaled matrix ``X = Q R``, and bound the errors of Q in the Frobenius norm.
+
+    The computed factors are those of X + E, so that ``X R⁺`` differs from Q by E R⁺.
+    """
     n, d = scaled.shape
     if n >= d:
         basis, triangle, order = qr(scaled, mode="economic", pivoting=True, check_finite=False)
-        rank, dropped = _rank(triangle, n)
+        rank, dropped = _rank(triangle, _tolerance(scaled))
         rows = np.empty((rank, d))
         rows[:, order] = triangle[:rank]
-        return basis[:, :rank], rows, dropped
+        return _Factors(basis[:, :rank], rows, dropped, _rounding(scaled, triangle[:rank, :rank]))
     across, triangle, order = qr(scaled.T, mode="economic", pivoting=True, check_finite=False)
-    rank, dropped = _rank(triangle, d)
+    rank, dropped = _rank(triangle, _tolerance(scaled))
     lower = np.empty((n, rank))
     lower[order] = triangle[:rank].T
     basis, inner = qr(lower, mode="economic", check_finite=False)
-    return basis, inner @ across[:, :rank].T, dropped
+    return _Factors(basis, inner @ across[:, :rank].T, dropped, _rounding(scaled, inner))
 
 
-def _rank(triangle: np.ndarray, longest: int) -> tuple[int, float]:
+def _rounding(scaled: np.ndarray, triangle: np.ndarray) -> float:
+    """Return the backward error of the factorisation times the norm of the inverse triangle."""
+    inverse = solve_triangular(triangle, np.eye(len(triangle)), check_finite=False)
+    return float(_tolerance(scaled) * np.linalg.norm(scaled) * np.linalg.norm(inverse))
+
+
+def _tolerance(matrix: np.ndarray) -> float:
+    """Return the error of Householder's method, relative to the Frobenius norm."""
+    return float(min(matrix.shape) * np.sqrt(max(matrix.shape)) * _ROUNDING)
+
+
+def _rank(triangle: np.ndarray, tolerance: float) -> tuple[int, float]:
     """Return how many rows of the triangle hold all but rounding, and what they leave."""
     size = float(np.linalg.norm(triangle))
     squares = np.sum(np.triu(triangle) ** 2, axis=1)
     left = np.sqrt(np.append(np.cumsum(squares[::-1])[::-1], 0.0)) / (size or 1.0)
-    tolerance = min(triangle.shape) * np.sqrt(longest) * _ROUNDING
     rank = int(np.flatnonzero(left <= tolerance)[0])
     return rank, float(left[rank])
 
