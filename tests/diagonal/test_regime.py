@@ -92,6 +92,22 @@ def test_there_is_no_transition_where_the_data_determine_the_weights(loss, depth
     assert mean[1] - mean[0] <= penalty + 1e-7 * mean[0]
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("loss", ["square", "logistic", "exponential"])
+@pytest.mark.parametrize("n", [4, 40])
+def test_there_is_no_transition_from_weights_of_zero(n, loss, depth):
+    """Targets of zero, or as many labels of either kind for every input."""
+    x = np.random.default_rng(0).standard_normal((n, 6))
+    if loss == "square":
+        problem = problem_of(Task.REGRESSION, x, np.zeros(n))
+    else:
+        labels = np.repeat([1.0, -1.0], n)
+        problem = problem_of(Task.CLASSIFICATION, np.vstack([x, x]), labels)
+    found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES[loss], depth=depth)
+    assert found.kind is Kind.NO_TRANSITION
+    assert not any(part.w.any() for part in (found.early, found.late, found.limit))
+
+
 @pytest.mark.parametrize("loss", ["square", "logistic"])
 def test_the_forecast_of_data_that_no_weights_fit(loss):
     make = noisy_targets if loss == "square" else overlapping_classes

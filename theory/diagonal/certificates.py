@@ -96,5 +96,7 @@ def quasi_penalised(
     upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * quasi_norm(w, depth)
     at_zero = float(loss.value(np.zeros(problem.n), problem.targets).mean())
     reach = (2 * min(upper, at_zero) / lam) ** (depth / 2)
+    if reach == 0:
+        return Certificate(0.0, upper, 0.0)  # a loss of zero, which none is below
     weak = lam * reach ** (2 / depth - 1)
     return Certificate(l1_penalised(problem, w, multipliers, loss, weak).lower, upper, 0.0)

@@ -197,7 +197,8 @@ def forecast(
 def _path(held: Held, depth: int, progress: Callable[[float], None]) -> Path:
     """Return the quasi-static path, from the kernel regime to the rich one."""
     w = held.early.w
-    log_beta = scales(held.problem, float(np.abs(w).max()), depth=depth)
+    largest = float(np.abs(w).max()) or held.problem.scale
+    log_beta = scales(held.problem, largest, depth=depth)
     if held.determined:
         return resting(w, log_beta, depth)
     return trace(held.problem, log_beta, depth=depth, progress=progress)

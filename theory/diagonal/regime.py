@@ -10,7 +10,8 @@ among them. What these are depends on data and loss alone:
   is least. The slow motion is that of interpolation with targets q*: with ``X = Q R`` and
   ``q* = Q c`` the weights follow the quasi-static path of the regression ``R w = c``.
 
-Where ``X w = q*`` has one solution only, there is nothing to move: no transition.
+Where ``X w = q*`` has one solution only, there is nothing to move: no transition. Nor is there
+where q* is zero, for weights of zero have it at every scale.
 """
 
 from __future__ import annotations
@@ -63,13 +64,19 @@ class Held:
     early : Prediction
         Of the weights that are held, those of least L2-norm.
     determined : bool
-        Whether these are the only ones.
+        Whether the weights stay what they are: there are no others, or they are zero.
     """
 
     regime: Regime
     problem: Problem
     early: Prediction
-    determined: bool
+    determined: bool = False
+
+    @classmethod
+    def outputs(cls, regime: Regime, problem: Problem, early: Prediction) -> Held:
+        """Return the case in which outputs are held, rather than margins."""
+        stays = problem.row_space.fills_inputs or not early.w.any()
+        return cls(regime, problem, early, bool(stays))
 
 
 def held_weights(problem: Problem, loss: Loss) -> Held:
@@ -120,7 +127,7 @@ def _held_margins(problem: Problem, loss: Loss) -> Held:
                 raise PartlySeparable(part, problem.n, intercept_helps=helps) from None
         except NoPredictor:
             pass  # some weights classify every sample
-    return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem), determined=False)
+    return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem))
 
 
 def _held_outputs(problem: Problem, loss: Loss) -> Held:
@@ -128,7 +135,7 @@ def _held_outputs(problem: Problem, loss: Loss) -> Held:
     space = problem.row_space
     if space.basis is None:
         early = MinL2Norm().predict(problem)
-        return Held(Regime.INTERPOLATED, problem, early, space.fills_inputs)
+        return Held.outputs(Regime.INTERPOLATED, problem, early)
     square = LOSSES["square"]
     assert isinstance(square, ConcordantLoss)
     c = least_coordinates(problem, square)
@@ -136,7 +143,7 @@ def _held_outputs(problem: Problem, loss: Loss) -> Held:
     rounding = space.rank * np.sqrt(problem.n) * _ROUNDING * outputs
     if (np.abs(space.basis @ c - problem.targets) <= rounding).all():
         inside = in_row_space(problem, c)
-        return Held(Regime.INTERPOLATED, inside, MinL2Norm().predict(inside), space.fills_inputs)
+        return Held.outputs(Regime.INTERPOLATED, inside, MinL2Norm().predict(inside))
     if not isinstance(loss, ConcordantLoss):
         raise NotResolved(
             f"no weights fit the targets, and loss {loss.name} has no `concordance`, expected one: "
@@ -149,4 +156,4 @@ def _held_least_loss(problem: Problem, loss: ConcordantLoss, regime: Regime) -> 
     """Return the case of a finite minimum of the loss."""
     c = least_coordinates(problem, loss)
     early = MinLoss(loss).at(problem, c)
-    return Held(regime, in_row_space(problem, c), early, problem.row_space.fills_inputs)
+    return Held.outputs(regime, in_row_space(problem, c), early)

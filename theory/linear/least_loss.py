@@ -108,12 +108,15 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     outputs = space.basis @ c
     if loss.acts_on_margins and _classifies(space, c):
         raise _falls_for_ever(loss)
-    if distance_to_least(space, targets, loss, outputs, rounding) is None:
+    distance = distance_to_least(space, targets, loss, outputs, rounding)
+    if distance is None:
         raise NotResolved(
             f"double precision does not show that the {loss.name} loss has a minimum, expected "
             "classes that overlap in every direction: take the square loss, or fewer inputs"
         )
-    return c
+    # Pulls that balance at zero leave nothing but rounding, and outputs of which no sign is known.
+    nothing = (np.abs(outputs) <= distance.outputs).all()
+    return np.zeros_like(c) if nothing else c
 
 
 def _classifies(space: RowSpace, c: np.ndarray) -> bool:
