@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from grokflow.theory.arguments import check_number, check_positive
+from grokflow.theory.conversion import check_unmasked
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
@@ -63,6 +64,7 @@ class _Estimator(ABC, BaseEstimator):
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
+        check_unmasked("X", X)
         x = validate_data(self, X, reset=False, dtype=np.float64, accept_sparse=_SPARSE)
         return np.asarray(x @ self.coef_.T)
 
@@ -85,6 +87,7 @@ class _Classifier(ClassifierMixin, _Estimator):
         NotSeparable
             By the margins, when no weights fit the labels (its ``certificate`` proves it).
         """
+        _check_unmasked(X, y)
         x, labels = validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
@@ -127,6 +130,7 @@ class _Regressor(RegressorMixin, _Estimator):
         NoPredictor
             By the interpolants, when no weights reach the targets.
         """
+        _check_unmasked(X, y)
         x, targets = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, accept_sparse=_SPARSE
         )
@@ -323,6 +327,12 @@ def _problem(design: Table, targets: np.ndarray, task: Task) -> Problem:
     """Build a problem from checked arrays; repeated and zero rows are the predictor's business."""
     nothing: Any = StoredTestSet(design[:0], targets[:0])
     return Problem("estimator", task, design_matrix(design), targets, nothing)
+
+
+def _check_unmasked(X: ArrayLike, y: ArrayLike) -> None:
+    """Refuse masked entries, whose masks scikit-learn would forget."""
+    check_unmasked("X", X)
+    check_unmasked("y", y)
 
 
 def _penalised(loss: Loss, settings: L1PenalisedClassifier | L1PenalisedRegressor) -> L1Penalised:

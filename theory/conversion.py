@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grokflow.theory.labels import kept_apart, name_of
+
 # Floating types whose products with ±1, and whose differences from float64, are exact.
 _KEPT = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -133,6 +135,10 @@ def as_labels(what: str, value: Any) -> NDArray[Any]:
         return _words(what, array)
     found = _real(what, array).astype(np.float64)
     _check_finite(what, found)
+    if array.dtype.kind in "iuO" and np.abs(found).max(initial=0.0) >= 2**53:
+        alike = kept_apart(array, found)
+        if alike is not None and alike.are_names:
+            return _words(what, array)
     return found
 
 
@@ -144,10 +150,7 @@ def _plain(what: str, value: Any) -> Any:
         value = _of_tensor(value)
     elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
-    if isinstance(value, np.ma.MaskedArray):
-        if value.mask.any():
-            raise ValueError(f"{what} has masked entries, expected numbers: drop or fill them")
-        value = value.data
+    check_unmasked(what, value)
     if value is None or isinstance(value, str | bytes | dict | set):
         raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
     try:
@@ -156,6 +159,31 @@ def _plain(what: str, value: Any) -> Any:
         raise ValueError(
             f"{what} is no array: its rows differ in length or kind, expected one shape: mend it"
         ) from None
+
+
+def check_unmasked(what: str, value: Any) -> None:
+    """Refuse masked entries, also of arrays in a list, whose masks numpy would forget.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : object
+        Whatever holds numbers.
+    """
+    if _holds_masked(value):
+        raise ValueError(
+            f"{what} has masked entries, expected numbers: fill them, as X.filled(np.nan) does, or "
+            "drop them"
+        )
+
+
+def _holds_masked(value: Any) -> bool:
+    if isinstance(value, np.ma.MaskedArray):
+        return bool(np.ma.getmaskarray(value).any())
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return any(map(_holds_masked, value.flat))
+    return isinstance(value, list | tuple) and any(map(_holds_masked, value))
 
 
 def _of_tensor(tensor: Any) -> Any:
@@ -211,10 +239,17 @@ def _is_one_hot(array: NDArray[Any]) -> bool:
 def _words(what: str, array: NDArray[Any]) -> NDArray[Any]:
     """Return words, numbers among them as they are written; refuse what is missing."""
     words = np.empty(len(array), dtype=object)
-    for i, item in enumerate(array):
+    first: dict[str, int] = {}
+    for i, item in enumerate(array.tolist()):
         if _is_missing(item):
             raise ValueError(f"{what}[{i}] is missing, expected a label: drop the row")
-        words[i] = str(item)
+        words[i] = name_of(item)
+        other = first.setdefault(words[i], i)
+        if isinstance(item, str) != isinstance(array[other], str):
+            raise ValueError(
+                f"{what}[{other}] is {array[other]!r} and {what}[{i}] is {item!r}, expected labels "
+                "of one kind: make all of them words, or numbers"
+            )
     return words
 
 
@@ -233,8 +268,10 @@ def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
     if array.dtype.kind == "O":
+        # What pandas has for a missing value is no number; None becomes NaN by itself.
+        plain = np.array([None if _is_missing(item) else item for item in array.flat], dtype=object)
         try:
-            return array.astype(np.float64)
+            return plain.astype(np.float64).reshape(array.shape)
         except (ValueError, TypeError, OverflowError):
             _refuse_entry(what, array)
     if array.dtype.kind in "US":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,8 @@ import numpy as np
 
 # Whole numbers with at most so many values, each of which occurs twice on average, are classes.
 _MOST_CLASSES = 20
+# A whole number as it is written; no more digits than Python reads.
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +151,56 @@ def numbered_labels(y: np.ndarray, y_test: np.ndarray) -> NumberedLabels:
     )
 
 
+class Alike(NamedTuple):
+    """Different labels that are one number: two of them, and whether they are names of classes."""
+
+    example: tuple[str, str]
+    are_names: bool
+
+
+def kept_apart(labels: np.ndarray, numbers: np.ndarray) -> Alike | None:
+    """Say whether different labels are one number, as 01 and 1 are, or 2^53 and 2^53 + 1.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,)
+        Whole numbers, or words.
+    numbers : ndarray, shape (n,)
+        The same in double precision.
+
+    Returns
+    -------
+    Alike or None
+        None where different labels are different numbers. Whole numbers of few values, written
+        without a point, are names of classes; others, as 1 and 1.0, are the number that they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from grokflow.theory.labels import kept_apart
+    >>> kept_apart(np.array(["01", "1", "01", "1"], dtype=object), np.ones(4))
+    Alike(example=('01', '1'), are_names=True)
+    >>> kept_apart(np.array([1, 2]), np.array([1.0, 2.0])) is None
+    True
+    """
+    seen: dict[float, object] = {}
+    distinct, example = set(labels.tolist()), None
+    if len(distinct) == len(np.unique(numbers)):
+        return None
+    for label, number in zip(labels.tolist(), numbers.tolist(), strict=True):
+        other = seen.setdefault(number, label)
+        if other != label and example is None:
+            example = (str(other), str(label))
+    assert example is not None
+    whole = all(isinstance(label, int) or _WHOLE.fullmatch(str(label)) for label in distinct)
+    return Alike(example, whole and _are_few(len(distinct), len(labels)))
+
+
+def _are_few(distinct: int, count: int) -> bool:
+    """Whether so many distinct labels are those of classes, if nobody says what they are."""
+    return distinct <= 2 or (distinct <= _MOST_CLASSES and 2 * distinct <= count)
+
+
 def name_of(label: object) -> str:
     """Return how a label is written, different ones differently: whole numbers without a point."""
     if isinstance(label, float):
@@ -161,10 +214,8 @@ def _are_classes(y: np.ndarray) -> bool:
     if y.dtype.kind == "O":
         return True
     values = np.unique(y)
-    if len(values) <= 2:
-        return True
-    whole = bool((values == np.round(values)).all())
-    return whole and len(values) <= _MOST_CLASSES and 2 * len(values) <= len(y)
+    whole = len(values) <= 2 or bool((values == np.round(values)).all())
+    return whole and _are_few(len(values), len(y))
 
 
 def _distinct(y: np.ndarray) -> list[str]:
@@ -172,7 +223,13 @@ def _distinct(y: np.ndarray) -> list[str]:
     if y.dtype.kind != "O":
         return [name_of(value) for value in np.unique(y).tolist()]
     words = set(y.tolist())
-    return sorted(words, key=int if all(word.isdecimal() for word in words) else None)
+    return sorted(words, key=_place if all(word.isdecimal() for word in words) else None)
+
+
+def _place(word: str) -> tuple[int, str, str]:
+    """Return what orders words of digits as their numbers, which may have any length."""
+    digits = word.lstrip("0")
+    return len(digits), digits, word
 
 
 def _targets(y: np.ndarray, y_test: np.ndarray | None, what: str) -> Labels:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
+from grokflow.simulations.tables.remarks import remarks_on
 from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked
 from grokflow.simulations.tables.table import Table
@@ -20,7 +21,7 @@ from grokflow.simulations.tables.values import (
     matrix_of,
     numbers_of,
 )
-from grokflow.theory.labels import name_of, read_labels
+from grokflow.theory.labels import Labels, kept_apart, name_of, read_labels
 from grokflow.theory.linear.problem import Task
 
 
@@ -63,8 +64,8 @@ def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     roles = roles_of(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal)
     x, names, notes = matrix_of(roles.inputs, decimal, reading)
-    y = _labels_of(roles.target, decimal)
-    said = (*table.notes, *roles.notes, *notes)
+    y, merged = _labels_of(roles.target, decimal, reading)
+    said = (*table.notes, *roles.notes, *notes, *merged)
     if decimal == ",":
         said = (*said, "numbers have a decimal comma")
     target = roles.target
@@ -127,32 +128,65 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         raise ValueError("every row lacks a value, expected some that do not: drop a column")
     if not kept.all():
         notes.append(f"left out: {int(lacking.sum())} of {len(kept)} rows, which lack a value")
-    split = _split(rows, kept)
+    parts = _parts(rows, kept, reading)
+    labels, train, test = parts.labels, rows.x[parts.train], rows.x[parts.test]
+    if reading.missing is Missing.MEAN and lacking.any():
+        train, test = _filled(train, test, notes)
+    size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
+    remarks = remarks_on(train, parts.y, rows.names, regression=labels.regression)
+    return Table(
+        Task.REGRESSION if labels.regression else Task.CLASSIFICATION,
+        train,
+        parts.y,
+        test,
+        parts.y_test,
+        (size, *labels.notes, *parts.notes, *notes, *remarks),
+        classes=labels.classes,
+        names=rows.names,
+        places=parts.train,
+    )
+
+
+class _Parts(NamedTuple):
+    """Labels, those of both parts as numbers, the places of both parts among all rows, notes."""
+
+    labels: Labels
+    y: np.ndarray
+    y_test: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...]
+
+
+def _parts(rows: Rows, kept: np.ndarray, reading: Reading) -> _Parts:
+    """Read the labels, and split the rows that are kept as the data say or as is drawn."""
+    own = _split(rows, kept)
     labels = read_labels(
-        rows.y[kept if split is None else split.train],
-        None if split is None else rows.y[split.test],
+        rows.y[kept if own is None else own.train],
+        None if own is None else rows.y[own.test],
         regression=reading.regression,
         positive=reading.positive,
         what=rows.target,
     )
-    y, y_test = labels.y, labels.y_test
-    x = rows.x if kept.all() else rows.x[kept]
-    if split is None:
-        split = held_out(None if labels.regression else y, len(y), reading.holdout, reading.seed)
-        y, y_test = y[split.train], y[split.test]
-        train, test = x[split.train], x[split.test]
-    else:
-        train, test = rows.x[split.train], rows.x[split.test]
-    assert y_test is not None
-    if reading.missing is Missing.MEAN and lacking.any():
-        train, test = _filled(train, test, notes)
-    size = f"{len(kept)} rows of {x.shape[1]} inputs"
-    task = Task.REGRESSION if labels.regression else Task.CLASSIFICATION
-    said = (size, *labels.notes, *split.notes, *notes)
-    return Table(task, train, y, test, y_test, said, classes=labels.classes, names=rows.names)
+    if own is not None:
+        assert labels.y_test is not None
+        places = np.flatnonzero(own.train), np.flatnonzero(own.test)
+        return _Parts(labels, labels.y, labels.y_test, *places, own.notes)
+    classes = None if labels.regression else labels.y
+    drawn = held_out(classes, len(labels.y), reading.holdout, reading.seed)
+    y, y_test = labels.y[drawn.train], labels.y[drawn.test]
+    left = np.flatnonzero(kept)
+    return _Parts(labels, y, y_test, left[drawn.train], left[drawn.test], drawn.notes)
 
 
-def _labels_of(column: Column, decimal: str) -> np.ndarray:
+class _Labels(NamedTuple):
+    """Labels, numbers or words, and what is to be said of them."""
+
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def _labels_of(column: Column, decimal: str, reading: Reading) -> _Labels:
     """Return the labels of a column: numbers, or words."""
     if holds_times(column):
         raise ValueError(
@@ -161,19 +195,33 @@ def _labels_of(column: Column, decimal: str) -> np.ndarray:
         )
     if column.missing.all():
         raise ValueError(f"{column.label} has no values, expected labels: fill them in")
-    if not holds_truth(column):
-        numbers = numbers_of(column, decimal)
-        if numbers is not None:
-            infinite = np.flatnonzero(np.isinf(numbers))
-            if infinite.size:
-                raise ValueError(
-                    f"{column.label} is {numbers[infinite[0]]} in row {infinite[0] + 1}, expected "
-                    "finite numbers: mend the row"
-                )
-            return numbers
-    words = np.empty(len(column.values), dtype=object)
-    words[:] = [str(word) for word in column.values]
-    return words
+    numbers = None if holds_truth(column) else numbers_of(column, decimal)
+    if numbers is None:
+        words = np.empty(len(column.values), dtype=object)
+        words[:] = [str(word) for word in column.values]
+        return _Labels(words)
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if infinite.size:
+        raise ValueError(
+            f"{column.label} is {numbers[infinite[0]]} in row {infinite[0] + 1}, expected finite "
+            "numbers: mend the row"
+        )
+    return _Labels(numbers) if reading.regression else _told_apart(column, numbers)
+
+
+def _told_apart(column: Column, numbers: np.ndarray) -> _Labels:
+    """Return numbers; or the words that they are written as, where two of these are one number."""
+    present = ~column.missing
+    words = column.values[present]
+    found = kept_apart(words, numbers[present])
+    if found is None:
+        return _Labels(numbers)
+    alike = f"{column.label}: {found.example[0]} and {found.example[1]} are one number"
+    if not found.are_names:
+        return _Labels(numbers, (f"{alike} and so the same label",))
+    names = np.full(len(numbers), "", dtype=object)
+    names[present] = [str(word) for word in words.tolist()]
+    return _Labels(names, (f"{alike} in double precision, and kept apart as names",))
 
 
 def _lacking(x: Any) -> np.ndarray:

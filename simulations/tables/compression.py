@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 # Where a compressed stream is recognised: by its first bytes, not by the name of the file.
 _MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bz2",
-    b"\xfd7zXZ": "xz",
+    rb"\x1f\x8b": "gzip",
+    rb"\x28\xb5\x2f\xfd": "zstd",
+    rb"BZh[1-9](1AY&|\x17rE8)": "bz2",
+    rb"\xfd7zXZ": "xz",
 }
 
 # The longer marks first: that of UTF-32 begins with that of UTF-16.
@@ -76,7 +77,7 @@ def content_of(path: Path, start: int | None = None) -> bytes:
     with path.open("rb") as file:
         head = file.read(8)
         file.seek(0)
-        kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+        kind = next((kind for magic, kind in _MAGIC.items() if re.match(magic, head)), None)
         if kind is None:
             check_budget(0 if start else path.stat().st_size, str(path))
             return file.read() if start is None else file.read(start)

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 # Numbers, or a sparse matrix of scipy.
 AnyArray: TypeAlias = "NDArray[Any] | Any"
 
+# Names of the column that is learned, the likeliest first; capitals do not matter.
+TARGET_NAMES = ("y", "target", "label", "class", "targets", "labels")
+# The column that marks training and test rows.
+SPLIT_NAME = "split"
+# Names that say what a column is for, wherever they stand.
+ROLE_NAMES = frozenset((*TARGET_NAMES, SPLIT_NAME))
+
 
 @dataclass(frozen=True, eq=False)
 class Column:

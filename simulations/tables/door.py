@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.simulations.tables.arrow import columns_of
 from grokflow.simulations.tables.assembly import (
     Rows,
     joined_labels,
@@ -19,6 +18,7 @@ from grokflow.simulations.tables.assembly import (
     rows_of_samples,
     table_of,
 )
+from grokflow.simulations.tables.binary.arrow import columns_of
 from grokflow.simulations.tables.contents import Column, Columns
 from grokflow.simulations.tables.formats import read
 from grokflow.simulations.tables.habits import samples, samples_of

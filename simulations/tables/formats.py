@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from grokflow.simulations.tables import archives, arrow, matlab
+from grokflow.simulations.tables.binary import archives, arrow, matlab
 from grokflow.simulations.tables.compression import Unreadable, content_of, decoded
 from grokflow.simulations.tables.contents import Columns, Contents
-from grokflow.simulations.tables.delimited import header_of, read_delimited
+from grokflow.simulations.tables.text.delimited import header_of, read_delimited
+from grokflow.simulations.tables.text.foreign import foreign_format
 
 # The endings by which a name is taken for a file although there is none.
 SUFFIXES = (
@@ -18,21 +20,27 @@ SUFFIXES = (
 # Enough for the header of a table.
 _HEAD = 2**16
 
+# A column may be called PAR1 too: what follows these bytes must be no text.
 _BINARY: dict[bytes, Callable[[str, bytes], Contents]] = {
-    b"PK\x03\x04": archives.read_npz,
-    b"PK\x05\x06": archives.read_npz,
-    b"\x93NUMPY": archives.read_npy,
-    b"PAR1": arrow.read_parquet,
-    b"ARROW1": arrow.read_arrow,
-    b"\xff\xff\xff\xff": arrow.read_arrow,
-    b"MATLAB": matlab.read_mat,
+    rb"PK(\x03\x04|\x05\x06)": archives.read_npz,
+    rb"\x93NUMPY": archives.read_npy,
+    rb"PAR1[^\t\n\r -\xff]": arrow.read_parquet,
+    rb"ARROW1[^\t\n\r -\xff]": arrow.read_arrow,
+    rb"\xff\xff\xff\xff": arrow.read_arrow,
+    rb"MATLAB \d\.\d MAT-file": matlab.read_mat,
 }
 _REFUSED = {
-    b"\x80": "it is a pickle, which may run any program: save it as .npz, Parquet or CSV",
-    b"\x89HDF": "it is an HDF5 file (or MATLAB 7.3): save it as .npz, -v7 or CSV",
-    b"\xd0\xcf\x11\xe0": "it is an Excel workbook: save it as CSV",
-    b"%PDF": "it is a PDF: save the table as CSV",
-    b"\x89PNG": "it is a picture, expected a table",
+    # The protocols that begin so are 2 to 5; in Windows-1252 the first byte alone is a euro sign.
+    rb"\x80[\x02-\x05]": "it is a pickle, which may run any program: save it as .npz, "
+    "Parquet or CSV",
+    rb"\x89HDF": "it is an HDF5 file (or MATLAB 7.3): save it as .npz, -v7 or CSV",
+    rb"\xd0\xcf\x11\xe0": "it is an Excel workbook: save it as CSV",
+    rb"%PDF-": "it is a PDF: save the table as CSV",
+    rb"\x89PNG|\xff\xd8\xff|GIF8": "it is a picture, expected a table",
+    rb"SQLite format 3\x00": "it is an SQLite database: save one of its tables as CSV",
+    rb"RDX[23]\n|X\n\x00\x00": "it is a file of R: write.csv(x, 'data.csv', row.names = FALSE) "
+    "saves a table",
+    rb"\$FL[23]@": "it is an SPSS file: save it as CSV",
 }
 
 
@@ -82,7 +90,7 @@ def names_of(path: Path) -> tuple[str, ...]:
     """
     try:
         head = content_of(path, _HEAD)
-        if not any(head.startswith(magic) for magic in (*_BINARY, *_REFUSED)):
+        if not any(re.match(magic, head) for magic in (*_BINARY, *_REFUSED)):
             return header_of(decoded(head[: len(head) // 4 * 4]))
         if head.startswith(b"PK"):
             return archives.names_in_npz(content_of(path))
@@ -95,13 +103,21 @@ def names_of(path: Path) -> tuple[str, ...]:
 def _reader(data: bytes, path: Path) -> Callable[[str, bytes], Contents]:
     """Return the function that reads these bytes."""
     for magic, reason in _REFUSED.items():
-        if data.startswith(magic):
+        if re.match(magic, data):
             raise Unreadable(reason)
     for magic, reader in _BINARY.items():
-        if data.startswith(magic):
+        if re.match(magic, data):
             return reader
     if not data.strip():
         raise Unreadable("it is empty, expected rows or arrays")
     if path.suffix.lower() in (".npz", ".npy", ".mat", ".parquet", ".feather", ".arrow"):
         raise Unreadable(f"its bytes are not those of {path.suffix} files: save it again")
-    return lambda source, content: read_delimited(source, decoded(content))
+    return _read_text
+
+
+def _read_text(source: str, data: bytes) -> Columns:
+    """Return the columns of a text, unless it is in a format that is none of a table."""
+    text = decoded(data)
+    if (reason := foreign_format(text.text)) is not None:
+        raise Unreadable(reason.replace("FILE", repr(Path(source).name)))
+    return read_delimited(source, text)

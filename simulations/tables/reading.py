@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from grokflow.theory.arguments import check_kind, check_number, check_whole, member_of
+from grokflow.theory.labels import name_of
 
 
 class Missing(Enum):
@@ -67,6 +70,8 @@ class Reading:
         if self.decimal not in (None, ".", ","):
             raise ValueError(f"decimal is {self.decimal!r}, expected '.' or ',': pick one")
         check_kind("categories", self.categories, bool, "give True or False")
+        if self.regression is not None:
+            check_kind("regression", self.regression, bool, "give True, False or None")
 
 
 def reading_of(**asked: Any) -> Reading:
@@ -86,15 +91,28 @@ def reading_of(**asked: Any) -> Reading:
     for name in ("target", "positive"):
         if found.get(name) is not None:
             found[name] = _as_name(found[name])
-    drop = found.get("drop", ())
-    names = [drop] if isinstance(drop, str | int | float) else list(drop)
-    found["drop"] = tuple(_as_name(name) for name in names if name != "")
+    found["drop"] = tuple(_as_name(name) for name in _names(found.get("drop")) if name != "")
     found["missing"] = member_of(Missing, "missing", found.get("missing", Missing.REFUSE))
     return Reading(**found)
 
 
+def spelled(key: str, value: str) -> str:
+    """Return a setting as Python takes it, and in brackets as a shell takes the option."""
+    word = shlex.quote(value)
+    return f"{key}={value!r} (--{key}{'=' if value.startswith('-') else ' '}{word})"
+
+
 def _as_name(value: object) -> str:
     """Return a name; those of columns and classes may be numbers."""
-    if isinstance(value, float) and value == int(value):
-        return str(int(value))
-    return str(value)
+    return name_of(float(value)) if isinstance(value, float) else str(value)
+
+
+def _names(drop: object) -> list[object]:
+    """Return the names of the columns to drop, of which one may stand alone; none for None."""
+    if drop is None:
+        return []
+    if isinstance(drop, str | int | float):
+        return [drop]
+    if isinstance(drop, Iterable):
+        return list(drop)
+    raise ValueError(f"drop is a {type(drop).__name__}, expected names of columns: give a list")

@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.tables.contents import Column, Columns
-from grokflow.simulations.tables.reading import Reading
+from grokflow.simulations.tables.contents import SPLIT_NAME, TARGET_NAMES, Column, Columns
+from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.values import holds_times, numbers_of
 
-# Names of the target, the first that is there; capitals do not matter.
-_TARGETS = ("y", "target", "label", "class", "targets", "labels")
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
-_SPLIT = "split"
 # Names that a message lists.
 _LISTED = 12
 
@@ -61,7 +58,7 @@ def roles_of(table: Columns, reading: Reading) -> Roles:
     kept = _without_dropped(table, reading)
     target = _target(table, kept.columns, reading)
     rest = tuple(column for column in kept.columns if column is not target)
-    split = next((column for column in rest if column.name.lower() == _SPLIT), None)
+    split = next((column for column in rest if column.name.lower() == SPLIT_NAME), None)
     rest = tuple(column for column in rest if column is not split)
     inputs = _without_index(rest)
     if not inputs.columns:
@@ -120,22 +117,27 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
             )
         assert found is not None
         return found
-    for name in _TARGETS:
-        alike = [column for column in columns if column.name.lower() == name]
-        exact = [column for column in alike if column.name == name]
-        if len(exact or alike) == 1:
-            return (exact or alike)[0]
-        if alike:
-            raise ValueError(
-                f"{table.source} has the columns {' and '.join(repr(c.name) for c in alike)}, "
-                "expected one target: name it with target='NAME' (--target NAME)"
-            )
+    named = _named_as_targets(columns)
+    if len(named) == 1:
+        return named[0]
+    if named:
+        names = [column.name for column in named]
+        raise ValueError(
+            f"{table.source} has the columns {' and '.join(map(repr, names))}, expected one "
+            f"target: leave the others out, as {spelled('drop', names[1])} does, or name it with "
+            f"{spelled('target', names[0])}, and they are inputs"
+        )
     header = "" if table.headed else " no header line and"
     raise ValueError(
         f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
-        f"name it with target={table.columns[-1].name or 'NAME'!r} "
-        f"(--target {table.columns[-1].name or 'NAME'})"
+        f"name it with {spelled('target', table.columns[-1].name or 'NAME')}"
     )
+
+
+def _named_as_targets(columns: tuple[Column, ...]) -> list[Column]:
+    """Return the columns whose names are those of a target, the likeliest first."""
+    named = [column for column in columns if column.name.lower() in TARGET_NAMES]
+    return sorted(named, key=lambda column: TARGET_NAMES.index(column.name.lower()))
 
 
 def _without_index(columns: tuple[Column, ...]) -> _Others:
@@ -148,10 +150,15 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
             notes.append(f"left out: {column.label}, which numbers or names the rows")
         else:
             kept.append(column)
+            if column.name.lower() in TARGET_NAMES:
+                notes.append(
+                    f"{column.label} is an input, though it has the name of a target: if it is "
+                    f"one, leave it out with {spelled('drop', column.name)}"
+                )
             if _counts(column):
                 notes.append(
                     f"{column.label} counts the rows: if that is no input, leave it out with "
-                    f"drop={column.name!r} (--drop {column.name})"
+                    f"{spelled('drop', column.name or str(column.place))}"
                 )
     return _Others(tuple(kept), tuple(notes))
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import Column
+from grokflow.simulations.tables.reading import spelled
 
 _TRAIN, _TEST = {"train", "training"}, {"test", "testing"}
 _NEITHER = {"val", "valid", "validation", "dev"}
@@ -36,7 +37,7 @@ def marked(column: Column) -> Split:
             said = "is blank" if column.missing[row] else f"is {str(column.values[row])!r}"
             raise ValueError(
                 f"{column.label} {said} in row {row + 1}, expected train, test or val: mend it, or "
-                f"leave the column out with drop={column.name!r} (--drop {column.name})"
+                f"leave the column out with {spelled('drop', column.name)}"
             )
     part = np.array([known[word] for word in words])
     train, test, out = part == 1, part == 2, int((part == 0).sum())
@@ -44,7 +45,7 @@ def marked(column: Column) -> Split:
         lacking = "train" if not train.any() else "test"
         raise ValueError(
             f"{column.label} marks no row {lacking}, expected rows to train and to test on: mark "
-            f"some, or leave the column out with drop={column.name!r} (--drop {column.name})"
+            f"some, or leave the column out with {spelled('drop', column.name)}"
         )
     left = f", {out} rows for validation left out" if out else ""
     note = f"{column.label} marks {train.sum()} rows to train and {test.sum()} to test on{left}"
@@ -73,14 +74,12 @@ def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -
     order = np.random.default_rng(seed).permutation(rows)
     groups = [np.ones(rows, dtype=bool)] if classes is None else _groups(classes)
     test = np.zeros(rows, dtype=bool)
-    alone = []
     for group in groups:
         members = order[group[order]]
         held = round(holdout * len(members))
         if classes is not None:
             # Two rows or more: one at least on each side. A single one is learned.
             held = min(max(held, 1), len(members) - 1)
-            alone += [1] if len(members) == 1 else []
         test[members[:held]] = True
     count = int(test.sum())
     if not 1 <= count < rows:
@@ -88,11 +87,28 @@ def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -
             f"holding out {holdout:g} of {rows} rows leaves {rows - count} to train and {count} to "
             "test, expected one of each at least: add rows, or give X_test, y_test"
         )
-    said = "" if classes is None else ", class by class"
-    notes = [f"no test set in the data: {count} of {rows} rows held out{said} (seed {seed})"]
-    if alone:
-        notes.append(f"classes with a single row, which is not tested on: {len(alone)}")
-    return Split(~test, test, tuple(notes))
+    return Split(~test, test, _drawn(count, rows, groups, holdout, seed, classes is not None))
+
+
+def _drawn(
+    count: int, rows: int, groups: list[np.ndarray], holdout: float, seed: int, by_class: bool
+) -> tuple[str, ...]:
+    """Say what was drawn, and why it is not the share that was asked for."""
+    wanted, alone = round(holdout * rows), sum(int(group.sum()) == 1 for group in groups)
+    said = ", class by class" if by_class else ""
+    why = ""
+    if abs(count - wanted) > max(2, wanted / 10):
+        why = (
+            f", and not {wanted} as holdout = {holdout:g} asks for: classes of two rows or more "
+            "have one at least on either side, those of a single row are learned"
+        )
+    notes = [f"no test set in the data: {count} of {rows} rows held out{said} (seed {seed}){why}"]
+    if alone and by_class:
+        doubt = ": perhaps y is no class" if 2 * alone > len(groups) else ""
+        notes.append(
+            f"{alone} of {len(groups)} classes have a single row, which is not tested on{doubt}"
+        )
+    return tuple(notes)
 
 
 def _groups(classes: np.ndarray) -> list[np.ndarray]:

@@ -33,6 +33,8 @@ class Table(NamedTuple):
         The names of the classes; none for real targets.
     names : tuple of str
         The names of the inputs, where they have any.
+    places : ndarray of int, shape (n,)
+        The places of the training rows among the rows that were read, from 0.
     """
 
     task: Task
@@ -45,6 +47,7 @@ class Table(NamedTuple):
     standardise: bool = False
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    places: np.ndarray = np.empty(0, dtype=int)
 
     def check_two_classes(self) -> None:
         """Refuse several classes where one net is to learn them."""
@@ -59,6 +62,7 @@ class Table(NamedTuple):
     def problem(self, name: str, settings: Mapping[str, object]) -> Problem:
         """Build the problem of one net; ValueError for data that it does not learn."""
         self.check_two_classes()
+        self._check_rows()
         return make_problem(
             name,
             self.task,
@@ -75,6 +79,7 @@ class Table(NamedTuple):
         """Build the problem of one net, or of one for each of several classes."""
         if self.task is Task.REGRESSION or len(self.classes) < 3:
             return self.problem(name, settings)
+        self._check_rows()
         return numbered_classes(
             name,
             self.classes,
@@ -85,6 +90,22 @@ class Table(NamedTuple):
             intercept=self.intercept,
             standardise=self.standardise,
         )
+
+    def _check_rows(self) -> None:
+        """Refuse training rows of zeros by their place in the data, unless they are changed."""
+        if self.intercept or (self.standardise and not is_sparse(self.x)):
+            return
+        filled = np.diff(self.x.tocsr().indptr) if is_sparse(self.x) else self.x.any(axis=1)
+        empty = np.flatnonzero(filled == 0)
+        if empty.size and len(self.places):
+            row = int(self.places[empty[0]])
+            where = f"row {row + 1}" if self.names else f"X[{row}]"
+            centred = "" if is_sparse(self.x) else ", standardise=True (--standardise) centres"
+            raise ValueError(
+                f"{where} is 0 in all inputs (such training rows: {empty.size}), expected a "
+                "nonzero input, as its output is 0 for all weights: intercept=1 (--intercept) adds "
+                f"a column of ones{centred}, or drop the row"
+            )
 
     @property
     def _changes(self) -> dict[str, object]:

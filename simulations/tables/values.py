@@ -10,7 +10,7 @@ import numpy as np
 
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column
-from grokflow.simulations.tables.reading import Reading
+from grokflow.simulations.tables.reading import Reading, spelled
 
 _PLAIN_CHARACTERS = set("0123456789+-.eE")
 _DATE = re.compile(
@@ -204,7 +204,7 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
 def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     """Return what one column becomes."""
     name = column.name or str(column.place)
-    away = f"drop={name!r} (--drop {name}) leaves the column out"
+    away = f"{spelled('drop', name)} leaves the column out"
     if holds_times(column):
         raise ValueError(
             f"{column.label} holds dates or times{_shown(column)}, expected numbers: {away}"

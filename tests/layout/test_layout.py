@@ -25,6 +25,7 @@ MORE = {
     "simulations": {
         *("models", "runs", "tables", "diagonal/classes"),
         *("nets/explicit", "nets/implicit", "nets/tasks"),
+        *("tables/binary", "tables/text"),
     },
     "proofs_check": {"evidence", "diagonal/regimes", "diagonal/classes"},
     "figures": set(),

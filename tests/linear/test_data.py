@@ -172,7 +172,7 @@ def test_csv_files(tmp_path):
         ({"X": X[:, 0], "y": Y}, r"X has shape \(12,\), expected \(n, d\)"),
         ({"X": np.where(X == X[2, 1], np.nan, X), "y": Y}, r"X\[2, 1\] is nan"),
         ({"X": np.where(X == X[2, 1], np.inf, X), "y": Y}, r"X\[2, 1\] is inf"),
-        ({"X": X * (np.arange(12) != 3)[:, None], "y": Y}, "is all zeros"),
+        ({"X": X * (np.arange(12) != 3)[:, None], "y": Y}, r"X\[3\] is 0 in all inputs"),
         ({"X": X, "y": np.ones(12)}, "y is 1 in all 12 rows, expected two classes"),
         ({"X": X.astype(str), "y": Y}, "expected real numbers"),
         ({"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y}, "X_test has 2 columns"),

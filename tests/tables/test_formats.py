@@ -118,6 +118,14 @@ def test_what_parquet_knows_of_values_is_kept(tmp_path):
         ("5.1,3.5,setosa\n4.9,3.0,setosa\n", False, ("1", "2", "3")),
         ("0,1,2,y\n3,4,5,0\n", True, ("0", "1", "2", "y")),
         ("1,2,3,4,5\n6,7,8,9,0\n", True, ("1", "2", "3", "4", "5")),
+        ("2019,2020,2021\n6,7.5,8\n", True, ("2019", "2020", "2021")),
+        ("2019,1990,2021\n2020,1991,2022\n", False, ("1", "2", "3")),
+        ("place,2019,2020,y\n4,6,7.5,0\n", True, ("place", "2019", "2020", "y")),
+        (
+            "400.5,410,420.25,class\n6,7.5,8,oak\n6,7.5,8,elm\n",
+            True,
+            ("400.5", "410", "420.25", "class"),
+        ),
         ("0,1\n1,0\n", False, ("1", "2")),
         ('"x","y"\n"1",5,0\n"2",6,1\n', True, ("", "x", "y")),
     ],
@@ -128,7 +136,7 @@ def test_a_header_is_told_from_data(tmp_path, text, headed, names):
     found = read(path)
     assert (found.headed, found.names) == (headed, names)
     assert names_of(path) == (names if headed and names[0] else names[1:] if headed else ())
-    assert bool(found.notes) == (not headed)
+    assert bool(found.notes) == (not headed or all(name.isdecimal() for name in names))
 
 
 def test_archives(tmp_path):

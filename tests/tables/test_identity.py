@@ -69,3 +69,72 @@ def test_a_loss_of_several_classes_goes_by_its_name():
     by_name = gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss="logistic")
     by_loss = gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"])
     assert np.array_equal(by_name.scores.error, by_loss.scores.error)
+
+
+@pytest.mark.parametrize("pair", [("01", "1"), ("9007199254740992", "9007199254740993")])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_labels_that_are_written_differently_are_two_classes(tmp_path, pair, ending):
+    path = tmp_path / f"a{ending}"
+    labelled = FRAME.assign(y=list(pair) * 10)
+    labelled.to_csv(path, index=False) if ending == ".csv" else labelled.to_parquet(path)
+    problem = gf.load(path)
+    assert f"y read as 2 classes: {pair[0]} as -1 (10 rows), {pair[1]} as +1 (10 rows)" in (
+        problem.notes
+    )
+    assert any("kept apart as names" in note for note in problem.notes)
+    assert gf.load(path, regression=True).task is gf.Task.REGRESSION
+
+
+def test_whole_labels_beyond_double_precision_are_two_classes_in_memory():
+    for kind in (np.int64, np.uint64, object):
+        labels = np.array([2**53, 2**53 + 1] * 10, dtype=kind)
+        assert gf.as_problem(X, labels).notes[1].startswith("y read as 2 classes: 9007199254740992")
+    # As real targets they are what double precision makes of them.
+    assert gf.as_problem(X, np.arange(20) + 2**53).task is gf.Task.REGRESSION
+
+
+def test_one_number_written_in_two_ways_is_one_label_and_said(tmp_path):
+    FRAME.assign(y=["1", "0", "1.0", "0"] * 5).to_csv(tmp_path / "a.csv", index=False)
+    notes = gf.load(tmp_path / "a.csv").notes
+    assert "column 'y': 1 and 1.0 are one number and so the same label" in notes
+
+
+def test_a_word_and_a_number_are_not_merged():
+    with pytest.raises(ValueError, match=r"y\[0\] is 1 and y\[1\] is '1', expected labels of one"):
+        gf.as_problem(X, np.array([1, "1"] * 10, dtype=object))
+
+
+def test_the_order_of_classes_of_digits_is_that_of_their_numbers_whatever_their_length():
+    long = "9" * 5000
+    labels = [long, "007", "7", "10"] * 5
+    assert gf.as_problem(X, labels).classes == ("007", "7", "10", long)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [np.ma.array([1.0, 2.0], mask=[True, False]), np.ma.array([3.0, 4.0])] * 4,
+        [[1.0, np.ma.masked], [3.0, 4.0]] * 4,
+        np.ma.array(np.arange(16.0).reshape(8, 2), mask=np.eye(8, 2, dtype=bool)),
+    ],
+    ids=["arrays", "entries", "whole"],
+)
+def test_masked_entries_are_never_data(rows):
+    labels = [0, 1] * 4
+    test = gf.StoredTestSet(np.eye(2), np.array([0, 1]))
+    for make in (
+        lambda: gf.as_problem(rows, labels),
+        lambda: gf.as_problem(np.eye(8, 2) + 1, labels, rows, labels),
+        lambda: gf.make_problem("masked", "classification", rows, labels, test),
+        lambda: gf.MaxL2MarginClassifier().fit(rows, labels),
+        lambda: gf.MaxL2MarginClassifier().fit(np.eye(8, 2) + 1, np.ma.masked_equal(labels, 1)),
+    ):
+        with pytest.raises(ValueError, match="has masked entries, expected numbers: fill them"):
+            make()
+
+
+def test_what_pandas_calls_missing_is_missing():
+    x = [[1, pd.NA], [2, 3], [3, None], [4, 5], [1, 1], [0, 2]]
+    with pytest.raises(ValueError, match=r"^X\[0, 1\] is nan .*missing='drop'"):
+        gf.as_problem(x, [0, 1] * 3)
+    assert gf.as_problem(x, [0, 1] * 3, missing="drop").n == 3

@@ -11,13 +11,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.tables.compression import Text, Unreadable, check_budget
-from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.contents import ROLE_NAMES, Column, Columns
 
 # Words that stand for no value.
 NO_VALUE = frozenset(
@@ -67,6 +67,9 @@ def read_delimited(source: str, text: Text) -> Columns:
     notes = text.notes
     if not header.found:
         notes = (*notes, f"no header line: the columns are called 1 to {len(names)}")
+    elif all(_NUMBER.fullmatch(name) for name in header.names if name):
+        listed = ", ".join(header.names[:4]) + (", ..." if len(header.names) > 4 else "")
+        notes = (*notes, f"the first line, {listed}, is read as the names of the columns")
     return Columns(source, tuple(_columns(names, body)), header.found, notes)
 
 
@@ -74,7 +77,8 @@ def header_of(text: Text) -> tuple[str, ...]:
     """Return the names in the header of a text that may be cut off; none where there is none."""
     lines = list(io.StringIO(text.text, newline=""))
     try:
-        rows = _rows_of("".join(lines[:-1] if len(lines) > 1 else lines))
+        cut = len(lines) > 1 and not lines[-1].endswith(("\n", "\r"))
+        rows = _rows_of("".join(lines[:-1] if cut else lines))
     except Unreadable:
         return ()
     found = _header(rows) if rows else _Header([], False, 0)
@@ -149,15 +153,39 @@ def _sample_rows(sample: Sequence[str], delimiter: str) -> Rows:
 
 
 def _header(rows: Rows) -> _Header:
-    """Say whether the first row is a header: words, or numbers that merely count."""
+    """Say whether the first row is a header: words, words above numbers, or numbers that count."""
     first = [field.strip() for field in rows[0]]
     numbers = [field for field in first if _NUMBER.fullmatch(field)]
-    counted = [str(i) for i in range(len(numbers))], [str(i + 1) for i in range(len(numbers))]
-    counts = numbers in counted and (len(numbers) < len(first) or len(numbers) > 3)
-    nothing_below = len(rows) == 1
-    if (numbers and not counts) or (nothing_below and not numbers and len(first) == 1):
+    lone = len(rows) == 1 and len(first) == 1  # as likely a word as a name
+    named = not numbers or _names_above(first, rows[1:]) or _counts(first, numbers)
+    if lone or not named:
         return _Header([str(i + 1) for i in range(len(first))], False, 0)
     return _Header(first, True, 1)
+
+
+def _names_above(first: list[str], below: Rows) -> bool:
+    """Whether some column has a word above numbers, or begins with the name of a target."""
+    sample = [row for row in islice(below, _SAMPLE) if len(row) == len(first)]
+    for name, fields in zip(first, zip(*sample, strict=True), strict=False):
+        if not name or _NUMBER.fullmatch(name) or name in NO_VALUE:
+            continue
+        words = [field.strip() for field in fields if field.strip() not in NO_VALUE]
+        if words and all(_NUMBER.fullmatch(word) for word in words):
+            return True
+        if name.lower() in ROLE_NAMES and name not in words:
+            return True
+    return False
+
+
+def _counts(first: list[str], numbers: list[str]) -> bool:
+    """Whether the numbers of a first row count its columns, from 0 or 1, or are years in turn."""
+    counted = [str(i) for i in range(len(numbers))], [str(i + 1) for i in range(len(numbers))]
+    if numbers in counted:
+        return len(numbers) < len(first) or len(numbers) > 3
+    if len(numbers) < 3 or not all(re.fullmatch(r"1[89]\d\d|20\d\d", word) for word in numbers):
+        return False
+    steps = {int(after) - int(before) for before, after in pairwise(numbers)}
+    return len(steps) == 1 and steps != {0}
 
 
 def _with_row_names(names: list[str], body: Rows) -> list[str]:

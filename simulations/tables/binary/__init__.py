@@ -1,0 +1,1 @@
+"""Files that are no text: arrays of numpy and MATLAB, tables of Arrow and Parquet."""

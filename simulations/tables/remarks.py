@@ -1,0 +1,82 @@
+"""What is worth saying of a table once it is read: inputs that give the target away, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from grokflow.simulations.tables.contents import TARGET_NAMES
+from grokflow.simulations.tables.reading import spelled
+from grokflow.theory.numerics.sparse_matrix import is_sparse
+
+# Fewer rows a class, and an input may have one value in each of them by chance.
+_ROWS_PER_CLASS = 4
+# Inputs that a note lists.
+_LISTED = 10
+
+
+def remarks_on(
+    x: Any, y: np.ndarray, names: tuple[str, ...], *, regression: bool
+) -> tuple[str, ...]:
+    """Return what is to be said of the inputs of training rows; nothing of sparse ones.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Inputs.
+    y : ndarray, shape (n,)
+        Real targets, or numbers of classes.
+    names : tuple of str
+        Names of the inputs; none for arrays.
+    regression : bool
+        Whether y are real targets.
+
+    Raises
+    ------
+    ValueError
+        For an input with the name of a target, which is the target over again.
+    """
+    if is_sparse(x):
+        return ()
+    same = np.flatnonzero(_repeats(x, y, regression))
+    again = [name for name in (names[i] for i in same if names) if name.lower() in TARGET_NAMES]
+    if again:
+        raise ValueError(
+            f"column {again[0]!r} is the target over again, expected inputs: leave it out with "
+            f"{spelled('drop', again[0])}"
+        )
+    notes = []
+    if same.size and (regression or len(y) >= _ROWS_PER_CLASS * len(np.unique(y))):
+        like = "equal to y in every row" if regression else "of one value in each class"
+        remedy = f"; {spelled('drop', names[same[0]])} leaves the first out" if names else ""
+        notes.append(f"inputs {like}, as if they were the target: {_listed(same, names)}{remedy}")
+    constant = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
+    if constant.size and len(x) > 1:
+        notes.append(
+            f"inputs of one value in all {len(x)} training rows: {_listed(constant, names)}; they "
+            "act as an intercept of that size, and not at all where it is 0"
+        )
+    return tuple(notes)
+
+
+def _repeats(x: np.ndarray, y: np.ndarray, regression: bool) -> np.ndarray:
+    """Return which inputs equal the target, or have one value in each class and no other twice."""
+    if regression:
+        return np.asarray((x == y[:, None]).all(axis=0))
+    order = np.argsort(y, kind="stable")
+    first = np.flatnonzero(np.diff(y[order], prepend=np.nan))
+    if len(first) == len(y):
+        return np.zeros(x.shape[1], dtype=bool)
+    by_class = x[order]
+    low = np.minimum.reduceat(by_class, first, axis=0)
+    high = np.maximum.reduceat(by_class, first, axis=0)
+    distinct = (np.diff(np.sort(low, axis=0), axis=0) > 0).all(axis=0)
+    return np.asarray((low == high).all(axis=0) & distinct)
+
+
+def _listed(places: np.ndarray, names: Sequence[str]) -> str:
+    shown = [repr(names[i]) if names else f"X[:, {i}]" for i in places[:_LISTED].tolist()]
+    more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
+    return ", ".join(shown) + more

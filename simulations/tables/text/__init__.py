@@ -1,0 +1,1 @@
+"""Text: tables with delimiters, and formats that are something else."""

@@ -1,0 +1,119 @@
+"""Tables as strangers write them: what gives the target away, what is another format, odd names."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import grokflow as gf
+
+ROWS = np.random.default_rng(0).normal(size=(24, 3)).round(3)
+CLASSES = [0, 1] * 12
+
+
+def table(path, columns, separator=","):
+    """Write columns by their names."""
+    pd.DataFrame(columns).to_csv(path, index=False, sep=separator)
+    return path
+
+
+def inputs(count=2):
+    return {name: ROWS[:, i] for i, name in enumerate("abc"[:count])}
+
+
+@pytest.mark.parametrize("names", [("y", "label"), ("class", "target"), ("Y", "y")])
+def test_of_two_columns_with_the_name_of_a_target_none_is_an_input_by_itself(tmp_path, names):
+    first, second = names
+    path = table(tmp_path / "a.csv", inputs() | {first: CLASSES, second: CLASSES[12:] + [5] * 12})
+    with pytest.raises(ValueError, match=r"expected one target: leave .*--drop \w+\) does, or"):
+        gf.load(path)
+    assert gf.load(path, drop=second).d == 2
+    problem = gf.load(path, target=first, positive="1")
+    assert problem.d == 3
+    said = f"column '{second}' is an input, though it has the name of a target"
+    assert any(said in note for note in problem.notes)
+
+
+def test_an_input_that_is_the_target_is_refused_by_its_name_or_told(tmp_path):
+    alive = ["no" if y == 0 else "yes" for y in CLASSES]
+    path = table(tmp_path / "a.csv", inputs() | {"label": CLASSES, "y": alive})
+    with pytest.raises(ValueError, match="column 'label' is the target over again"):
+        gf.load(path, target="y")
+    with pytest.raises(ValueError, match=r"column 'y' is the target over again.*drop='y'"):
+        gf.as_problem(pd.DataFrame(inputs() | {"y": CLASSES}), CLASSES)
+    path = table(tmp_path / "b.csv", inputs() | {"survived": CLASSES, "y": alive})
+    said = "inputs of one value in each class, as if they were the target: 'survived'"
+    assert any(note.startswith(said) for note in gf.load(path).notes)
+    twice = gf.as_problem(np.column_stack([ROWS, ROWS[:, 0]]), ROWS[:, 0])
+    assert any("equal to y in every row" in note and "X[:, 3]" in note for note in twice.notes)
+    assert not any("as if" in note for note in gf.as_problem(ROWS, CLASSES).notes)
+
+
+def test_inputs_of_one_value_are_told():
+    x = np.column_stack([ROWS, np.full(24, 7.0), np.zeros(24)])
+    problem = gf.as_problem(x, CLASSES)
+    assert any("one value in all 18 training rows: X[:, 3], X[:, 4];" in n for n in problem.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"a": 1, "y": 0}, {"a": 2, "y": 1}]', r"it is JSON: pandas.read_json\('a.csv'\)"),
+        ('{"a": 1}\n{"a": 2}\n', r"it is JSON by lines: .*lines=True"),
+        ("+1 1:0.5 3:2\n-1 2:1e-3\n", "libsvm: x, y = sklearn.datasets.load_svmlight_file"),
+        ("2 qid:1 1:0.5\n", "libsvm"),
+        ("% weka\n@RELATION iris\n@ATTRIBUTE a REAL\n@DATA\n1,2\n", "it is an ARFF file"),
+        ("<!DOCTYPE html><html>404</html>", "it is a web page or XML"),
+        ("version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull"),
+        (b"SQLite format 3\0" + bytes(80), "SQLite database: save one of its tables"),
+        (b"\x80\x04\x95" + bytes(20), "it is a pickle"),
+    ],
+)
+def test_other_formats_are_named_with_what_makes_a_table_of_them(tmp_path, content, message):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as caught:
+        gf.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["€ price", "PAR1", "ARROW1", "MATLAB score", "BZh2", "%PDF", "GIF"]
+)
+def test_the_first_name_of_a_table_may_begin_as_another_format_does(tmp_path, name):
+    columns = {name: ROWS[:, 0], "b": ROWS[:, 1], "y": CLASSES}
+    text = pd.DataFrame(columns).to_csv(index=False)
+    for data in (text.encode("cp1252"), gzip.compress(text.encode("cp1252"))):
+        (tmp_path / "a.csv").write_bytes(data)
+        assert gf.load(tmp_path / "a.csv").d == 2
+
+
+def test_a_column_with_spaces_in_its_name_is_named_as_a_shell_takes_it(tmp_path):
+    words = {"first class": ["x", "z"] * 12}
+    path = table(tmp_path / "a.csv", inputs() | words | {"y": CLASSES})
+    with pytest.raises(ValueError, match=r"drop='first class' \(--drop 'first class'\)"):
+        gf.load(path)
+
+
+def test_rows_of_zeros_are_named_by_their_place_in_the_file(tmp_path):
+    x = ROWS.copy()
+    x[[5, 6, 7, 8, 9, 10, 11]] = 0
+    path = table(tmp_path / "a.csv", {"a": x[:, 0], "b": x[:, 1], "y": CLASSES})
+    with pytest.raises(ValueError, match=r"^row \d+ is 0 in all inputs .*intercept=1 ") as caught:
+        gf.load(path)
+    assert 6 <= int(str(caught.value).split()[1]) <= 12
+    assert gf.load(path, intercept=1.0).d == 3
+    assert gf.load(path, standardise=True).d == 2
+    with pytest.raises(ValueError, match=r"^X\[\d+\] is 0 in all inputs"):
+        gf.as_problem(x, CLASSES)
+
+
+def test_why_another_share_is_held_out_than_asked_for():
+    x, words = np.vstack([ROWS, ROWS + 1]), ["a"] * 2 + [f"w{i}" for i in range(46)]
+    notes = gf.as_problem(x, words).notes
+    assert any("1 of 48 rows held out" in n for n in notes)
+    assert any("46 of 47 classes have a single row" in note for note in notes)
+    notes = gf.as_problem(x, [f"w{i // 2}" for i in range(48)]).notes
+    assert any("24 of 48 rows held out" in n and "not 12 as holdout = 0.25" in n for n in notes)
+    assert not any("and not" in note for note in gf.as_problem(ROWS, CLASSES).notes)
