@@ -23,6 +23,7 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.models.table import simulation_result, transition_between, work_remark
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast, forecast_classes
+from grokflow.theory.diagonal.regime import Regime
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.transition.times import Transition
@@ -201,16 +202,15 @@ def _class_remarks(times: dict[str, Transition]) -> list[str]:
 def _together(found: ClassesForecast) -> ModelForecast:
     """Return a forecast of several classes in the form that all models share."""
     parts = {name: diagonal_forecast(part) for name, part in found.parts.items()}
-    accuracy = found.scores.accuracy
-    assert accuracy is not None
+    each = [part.roles() for part in parts.values()]
     early, late, limit = (
-        _worst([part.roles()[role] for part in parts.values()], float(accuracy[i]))
-        for i, role in enumerate(("early", "late", "late_limit"))
+        _worst([own[role] for own in each], error)
+        for role, error in zip(("early", "late", "late_limit"), found.scores.error, strict=True)
     )
     return ModelForecast(
         early,
         late,
-        limit,
+        limit if np.isfinite(limit.test_error) else None,
         found.scores,
         found.kind,
         found.transition,
@@ -219,20 +219,36 @@ def _together(found: ClassesForecast) -> ModelForecast:
         found.curve.lambda_t,
         found.curve.scores,
         tailed=any(part.tailed for part in parts.values()),
-        regime=" / ".join(dict.fromkeys(part.regime for part in parts.values())),
+        regime=_regime(found),
         parts=parts,
     )
 
 
-def _worst(own: list[PredictorResult], accuracy: float) -> PredictorResult:
+def _regime(found: ClassesForecast) -> str:
+    """Say what holds the weights of the classes and, where outputs of some grow, what compares."""
+    kinds = [part.regime for part in found.parts.values()]
+    grow = kinds.count(Regime.SEPARABLE)
+    if not 0 < grow < len(kinds):
+        return " / ".join(dict.fromkeys(kind.value for kind in kinds))
+    limit = "as λ → 0 a separable class wins wherever its output is positive"
+    if not np.isfinite(found.scores.error[2]):
+        limit = "no limit for λ → 0 is named, as no λ in the range answers like it"
+    return (
+        f"separable from the rest: {grow} of {len(kinds)} classes, whose outputs grow like "
+        "log(1/λ); the others overlap, and their outputs stay, so that they are compared as they "
+        f"are at this λ; {limit}"
+    )
+
+
+def _worst(own: list[PredictorResult], error: float) -> PredictorResult:
     """Return the predictors of all classes as one: the least margin, the worst certificate."""
     margins = [item.margin for item in own if item.margin is not None]
     residuals = [item.stationarity for item in own if item.stationarity is not None]
     return PredictorResult(
         f"{' or '.join(dict.fromkeys(item.name for item in own))} of every class",
-        1 - accuracy,
+        float(error),
         max((item.certificate for item in own), key=lambda item: item.gap),
-        accuracy,
+        1 - float(error),
         min(margins) if margins else None,
         max(residuals) if residuals else None,
     )

@@ -99,9 +99,10 @@ class ModelForecast(Summarised):
     Parameters
     ----------
     early, late, late_limit : PredictorResult
-        Where the flow is first, where it ends, and the limit of that for λ → 0.
+        Where the flow is first, where it ends, and the limit of that for λ → 0, None where no λ
+        comes near the limit.
     scores : Scores
-        Their test results, in this order.
+        Their test results, in this order; NaN for a limit that is None.
     kind : Kind
         Grokking, misgrokking, neither, or no transition.
     transition : Transition
@@ -135,7 +136,7 @@ class ModelForecast(Summarised):
 
     early: PredictorResult
     late: PredictorResult
-    late_limit: PredictorResult
+    late_limit: PredictorResult | None
     scores: Scores
     kind: Kind
     transition: Transition
@@ -157,8 +158,9 @@ class ModelForecast(Summarised):
         }
 
     def roles(self) -> dict[str, PredictorResult]:
-        """Return the predictors by what they are."""
-        return {"early": self.early, "late": self.late, "late_limit": self.late_limit}
+        """Return the predictors by what they are, without a limit that is None."""
+        limit = {} if self.late_limit is None else {"late_limit": self.late_limit}
+        return {"early": self.early, "late": self.late, **limit}
 
     @property
     def ends(self) -> tuple[float, float]:

@@ -1,11 +1,15 @@
 """Several classes on one clock: predicted beside simulated, and what commands make of them."""
 
+from functools import cache, partial
+
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris, load_wine
 
 import grokflow as gf
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.diagonal.classes.clock import kernel_weights
 from grokflow.theory.transition.change import change_of
 
 LOGISTIC, SQUARE = gf.LOSSES["logistic"], gf.LOSSES["square"]
@@ -19,6 +23,99 @@ def largest(n=30, d=60, classes=3, n_test=2000, seed=1):
 
 
 PROBLEM = largest()
+SEEDS = range(10)
+
+
+def half(load, seed):
+    """Half of the rows of a data set of scikit-learn, and the other half to test on."""
+    x, y = load(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, test = np.split(order, [len(y) // 2])
+    name, standardise = load.__name__, load is load_wine
+    arrays = x[train], y[train], x[test], y[test]
+    return gf.make_classes_problem(name, *arrays, standardise=standardise)
+
+
+def clouds(seed):
+    """Three Gaussian clouds in ten dimensions, some of which overlap."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, 2040)
+    x = (rng.standard_normal((3, 10)))[y] + rng.standard_normal((2040, 10))
+    return gf.make_classes_problem("clouds", x[:40], y[:40], x[40:], y[40:])
+
+
+DRAWN = {
+    "iris": partial(half, load_iris),
+    "wine": partial(half, load_wine),
+    "clouds": clouds,
+}
+
+
+@cache
+def drawn(name, seed):
+    """A problem with its forecast from α = 1e3 at λ = 1e-6."""
+    problem = DRAWN[name](seed)
+    return problem, gf.forecast_classes(problem, alpha=1e3, lam=1e-6, loss=LOGISTIC)
+
+
+def growing(found):
+    """Which classes are separable from the rest."""
+    return np.array([part.regime is gf.Regime.SEPARABLE for part in found.parts.values()])
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_early_weights_of_every_class_are_those_of_the_flow_at_this_lambda(name, seed):
+    (problem, found), lam = drawn(name, seed), 1e-6
+    start = found.curve.lambda_t[0]
+    scale = np.log(1e3) - start
+    assert start > 1
+    flow = gf.DiagonalFlow(lam=lam, loss=LOGISTIC)
+    run = gf.follow_classes(flow, problem, alpha=1e3, times=np.array([0.0, start]))
+    predicted = []
+    for number, simulated in enumerate(run.weights_at(slice(1, 2))[:, :, 0]):
+        part = problem.part(number, LOGISTIC)
+        w = kernel_weights(part, LOGISTIC, depth=2, lam=lam, log_scale=scale)
+        # The minimiser at ε moves by dw/ds = -2ε (H + ε)^-1 w and draws the flow to it at the rate
+        # 2 (H + ε)/ε: to first order the flow lags by (ε/(H + ε))² w, and by less in every further
+        # order. Where the path begins sinh(x) departs from x by x²/6, x = 1/20.
+        z, strength = part.inputs.to_array(), lam / (4 * np.exp(2 * scale))
+        hessian = (z.T * LOGISTIC.curvature(z @ w, np.ones(len(z)))) @ z / len(z)
+        share = strength * np.linalg.inv(hessian + strength * np.eye(part.d))
+        lag = np.linalg.norm(share @ share @ w)
+        assert np.linalg.norm(w - simulated) <= 2 * lag + (1 / 2400 + 1e-4) * np.linalg.norm(w)
+        predicted.append(w)
+    assert problem.score(np.stack(predicted)).error == found.scores.error[:1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_limit_does_not_compare_outputs_that_grow_with_those_that_stay(seed):
+    """One species of iris is separable, and its outputs grow beyond all others as λ falls."""
+    problem, found = drawn("iris", seed)
+    assert 0 < growing(found).sum() < 3
+    flow = gf.DiagonalFlow(lam=1e-12, loss=LOGISTIC)
+    end = gf.follow_classes(flow, problem, alpha=10.0, times=np.array([0.0, 30.0]))
+    assert found.scores.error[2] == end.test_scores().error[1]
+
+
+@pytest.mark.parametrize("name", ["wine", "clouds"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_limit_is_named_where_what_grows_has_decided_at_the_least_weight_decay(name, seed):
+    problem, found = drawn(name, seed)
+    told = exact_model_of(problem).bind(problem, ModelSettings(lam=1e-6))
+    told.forecasts[1e3] = found
+    told = told.forecast(1e3)
+    outputs = np.stack([part.limit.w @ problem.test.inputs.T for part in found.parts.values()])
+    grows = growing(found)
+    answers = [
+        max(range(3), key=lambda c: (sample[c] * grows[c], sample[c])) for sample in outputs.T
+    ]
+    if told.late_limit:
+        expected = np.mean(np.array(answers) != problem.test.labels)
+        assert told.late_limit.test_error == pytest.approx(expected)
+    else:
+        assert 0 < grows.sum() < 3 and list(told.roles()) == ["early", "late"]
+        assert "no limit for λ → 0 is named" in told.regime and np.isnan(told.scores.error[2])
 
 
 @pytest.mark.parametrize(
@@ -56,7 +153,10 @@ def test_two_classes_answer_as_one_net_does():
     one = gf.make_problem("one", "classification", x[:30], y[:30], test)
     settings = {"alpha": 100.0, "lam": 1e-4, "loss": LOGISTIC}
     joint, alone = gf.forecast_classes(two, **settings), gf.forecast(one, **settings)
-    assert joint.scores.error == pytest.approx(alone.scores.error, abs=2 / 1000)
+    assert joint.scores.error[1:] == pytest.approx(alone.scores.error[1:], abs=2 / 1000)
+    at = {"lam": 1e-4, "log_scale": np.log(100.0) - joint.curve.lambda_t[0]}
+    early = one.score(kernel_weights(one, LOGISTIC, depth=2, **at)[:, None]).error
+    assert joint.scores.error[:1] == pytest.approx(early, abs=2 / 1000)
     assert joint.kind is alone.kind
     curve = np.interp(joint.curve.lambda_t, alone.curve.lambda_t, alone.curve.scores.error)
     assert np.abs(curve - joint.curve.scores.error).max() <= 0.01

@@ -49,6 +49,17 @@ def test_three_classes_are_read_as_three_classes_unless_the_user_says_otherwise(
     assert "diagonal net of depth 2," in said and "2 (+1) against" in said
 
 
+def test_outputs_that_grow_and_outputs_that_stay_are_compared_at_this_weight_decay(iris, capsys):
+    said = output(capsys, "predict", iris)
+    assert "separable from the rest: 1 of 3 classes, whose outputs grow like log(1/λ)" in said
+    early, late, limit = (
+        line.split("test accuracy ")[1].split(",")[0]
+        for line in said.splitlines()
+        if "of every class, test accuracy" in line
+    )
+    assert early == late == limit == "97.22 %"
+
+
 @pytest.mark.parametrize(("load", "classes"), [(load_iris, 3), (load_wine, 3), (load_digits, 10)])
 def test_data_of_scikit_learn_have_as_many_classes_as_they_have(load, classes, tmp_path):
     x, y = load(return_X_y=True)

@@ -7,24 +7,26 @@ outputs compare only at one time: class c is at ``m_c w_c`` when the flow passes
 differ by differences of ``log ‖μ_c‖``, next to the common ``log(1/λ)``; they enter the answer like
 the weights do.
 
-Before its path begins, a class is in the kernel regime, where the direction stands still and the
-level obeys ``m e^m ∝ α(s)^{2(L-1)}``; after its end neither moves.
+Three times are compared each at its own scale: the early weights in the kernel regime at this λ,
+the late ones at this λ, and for λ → 0 first what grows, the outputs of separable classes, and then
+what stays, those of classes that overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import lambertw
 
-from grokflow.theory.arguments import check_kind
-from grokflow.theory.diagonal.forecast import Curve, Forecast, forecast
+from grokflow.theory.arguments import LAM_RANGE, check_kind
+from grokflow.theory.diagonal.classes.clock import Clock, kernel_weights
+from grokflow.theory.diagonal.forecast import Forecast, forecast
+from grokflow.theory.diagonal.regime import Regime
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -53,8 +55,9 @@ class ClassesForecast(Summarised):
     parts : mapping of str to Forecast
         The forecast of every class against the rest.
     scores : Scores
-        Test results of the early predictors, the late ones and their limit, in this order: the
-        class with the largest output is the answer.
+        Test results of the early predictors and of the late ones, both at this λ, and of the limit
+        for λ → 0, in this order: the class with the largest output is the answer. The limit is NaN
+        where some classes are separable, others overlap, and no λ in the range answers like it.
     transition : Transition
         Predicted slow time λt* and width of their test results; NaN where nothing is visible.
     leading_order : float
@@ -157,14 +160,14 @@ def forecast_classes(
             error.args = (f"class {name}: {said}",)
             raise
         parts[name] = found
-    clocks = [_Clock.of(part.curve, loss, lam) for part in parts.values()]
+    clocks = [Clock.of(part.curve, loss, lam) for part in parts.values()]
     start = min(clock.lambda_t[0] for clock in clocks)
     end = max(clock.lambda_t[-1] for clock in clocks)
     along = _followed(problem, clocks, np.arange(start, end + _STEP, _STEP))
-    late, limit = (
-        np.stack([getattr(part, role).w for part in parts.values()]) for role in ("late", "limit")
-    )
-    scores = joined([along.scores.at([0]), problem.score(np.stack([late, limit], axis=2))])
+    early = _early(problem, clocks, alpha, lam, loss)
+    late = np.stack([part.late.w for part in parts.values()])
+    ends = problem.score(np.stack([early, late], axis=2))
+    scores = joined([ends, _limit(problem, list(parts.values()), loss)])
     determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
     kind = Kind.NO_TRANSITION if determined else kind_of(scores)
     when = Transition(np.nan, np.nan)
@@ -177,50 +180,41 @@ def forecast_classes(
     return ClassesForecast(parts, scores, when, leading_order(alpha), kind, along, constant)
 
 
-class _Clock(NamedTuple):
-    """When one class passes the points of its path, at which level of its margins."""
+def _early(
+    problem: ClassesProblem, clocks: list[Clock], alpha: float, lam: float, loss: Loss
+) -> np.ndarray:
+    """Return the weights at which the first class leaves the kernel regime, shape (C, d)."""
+    start = min(clock.lambda_t[0] for clock in clocks)
+    log_scale = float(np.log(alpha) - start)
 
-    lambda_t: np.ndarray
-    level: np.ndarray
-    weights: np.ndarray
-    depth: int
-    tailed: bool
+    def weights(number: int, clock: Clock) -> np.ndarray:
+        part = problem.part(number, loss)
+        try:
+            return kernel_weights(part, loss, depth=clock.depth, lam=lam, log_scale=log_scale)
+        except NotResolved:
+            return clock.weights_at(np.array([start]))[:, 0]
 
-    @classmethod
-    def of(cls, curve: Curve, loss: Loss, lam: float) -> _Clock:
-        path = curve.path
-        # The level is known up to its own interpolation; time runs forward.
-        times = np.maximum.accumulate(curve.lambda_t)
-        level = path.margin_level(loss, lam)
-        return cls(times, level, path.weights, path.depth, path.margins)
+    return np.stack([weights(number, clock) for number, clock in enumerate(clocks)])
 
-    def weights_at(self, times: np.ndarray) -> np.ndarray:
-        """Return ``m w`` at these times, shape (d, k), linear between the points of the path."""
-        left, part = self._between(times)
-        scaled = self.weights * self.level
-        between = (1 - part) * scaled[:, left] + part * scaled[:, left + 1]
-        return np.asarray(between * self._growth(self.lambda_t[0] - times))
 
-    def level_at(self, times: np.ndarray) -> np.ndarray:
-        """Return the level m at these times, shape (k,)."""
-        left, part = self._between(times)
-        between = (1 - part) * self.level[left] + part * self.level[left + 1]
-        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Scores:
+    """Judge what the classes answer as λ → 0; NaN where no λ in the range answers so.
 
-    def _between(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points before these times, and the share of the way to the next ones."""
-        last = len(self.lambda_t) - 1
-        right = np.clip(np.searchsorted(self.lambda_t, times, side="right"), 1, last)
-        left, gap = right - 1, self.lambda_t[right] - self.lambda_t[right - 1]
-        return left, np.clip((times - self.lambda_t[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
-
-    def _growth(self, before: np.ndarray) -> np.ndarray:
-        """Return the level so long before the path begins, relative to the one there."""
-        if not self.tailed:
-            return np.ones_like(before)
-        first = self.level[0]
-        exponent = first + np.log(first) + 2 * (self.depth - 1) * np.maximum(before, 0.0)
-        return np.asarray(lambertw(np.exp(exponent)).real / first)
+    Outputs of separable classes grow like log(1/λ), all with one factor, and those of the others
+    stay: what grows decides, and what stays only where no output grows to be the largest.
+    """
+    w = np.stack([part.limit.w for part in parts])
+    grows = np.array([part.regime is Regime.SEPARABLE for part in parts])
+    if grows.all() or not grows.any():
+        return problem.score(w)
+    growing, staying = w * grows[:, None], w * ~grows[:, None]
+    found = problem.score(staying, growing)
+    levels = [part.curve.path.margin_level(loss, LAM_RANGE[0])[-1] for part in parts]
+    least = problem.score(growing * np.array(levels)[:, None] + staying)
+    if found.error == least.error:
+        return found
+    unknown = np.array([np.nan])
+    return replace(found, accuracy=unknown, error=unknown, spread=unknown)
 
 
 def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
@@ -235,7 +229,7 @@ def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> T
     return crossing(times, error, float(error[0]), float(error[-1]))
 
 
-def _followed(problem: ClassesProblem, clocks: list[_Clock], times: np.ndarray) -> ClockCurve:
+def _followed(problem: ClassesProblem, clocks: list[Clock], times: np.ndarray) -> ClockCurve:
     """Return the test results at these times, as many of them together as fit."""
     size = max(_MEMORY // (len(clocks) * problem.d), 1)
     cuts = [times[i : i + size] for i in range(0, len(times), size)]

@@ -118,8 +118,23 @@ class ClassesProblem(Summarised):
         """Return weights, one column for each class, as weights and intercepts of user's inputs."""
         return (self.transform or InputTransform(None, None)).in_user_units(w)
 
-    def score(self, w: np.ndarray) -> Scores:
-        """Judge predictors of shape (C, d), or p of them of shape (C, d, p), on the test set."""
+    def score(self, w: np.ndarray, growing: np.ndarray | None = None) -> Scores:
+        """Judge predictors of shape (C, d), or p of them of shape (C, d, p), on the test set.
+
+        Weights that grow without bound are given by their directions `growing`, of the same shape
+        as w. Their outputs are compared first, and those of w only where they are equal.
+        """
+        values, labels = self._outputs(w)
+        if growing is not None:
+            grown, _ = self._outputs(growing)
+            values = np.where(grown == grown.max(axis=1, keepdims=True), values, -np.inf)
+        right = share_right(values, labels.astype(int))
+        error = 1 - right.mean(axis=0)
+        spread = np.sqrt(error * (1 - error) / len(labels))
+        return Scores(1 - error, error, None, len(labels), spread, 1 - 1 / len(self.classes))
+
+    def _outputs(self, w: np.ndarray) -> Outputs:
+        """Return the test outputs of all classes, shape (m, C, p), and the labels."""
         count = len(self.classes)
         if w.ndim not in (2, 3) or w.shape[:2] != (count, self.d):
             raise ValueError(
@@ -128,10 +143,7 @@ class ClassesProblem(Summarised):
             )
         columns = w.reshape(count, self.d, -1).transpose(1, 0, 2)
         values, labels = self.test.outputs(columns.reshape(self.d, -1))
-        right = share_right(values.reshape(len(labels), count, -1), labels.astype(int))
-        error = 1 - right.mean(axis=0)
-        spread = np.sqrt(error * (1 - error) / len(labels))
-        return Scores(1 - error, error, None, len(labels), spread, 1 - 1 / count)
+        return Outputs(values.reshape(len(labels), count, -1), labels)
 
 
 def share_right(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,83 @@
+"""The clock of one class: when it passes the points of its path, at which level of its margins.
+
+Before its path begins, a class is in the kernel regime, where the direction stands still and the
+level obeys ``m e^m ∝ α(s)^{2(L-1)}``. After its end neither moves.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import lambertw
+
+from grokflow.theory.diagonal.forecast import Curve
+from grokflow.theory.linear.penalised import L2Penalised
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import Loss
+
+
+class Clock(NamedTuple):
+    """When one class passes the points of its path, at which level of its margins."""
+
+    lambda_t: np.ndarray
+    level: np.ndarray
+    weights: np.ndarray
+    depth: int
+    tailed: bool
+
+    @classmethod
+    def of(cls, curve: Curve, loss: Loss, lam: float) -> Clock:
+        """Return the clock of a class by its predicted curve."""
+        path = curve.path
+        # The level is known up to its own interpolation; time runs forward.
+        times = np.maximum.accumulate(curve.lambda_t)
+        level = path.margin_level(loss, lam)
+        return cls(times, level, path.weights, path.depth, path.margins)
+
+    def weights_at(self, times: np.ndarray) -> np.ndarray:
+        """Return ``m w`` at these times, shape (d, k), linear between the points of the path."""
+        left, part = self._between(times)
+        scaled = self.weights * self.level
+        between = (1 - part) * scaled[:, left] + part * scaled[:, left + 1]
+        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+
+    def level_at(self, times: np.ndarray) -> np.ndarray:
+        """Return the level m at these times, shape (k,)."""
+        left, part = self._between(times)
+        between = (1 - part) * self.level[left] + part * self.level[left + 1]
+        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+
+    def _between(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points before these times, and the share of the way to the next ones."""
+        last = len(self.lambda_t) - 1
+        right = np.clip(np.searchsorted(self.lambda_t, times, side="right"), 1, last)
+        left, gap = right - 1, self.lambda_t[right] - self.lambda_t[right - 1]
+        return left, np.clip((times - self.lambda_t[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+
+    def _growth(self, before: np.ndarray) -> np.ndarray:
+        """Return the level so long before the path begins, relative to the one there."""
+        if not self.tailed:
+            return np.ones_like(before)
+        first = self.level[0]
+        exponent = first + np.log(first) + 2 * (self.depth - 1) * np.maximum(before, 0.0)
+        return np.asarray(lambertw(np.exp(exponent)).real / first)
+
+
+def kernel_weights(
+    problem: Problem, loss: Loss, *, depth: int, lam: float, log_scale: float
+) -> np.ndarray:
+    """Return the weights in the kernel regime at this λ and scale α(s), shape (d,).
+
+    In slow time ``w' = -L w + (2 L² α(s)^{2L-2} / λ) Σ r_i x_i / n`` there, and the weights are all
+    but at rest: at the minimiser of the mean loss plus ``(ε/2) ‖w‖²`` with
+    ``ε = λ / (2 L α(s)^{2L-2})``. The hard margin is its direction for ε → 0 alone. At this λ
+    margins differ by one part in their level, and so do the outputs that classes compare.
+
+    Raises
+    ------
+    NotResolved
+        As by `L2Penalised`.
+    """
+    strength = np.exp(np.log(lam / (2 * depth)) - (2 * depth - 2) * log_scale)
+    return L2Penalised(loss, float(strength)).predict(problem).w
