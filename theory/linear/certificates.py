@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,6 +41,9 @@ from grokflow.theory.numerics.rounding import (
     up,
 )
 from grokflow.theory.numerics.verified import least_eigenvalue_above
+
+if TYPE_CHECKING:
+    from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
 
 
 def max_l2_margin(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> Certificate:
@@ -132,17 +136,24 @@ def scaled_rows(inputs: DesignMatrix) -> tuple[np.ndarray, float]:
 
 
 def l1_penalised(
-    problem: Problem, w: np.ndarray, multipliers: np.ndarray, loss: Loss, lam: float
+    problem: Problem,
+    w: np.ndarray,
+    multipliers: np.ndarray,
+    loss: Loss,
+    lam: float,
+    *,
+    exactly: bool = False,
 ) -> Certificate:
     """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₁`` by its Fenchel dual.
 
     Multipliers outside the pulls of the loss are moved to the nearest one, then all are scaled to
-    ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible.
+    ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible. Products with X are rational numbers where `exactly`
+    is set, which is slow.
     """
     if _rests_at_zero(problem, w, loss):
         return Certificate(0.0, 0.0, 0.0)
     tau = lam / 2
-    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    bounds = _penalised_bounds(problem, loss, exactly)
     penalty = product_above(tau, sum_above(np.abs(w)))
     upper = up(bounds.mean_loss_above(w) + penalty)
     return Certificate(bounds.dual_below(multipliers, tau), upper, 0.0)
@@ -161,6 +172,15 @@ def l1_penalised_by_curvature(
     return replace(found, lower=max(found.lower, bounds.curved_below(w, lam / 2)))
 
 
+def _penalised_bounds(problem: Problem, loss: Loss, exactly: bool) -> PenalisedBounds | ExactBounds:
+    if not exactly:
+        return PenalisedBounds(problem.inputs, problem.targets, loss)
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
+
+    return ExactBounds(problem.inputs, problem.targets, loss)
+
+
 def _rests_at_zero(problem: Problem, w: np.ndarray, loss: Loss) -> bool:
     """Whether w is zero and neither loses nor is pulled anywhere, as with targets of zero."""
     zero = np.zeros(problem.n)
@@ -169,15 +189,22 @@ def _rests_at_zero(problem: Problem, w: np.ndarray, loss: Loss) -> bool:
 
 
 def l2_penalised(
-    problem: Problem, w: np.ndarray, multipliers: np.ndarray, loss: Loss, lam: float
+    problem: Problem,
+    w: np.ndarray,
+    multipliers: np.ndarray,
+    loss: Loss,
+    lam: float,
+    *,
+    exactly: bool = False,
 ) -> Certificate:
     """Certify ``min (1/n) Σ l(q_i) + (λ/2)‖w‖₂²`` by ``max -(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ``.
 
-    Multipliers outside the pulls of the loss are moved to the nearest one.
+    Multipliers outside the pulls of the loss are moved to the nearest one. For `exactly` see
+    `l1_penalised`.
     """
     if _rests_at_zero(problem, w, loss):
         return Certificate(0.0, 0.0, 0.0)
-    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    bounds = _penalised_bounds(problem, loss, exactly)
     size = norm_above(w)
     penalty = product_above(lam / 2, size, size)
     upper = up(bounds.mean_loss_above(w) + penalty)

@@ -11,14 +11,14 @@ The problems and their duals are those of `grokflow.theory.linear.certificates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.losses import LOSSES, Exponential, Logistic, Loss, Square
+from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.penalised.ball_losses import ball_loss
 from grokflow.theory.numerics.rational import (
     PRECISION,
     Enclosure,
@@ -110,7 +110,7 @@ def l1_penalised(
     outside the domain of the conjugate loss are moved to its edge, then scaled to
     ``‖Xᵀμ‖_∞ ≤ λ/2``.
     """
-    ball = _ball_loss(loss)
+    ball = ball_loss(loss)
     a, b, tau = matrix(x), matrix(targets), matrix(np.array([lam / 2]))[0, 0]
     n = a.nrows()
     lower, upper = [], []
@@ -201,67 +201,3 @@ def _projections(a: fmpq_mat, b: fmpq_mat, start: fmpq_mat) -> Iterator[fmpq_mat
             at = dict(zip(support, sparse.entries(), strict=True))
             yield fmpq_mat(len(entries), 1, [at.get(j, fmpq(0)) for j in range(len(entries))])
     yield nearest_solution(a, b, start)
-
-
-# Exponents beyond this have no use, and more digits than memory.
-_FAR = 100_000
-
-
-class _BallLoss(NamedTuple):
-    """A loss and its conjugate on balls, and the nearest point of the conjugate's domain."""
-
-    value: Callable[[arb, arb], arb]
-    conjugate: Callable[[arb, arb], arb]
-    clip: Callable[[fmpq], fmpq]
-    lowest: int | None = None
-
-    def holds(self, outputs: list[fmpq]) -> bool:
-        """Whether no output is so low that its loss cannot be written down."""
-        return self.lowest is None or min(outputs) > self.lowest
-
-
-def _entropy(u: arb) -> arb:
-    """Return ``u log u``; 0 at 0."""
-    return arb(0) if u.is_zero() else u * u.log()
-
-
-def _exponential(x: arb) -> arb:
-    """Return ``e^x``; below x = -1e5 the ball of radius 2^-1e5, which rationals can hold."""
-    if x < -_FAR:
-        return arb(0, arb(2) ** -_FAR)
-    if not x < _FAR:
-        raise ValueError(
-            f"an output is {float(-x.mid()):.3g}, expected more than {-_FAR}: pass weights with a "
-            "smaller loss"
-        )
-    return x.exp()
-
-
-_BALL_LOSSES: dict[type[Loss], _BallLoss] = {
-    Exponential: _BallLoss(
-        lambda q, _: _exponential(-q),
-        lambda u, _: _entropy(u) - u,
-        lambda u: max(u, fmpq(0)),
-        -_FAR,
-    ),
-    Logistic: _BallLoss(
-        lambda q, _: _exponential(-q).log1p(),
-        lambda u, _: _entropy(u) + _entropy(1 - u),
-        lambda u: min(max(u, fmpq(0)), fmpq(1)),
-        -_FAR,
-    ),
-    Square: _BallLoss(
-        lambda q, target: (q - target) ** 2,
-        lambda u, target: u**2 / 4 - u * target,
-        lambda u: u,
-    ),
-}
-
-
-def _ball_loss(loss: Loss) -> _BallLoss:
-    if type(loss) not in _BALL_LOSSES:
-        raise ValueError(
-            f"loss is {loss.name!r}, expected one of {', '.join(LOSSES)}, which are known in exact "
-            "arithmetic: pick one"
-        )
-    return _BALL_LOSSES[type(loss)]

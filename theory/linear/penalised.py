@@ -6,6 +6,7 @@ A diagonal net of depth 2 ends at the minimiser of ``(1/n) Σ l + (λ/2)‖w‖�
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +15,10 @@ from grokflow.theory.arguments import check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Dual, OfLoss
-from grokflow.theory.linear.prediction import Prediction, PrimalDual, normalised_margin
+from grokflow.theory.linear.prediction import Certified, Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
-from grokflow.theory.losses import Loss, set_loss
+from grokflow.theory.losses import LOSSES, Loss, Square, set_loss
 from grokflow.theory.numerics.newton import minimise
 from grokflow.theory.numerics.penalised.active_set import ActiveSet
 from grokflow.theory.numerics.penalised.ridge import ridge
@@ -28,6 +29,8 @@ from grokflow.theory.predictor import NotResolved
 _WORK = 1e10
 # Entries of X above which its orthogonal factors would take minutes.
 _MOST_ENTRIES = 4_000_000
+# Entries of X up to which a product with it in rational numbers takes about a second.
+_MOST_EXACT = 300_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class L1Penalised:
         certificate = certificates.l1_penalised(*answer)
         if not certificate.gap <= self.gap:
             certificate = certificates.l1_penalised_by_curvature(*answer)
-        _check_gap(self, certificate, self.gap)
+        w, mu, certificate = _resolved(self, problem, Certified(w, mu, certificate))
         return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
 
     def _solve(self, problem: Problem, lam: float) -> PrimalDual:
@@ -179,19 +182,18 @@ class L2Penalised:
         units = Units.of(problem.inputs, problem.targets, self.loss, order=2)
         scaled, lam = _in_units(problem, units), units.strength(self.lam)
 
-        def prediction(w: np.ndarray, mu: np.ndarray) -> Prediction:
+        def certified(w: np.ndarray, mu: np.ndarray) -> Certified:
             w, mu = units.weights(w), units.multipliers(mu)
-            certificate = certificates.l2_penalised(problem, w, mu, self.loss, self.lam)
-            return Prediction(self.name, w, mu, normalised_margin(problem, w, 2), certificate)
+            return Certified(w, mu, certificates.l2_penalised(problem, w, mu, self.loss, self.lam))
 
         # A wild trial step may overflow, and is not taken.
         with np.errstate(over="ignore", invalid="ignore"):
             point = self._by_dual(scaled, lam)
-        found = prediction(*point)
-        if not found.certificate.gap <= self.gap and problem.n * problem.d <= _MOST_ENTRIES:
-            found = prediction(*ridge(scaled.inputs.to_array(), scaled.targets, self.loss, lam))
-        _check_gap(self, found.certificate, self.gap)
-        return found
+        found = certified(*point)
+        if not found.gap <= self.gap and problem.n * problem.d <= _MOST_ENTRIES:
+            found = certified(*ridge(scaled.inputs.to_array(), scaled.targets, self.loss, lam))
+        w, mu, certificate = _resolved(self, problem, found)
+        return Prediction(self.name, w, mu, normalised_margin(problem, w, 2), certificate)
 
     def _by_dual(self, problem: Problem, lam: float) -> PrimalDual:
         """Minimise the dual as far as rounding lets it."""
@@ -218,12 +220,40 @@ def _in_units(problem: Problem, units: Units) -> Problem:
     )
 
 
-def _check_gap(predictor: L1Penalised | L2Penalised, found: Certificate, wanted: float) -> None:
-    """Refuse an answer that is not certified to the wanted gap, and say what is known."""
-    if not found.gap <= wanted:
+def _resolved(
+    predictor: L1Penalised | L2Penalised, problem: Problem, found: Certified
+) -> Certified:
+    """Return an answer to the wanted gap, in exact arithmetic if need be, or say what is known."""
+    if not found.gap <= predictor.gap and problem.n * problem.d <= _MOST_EXACT:
+        tried = [found, *_exact_answers(predictor, problem, found)]
+        found = min(tried, key=lambda one: one.certificate.upper)
+        lower = max(one.certificate.lower for one in tried)
+        found = found._replace(certificate=replace(found.certificate, lower=lower))
+    if not found.gap <= predictor.gap:
+        certificate = found.certificate
         raise NotResolved(
             f"the {predictor.name} predictor is not resolved in double precision: the optimum is "
-            f"between {found.lower:.6g} and {found.upper:.6g} (gap {found.gap:.1e}), expected a "
-            f"gap of {wanted:.1e}: raise lam from {predictor.lam:.3g} or the gap, or standardise "
-            "the inputs"
+            f"between {certificate.lower:.6g} and {certificate.upper:.6g} (gap "
+            f"{certificate.gap:.1e}), expected a gap of {predictor.gap:.1e}: raise lam from "
+            f"{predictor.lam:.3g} or the gap, or standardise the inputs"
         )
+    return found
+
+
+def _exact_answers(
+    predictor: L1Penalised | L2Penalised, problem: Problem, found: Certified
+) -> Iterator[Certified]:
+    """Certify an answer with exact products, and solve least squares exactly, if they are small."""
+    loss, lam, l1 = predictor.loss, predictor.lam, isinstance(predictor, L1Penalised)
+    certify = certificates.l1_penalised if l1 else certificates.l2_penalised
+    w, mu, _ = found
+    if type(loss) in map(type, LOSSES.values()) and np.isfinite([*w, *mu]).all():
+        yield Certified(w, mu, certify(problem, w, mu, loss, lam, exactly=True))
+    if isinstance(loss, Square):
+        # Rational arithmetic takes a while to import, and most data do without.
+        from grokflow.theory.numerics.penalised.exact_square import exact_l1, exact_l2
+
+        data = problem.inputs.to_array(), problem.targets
+        solved = exact_l1(*data, lam / 2, w) if l1 else exact_l2(*data, lam)
+        if solved is not None:
+            yield Certified(*solved)

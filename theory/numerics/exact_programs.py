@@ -102,10 +102,7 @@ def least_square_above(features: Features, b: fmpq_mat, guess: list[int]) -> fmp
     that no active set comes twice.
     """
     n = b.nrows()
-    start = features.solution(b, guess)
-    rows, mu = (guess, start.entries()) if start is not None else ([], [])
-    if any(x <= 0 for x in mu):
-        rows, mu = [], []
+    rows, mu = _positive_start(features, b, guess)
     while True:
         pairs = zip(features.outputs(rows, _column(mu)), b.entries(), strict=True)
         missed = _most_negative([output - target for output, target in pairs])
@@ -115,6 +112,18 @@ def least_square_above(features: Features, b: fmpq_mat, guess: list[int]) -> fmp
         if isinstance(step, Impossible):
             return step
         rows, mu = step
+
+
+def _positive_start(
+    features: Features, b: fmpq_mat, rows: list[int]
+) -> tuple[list[int], list[fmpq]]:
+    """Return those of the rows, with multipliers, that are left when all are positive."""
+    while (start := features.solution(b, rows)) is not None:
+        mu = start.entries()
+        if all(x > 0 for x in mu):
+            return rows, mu
+        rows = [row for row, x in zip(rows, mu, strict=True) if x > 0]
+    return [], []
 
 
 def _activated(

@@ -113,6 +113,9 @@ class ActiveSet:
                 elif moved:
                     # In rounding the column that entered is as good outside.
                     refused |= entered
+                if not sign.any():
+                    # Beyond the step all weights have left, and its multipliers say nothing.
+                    mu = self.loss.descent(np.zeros(n), self.targets) / n
                 if moved:
                     continue
             correlations = self.x.correlate(mu)
