@@ -24,7 +24,7 @@ class CasePanel:
     title : str
         Family and sizes.
     lambda_t, train, test : ndarray, shape (m,)
-        Slow times, and simulated accuracy or explained fraction.
+        Slow times, and simulated accuracy or R².
     early, late : float
         Test quality of the predictors.
     low, high : float
@@ -61,7 +61,7 @@ def _panel(case: Case) -> CasePanel:
         case.predicted.late,
         simulated.change.low,
         simulated.change.high,
-        "accuracy" if case.predicted.chance else "explained fraction",
+        "accuracy" if case.predicted.is_accuracy else "R²",
     )
 
 
@@ -92,7 +92,7 @@ def _draw_panel(axes: Axes, panel: CasePanel) -> None:
     if panel.high - panel.low < 0.005:
         drop = f"drop {panel.low:.2f}, all entries tested"
     axes.set_title(f"{panel.title}\n{drop}", fontsize=9, loc="left")
-    # Far below the zero predictor a curve of the training set is only a line at the top.
+    # Far below a constant predictor a curve of the training set is only a line at the top.
     axes.set_ylim(min(0.45, *panel.test, panel.late) - 0.06, 1.06)
     axes.set_xlabel("slow time λt", fontsize=8)
     axes.set_ylabel(panel.measure, fontsize=8)

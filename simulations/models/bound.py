@@ -92,9 +92,14 @@ class BoundModel(Protocol):
         return 0.0
 
     @property
-    def zero_error(self) -> float:
-        """Mean squared training error of the zero predictor, where targets are real."""
+    def constant_error(self) -> float:
+        """Mean squared training error of the best constant, where targets are real."""
         return 1.0
+
+    @property
+    def mean_remedy(self) -> str:
+        """What to do about a large mean of the targets that the model has no weight for."""
+        return ""
 
     @property
     def unit_norm(self) -> float:
@@ -139,18 +144,18 @@ class BoundModel(Protocol):
         return change_of(self.forecast(alpha).scores)
 
     def train_quality(self, trajectory: Trajectory) -> np.ndarray:
-        """Return the training accuracy, or the explained share of the training targets."""
+        """Return the training accuracy, or R² of the training targets."""
         curves = trajectory.curves()
         if "train_accuracy" in curves:
             return curves["train_accuracy"]
-        return np.asarray(1 - curves["train_error"] / self.zero_error)
+        return np.asarray(1 - curves["train_error"] / self.constant_error)
 
     def fitted(self, trajectory: Trajectory) -> np.ndarray:
-        """Return where no class is wrong, or a hundredth of the targets' mean square is left."""
+        """Return where no class is wrong, or a hundredth of the targets' variance is left."""
         curves = trajectory.curves()
         if "train_accuracy" in curves:
             return np.asarray(curves["train_accuracy"] >= 1)
-        return np.asarray(curves["train_error"] <= _FITTED * self.zero_error)
+        return np.asarray(curves["train_error"] <= _FITTED * self.constant_error)
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return the generalisation bounds whose hypotheses the data meet."""

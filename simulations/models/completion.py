@@ -134,9 +134,23 @@ class BoundCompletion(BoundModel):
         return 0.25 * float(np.log(np.sum(self.problem.values**2) or 1.0))
 
     @property
-    def zero_error(self) -> float:
-        """Mean square of the values over all samples."""
-        return float(np.sum(self.problem.weights * self.problem.values**2))
+    def constant_error(self) -> float:
+        """Variance of the observed values; their mean square where all are equal."""
+        weights, values = self.problem.weights, self.problem.values
+        return float(weights @ (values - self.problem.mean) ** 2) or float(weights @ values**2)
+
+    @property
+    def mean_remedy(self) -> str:
+        """Say what to subtract where the mean of the values exceeds their spread."""
+        mean = self.problem.mean
+        spread = float(np.sqrt(self.problem.weights @ (self.problem.values - mean) ** 2))
+        if abs(mean) <= spread:
+            return ""
+        return (
+            f"the observed entries have mean {mean:.4g} and standard deviation {spread:.4g}, and "
+            f"the early matrix is zero where nothing is observed: subtract {mean:.4g} from all "
+            "values before"
+        )
 
     @property
     def size(self) -> str:

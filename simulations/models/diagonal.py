@@ -123,9 +123,23 @@ class BoundDiagonal(BoundModel):
         return float(np.log(self.problem.scale)) / self.depth
 
     @property
-    def zero_error(self) -> float:
-        """Mean square of the targets."""
-        return float(np.mean(self.problem.targets**2))
+    def constant_error(self) -> float:
+        """Variance of the targets; their mean square where all are equal."""
+        return float(np.var(self.problem.targets) or np.mean(self.problem.targets**2))
+
+    @property
+    def mean_remedy(self) -> str:
+        """Name the option that adds an intercept where the targets' mean exceeds their spread."""
+        targets, transform = self.problem.targets, self.problem.transform
+        mean, spread = float(np.mean(targets)), float(np.std(targets))
+        has_intercept = transform is not None and bool(transform.intercept)
+        if self.problem.is_classification or has_intercept or abs(mean) <= spread:
+            return ""
+        return (
+            f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}, and "
+            "the model has no intercept: unless an input is constant, add --intercept (in Python: "
+            "intercept=True)"
+        )
 
     @property
     def command_options(self) -> str:

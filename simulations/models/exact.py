@@ -54,7 +54,6 @@ class ExactRequest(Request):
             forecast.transition,
             forecast.path_times,
             forecast.path_scores,
-            alpha=self.alpha,
             lam=self.bound.lam,
             tailed=forecast.tailed,
             determined=forecast.kind is Kind.NO_TRANSITION,
@@ -62,7 +61,7 @@ class ExactRequest(Request):
         gap, residual = forecast.early.certificate.gap, forecast.late.stationarity
         if residual is None:
             gap = max(gap, forecast.late.certificate.gap)
-        return PredictedConsequences(found, self.bound.lam, gap, residual)
+        return PredictedConsequences(found, gap, residual, self.bound.mean_remedy)
 
     def follow(
         self, forecast: ModelForecast | None, measure: frozenset[Measure], progress: Progress

@@ -176,18 +176,18 @@ class PredictedConsequences:
     ----------
     diagnosis : Diagnosis
         How much changes, when, and when to stop.
-    lam : float
-        Weight decay, which turns slow times into times.
     gap : float
         Largest relative gap of the predictors that are certified.
     residual : float or None
         KKT residual of a late predictor that is not.
+    remedy : str
+        What to do about a mean of the targets that the model has no weight for; empty without one.
     """
 
     diagnosis: Diagnosis
-    lam: float
     gap: float
     residual: float | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

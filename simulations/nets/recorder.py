@@ -181,10 +181,11 @@ class Recorder:
         )
 
     def _baseline(self) -> float:
-        """Return the test error of a guess: of a class, or of zero for real targets."""
+        """Return the test error of a guess: of a class, or of the mean of the training targets."""
         problem = self.problem
         if not problem.loss.counts_errors:
-            return _mean(problem.loss.errors(torch.zeros_like(problem.y_test), problem.y_test))
+            constant = problem.y.double().mean(dim=0).to(problem.y.dtype).expand_as(problem.y_test)
+            return _mean(problem.loss.errors(constant, problem.y_test))
         outputs = self.net.outputs(self.net.theta, problem.x[:1]).shape[1]
         return 1 - 1 / max(2, outputs)
 

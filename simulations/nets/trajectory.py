@@ -61,7 +61,7 @@ class NetTrajectory(Summarised):
     test_size : int
         Number of test samples.
     baseline : float
-        Test error of a guess: of a class, or of zero for real targets.
+        Test error of a guess: of a class, or of the mean of the training targets.
     settings : mapping
         What reproduces the run.
     work : NetWork

@@ -208,7 +208,8 @@ def _blur(model: BoundModel, outlook: Outlook) -> float:
     early, late = (float(error) for error in scores.error[:2])
     if scores.accuracy is not None:
         return (tolerance + 1 / scores.size) / abs(early - late)
-    return 2 * tolerance * float(np.sqrt((early + late) / 2 * scores.baseline)) / abs(early - late)
+    square = scores.baseline if scores.zero is None else scores.zero
+    return 2 * tolerance * float(np.sqrt((early + late) / 2 * square)) / abs(early - late)
 
 
 @lru_cache(maxsize=2)

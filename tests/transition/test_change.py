@@ -4,14 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import multinomial
 
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of, quality
-from grokflow.theory.transition.intervals import clopper_pearson
-from grokflow.theory.transition.scores import Scores, kind_of
+from grokflow.theory.transition.intervals import clopper_pearson, paired_shares
+from grokflow.theory.transition.scores import (
+    Kind,
+    Scores,
+    kind_of,
+    scores_of_classes,
+    scores_of_targets,
+)
+
+
+def scores_of(early, late):
+    """Return the scores of two classifiers from what each has wrong on the same samples."""
+    return scores_of_classes(np.column_stack([early, late]).astype(float), 0.5)
 
 
 @given(
@@ -22,28 +34,81 @@ def test_the_interval_of_a_drop_holds_the_measured_one(size, early, late, shared
     rng = np.random.default_rng(seed)
     u, v = rng.random((2, size))
     v = np.where(rng.random(size) < shared, u, v)
-    accuracy = np.array([(u < early).mean(), (v < late).mean()])
-    spread = np.sqrt(accuracy * (1 - accuracy) / size)
-    scores = Scores(accuracy, 1 - accuracy, None, size, spread, 0.5)
+    ties = rng.random((2, size)) < 0.1
+    scores = scores_of(np.where(ties[0], 0.5, u < early), np.where(ties[1], 0.5, v < late))
     change = change_of(scores)
-    assert change.low <= accuracy[0] - accuracy[1] <= change.high
+    assert change.low <= change.drop <= change.high
     assert change.kind is kind_of(scores)
-    # Both intervals at 97.5 % hold with 95 % together.
-    ends = [clopper_pearson(round(a * size), size, 0.975) for a in accuracy]
-    assert change.low == ends[0].low - ends[1].high
-    if change.low > 0:
-        assert ends[0].low > ends[1].high
+    if change.kind.is_visible:
+        assert np.sign(change.low) == np.sign(change.high) == np.sign(change.drop)
 
 
-def test_the_interval_covers_the_true_drop_as_often_as_it_says():
+@pytest.mark.parametrize("size", [1, 2, 10, 26, 60])
+@pytest.mark.parametrize(
+    ("gained", "lost"),
+    [(0.0, 0.0), (0.02, 0.02), (0.1, 0.0), (0.3, 0.05), (0.5, 0.5), (0.25, 0.25), (0.9, 0.02)],
+)
+def test_the_interval_of_two_accuracies_covers_as_often_as_it_says(size, gained, lost):
+    """Summed over all outcomes of the draw, so that nothing is left to chance."""
+    chances = multinomial(size, [gained, lost, max(0.0, 1 - gained - lost)])
+    covered = 0.0
+    for more in range(size + 1):
+        for fewer in range(size + 1 - more):
+            chance = chances.pmf([more, fewer, size - more - fewer])
+            if chance > 0:
+                changes = np.repeat([1.0, -1.0, 0.0], [more, fewer, size - more - fewer])
+                low, high = paired_shares(changes)
+                covered += chance * (low <= gained - lost <= high)
+    # The sum of up to 2000 probabilities is right to as many units in the last place.
+    assert covered >= 0.95 - 1e-12
+
+
+def test_only_samples_that_are_judged_differently_count():
+    wrong = np.arange(142) < 10
+    early, late = wrong, wrong & (np.arange(142) >= 6)
+    change = change_of(scores_of(early, late))
+    alone = [clopper_pearson(count, 142, 0.975) for count in (10, 4)]
+    # Six gained and none lost: the exact test of McNemar has 2 / 2⁶ = 3 %.
+    assert change.high < 0 < alone[0].high - alone[1].low
+    assert change.kind is Kind.NEITHER
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "R²"])
+def test_one_test_point_shows_nothing(kind):
+    scores = scores_of([1.0], [0.0])
+    if kind == "R²":
+        scores = scores_of_targets(np.array([[0.0, 1.0]]), np.array([1.0]), 0.5)
+    change = change_of(scores)
+    assert change.kind is Kind.NEITHER and not change.learns
+    assert change.low < -0.9 < 0.9 < change.high
+
+
+def test_the_interval_of_paired_squares_covers_as_often_as_it_says():
+    """Student's interval, which is exact for Gaussian differences, on differences of squares."""
     rng = np.random.default_rng(0)
-    truth, size, draws, misses = np.array([0.9, 0.6]), 200, 400, 0
+    draws, size, misses = 2000, 200, 0
     for _ in range(draws):
-        accuracy = rng.binomial(size, truth) / size
-        spread = np.sqrt(accuracy * (1 - accuracy) / size)
-        change = change_of(Scores(accuracy, 1 - accuracy, None, size, spread, 0.5))
-        misses += not change.low <= 0.3 <= change.high
+        targets = rng.standard_normal(size)
+        noise = rng.standard_normal(size)
+        values = np.column_stack([0.5 * targets + noise, 0.8 * targets + noise])
+        low, high = scores_of_targets(values, targets, 0.0).increase(0.95)
+        misses += not low <= 0.2**2 - 0.5**2 <= high
     assert clopper_pearson(misses, draws).low <= 0.05
+
+
+def test_all_entries_tested_leave_nothing_to_chance():
+    values, targets = np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([1.0, 2.0])
+    scores = scores_of_targets(values, targets, 0.0, untested=0.0)
+    change = change_of(scores)
+    assert change.low == change.high == change.drop == -1.0
+    assert change.kind is Kind.GROKKING
+
+
+@pytest.mark.parametrize(("right", "learned"), [(21, True), (14, False)])
+def test_better_than_a_guess_is_judged_by_the_count(right, learned):
+    """21 of 26 is right by chance once in 400 times, 14 of 26 every second time."""
+    wrong = np.arange(26) >= right
+    assert change_of(scores_of(wrong, wrong)).learns is learned
 
 
 def test_an_output_of_zero_is_right_half_of_the_time():
@@ -56,14 +121,33 @@ def test_an_output_of_zero_is_right_half_of_the_time():
     assert scores.accuracy.tolist() == [0.5, 0.5, 0.625]
 
 
-def test_regression_is_judged_against_the_zero_predictor():
+def test_r2_is_about_the_mean_of_the_training_targets():
+    rng = np.random.default_rng(0)
+    x, noise = rng.standard_normal((60, 30)), rng.standard_normal(60)
+    y = 100 + noise
+    problem = make_problem("noise", Task.REGRESSION, x[:20], y[:20], StoredTestSet(x[20:], y[20:]))
+    scores = problem.score(np.zeros((30, 2)))
+    error = np.mean((y[20:] - y[:20].mean()) ** 2)
+    assert scores.baseline == pytest.approx(error, rel=1e-12)
+    assert scores.zero == pytest.approx(np.mean(y[20:] ** 2), rel=1e-12)
+    # Zero is a hundred standard deviations off, where it used to be the measure of all.
+    assert quality(scores) == pytest.approx(1 - scores.zero / error) and quality(scores)[0] < -1e3
+    change = change_of(scores)
+    assert change.is_useless and not change.learns
+
+
+def test_targets_without_spread_have_no_r2():
+    scores = scores_of_targets(np.ones((3, 2)), np.full(3, 2.0), 2.0)
+    with pytest.raises(ValueError, match="equal the mean of the training targets"):
+        quality(scores)
+
+
+def test_scores_without_samples_are_compared_as_if_independent():
     error, spread = np.array([1.0, 3.0]), np.array([0.1, 0.2])
     change = change_of(Scores(None, error, None, 50, spread, 2.0))
     assert (change.early, change.late, change.chance) == (0.5, -0.5, 0.0)
     assert change.low < change.drop == 1.0 < change.high
     assert change.error == pytest.approx(np.hypot(0.1, 0.2) / 2)
-    with pytest.raises(ValueError, match="all zero"):
-        quality(Scores(None, error, None, 50, spread, 0.0))
 
 
 def test_equal_columns_share_their_weight():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from grokflow.simulations.completion.data import completion
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
@@ -14,16 +15,15 @@ from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.simulations.tables.table import Table
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.transition.change import change_of
-from grokflow.theory.transition.diagnosis import diagnose, learns
+from grokflow.theory.transition.diagnosis import diagnose
 from grokflow.theory.transition.scores import Kind, Scores
-from grokflow.theory.transition.times import Transition, window
+from grokflow.theory.transition.times import Transition
 
 MODEL = {"alpha": 1e3, "lam": 1e-3}
 KINDS = {
     "grokking": {"n": 40, "d": 120, "share": 0.01, "n_test": 2000, "seed": 0},
     "misgrokking": {"n": 12, "d": 120, "share": 1.0, "n_test": 2000, "seed": 1},
-    "neither": {"n": 12, "d": 20, "share": 0.3, "n_test": 500, "seed": 2},
+    "neither": {"n": 12, "d": 20, "share": 0.3, "n_test": 100, "seed": 2},
 }
 
 
@@ -43,7 +43,7 @@ def diagnosis_of(problem, **model):
         prediction.transition,
         curve.lambda_t,
         curve.scores,
-        **model,
+        lam=model["lam"],
         tailed=True,
     )
 
@@ -70,9 +70,8 @@ def test_predict_says_the_kind_of_a_file_in_words(kind, tmp_path, capsys):
     assert found["n_test"] == len(table.y_test) and 0 <= found["gap"] <= 1e-6
     assert all(line in said for line in (*found["words"], *found["advice"]))
     assert kind in found["words"][0] and "95 %" in found["words"][1]
-    assert {"grokking": "train until", "misgrokking": "stop early", "neither": "α and λ"}[kind] in (
-        found["advice"][0]
-    )
+    words = {"grokking": "train until", "misgrokking": "stop early", "neither": "α and λ"}
+    assert any(words[kind] in line for line in found["advice"])
 
 
 @pytest.mark.parametrize("kind", ["grokking", "misgrokking"])
@@ -85,9 +84,9 @@ def test_following_the_advice_does_what_it_says(kind):
     flow = DiagonalFlow(lam=MODEL["lam"], loss=LOSSES["logistic"])
     trajectory = flow.run(DiagonalStart(problem, MODEL["alpha"]), np.array([found.stop, end]))
     early, late = trajectory.test_scores().accuracy
-    assert found.stop == window(MODEL["alpha"], 0.5).early
-    # At T_c^- the net is at the early predictor; three quarters of the way are done at the end,
-    # whose time is known to a relative 1/log(1/λ) only: half of it then.
+    # At half of the time at which a quarter is done the net is at the early predictor. Three
+    # quarters of the way are done at the end, whose time is known to a relative 1/log(1/λ) only:
+    # half of it then.
     assert abs(early - found.change.early) <= abs(found.change.drop) / 4
     assert abs(late - found.change.early) >= abs(found.change.drop) / 2
 
@@ -119,27 +118,14 @@ def test_the_test_points_that_are_asked_for_show_the_difference():
     assert more.visible == pytest.approx(abs(found.change.drop) / 2, rel=0.2)
 
 
-def test_nothing_learned_is_told_from_nothing_gained():
-    def change(early, late):
-        accuracy = np.array([early, late])
-        spread = np.sqrt(accuracy * (1 - accuracy) / 400)
-        return change_of(Scores(accuracy, 1 - accuracy, None, 400, spread, 0.5))
-
-    assert not learns(change(0.51, 0.49))
-    assert learns(change(0.80, 0.81))
-    assert learns(change(0.51, 0.9))
-
-
 def test_the_best_of_the_path_is_found_on_it():
     lambda_t = np.array([-1.0, 1.0, 3.0, 5.0])
     along = Scores(None, np.array([0.1, 1.0, 0.4, 2.0]), None, 50, np.full(4, 0.01), 2.0)
     ends = Scores(None, np.array([1.0, 2.0]), None, 50, np.full(2, 0.01), 2.0)
-    found = diagnose(
-        ends, Transition(4.0, 1.0), lambda_t, along, alpha=100.0, lam=1e-3, tailed=False
-    )
+    found = diagnose(ends, Transition(4.0, 1.0), lambda_t, along, lam=1e-3, tailed=False)
     # The first point lies before the start.
     assert (found.best, found.best_quality, found.end_quality) == (3.0, 0.8, 0.0)
-    assert found.stop == pytest.approx(np.log(100.0) / 2) and found.time_error == 1e-3
+    assert found.time_error == 1e-3
 
 
 def test_completion_is_diagnosed_too(tmp_path, capsys):
@@ -148,9 +134,10 @@ def test_completion_is_diagnosed_too(tmp_path, capsys):
     assert main(["predict", "completion", *sizes, "--alpha", "100", "--json", str(out)]) == 0
     record, said = json.loads(out.read_text()), capsys.readouterr().out
     assert record["diagnosis"]["kind"] == record["kind"] and "diagnosis" in said
-    assert record["diagnosis"]["late"] == pytest.approx(
-        1 - record["late"]["test_error"] / record["early"]["test_error"]
-    )
+    problem = completion(d=12, fraction=0.4)
+    mean = np.average(problem.values, weights=problem.counts)
+    variance = np.mean((problem.test.values - mean) ** 2)
+    assert record["diagnosis"]["late"] == pytest.approx(1 - record["late"]["test_error"] / variance)
 
 
 def test_deep_nets_are_told_to_be_kkt_points(tmp_path, capsys):
@@ -170,3 +157,56 @@ def test_a_saved_table_is_read_back(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(again[1:5], table[1:5], strict=True))
     w = np.random.default_rng(0).standard_normal((120, 1))
     assert again.problem("a", {}).score(w).error == table.problem("b", {}).score(w).error
+
+
+def regression_file(path, slope, seed=0):
+    """Write targets of mean 100, with a sparse slope and unit noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((230, 60))
+    y = 100 + x[:, :3] @ np.full(3, slope) + rng.standard_normal(230)
+    np.savez(path, X_train=x[:30], y_train=y[:30], X_test=x[30:], y_test=y[30:])
+
+
+@pytest.mark.parametrize("options", [[], ["--intercept"]])
+def test_noise_around_a_mean_is_told_to_be_worse_than_a_constant(options, tmp_path, capsys):
+    regression_file(tmp_path / "noise.npz", slope=0.0)
+    assert main(["predict", str(tmp_path / "noise.npz"), *options]) == 0
+    said = capsys.readouterr().out
+    assert "both predictors are worse than a constant" in said
+    assert "more samples or other inputs are needed" in said and "train until" not in said
+    assert ("add --intercept (in Python: intercept=True)" in said) is (not options)
+
+
+def test_an_intercept_that_is_advised_helps(tmp_path, capsys):
+    regression_file(tmp_path / "slope.npz", slope=5.0)
+    late = {}
+    for options in ([], ["--intercept"]):
+        out = tmp_path / "out.json"
+        command = ["predict", str(tmp_path / "slope.npz"), *options, "--json", str(out)]
+        assert main(command) == 0
+        late[bool(options)] = json.loads(out.read_text())["diagnosis"]["late"]
+        capsys.readouterr()
+    assert late[False] < 0 < 0.5 < late[True]
+
+
+@pytest.mark.parametrize("task", ["classes", "targets"])
+def test_one_test_point_is_told_in_words(task, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((31, 60))
+    y = x[:, 0] if task == "targets" else np.where(x[:, 0] > 0, 1, -1)
+    path = tmp_path / "one.npz"
+    np.savez(path, X_train=x[:30], y_train=y[:30], X_test=x[30:], y_test=y[30:])
+    assert main(["predict", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "neither grokking nor misgrokking is seen" in said and "1 test point " in said
+    assert not {"nan", "inf", "+inf", "-inf"} & set(said.replace("(", " ").split())
+
+
+@pytest.mark.parametrize("alpha", [1.0, 30.0])
+def test_the_early_predictor_lasts_as_long_as_is_said(alpha):
+    """Also where log α is 0, at which the theorems' window is empty."""
+    problem = problem_of("misgrokking")
+    found = diagnosis_of(problem, alpha=alpha)
+    flow = DiagonalFlow(lam=MODEL["lam"], loss=LOSSES["logistic"])
+    run = flow.run(DiagonalStart(problem, alpha), np.array([found.stop]))
+    assert abs(run.test_scores().accuracy[0] - found.change.early) <= abs(found.change.drop) / 4

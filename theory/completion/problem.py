@@ -13,7 +13,7 @@ factorisation ``A = P Qᵀ`` under the weight decay ``(λ/2) (‖P‖² + ‖Q�
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from grokflow.theory.completion.measurements import Matrices, Measurements
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
 from grokflow.theory.conversion import as_array
 from grokflow.theory.summary import Summarised
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Scores, scores_of_targets
 
 # What to do where a problem is no matrix completion problem.
 ENTRIES = "make one with gf.make_entries_problem or gf.load_entries"
@@ -162,6 +162,13 @@ class CompletionProblem(Summarised):
         """Weight ``count / N`` of every distinct measurement in the loss, shape (m,)."""
         return np.asarray(self.counts / self.counts.sum())
 
+    @cached_property
+    def mean(self) -> float:
+        """Mean of the observed entries; 0 where sums of entries are measured instead."""
+        if isinstance(self.measurements, Matrices):
+            return 0.0
+        return float(self.weights @ self.values)
+
     def residuals(self, w: np.ndarray) -> np.ndarray:
         """Return ``<A_i, W> - y_i``, shape (m,)."""
         return np.asarray(self.measurements.apply(w) - self.values)
@@ -177,19 +184,20 @@ class CompletionProblem(Summarised):
     def score(self, matrices: np.ndarray) -> Scores:
         """Judge the p matrices of shape (p, d, d) by mean squared error over the test entries.
 
-        Without test entries every error is NaN. The spread is that of a draw without replacement
-        from all entries that were not observed: zero when all of them are tested.
+        Without test entries every error is NaN. They are judged beside the mean of the observed
+        entries, the best constant that could have been predicted. The spread is that of a draw
+        without replacement from all entries that were not observed: zero when all of them are
+        tested.
         """
         rows, columns, values = self.test
         k = len(values)
         if k == 0:
             missing = np.full(len(matrices), np.nan)
             return Scores(None, missing, missing, 0, missing, float("nan"))
-        squares = (matrices[:, rows, columns] - values) ** 2
-        error = squares.mean(axis=1)
         left = max(0.0, 1 - k / max(prod(self.space.shape) - self.measurements.fixed_entries, 1))
-        spread = squares.std(axis=1) * np.sqrt(left / k)
-        return Scores(None, error, error, k, spread, float(np.mean(values**2)))
+        found = matrices[:, rows, columns].T
+        scores = scores_of_targets(found, values, self.mean, untested=left)
+        return replace(scores, loss=scores.error)
 
 
 def make_measurement_problem(

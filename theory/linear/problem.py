@@ -24,7 +24,7 @@ from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows, signed_rows
 from grokflow.theory.summary import Summarised
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Scores, scores_of_classes, scores_of_targets
 
 Vector = Float[np.ndarray, " n"]
 
@@ -190,7 +190,10 @@ class Problem(Summarised):
         return (self.transform or InputTransform(None, None)).in_user_units(w)
 
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
-        """Judge weights of shape (d,), or those in the columns of (d, p), on the test set."""
+        """Judge weights of shape (d,), or those in the columns of (d, p), on the test set.
+
+        Real targets are judged beside their mean over the training samples.
+        """
         w, loss = np.asarray(w), None if loss is None else loss_named(loss)
         if w.ndim not in (1, 2) or len(w) != self.d:
             raise ValueError(
@@ -207,16 +210,13 @@ class Problem(Summarised):
                 )
             margins = values * labels[:, None]
             # An output of zero decides nothing: it is right half of the time.
-            error = np.mean(margins < 0, axis=0) + np.mean(margins == 0, axis=0) / 2
-            spread = np.sqrt(error * (1 - error) / m)
+            wrong = (1 - np.sign(margins)) / 2
             mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
-            return Scores(1 - error, error, mean, m, spread, 0.5)
-        squares = (values - labels[:, None]) ** 2
-        error, spread = squares.mean(axis=0), squares.std(axis=0) / np.sqrt(m)
+            return scores_of_classes(wrong, 0.5, mean)
         mean = None
         if loss is not None and not loss.acts_on_margins:
             mean = loss.value(values, labels[:, None]).mean(axis=0)
-        return Scores(None, error, mean, m, spread, float(np.mean(labels**2)))
+        return scores_of_targets(values, labels, float(self.targets.mean()), mean)
 
 
 def check_problem(problem: object, *, margins: str | None = None) -> None:

@@ -1,8 +1,10 @@
 """What the transition does to the test results, with an interval for the draw of the test set.
 
-One measure serves every task. The *quality* is the test accuracy of a classifier, and ``1 - E /
-E_0`` for a regression or a completion, with E_0 the error of the zero predictor: 1 is perfect. The
-*drop* is the early minus the late quality: above 0 for misgrokking, below 0 for grokking.
+One measure serves every task. The *quality* is the test accuracy of a classifier, and R² for a
+regression or a completion: ``1 - E / E_0``, with E_0 the error of the mean of the training targets,
+the best constant that could have been predicted. 1 is perfect, and below 0 a constant would have
+been better. The *drop* is the early minus the late quality: above 0 for misgrokking, below 0 for
+grokking.
 """
 
 from __future__ import annotations
@@ -11,12 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokflow.theory.transition.intervals import Interval, clopper_pearson
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 
 CONFIDENCE = 0.95
-# Relative error of a mean of so many zeros and ones, with room for 1e6 of them.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -26,18 +25,23 @@ class Change:
     Parameters
     ----------
     early, late : float
-        Quality: accuracy, or one minus the error relative to the zero predictor's.
+        Quality: accuracy, or R².
     low, high : float
-        Interval of the drop, at a confidence of 95 % over the draw of the test set.
+        Interval of the drop, at a confidence of 95 % over the draw of the test set; infinite where
+        the test set bounds nothing.
     kind : Kind
         Grokking, misgrokking, or neither.
     size : int
         Test points.
     chance : float
-        Quality of the zero predictor: a guess among the classes, or 0.
+        Quality of the zero predictor: that of a guess among the classes, or its R².
     error : float
-        Standard error of the drop over the draw of the test set, the errors of the two taken as
-        independent.
+        Standard error of the drop over the draw of the test set.
+    is_accuracy : bool
+        Whether the quality is an accuracy, not R².
+    least_gain : float
+        Lower end of the 95 % interval of what the better predictor is better by than a constant
+        one, or than a guess among the classes.
     """
 
     early: float
@@ -48,58 +52,69 @@ class Change:
     size: int
     chance: float
     error: float
+    is_accuracy: bool
+    least_gain: float
 
     @property
     def drop(self) -> float:
         """Early minus late quality."""
         return self.early - self.late
 
+    @property
+    def resolution(self) -> float:
+        """Half of the interval of the drop: smaller differences are not resolved."""
+        return (self.high - self.low) / 2
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether a constant is nearer to the test targets than both predictors."""
+        return not self.is_accuracy and max(self.early, self.late) < 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether the better predictor is better than a constant at 95 % confidence."""
+        return self.kind.is_visible or self.least_gain > 0
+
 
 def quality(scores: Scores) -> np.ndarray:
-    """Return the accuracies, or the explained fractions, of shape (p,)."""
+    """Return the accuracies, or R², of shape (p,)."""
     if scores.accuracy is not None:
         return scores.accuracy
-    if not scores.baseline > 0:
-        raise ValueError(
-            "the test targets are all zero, expected some that are not: their error has no scale"
-        )
-    return np.asarray(1 - scores.error / scores.baseline)
+    return np.asarray(1 - scores.error / _scale(scores))
 
 
 def change_of(scores: Scores) -> Change:
     """Compare the first two predictors of `scores`, the early and the late one.
 
-    Each of them gets an interval of half the allowed failure probability, so that both hold
-    together whatever their errors have in common: Clopper-Pearson for accuracies, and Student's t
-    of the mean squared errors otherwise.
+    Both are judged on the same test samples, so that what counts is where they differ, see
+    `grokflow.theory.transition.intervals`.
     """
-    early, late = _interval(scores, 0), _interval(scores, 1)
-    values = quality(scores)
-    scale = scores.baseline if scores.accuracy is None else 1.0
+    values, scale = quality(scores), _scale(scores)
+    drop = scores.increase(CONFIDENCE)
+    # The better of two is chosen by the same samples: each may fail half as often.
+    excess = scores.excess(int(np.argmin(scores.error[:2])), (1 + CONFIDENCE) / 2)
+    zero = scores.baseline if scores.zero is None else scores.zero
     return Change(
         float(values[0]),
         float(values[1]),
-        early.low - late.high,
-        early.high - late.low,
+        drop.low / scale,
+        drop.high / scale,
         kind_of(scores),
         scores.size,
-        0.0 if scores.accuracy is None else 1 - scores.baseline,
-        float(np.hypot(*scores.spread[:2])) / scale,
+        1 - zero / scale,
+        scores.change_error / scale,
+        scores.accuracy is not None,
+        -excess.high / scale,
     )
 
 
-def _interval(scores: Scores, i: int) -> Interval:
-    """Return the interval of the quality of predictor `i`, at confidence ½ + ½ · 95 %."""
-    from scipy.stats import t
-
-    confidence = (1 + CONFIDENCE) / 2
+def _scale(scores: Scores) -> float:
+    """Return the error in units of which quality is measured."""
     if scores.accuracy is not None:
-        # A count, up to the rounding of the mean that it comes from; a guess is part of one.
-        right = float(scores.accuracy[i]) * scores.size
-        near = round(right) if abs(right - round(right)) < _ROUNDING * scores.size else right
-        return clopper_pearson(near, scores.size, confidence)
-    value = float(quality(scores)[i])
-    if scores.size < 2:
-        return Interval(-np.inf, 1.0)
-    reach = float(t.ppf((1 + confidence) / 2, scores.size - 1) * scores.spread[i] / scores.baseline)
-    return Interval(value - reach, value + reach)
+        return 1.0
+    if not scores.baseline > 0:
+        raise ValueError(
+            "the test targets all equal the mean of the training targets, expected some that do "
+            "not: R² has no scale, test on other samples"
+        )
+    return scores.baseline

@@ -8,10 +8,11 @@ import numpy as np
 
 from grokflow.theory.transition.change import Change, change_of, quality
 from grokflow.theory.transition.scores import Kind, Scores
-from grokflow.theory.transition.times import Transition, window
+from grokflow.theory.transition.times import Transition, stage
 
-# The early phase is left at T_c^- for this c, the middle of the window of the theorems.
-_EARLY_WINDOW = 0.5
+# The change has begun when a quarter of it is done. Half of that time is safely before it, as the
+# theorems' T_c^- with c = ½ is half of log α.
+_BEGUN, _SAFELY = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Diagnosis:
         Order of the relative error of λt*: λ for the square loss, 1/log(1/λ) for exponential
         tails.
     stop : float
-        λt at which to stop while the early predictor lasts; NaN where it does not last.
+        λt at which to stop while the early predictor lasts: half of the time at which a quarter of
+        the change is done. NaN where more than that is done from the start.
     best : float
         λt on the quasi-static path at which the test results are best.
     best_quality : float
@@ -38,9 +40,12 @@ class Diagnosis:
     saved : float
         By how much of λt a tenfold smaller α would hasten the transition: ln 10, or all of it.
     visible : float
-        Smallest difference of quality that this test set shows at three standard errors.
+        Three standard errors of the difference of quality.
     needed : float
-        Test points that would show the measured difference; infinite where there is none.
+        Test points of which those would be as large as the measured difference; infinite where
+        there is none, NaN where the standard error is not known.
+    lam : float
+        Weight decay.
     """
 
     change: Change
@@ -53,6 +58,7 @@ class Diagnosis:
     saved: float
     visible: float
     needed: float
+    lam: float
 
 
 def diagnose(
@@ -61,7 +67,6 @@ def diagnose(
     lambda_t: np.ndarray,
     along: Scores,
     *,
-    alpha: float,
     lam: float,
     tailed: bool,
     determined: bool = False,
@@ -78,8 +83,8 @@ def diagnose(
         Times of the quasi-static path.
     along : Scores
         Test results along it.
-    alpha, lam : float
-        Scale of the start and weight decay.
+    lam : float
+        Weight decay.
     tailed : bool
         Whether margins grow, by the exponential tail of the loss.
     determined : bool
@@ -90,31 +95,26 @@ def diagnose(
         change = replace(change, kind=Kind.NO_TRANSITION)
     reached = np.flatnonzero(lambda_t >= 0)
     best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
-    visible = 3 * change.error
+    visible = 3 * change.error if change.size > 1 else np.nan
     ratio = visible / abs(change.drop) if change.drop else np.inf
     when = transition.lambda_t
     return Diagnosis(
         change,
         transition,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
-        _end_of_early_phase(transition, alpha),
+        _end_of_early_phase(scores, lambda_t, along),
         float(lambda_t[best]),
         float(quality(along)[best]),
         float(quality(along)[-1]),
         float(np.clip(when, 0, np.log(10))) if np.isfinite(when) else np.nan,
         visible,
         float(np.ceil(change.size * ratio**2)),
+        lam,
     )
 
 
-def _end_of_early_phase(transition: Transition, alpha: float) -> float:
-    """Return T_c^-, or the time before the transition begins where that is earlier."""
-    before = transition.lambda_t - np.nan_to_num(transition.width)
-    last = min(float(before), window(alpha, _EARLY_WINDOW).early)
-    return last if last > 0 else float("nan")
-
-
-def learns(change: Change) -> bool:
-    """Whether the better of both predictors is visibly better than the zero predictor."""
-    better = max(change.early, change.late)
-    return change.kind.is_visible or better - change.chance > 3 * change.error
+def _end_of_early_phase(scores: Scores, lambda_t: np.ndarray, along: Scores) -> float:
+    """Return a time well before the change begins, NaN where it has begun from the start."""
+    early, late = (float(error) for error in scores.error[:2])
+    begins = stage(lambda_t, along.error, early, late, level=_BEGUN).start
+    return _SAFELY * begins if begins > 0 else float("nan")

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.summary import Summarised
+from grokflow.theory.transition.intervals import (
+    ROUNDING,
+    Interval,
+    clopper_pearson,
+    mean_interval,
+    paired_shares,
+    student,
+)
+
+# Confidence at which a transition counts: that of three standard errors of a Gaussian.
+VISIBLE = 0.9973
 
 
 class Kind(Enum):
     """What happens between the early and the late predictor.
 
     GROKKING is a transition after which the test error is smaller, MISGROKKING one after which it
-    is larger. NEITHER means that the two errors differ by less than three standard errors of the
-    test set, or by less than a thousandth of the error of a predictor that is zero everywhere.
-    NO_TRANSITION means that there is one predictor only: the data determine the weights, at any
-    scale of the start.
+    is larger. NEITHER means that the test set cannot tell the two errors apart: the interval of
+    their difference holds zero at a confidence of 99.73 %, that of three standard errors, or they
+    differ by less than a thousandth of the error of a constant predictor. It is no proof that
+    they are equal. NO_TRANSITION means that there is one predictor only: the data determine the
+    weights, at any scale of the start.
 
     Examples
     --------
@@ -40,6 +53,26 @@ class Kind(Enum):
         return self in (Kind.GROKKING, Kind.MISGROKKING)
 
 
+class SampleErrors(NamedTuple):
+    """The error of every test sample, by which predictors are compared sample by sample.
+
+    Parameters
+    ----------
+    predicted : ndarray, shape (m, p)
+        Errors of the p predictors on the m samples: 0 for the right class, 1 for a wrong one, the
+        part that is wrong on average for a guess among several; or squared errors.
+    constant : ndarray, shape (m,)
+        Those of the best constant predictor.
+    untested : float
+        Part of all that could be tested that is not in the test set. It is 1 for a small sample
+        of many, and 0 where everything is tested, so that nothing is left to chance.
+    """
+
+    predicted: np.ndarray
+    constant: np.ndarray
+    untested: float = 1.0
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(Summarised):
     """Test results of p predictors, in arrays of shape (p,).
@@ -57,8 +90,15 @@ class Scores(Summarised):
     spread : ndarray, shape (p,)
         Standard error of ``error`` over the draw of the test set.
     baseline : float
-        Error of the predictor that is zero everywhere: one half for classes, the mean square of
-        the labels for regression.
+        Error of a constant predictor: of a guess for classes, one half for two of them; for
+        regression that of the mean of the training targets, the best constant that could have
+        been predicted. ``1 - error / baseline`` is then R², the share of the variance that is
+        explained.
+    zero : float, optional
+        Error of the predictor that is zero everywhere; that of a guess for classes.
+    samples : SampleErrors, optional
+        Errors of the single test samples. With them two predictors are compared on the same
+        samples, without them as if their errors had nothing in common.
 
     Examples
     --------
@@ -75,9 +115,12 @@ class Scores(Summarised):
     size: int
     spread: np.ndarray
     baseline: float
+    zero: float | None = None
+    samples: SampleErrors | None = None
 
     def at(self, chosen: slice | Sequence[int]) -> Scores:
         """Return the scores of some of the predictors, by their numbers."""
+        samples = self.samples
         return Scores(
             None if self.accuracy is None else self.accuracy[chosen],
             self.error[chosen],
@@ -85,11 +128,100 @@ class Scores(Summarised):
             self.size,
             self.spread[chosen],
             self.baseline,
+            self.zero,
+            samples and samples._replace(predicted=samples.predicted[:, chosen]),
         )
 
     def split(self, count: int) -> tuple[Scores, Scores]:
         """Return the scores of the first `count` predictors and of the others."""
         return self.at(slice(count)), self.at(slice(count, None))
+
+    def increase(self, confidence: float) -> Interval:
+        """Return an interval for the error of the second predictor minus that of the first."""
+        if self.samples is None:
+            early, late = (self.error_interval(i, (1 + confidence) / 2) for i in (0, 1))
+            return Interval(late.low - early.high, late.high - early.low)
+        change = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
+        if self.accuracy is not None:
+            return paired_shares(change, confidence)
+        return mean_interval(change, confidence, self.samples.untested)
+
+    @property
+    def change_error(self) -> float:
+        """Standard error of the difference of the first two errors."""
+        if self.samples is None:
+            return float(np.hypot(*self.spread[:2]))
+        change = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
+        return float(change.std() * np.sqrt(self.samples.untested / self.size))
+
+    def excess(self, i: int, confidence: float) -> Interval:
+        """Return an interval for the error of predictor `i` minus that of a constant."""
+        if self.samples is None or self.accuracy is not None:
+            low, high = self.error_interval(i, confidence)
+            return Interval(low - self.baseline, high - self.baseline)
+        more = self.samples.predicted[:, i] - self.samples.constant
+        return mean_interval(more, confidence, self.samples.untested)
+
+    def error_interval(self, i: int, confidence: float) -> Interval:
+        """Return an interval for the error of predictor `i` over the draw of the test set."""
+        error = float(self.error[i])
+        if self.accuracy is not None:
+            # A count, up to the rounding of the mean that it comes from; a guess is part of one.
+            wrong = error * self.size
+            near = round(wrong) if abs(wrong - round(wrong)) < ROUNDING * self.size else wrong
+            return clopper_pearson(near, self.size, confidence)
+        if self.size < 2:
+            return Interval(0.0, np.inf)
+        reach = student(confidence, self.size) * float(self.spread[i])
+        return Interval(error - reach, error + reach)
+
+
+def scores_of_classes(wrong: np.ndarray, chance: float, loss: np.ndarray | None = None) -> Scores:
+    """Judge p classifiers by how wrong they are on m samples.
+
+    Parameters
+    ----------
+    wrong : ndarray, shape (m, p)
+        0 for the right class, 1 for a wrong one, between them for a guess.
+    chance : float
+        Error of a guess.
+    loss : ndarray, shape (p,), optional
+        Mean losses.
+    """
+    size, error = len(wrong), wrong.mean(axis=0)
+    spread = np.sqrt(error * (1 - error) / size)
+    samples = SampleErrors(wrong, np.full(size, chance))
+    return Scores(1 - error, error, loss, size, spread, chance, chance, samples)
+
+
+def scores_of_targets(
+    values: np.ndarray,
+    targets: np.ndarray,
+    mean: float,
+    loss: np.ndarray | None = None,
+    untested: float = 1.0,
+) -> Scores:
+    """Judge p predictors of real targets by their squared errors on m samples.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m, p)
+        What is predicted.
+    targets : ndarray, shape (m,)
+        What is true.
+    mean : float
+        Mean of the training targets, the best constant that could have been predicted.
+    loss : ndarray, shape (p,), optional
+        Mean losses.
+    untested : float
+        Part of all that could be tested that is not in the test set.
+    """
+    squares, size = (values - targets[:, None]) ** 2, len(targets)
+    spread = squares.std(axis=0) * np.sqrt(untested / size)
+    constant, zero = (targets - mean) ** 2, float(np.mean(targets**2))
+    samples = SampleErrors(squares, constant, untested)
+    error = squares.mean(axis=0)
+    return Scores(None, error, loss, size, spread, float(constant.mean()), zero, samples)
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
@@ -102,7 +234,16 @@ def joined(parts: Sequence[Scores]) -> Scores:
         first.size,
         _concatenated(part.spread for part in parts),
         first.baseline,
+        first.zero,
+        _joined_samples([part.samples for part in parts]),
     )
+
+
+def _joined_samples(parts: Sequence[SampleErrors | None]) -> SampleErrors | None:
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    return found[0]._replace(predicted=np.hstack([part.predicted for part in found]))
 
 
 def _concatenated(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
@@ -112,11 +253,12 @@ def _concatenated(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
 def kind_of(scores: Scores) -> Kind:
     """Compare the test errors of the early and the late predictor, the first two of `scores`.
 
-    The difference counts when it exceeds three standard errors of the test set and a thousandth
-    of the zero predictor's error; below that nobody could see the transition in a plot.
+    The difference counts when its interval at a confidence of 99.73 % excludes zero, which is that
+    of three standard errors, and when it exceeds a thousandth of a constant predictor's error:
+    below that nobody could see the transition in a plot.
     """
     early, late = scores.error[:2]
-    visible = max(3 * float(np.hypot(*scores.spread[:2])), 1e-3 * scores.baseline)
-    if abs(early - late) <= visible:
+    low, high = scores.increase(VISIBLE)
+    if low <= 0 <= high or abs(early - late) <= 1e-3 * scores.baseline:
         return Kind.NEITHER
     return Kind.GROKKING if late < early else Kind.MISGROKKING

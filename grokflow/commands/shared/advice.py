@@ -6,27 +6,39 @@ import numpy as np
 
 from grokflow.simulations.models.results import PredictedConsequences
 from grokflow.theory.transition.change import Change
-from grokflow.theory.transition.diagnosis import Diagnosis, learns
+from grokflow.theory.transition.diagnosis import Diagnosis
 from grokflow.theory.transition.scores import Kind
 
-# Points of quality by which the path may miss the late predictor without a word about it.
+# Quality by which the path may miss the late predictor without a word about it.
 _MISSED = 0.05
+# Relative errors of a time below this are left out of sentences.
+_EXACT = 0.01
 
 
 def findings(forecast: PredictedConsequences) -> list[str]:
     """Say the kind and the size of the change, how sure that is, and what the path adds."""
     found = forecast.diagnosis
-    return [_what(found), _how_sure(found, forecast.gap, forecast.residual), *_caveats(found)]
+    sure = _proof(found, forecast.gap, forecast.residual)
+    if found.change.kind is not Kind.NO_TRANSITION:
+        sure = f"{_interval(found.change)}; {sure}"
+    return [_what(found), sure, *_worse_than_constant(found.change), *_caveats(found)]
 
 
 def advice(forecast: PredictedConsequences) -> list[str]:
     """Say what to change, the most effective first."""
-    found, lam = forecast.diagnosis, forecast.lam
+    lines = _kind_advice(forecast.diagnosis)
+    return [forecast.remedy, *lines] if forecast.remedy else lines
+
+
+def _kind_advice(found: Diagnosis) -> list[str]:
+    """Say what to do about a change of this kind."""
+    if found.change.is_useless and found.best_quality < 0:
+        return ["more samples or other inputs are needed, not another α or λ"]
     match found.change.kind:
         case Kind.MISGROKKING:
-            return _keep_early(found, lam)
+            return _keep_early(found)
         case Kind.GROKKING:
-            return _get_late(found, lam)
+            return _get_late(found)
         case Kind.NO_TRANSITION:
             return _determined(found)
         case _:
@@ -35,117 +47,187 @@ def advice(forecast: PredictedConsequences) -> list[str]:
 
 def _what(found: Diagnosis) -> str:
     """Say the kind, by how much, and when."""
-    change, measure = found.change, _measure(found.change)
-    ends = f"from {_percent(change.early)} to {_percent(change.late)}"
+    change = found.change
+    measure, (early, late) = _measure(change), (_said(change, end) for end in _ends(change))
     if change.kind is Kind.NO_TRANSITION:
         return (
             "no transition: your data determine the weights, for there are as many independent "
-            f"samples as weights; {measure} is {_percent(change.early)}, but for the pull of λ"
+            f"samples as weights; {measure} is {early} without weight decay and {late} with "
+            f"λ = {found.lam:g}"
         )
     if change.kind is Kind.NEITHER:
-        return f"neither grokking nor misgrokking: {measure} goes {ends}, no visible change"
+        return f"neither grokking nor misgrokking is seen: {_untold(change)}"
     verb = "rises" if change.kind is Kind.GROKKING else "falls"
-    when = f" around λt = {found.transition.lambda_t:.2f}"
-    known = f" (to about {100 * found.time_error:.2g} %)"
-    timing = when + known
-    if not np.isfinite(found.transition.lambda_t):
-        timing = ", after the end of the path: slowly"
-    elif found.transition.lambda_t <= 0:
-        timing = ", at once: this α is so small that the net starts beyond the transition"
-    return f"{change.kind.value}: {measure} {verb} {ends}{timing}"
+    return f"{change.kind.value}: {measure} {verb} from {early} to {late}, {_when(found)}"
 
 
-def _how_sure(found: Diagnosis, gap: float, residual: float | None) -> str:
-    """Say the interval of the change, what it comes from, and how exact the predictors are."""
-    change = found.change
-    low, high = sorted((-change.low, -change.high))
-    proof = f"both predictors are optimal to a relative {gap:.0e}"
-    if change.kind is Kind.NO_TRANSITION:
-        return proof
-    if residual is not None:
-        proof = f"the early predictor is optimal to a relative {gap:.0e}, the late one is a KKT "
-        proof += f"point to {residual:.0e}: there may be others"
+def _untold(change: Change) -> str:
+    """Say what the test points do not tell."""
+    early, late = (_said(change, end) for end in _ends(change))
+    ends = f"{_measure(change)} is {early} early and {late} late"
+    if change.low <= 0 <= change.high:
+        return f"{ends}, which {_points(change)} cannot tell from no change"
+    verb = "rise" if change.drop < 0 else "fall"
     return (
-        f"with confidence 95 % the change is {100 * low:+.1f} to {100 * high:+.1f} points "
-        f"({change.size} test points); {proof}"
+        f"{ends}; a {verb} is likely, but {_points(change)} cannot show it at a confidence of "
+        "99.7 %, three standard errors"
     )
+
+
+def _when(found: Diagnosis) -> str:
+    """Say when half of the change is done, and how well that is known."""
+    when = found.transition.lambda_t
+    if not np.isfinite(when):
+        return "slowly: half of that is not done where the predicted curve ends"
+    if when <= 0:
+        return "at once: this α is so small that the net starts beyond the transition"
+    return f"half of it by about λt = {when:.2f}{_uncertainty(found)}"
+
+
+def _uncertainty(found: Diagnosis) -> str:
+    """Say the relative error of predicted times, where it can be noticed."""
+    if found.time_error < _EXACT:
+        return ""
+    return f" (times are predicted for small λ; at this one they may be {found.time_error:.0%} off)"
+
+
+def _interval(change: Change) -> str:
+    """Say the interval of the change, and what it comes from."""
+    low, high = sorted((-change.low, -change.high))
+    if not np.isfinite([low, high]).all():
+        return f"how sure the change is cannot be said from {_points(change)}"
+    if low == high:
+        return f"the change is exact, for all that is unobserved is tested ({_points(change)})"
+    ends = f"{low:+.3g} to {high:+.3g}"
+    if change.is_accuracy:
+        ends = f"{100 * low:+.1f} to {100 * high:+.1f} percentage points"
+    return f"with confidence 95 % the change is {ends} ({_points(change)})"
+
+
+def _proof(found: Diagnosis, gap: float, residual: float | None) -> str:
+    """Say how exact the predictors are."""
+    if residual is None:
+        return f"both predictors are optimal to a relative {gap:.0e}"
+    return (
+        f"the early predictor is optimal to a relative {gap:.0e}, the late one is a KKT point to "
+        f"{residual:.0e}: there may be others"
+    )
+
+
+def _worse_than_constant(change: Change) -> list[str]:
+    """Say which predictors a constant would beat."""
+    if change.is_accuracy or min(change.early, change.late) >= 0:
+        return []
+    who = "the early predictor is" if change.early < 0 else "the late predictor is"
+    if change.is_useless:
+        who = "both predictors are"
+    return [
+        f"{who} worse than a constant: the mean of the training targets is nearer to the test "
+        "targets (R² below 0)"
+    ]
 
 
 def _caveats(found: Diagnosis) -> list[str]:
     """Say where the path does not end at the late predictor."""
-    if abs(found.end_quality - found.change.late) <= max(_MISSED, found.visible):
+    if abs(found.end_quality - found.change.late) <= max(_MISSED, found.change.resolution):
         return []
     return [
-        f"the path ends at {_percent(found.end_quality)} instead: the late predictor is not unique "
-        "or is reached slowly, so simulate to be sure"
+        f"the predicted curve ends at {_said(found.change, found.end_quality)} instead: the late "
+        "predictor is not unique or is reached slowly, so simulate to be sure"
     ]
 
 
-def _keep_early(found: Diagnosis, lam: float) -> list[str]:
+def _keep_early(found: Diagnosis) -> list[str]:
     lines = []
+    early, lam, when = found.change.early, found.lam, found.transition.lambda_t
     if np.isfinite(found.stop):
         lines.append(
-            f"stop early, at λt = {found.stop:.2f} (t = {found.stop / lam:.3g}), while the net is "
-            f"at the early predictor: {_percent(found.change.early)}"
+            f"stop early, at about λt = {found.stop:.2f} (t = {found.stop / lam:.3g}), well before "
+            f"the fall begins: {_said(found.change, early)}"
         )
     else:
-        lines.append("the early predictor does not last from this start: raise α to have it at all")
-    if found.best_quality - found.change.early > found.visible:
+        lines.append(
+            "from this α the fall has begun before the net is trained: a larger α keeps the early "
+            "predictor for longer"
+        )
+    if found.best_quality - early > found.change.resolution:
         lines.append(
             f"better still, stop on the way, at λt = {found.best:.2f} "
-            f"(t = {found.best / lam:.3g}): {_percent(found.best_quality)}"
+            f"(t = {found.best / lam:.3g}): {_said(found.change, found.best_quality)}"
         )
+    now = f" (now {when / lam:.3g})" if when > 0 else ""
     return [
         *lines,
-        f"or put it off: a tenfold α adds 2.30 to λt*, a tenfold smaller λ makes t = λt*/λ tenfold "
-        f"(now {found.transition.lambda_t / lam:.3g})",
+        f"or put it off: a tenfold α adds 2.30 to λt*, a tenfold smaller λ makes t = λt*/λ about "
+        f"tenfold{now}",
     ]
 
 
-def _get_late(found: Diagnosis, lam: float) -> list[str]:
-    end = found.transition.lambda_t + np.nan_to_num(found.transition.width)
+def _get_late(found: Diagnosis) -> list[str]:
+    lam, when = found.lam, found.transition.lambda_t
     lines = []
-    if end > 0:
+    if not np.isfinite(when):
+        lines.append("simulate to see how long to train: the predicted curve ends too early")
+    elif when > 0:
+        lines.append(_how_long(found))
         lines.append(
-            f"train until λt = {end:.2f} at least: t = {end / lam:.3g}, or {end / lam:.3g}/η steps "
-            "of size η"
+            f"sooner: a tenfold smaller α saves about {found.saved:.2f} of λt* = {when:.2f}, and a "
+            "larger λ divides t = λt*/λ (check the late result with --lam)"
         )
-    if found.transition.lambda_t > 0:
+    if found.best_quality - found.change.late > found.change.resolution:
         lines.append(
-            f"sooner: a tenfold smaller α saves {found.saved:.2f} of λt* = "
-            f"{found.transition.lambda_t:.2f}; a larger λ divides t = λt*/λ (check the late "
-            "accuracy with --lam)"
-        )
-    if found.best_quality - found.change.late > found.visible:
-        lines.append(
-            f"stop at λt = {found.best:.2f}, where the path is best: {_percent(found.best_quality)}"
+            f"stop at λt = {found.best:.2f} (t = {found.best / lam:.3g}), where the predicted "
+            f"curve is best: {_said(found.change, found.best_quality)}"
         )
     return lines
+
+
+def _how_long(found: Diagnosis) -> str:
+    """Say until when to train for three quarters of a rise, or what is known of that."""
+    when, width = found.transition
+    if not np.isfinite(width):
+        return (
+            f"train well beyond λt = {when:.2f}, t = {when / found.lam:.3g}, by when half of the "
+            "rise is done: the rest is slow, and the predicted curve ends before it"
+        )
+    end = when + width
+    return (
+        f"train until about λt = {end:.2f} for three quarters of the rise: t = "
+        f"{end / found.lam:.3g}, or {end / found.lam:.3g}/η steps of size η"
+    )
 
 
 def _neither(found: Diagnosis) -> list[str]:
     change = found.change
-    if not learns(change):
-        return [
-            "neither predictor is visibly better than none: more samples or other inputs are "
-            "needed, not another α or λ"
-        ]
-    lines = ["α and λ hardly matter for the test results: choose them for speed"]
-    if change.drop and found.needed < 1e9:
-        lines.append(
-            f"differences below {100 * found.visible:.2g} points cannot be seen; to see this one "
-            f"of {100 * abs(change.drop):.2g}, test on {found.needed:.0f} points"
-        )
+    lines = []
+    if not change.learns:
+        lines.append(_nothing_learned(change))
+    if change.drop and change.size < found.needed < 1e9:
+        size = f"{100 * abs(change.drop):.2g} percentage points"
+        size = size if change.is_accuracy else "this size"
+        lines.append(f"to see a change of {size}, test on about {found.needed:.0f} samples")
+    if change.learns:
+        lines.append("whether α and λ matter for the test results is open until more is tested")
     return lines
 
 
+def _nothing_learned(change: Change) -> str:
+    """Say that neither predictor is known to have learned anything."""
+    nothing = "guessing" if change.is_accuracy else "a constant"
+    return (
+        f"{_points(change)} cannot show that either predictor is better than {nothing}: if none "
+        "is, more samples or other inputs are needed, not another α or λ"
+    )
+
+
 def _determined(found: Diagnosis) -> list[str]:
+    late = _said(found.change, found.change.late)
     lines = [
         "train until the loss no longer falls: α only sets how long that takes, and λ shrinks the "
-        f"weights, to {_percent(found.change.late)} at the end"
+        f"weights, to {late} at the end"
     ]
-    if not learns(found.change):
-        lines.append("these inputs tell nothing visible: others are needed, not another α or λ")
+    if not found.change.learns:
+        lines.append(_nothing_learned(found.change))
     return [
         *lines,
         "for early and late to differ there must be more inputs than independent samples: add "
@@ -153,9 +235,19 @@ def _determined(found: Diagnosis) -> list[str]:
     ]
 
 
+def _ends(change: Change) -> tuple[float, float]:
+    return change.early, change.late
+
+
+def _points(change: Change) -> str:
+    """Say how many test points there are, as the subject of a sentence."""
+    return "1 test point" if change.size == 1 else f"{change.size} test points"
+
+
 def _measure(change: Change) -> str:
-    return "test accuracy" if change.chance else "the explained share of the test targets"
+    return "test accuracy" if change.is_accuracy else "R² on the test set"
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _said(change: Change, value: float) -> str:
+    """Say a quality: an accuracy in percent, R² as a number."""
+    return f"{100 * value:.1f} %" if change.is_accuracy else f"{value:.4g}"

@@ -87,7 +87,7 @@ def consequences_record(found: PredictedConsequences | None) -> Record:
             **change_record(diagnosis.change),
             "gap": found.gap,
             "lambda_t": when,
-            "t": when / found.lam,
+            "t": when / diagnosis.lam,
             "time_error": diagnosis.time_error,
             "stop": diagnosis.stop,
             "best": {"lambda_t": diagnosis.best, "quality": diagnosis.best_quality},

@@ -16,6 +16,8 @@ from grokflow.simulations.models.results import (
     SimulationResult,
 )
 
+_NOTHING_TESTED = "none: no test targets that differ from the mean of the training targets"
+
 
 def description_lines(description: Description) -> list[str]:
     """Say what is asked for, with a line for every note."""
@@ -54,8 +56,9 @@ def transition_lines(forecast: ModelForecast) -> list[str]:
     when = forecast.transition
     if not np.isfinite(when.lambda_t):
         return []
+    width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
     return [
-        f" transition: λt* = {when.lambda_t:.3f}, width {when.width:.3f} "
+        f" transition: λt* = {when.lambda_t:.3f}, {width} "
         f"(leading order log α = {forecast.leading_order:.3f})"
     ]
 
@@ -73,7 +76,7 @@ def bound_lines(bounds: tuple[GeneralisationBound, ...]) -> list[str]:
 def consequence_lines(found: PredictedConsequences | None) -> list[str]:
     """Say what a forecast means for the training, and what to do."""
     if found is None:
-        return []
+        return _under("diagnosis", [_NOTHING_TESTED])
     return [*_under("diagnosis", findings(found)), *_under("advice", advice(found))]
 
 

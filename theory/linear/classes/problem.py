@@ -22,7 +22,7 @@ from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
 from grokflow.theory.summary import Summarised
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Scores, scores_of_classes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,9 +129,7 @@ class ClassesProblem(Summarised):
             grown, _ = self._outputs(growing)
             values = np.where(grown == grown.max(axis=1, keepdims=True), values, -np.inf)
         right = share_right(values, labels.astype(int))
-        error = 1 - right.mean(axis=0)
-        spread = np.sqrt(error * (1 - error) / len(labels))
-        return Scores(1 - error, error, None, len(labels), spread, 1 - 1 / len(self.classes))
+        return scores_of_classes(1 - right, 1 - 1 / len(self.classes))
 
     def _outputs(self, w: np.ndarray) -> Outputs:
         """Return the test outputs of all classes, shape (m, C, p), and the labels."""
