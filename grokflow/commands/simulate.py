@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(arguments)
     wanted = measures(arguments.measure)
     request = request_of(arguments, simulates=True)
+    request.check_measures(wanted)
     print("\n".join(description_lines(request.describe())))
     forecast, reason = _forecast_if_any(request)
     if reason:

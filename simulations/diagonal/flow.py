@@ -194,12 +194,11 @@ class DiagonalFlow:
 
 
 def check_loss(problem: Problem, loss: Loss) -> None:
-    """Refuse a loss of targets on margins, and on real targets all but these."""
-    if loss.acts_on_margins != problem.is_classification:
-        wanted = "exponential or logistic" if problem.is_classification else "square"
+    """Refuse a loss of margins on real targets; one of targets learns classes as their signs."""
+    if loss.acts_on_margins and not problem.is_classification:
         raise ValueError(
-            f"loss is {loss.name} on a {problem.task.value} problem, expected {wanted}: "
-            "change the loss or the task"
+            f"loss is {loss.name} on a {problem.task.value} problem, expected square: change the "
+            "loss or the task"
         )
     if loss.acts_on_margins:
         with_tail(loss, "the flow at large scales")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from grokflow.simulations.runs.measure import Measure
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.diagonal.state import DiagonalState
 from grokflow.theory.homogeneous.comparisons import effective_rank, relative_distance
+from grokflow.theory.linear.problem import Task
 
 
 def of_diagonal(
@@ -18,8 +20,8 @@ def of_diagonal(
 ) -> dict[str, np.ndarray]:
     """Measure a diagonal net at every output time, each curve of shape (m,).
 
-    Distances are between weights, for classification between their directions; without a forecast
-    they are left out. The effective rank is that of ``diag(w)``.
+    Distances are between weights, for a loss of margins between their directions; without a
+    forecast they are left out. The effective rank is that of ``diag(w)``.
     """
     predicted: dict[Measure, np.ndarray] = {
         measure: getattr(forecast, measure.value).w
@@ -40,9 +42,12 @@ def _diagonal_row(
 ) -> dict[str, float]:
     # One time after the other: the weights of all need not fit into memory.
     flow, q = trajectory.flow, trajectory.outputs[i]
+    problem, margins = flow.problem, flow.loss.acts_on_margins
+    if not margins:  # the labels of classes are targets then
+        problem = replace(problem, task=Task.REGRESSION)
     w = trajectory.weights_at(slice(i, i + 1))[:, 0]
     row = {
-        f"{measure.value}_distance": relative_distance(w, target, flow.problem.is_classification)
+        f"{measure.value}_distance": relative_distance(w, target, margins)
         for measure, target in predicted.items()
     }
     if Measure.RANK in wanted:
@@ -50,7 +55,7 @@ def _diagonal_row(
     if not wanted & {Measure.KKT, Measure.KKT_BOUND, Measure.DRIFT}:
         return row
     s = float(trajectory.lambda_t[i])
-    state = DiagonalState.of(flow.problem, flow.scale, s, w)
+    state = DiagonalState.of(problem, flow.scale, s, w)
     if Measure.KKT in wanted:
         kkt = state.kkt(q)
         row |= {"kkt_residual": kkt.residual, "kkt_slackness": kkt.slackness}

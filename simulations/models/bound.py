@@ -17,7 +17,7 @@ from grokflow.simulations.models.results import (
     SimulationResult,
 )
 from grokflow.simulations.models.table import simulation_result
-from grokflow.simulations.runs.measure import Measures
+from grokflow.simulations.runs.measure import Measure, Measures
 from grokflow.simulations.runs.protocols import Trajectory
 from grokflow.theory.transition.change import Change, change_of
 
@@ -130,6 +130,10 @@ class BoundModel(Protocol):
         progress: Progress = no_progress,
     ) -> Trajectory:
         """Follow the flow from scale α."""
+
+    def check_measures(self, wanted: frozenset[Measure]) -> None:
+        """Refuse measures that the model does not have, before anything is computed."""
+        return None  # it has them all
 
     def outlook(self) -> Outlook:
         """Return the forecast without α: it moves by log α exactly, and log α is 0 at α = 1."""

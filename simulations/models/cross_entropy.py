@@ -11,7 +11,7 @@ from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.options import input_options
 from grokflow.simulations.models.protocol import Progress, no_progress
 from grokflow.simulations.models.results import Description, ModelForecast, PredictorResult
-from grokflow.simulations.runs.measure import Measures, measures
+from grokflow.simulations.runs.measure import Measure, Measures, measures
 from grokflow.theory.diagonal.classes.softmax import SoftmaxForecast, forecast_softmax
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
 from grokflow.theory.diagonal.scale import check_scale
@@ -81,6 +81,14 @@ class BoundCrossEntropy(BoundModel):
             notes=problem.notes,
         )
 
+    def check_measures(self, wanted: frozenset[Measure]) -> None:
+        """Refuse all measures, which are those of one net for each class."""
+        if wanted:
+            raise ValueError(
+                f"measure is {min(item.value for item in wanted)} with cross-entropy, expected "
+                "none: take --loss logistic, which has them for every class"
+            )
+
     def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
         """Predict from scale α, once."""
         if alpha not in self.forecasts:
@@ -111,11 +119,7 @@ class BoundCrossEntropy(BoundModel):
         progress: Progress = no_progress,
     ) -> SoftmaxTrajectory:
         """Follow the flow from scale α."""
-        if wanted := measures(measure):
-            raise ValueError(
-                f"measure is {min(item.value for item in wanted)} with cross-entropy, expected "
-                "none: take the logistic loss, which has them for every class"
-            )
+        self.check_measures(measures(measure))
         flow = SoftmaxFlow(lam=self.lam, rtol=self.rtol)
         return flow.run(self.problem, alpha=alpha, times=lambda_t, progress=progress)
 

@@ -213,7 +213,7 @@ class BoundDiagonal(BoundModel):
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""
         problem = self.problem
-        if problem.name != "sparse" or self.depth != 2:
+        if problem.name != "sparse" or self.depth != 2 or not self.loss.acts_on_margins:
             return ()
         sizes: dict[str, Any] = {"d": problem.d, "k": problem.settings["k"], "delta": _DELTA}
         return (

@@ -37,6 +37,10 @@ class ExactRequest(Request):
         """Say what it is."""
         return self.bound.describe(self.alpha)
 
+    def check_measures(self, wanted: frozenset[Measure]) -> None:
+        """Refuse measures that the model does not have."""
+        self.bound.check_measures(wanted)
+
     def forecast(self, progress: Progress) -> ModelForecast:
         """Predict."""
         return self.bound.forecast(self.alpha, progress)

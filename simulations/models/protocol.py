@@ -32,6 +32,10 @@ class Request(Protocol):
     def describe(self, trajectory: Trajectory | None = None) -> Description:
         """Say what it is; some of it is known only from the trajectory."""
 
+    def check_measures(self, wanted: frozenset[Measure]) -> None:
+        """Refuse measures that the model does not have, before anything is computed."""
+        return None  # it has them all
+
     def forecast(self, progress: Progress) -> ModelForecast | None:
         """Predict; None where theory has no forecast.
 

@@ -231,10 +231,34 @@ def test_scales_out_of_range_are_refused(origin, settings, message):
         flow.run(start, np.array([1.0]))
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_the_square_loss_on_classes_learns_their_signs_as_targets(depth):
+    rng = np.random.default_rng(0)
+    x, x_test = rng.standard_normal((10, 24)), rng.standard_normal((50, 24))
+    y, y_test = np.sign(x[:, 0]), np.sign(x_test[:, 0])
+    test, times = StoredTestSet(x_test, y_test), np.array([0.5, 2.0, 4.0, 8.0])
+    flow = DiagonalFlow(lam=1e-3, loss=LOSSES["square"])
+    wanted = frozenset({"kkt", "kkt-bound", "early", "late"})
+    classes, signs = (
+        flow.run(
+            DiagonalStart(make_problem("p", task, x, y, test), 10.0, depth), times, measure=wanted
+        )
+        for task in (Task.CLASSIFICATION, Task.REGRESSION)
+    )
+    assert errors(classes.weights, signs.weights).max() <= 2 * flow.rtol
+    # What is measured moves with the weights: a distance by as much as they, relative to its end.
+    for name in ("early_distance", "late_distance"):
+        assert np.abs(classes.measured[name] - signs.measured[name]).max() <= 4 * flow.rtol
+    assert np.allclose(classes.measured["kkt_slackness"], 0)
+    margins = classes.weights.T @ x_test.T * y_test
+    assert classes.test_scores().accuracy == pytest.approx((margins > 0).mean(axis=1))
+    assert signs.test_scores().accuracy is None
+
+
 def test_losses_and_times_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="loss is square on a classification problem"):
-        DiagonalFlow(lam=1e-3, loss=LOSSES["square"]).run(
-            DiagonalStart(CLASSES, 1.0), np.array([1.0])
+    with pytest.raises(ValueError, match="loss is logistic on a regression problem"):
+        DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(
+            DiagonalStart(TARGETS, 1.0), np.array([1.0])
         )
     with pytest.raises(ValueError, match="lambda_t must increase"):
         DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(

@@ -210,7 +210,10 @@ def test_a_flow_that_is_stopped_writes_what_it_reached(
         (["predict", "sparse", "--lam", "-1"], "-1 found, expected a finite number above 0"),
         (["predict", "sparse", "--depth", "1"], "depth is 1, expected at least 2"),
         (["simulate", "sparse", "--depth", "9"], "depth is 9, expected 2 to 8"),
-        (["predict", "sparse", *SMALL, "--loss", "square"], "loss is square on a classification"),
+        (
+            ["predict", "sparse-regression", "--loss", "logistic"],
+            "loss is logistic on a regression problem, expected square",
+        ),
         (["predict", "sparse", "--loss", "hinge"], "invalid choice: 'hinge'"),
         (["predict", "sparse", "--json", "out.txt"], "suffix '.txt', expected one of .json"),
         (["simulate", "sparse", "--out", "nowhere/out.npz"], "nowhere is not a folder"),

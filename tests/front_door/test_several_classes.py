@@ -113,13 +113,24 @@ def test_scans_move_and_simulate_several_classes(few):
     ("arguments", "message"),
     [
         (["--loss", "cross-entropy", "--depth", "3"], "depth is 3 with cross-entropy"),
-        (["--loss", "square"], "expected numbers for regression"),
+        (["--loss", "square"], "several by least squares with --loss one-hot"),
     ],
 )
 def test_what_several_classes_do_not_have_is_refused_in_a_line(few, arguments, message, capsys):
     assert main(["predict", few, *arguments]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+
+
+def test_measures_that_cross_entropy_does_not_have_are_refused_before_anything_is_computed(
+    few, capsys
+):
+    arguments = ["simulate", few, "--loss", "cross-entropy", "--measure", "all"]
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert "expected none: take --loss logistic" in said.err
+    assert main([*arguments[:2], "--loss", "logistic", *arguments[4:], "--points", "3"]) == 0
 
 
 @pytest.mark.parametrize("loss", ["one-hot", "cross-entropy"])

@@ -72,7 +72,6 @@ def test_whole_settings_are_rounded_and_p_sets_lambda():
         ({"alpha": -1, "lam": 1e-3}, "expected a number above 0"),
         ({"alpha": 1e2, "lam": 1e-3, "q": 3}, "has no key 'q'"),
         ({"alpha": 1e2, "lam": 1e-3, "k": 2}, "expected an odd number"),
-        ({"alpha": 1e2, "lam": 1e-3, "loss": "square"}, "expected exponential or logistic"),
         ({"alpha": 1e2, "lam": 1e-3, "loss": "hinge"}, "loss is 'hinge', expected"),
         ({"alpha": 1e2, "lam": 1e-3, "depth": 1}, "expected 2 to 8"),
         ({"alpha": 1e2, "lam": 1e-3, "sigma": 0.1}, "only completion has it"),
