@@ -108,6 +108,20 @@ def test_orthogonal_samples_of_any_sizes_are_separable(predictor):
     assert found.certificate.gap <= 1e-7
 
 
+@pytest.mark.parametrize(("predictor", "order"), [(MaxL2Margin(), 2), (MaxL1Margin(), 1)])
+def test_rounding_does_not_cost_a_long_row_its_margin(predictor, order):
+    """A margin of 1 drowns in the rounding of a row 1e24 times as long; a larger one costs little.
+
+    All rows are active at the optimum, so that weights rounded from there miss some of them.
+    """
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((6, 6)) * 10.0 ** np.linspace(-12, 12, 6)[:, None]
+        problem = make_problem("p", "classification", x, np.ones(6), StoredTestSet(x, np.ones(6)))
+        found = predictor.predict(problem).certificate
+        assert found.gap <= 1e-7 and holds(found, optimum(x, np.ones(6), order, False)[0])
+
+
 @pytest.mark.parametrize("predictor", [MinL2Norm(), MinL1Norm()])
 def test_a_vandermonde_matrix_of_full_rank_is_interpolated(predictor):
     x, y = np.vander(np.linspace(0, 1, 16)), np.sin(np.arange(16.0))
