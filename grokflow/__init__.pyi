@@ -72,7 +72,7 @@ from grokflow.theory.certificate import Certificate as Certificate
 from grokflow import exact as exact
 from grokflow.theory.predictor import NoPredictor as NoPredictor
 from grokflow.theory.predictor import NotSeparable as NotSeparable
-from grokflow.theory.diagonal.partly_separable import PartlySeparable as PartlySeparable
+from grokflow.theory.diagonal.partly.split import PartlySeparable as PartlySeparable
 from grokflow.theory.predictor import NotInterpolable as NotInterpolable
 from grokflow.theory.predictor import NotResolved as NotResolved
 from grokflow.theory.numerics.newton import NotConverged as NotConverged

@@ -83,6 +83,7 @@ CLAIMS: dict[str, Claim] = {
         softmax_limits.EARLY,
         softmax_limits.LATE,
         partly_separable_flow.CLAIM,
+        partly_separable_flow.PATH,
         lemma_c_5.ORDER,
         lemma_c_5.ORDER_PRINTED,
         lemma_c_5.CLAIM,

@@ -170,7 +170,8 @@ class BoundDiagonal(BoundModel):
         """Predict from scale α."""
         found = self._forecast(alpha, progress)
         told = diagonal_forecast(found)
-        if found.regime is Regime.OVERLAPPING and intercept_separates(self.problem):
+        overlapping = found.regime in (Regime.OVERLAPPING, Regime.PARTLY)
+        if overlapping and intercept_separates(self.problem):
             return replace(told, regime=f"{told.regime}; an intercept separates them: --intercept")
         return told
 
@@ -205,6 +206,8 @@ class BoundDiagonal(BoundModel):
         if self.depth > 2:
             return change_of(self._forecast(alpha).scores)
         held = held_weights(self.problem, self.loss)
+        if held.parts is not None:
+            return change_of(self._forecast(alpha).scores)
         late = L1Penalised(self.loss, self.lam).predict(self.problem)
         alike = spread_over_equal_columns(self.problem, late.w)
         change = change_of(self.problem.score(np.column_stack([held.early.w, alike])))
@@ -244,7 +247,7 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         found.constant,
         found.curve.lambda_t,
         found.curve.scores,
-        tailed=found.regime is Regime.SEPARABLE,
+        tailed=found.regime in (Regime.SEPARABLE, Regime.PARTLY),
         regime=found.regime.value,
     )
 

@@ -244,5 +244,5 @@ def test_a_class_without_a_forecast_is_named():
     y = ["ant", "bee", "cat", "ant", "bee", "cat"]
     problem = gf.make_classes_problem("p", x, y, x, y)
     with pytest.raises(gf.NoPredictor, match=r"^class \w+: .*--loss one-hot") as refused:
-        gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC)
+        gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
     assert isinstance(refused.value, gf.PartlySeparable)

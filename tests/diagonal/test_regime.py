@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
 from grokflow.theory.diagonal.forecast import forecast
-from grokflow.theory.diagonal.partly_separable import PartlySeparable, separable_part
+from grokflow.theory.diagonal.partly.split import split
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import Regime, held_weights
 from grokflow.theory.linear.penalised import L1Penalised
@@ -153,9 +153,9 @@ def test_samples_that_can_be_classified_ever_better_are_named(seed):
     order = rng.permutation(len(z))
     problem = problem_of(Task.CLASSIFICATION, z[order], np.ones(len(z)))
     for loss in (LOGISTIC, LOSSES["exponential"]):
-        with pytest.raises(PartlySeparable) as raised:
-            held_weights(problem, loss)
-        assert set(order[raised.value.samples]) == {16, 17, 18}
+        held = held_weights(problem, loss)
+        assert held.regime is Regime.PARTLY and held.parts is not None
+        assert set(order[held.parts.rest]) == {16, 17, 18}
     # The square loss has a minimum in any case.
     assert held_weights(problem, SQUARE).determined
 
@@ -194,9 +194,8 @@ def test_classes_of_any_kind_are_in_the_regime_of_their_definition(seed):
     better = [i for i in range(len(y)) if can_be_classified_ever_better(x * y[:, None], i)]
     problem = problem_of(Task.CLASSIFICATION, x, y)
     if 0 < len(better) < len(y):
-        with pytest.raises(PartlySeparable) as raised:
-            held_weights(problem, LOGISTIC)
-        assert raised.value.samples.tolist() == better
+        parts = held_weights(problem, LOGISTIC).parts
+        assert parts is not None and parts.rest.tolist() == better
     else:
         expected = Regime.SEPARABLE if better else Regime.OVERLAPPING
         assert held_weights(problem, LOGISTIC).regime is expected
@@ -205,16 +204,15 @@ def test_classes_of_any_kind_are_in_the_regime_of_their_definition(seed):
 def test_contradictory_copies_among_fewer_samples_than_inputs_leave_the_others_separable():
     x = np.random.default_rng(0).standard_normal((6, 12))
     problem = problem_of(Task.CLASSIFICATION, np.vstack([x, x[:1]]), np.array([1.0] * 6 + [-1.0]))
-    with pytest.raises(PartlySeparable) as raised:
-        held_weights(problem, LOGISTIC)
-    assert raised.value.samples.tolist() == [1, 2, 3, 4, 5]
+    parts = held_weights(problem, LOGISTIC).parts
+    assert parts is not None and parts.rest.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_what_cannot_be_separated_is_not_called_separable_in_part():
     problem = overlapping_classes(0)
-    assert separable_part(problem, LOGISTIC) is None
+    assert split(problem, LOGISTIC) is None
     x = np.random.default_rng(0).standard_normal((30, 3))
-    assert separable_part(problem_of(Task.CLASSIFICATION, x, np.sign(x[:, 0])), LOGISTIC) is None
+    assert split(problem_of(Task.CLASSIFICATION, x, np.sign(x[:, 0])), LOGISTIC) is None
 
 
 def test_square_loss_on_classes_is_regression_on_their_signs():

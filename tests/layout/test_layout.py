@@ -20,6 +20,7 @@ MORE = {
         "transition",
         "linear/classes",
         "diagonal/classes",
+        "diagonal/partly",
         "completion/spaces",
     },
     "simulations": {

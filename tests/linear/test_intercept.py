@@ -203,7 +203,7 @@ def test_partly_separable_classes_that_an_intercept_separates_are_told_so():
     x = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0], [1.5, 1.0]])
     y = np.array([-1.0, -1.0, 1.0, 1.0, -1.0])
     problem = gf.make_problem("p", "classification", x, y, gf.StoredTestSet(x, y))
-    settings = {"alpha": 10.0, "lam": 1e-3, "loss": gf.LOSSES["logistic"]}
+    settings = {"alpha": 10.0, "lam": 1e-3, "loss": gf.LOSSES["logistic"], "depth": 3}
     with pytest.raises(gf.PartlySeparable, match="add an intercept, which separates them"):
         gf.forecast(problem, **settings)
     wide = np.vstack([x, [[2.5, 0.0], [2.6, 0.0]]])

@@ -14,7 +14,7 @@ import pytest
 import grokflow
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.certificate import Farkas
-from grokflow.theory.diagonal.partly_separable import PartlySeparable
+from grokflow.theory.diagonal.partly.split import PartlySeparable
 from grokflow.theory.predictor import NotSeparable
 
 # What the exceptions are made from that are not made from a message.

@@ -9,11 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
+from grokflow.theory.diagonal.partly.descent import Descent, descend
+from grokflow.theory.diagonal.partly.ends import limit_of
+from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
 from grokflow.theory.diagonal.path import Path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.diagonal.regime import Held, Regime, held_weights
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
+from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -45,7 +49,8 @@ class Forecast(Summarised):
     ----------
     early : Prediction
         Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9); where no
-        weights fit the data, those at which the loss is least, and of these of least L2-norm.
+        weights fit the data, those at which the loss is least, and of these of least L2-norm; of
+        partly separable classes both, divided by the level of the margins at this λ.
     late : Prediction
         Where the flow ends at this λ: the L1-penalised minimiser for L = 2; for L ≥ 3 the KKT
         point of the ``‖w‖_{2/L}``-penalised problem that is next to the end of the quasi-static
@@ -106,7 +111,8 @@ class Forecast(Summarised):
     def constant(self) -> float:
         """C(data) of the law ``λt* = log α - (1/L) log m + C``; NaN without a transition.
 
-        The level m is that of the margins of separable classes, and 1 in every other regime.
+        The level m is that of the margins of classes, or of a part of them, that are separable,
+        and 1 in every other regime.
         """
         path, times = self.curve.path, self.curve.lambda_t
         return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
@@ -147,7 +153,8 @@ def forecast(
     Raises
     ------
     PartlySeparable
-        For classes of which some samples can be separated and others cannot, with proof of both.
+        At depth 3 and more, for classes of which some samples can be separated and others cannot,
+        with proof of both.
     NotResolved
         Where double precision does not decide which regime the data are in, or a solver gives up.
     NotSeparable
@@ -174,10 +181,20 @@ def forecast(
         with_tail(loss, "the time of the transition")
     held = held_weights(problem, loss)
     progress(0.05)
-    path = _path(held, depth, lambda x: progress(0.05 + 0.45 * x))
-    late, limit = _late_predictors(problem, held, loss, lam, path)
+
+    def halfway(x: float) -> None:
+        progress(0.05 + 0.45 * x)
+
+    if held.parts is not None:
+        descent = _descent(problem, held.parts, loss, lam, depth, halfway)
+        early, path = descent.early, descent.path
+        late = L1Penalised(loss, lam).predict(problem)
+        limit = limit_of(held.parts, descent.level)
+    else:
+        early, path = held.early, _path(held, depth, halfway)
+        late, limit = _late_predictors(problem, held, loss, lam, path)
     progress(0.9)
-    scores = problem.score(np.column_stack([held.early.w, late.w, limit.w]))
+    scores = problem.score(np.column_stack([early.w, late.w, limit.w]))
     kind = Kind.NO_TRANSITION if held.determined else kind_of(scores)
     along = _curve(problem, path, alpha, lam, loss)
     when = Transition(np.nan, np.nan)
@@ -191,7 +208,22 @@ def forecast(
             when = crossing(along.lambda_t, along.scores.error, *ends)
     progress(1.0)
     order = leading_order(alpha)
-    return Forecast(held.early, late, limit, scores, when, order, kind, along, held.regime)
+    return Forecast(early, late, limit, scores, when, order, kind, along, held.regime)
+
+
+def _descent(
+    problem: Problem,
+    parts: Parts,
+    loss: Loss,
+    lam: float,
+    depth: int,
+    progress: Callable[[float], None],
+) -> Descent:
+    """Return the path of partly separable classes, which is known at depth 2."""
+    if depth > 2:
+        helps = intercept_separates(problem)
+        raise PartlySeparable(parts.rest, problem.n, intercept_helps=helps)
+    return descend(parts, problem.n, loss, lam, progress)
 
 
 def _path(held: Held, depth: int, progress: Callable[[float], None]) -> Path:

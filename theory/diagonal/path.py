@@ -25,17 +25,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.diagonal.deep_mirror import mirror_map
+from grokflow.theory.diagonal.deep_mirror import MirrorMap, mirror_map
 from grokflow.theory.diagonal.scale import check_depth
 from grokflow.theory.linear.dual import Constraint, Dual
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.losses import Loss, loss_named, with_tail
-from grokflow.theory.numerics.newton import Minimum, minimise
+from grokflow.theory.numerics.newton import Hessian, Minimum, minimise
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.summary import Summarised
 
@@ -65,6 +66,8 @@ class Path(Summarised):
         L.
     margins : bool
         Whether margins are held, whose level m grows as λ falls, rather than outputs.
+    samples : int, optional
+        Over how many samples the loss is a mean, where not all of them have a multiplier.
     """
 
     log_beta: np.ndarray
@@ -72,6 +75,7 @@ class Path(Summarised):
     weights: np.ndarray
     depth: int = 2
     margins: bool = False
+    samples: int | None = None
 
     def margin_level(self, loss: Loss, lam: float) -> np.ndarray:
         """Return the margin level m at every scale, shape (m,); ones where outputs are held.
@@ -92,10 +96,11 @@ class Path(Summarised):
         largest_pull = min(0.5, loss.pull_range.high / 2)
         growth = np.maximum(np.gradient(self.multipliers, -self.log_beta / self.depth, axis=0), 0.0)
         share = growth / growth.sum(axis=1, keepdims=True)
-        n = self.multipliers.shape[1]
+        samples = self.multipliers.shape[1]
+        n = self.samples or samples
         for _ in range(_LEVEL_SWEEPS if self.depth > 2 else 1):
             pull = np.clip(n * lam * growth / self._speed(level)[:, None], 1e-300, largest_pull)
-            margins = loss.outputs_of_pull(pull, np.ones(n))
+            margins = loss.outputs_of_pull(pull, np.ones(samples))
             level = np.maximum((share * margins).sum(axis=1), _LOWEST_LEVEL)
         return level
 
@@ -130,6 +135,24 @@ class Path(Summarised):
         )
 
 
+class Holding(NamedTuple):
+    """What is held where outputs of some rows are equal to their targets and margins of others not.
+
+    Parameters
+    ----------
+    equal : ndarray of bool, shape (n,)
+        Which rows have outputs equal to their targets; the others have margins of them at least.
+    targets : ndarray, shape (m, n)
+        Targets at each scale.
+    early : Prediction
+        Where the path begins.
+    """
+
+    equal: np.ndarray
+    targets: np.ndarray
+    early: Prediction
+
+
 def trace(
     problem: Problem,
     log_beta: np.ndarray,
@@ -137,6 +160,7 @@ def trace(
     depth: int = 2,
     tolerance: float = 1e-4,
     after: Path | None = None,
+    holding: Holding | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Path:
     """Follow the quasi-static path: the weights of the diagonal net as λ → 0, at falling scales.
@@ -156,6 +180,8 @@ def trace(
         Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
     after : Path, optional
         What is known at larger scales; the path continues from its last point.
+    holding : Holding, optional
+        What is held, where the task does not say it of all samples alike.
     progress : callable
         Called with the fraction of scales done.
 
@@ -186,9 +212,10 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     _check(problem, depth)
-    path = after or _no_path(problem, depth)
+    equal = holding.equal if holding else np.full(problem.n, not problem.is_classification)
+    path = after or _no_path(problem, depth, margins=not equal.all())
     first = len(path.log_beta)
-    early = None if first else _kernel_predictor(problem)
+    early = None if first else (holding.early if holding else _kernel_predictor(problem))
     # The size of the weights decides in what units the state is of order one; a typical size by
     # the norms of the inputs is far below it where margins are small or units differ.
     known = path.weights[:, -1] if early is None else early.w
@@ -199,25 +226,15 @@ def trace(
     hessian = None
     for i, scale in enumerate(log_beta, start=first):
         potential = mirror_map(path.depth, omega, float(scale))
-        reach = omega / float(potential.curvature(np.ones(1))[0])
-        data = Constraint(problem.targets, -np.inf, reach * float(np.abs(problem.targets).max()))
         if early is None or i:
             guess = _extrapolated(problem, multipliers[:i], everywhere, path.depth) / potential.unit
         else:
             guess = early.multipliers / omega  # of weights w = ω Xᵀp = Xᵀμ
         # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
-        floor = multipliers[i - 1] / potential.unit if problem.is_classification else -np.inf
-        # With more samples than inputs the multipliers are not unique: a proximal term that costs
-        # at most a hundredth of the tolerance picks those nearest to the guess.
-        ridge = 1e-2 * tolerance / float(np.abs(guess).max())
-        found = minimise(
-            Dual(problem, data, potential, ridge, guess),
-            guess,
-            tolerance=tolerance,
-            lower=floor,
-            hessian=hessian,
-            strict=False,
-        )
+        floor = np.where(equal, -np.inf, multipliers[i - 1] / potential.unit)
+        targets = holding.targets[i - first] if holding else problem.targets
+        held = replace(problem, targets=targets)
+        found = _point(held, potential, guess, floor, tolerance, hessian)
         _check_step(found, float(scale), _SLACK * tolerance if path.margins else tolerance)
         hessian = found.hessian
         multipliers[i] = potential.unit * found.x
@@ -226,6 +243,25 @@ def trace(
     return replace(
         path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
     )
+
+
+def _point(
+    problem: Problem,
+    potential: MirrorMap,
+    guess: np.ndarray,
+    floor: np.ndarray,
+    tolerance: float,
+    hessian: Hessian | None,
+) -> Minimum:
+    """Return the multipliers p of one point of the path, as near to it as rounding lets them be."""
+    targets = problem.targets
+    reach = potential.omega / float(potential.curvature(np.ones(1))[0])
+    data = Constraint(targets, -np.inf, reach * float(np.abs(targets).max()))
+    # With more samples than inputs the multipliers are not unique: a proximal term that costs
+    # at most a hundredth of the tolerance picks those nearest to the guess.
+    ridge = 1e-2 * tolerance / float(np.abs(guess).max())
+    dual = Dual(problem, data, potential, ridge, guess)
+    return minimise(dual, guess, tolerance=tolerance, lower=floor, hessian=hessian, strict=False)
 
 
 def _check_step(found: Minimum, log_beta: float, allowed: float) -> None:
@@ -244,9 +280,9 @@ def _check(problem: Problem, depth: int) -> None:
     check_depth(depth)
 
 
-def _no_path(problem: Problem, depth: int) -> Path:
+def _no_path(problem: Problem, depth: int, margins: bool) -> Path:
     nothing = np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0))
-    return Path(*nothing, depth, problem.is_classification)
+    return Path(*nothing, depth, margins)
 
 
 def resting(w: np.ndarray, log_beta: np.ndarray, depth: int) -> Path:

@@ -8,7 +8,9 @@ among them. What these are depends on data and loss alone:
 * *interpolated* targets: ``X w = y``;
 * *inconsistent* targets and *overlapping* classes: ``X w = q*``, q* the outputs at which the loss
   is least. The slow motion is that of interpolation with targets q*: with ``X = Q R`` and
-  ``q* = Q c`` the weights follow the quasi-static path of the regression ``R w = c``.
+  ``q* = Q c`` the weights follow the quasi-static path of the regression ``R w = c``;
+* *partly separable* classes: both, ``R w = c`` on the samples that overlap among themselves, and
+  ``Z w ≥ m`` on the others.
 
 Where ``X w = q*`` has one solution only, there is nothing to move: no transition. Nor is there
 where q* is zero, for weights of zero have it at every scale.
@@ -21,8 +23,9 @@ from enum import Enum
 
 import numpy as np
 
-from grokflow.theory.diagonal.partly_separable import PartlySeparable, separable_part
-from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm, intercept_separates
+from grokflow.theory.diagonal.partly.ends import early_of
+from grokflow.theory.diagonal.partly.split import Parts, split
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -49,6 +52,7 @@ class Regime(Enum):
     INTERPOLATED = "targets that some weights fit"
     INCONSISTENT = "targets that no weights fit"
     OVERLAPPING = "classes that overlap"
+    PARTLY = "classes of which a part is separable and the others overlap"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +69,16 @@ class Held:
         Of the weights that are held, those of least L2-norm.
     determined : bool
         Whether the weights stay what they are: there are no others, or they are zero.
+    parts : Parts, optional
+        Both parts of partly separable classes. `early` has margins of 1 on the separable one then;
+        those of the flow depend on λ.
     """
 
     regime: Regime
     problem: Problem
     early: Prediction
     determined: bool = False
+    parts: Parts | None = None
 
     @classmethod
     def outputs(cls, regime: Regime, problem: Problem, early: Prediction) -> Held:
@@ -93,8 +101,6 @@ def held_weights(problem: Problem, loss: Loss) -> Held:
     ------
     NotSeparable
         For classes that no weights separate, by a loss without ``concordance``.
-    PartlySeparable
-        For classes of which some samples can be separated and others cannot, with proof of both.
     NotResolved
         Where double precision does not decide.
     ValueError
@@ -121,10 +127,9 @@ def _held_margins(problem: Problem, loss: Loss) -> Held:
         try:
             return _held_least_loss(problem, loss, Regime.OVERLAPPING)
         except NotResolved:
-            part = separable_part(problem, loss)
-            if part is not None:
-                helps = intercept_separates(problem)
-                raise PartlySeparable(part, problem.n, intercept_helps=helps) from None
+            parts = split(problem, loss)
+            if parts is not None:
+                return Held(Regime.PARTLY, parts.problem, early_of(parts, 1.0), parts=parts)
         except NoPredictor:
             pass  # some weights classify every sample
     return Held(Regime.SEPARABLE, problem, MaxL2Margin().predict(problem))

@@ -73,9 +73,9 @@ def min_l2_norm(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> Cer
     """Certify ``min ½‖w‖² : Xw = y`` by the dual ``max yᵀμ - ½‖Xᵀμ‖²``.
 
     An equality cannot be repaired by scaling. The upper bound is that of an exact interpolant
-    which is proved to exist near `w` (`_distance`); without the proof it is infinite.
+    which is proved to exist near `w` (`interpolant_distance`); without the proof it is infinite.
     """
-    distance, miss = _distance(problem, w)
+    distance, miss = interpolant_distance(problem, w)
     upper = half_square_above(up(norm_above(w) + distance))
     pulled = norm_above(correlated(problem.inputs, multipliers).size)
     best = inner_below(problem.targets, multipliers)
@@ -85,7 +85,7 @@ def min_l2_norm(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> Cer
 
 def min_l1_norm(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> Certificate:
     """Certify ``min ‖w‖₁ : Xw = y`` by the dual ``max yᵀμ : ‖Xᵀμ‖_∞ ≤ 1``."""
-    distance, miss = _distance(problem, w)
+    distance, miss = interpolant_distance(problem, w)
     # The interpolant that is near in the Euclidean norm is at most √d times as far in this one.
     upper = up(sum_above(np.abs(w)) + product_above(distance, up(sqrt(problem.d))))
     reach = max(1.0, float(correlated(problem.inputs, multipliers).size.max()))
@@ -100,7 +100,7 @@ def _margin(problem: Problem, w: np.ndarray) -> tuple[float, float]:
     return margin, abs(1 / margin - 1) if margin > 0 else inf
 
 
-def _distance(problem: Problem, w: np.ndarray) -> tuple[float, float]:
+def interpolant_distance(problem: Problem, w: np.ndarray) -> tuple[float, float]:
     """Return how far the nearest exact interpolant is at most, and by how much `w` misses.
 
     With rows scaled to unit length and residuals r, that interpolant is ``w + X⁺r``: its distance

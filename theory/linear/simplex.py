@@ -28,8 +28,15 @@ _MOST_ENTRIES = 4_000_000
 _ACTIVE_SLACK = 1e-6
 
 
-def vertex(problem: Problem) -> PrimalDual:
-    """Solve ``min ‖w‖₁ : q ≥ 1`` (classification) or ``q = y`` (regression), q = Xw.
+def vertex(problem: Problem, equal: np.ndarray | None = None) -> PrimalDual:
+    """Solve ``min ‖w‖₁ : q ≥ y`` (classification) or ``q = y`` (regression), q = Xw.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data; for classification y is 1.
+    equal : ndarray of bool, shape (n,), optional
+        Of which samples outputs equal y, where the task does not say it of all alike.
 
     Raises
     ------
@@ -48,9 +55,11 @@ def vertex(problem: Problem) -> PrimalDual:
     size = float(np.abs(rows * y).max())
     system = diags_array(rows) @ x
     price = columns / columns.max()
-    constraint = {"A_eq": hstack([system, -system]), "b_eq": rows * y / size}
-    if problem.is_classification:
-        constraint = {"A_ub": -constraint["A_eq"], "b_ub": -constraint["b_eq"]}
+    equal = np.full(problem.n, not problem.is_classification) if equal is None else equal
+    both, wanted = hstack([system, -system], format="csr"), rows * y / size
+    constraint = {"A_eq": both[equal], "b_eq": wanted[equal]} if equal.any() else {}
+    if not equal.all():
+        constraint |= {"A_ub": -both[~equal], "b_ub": -wanted[~equal]}
     method: Any = "highs-ds" if entries <= SMALL_PROGRAM else "highs-ipm"
     found = linprog(np.append(price, price), **constraint, method=method)
     if found.x is None:
@@ -59,11 +68,12 @@ def vertex(problem: Problem) -> PrimalDual:
             "similar sizes"
         )
     w = (found.x[: problem.d] - found.x[problem.d :]) * columns * size
-    marginals = -found.ineqlin.marginals if problem.is_classification else found.eqlin.marginals
-    return polished_vertex(problem, PrimalDual(w, marginals * rows * columns.max()))
+    marginals = np.empty(problem.n)
+    marginals[equal], marginals[~equal] = found.eqlin.marginals, -found.ineqlin.marginals
+    return polished_vertex(problem, PrimalDual(w, marginals * rows * columns.max()), equal)
 
 
-def polished_vertex(problem: Problem, point: PrimalDual) -> PrimalDual:
+def polished_vertex(problem: Problem, point: PrimalDual, equal: np.ndarray) -> PrimalDual:
     """Solve again for a vertex: support and active samples stay, values become exact.
 
     The nonzero weights move onto the active constraints, the multipliers of the active samples onto
@@ -72,9 +82,7 @@ def polished_vertex(problem: Problem, point: PrimalDual) -> PrimalDual:
     support = np.flatnonzero(point.w)
     x = problem.inputs.take(support)
     outputs = x @ point.w[support]
-    active = np.full(problem.n, True)
-    if problem.is_classification:
-        active = outputs <= 1 + _ACTIVE_SLACK
+    active = equal | (outputs <= problem.targets + _ACTIVE_SLACK)
     w, mu = point.w.copy(), np.where(active, point.mu, 0.0)
     w[support] += _least_change(x[active], problem.targets[active] - outputs[active])
     mu[active] += _least_change(x[active].T, np.sign(point.w[support]) - x.T @ mu)

@@ -12,7 +12,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +21,10 @@ from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
 
 from grokflow.theory.linear.least_loss import least_coordinates
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.predictor import INTERCEPT, NoPredictor
 
 # Rounding of a projection, relative to the terms of a margin: below it the sign is not known.
@@ -44,8 +45,8 @@ class PartlySeparable(NoPredictor):
 
     Examples
     --------
-    What `forecast` raises where one input is nonzero in sample 3 alone, and classes overlap in all
-    others:
+    What `forecast` raises at depth 3 where one input is nonzero in sample 3 alone, and classes
+    overlap in all others:
 
     >>> import numpy as np
     >>> import grokflow as gf
@@ -55,21 +56,47 @@ class PartlySeparable(NoPredictor):
 
     def __init__(self, samples: np.ndarray, n: int, *, intercept_helps: bool = False) -> None:
         remedy = (
-            "take the square loss, or leave out what sets these samples apart (the first is "
-            f"{samples[0]})"
+            "take depth 2 or the square loss, or leave out what sets these samples apart (the "
+            f"first is {samples[0]})"
         )
         super().__init__(
             f"{len(samples)} of {n} samples can be classified ever better and the others overlap, "
-            "expected all of either kind: the forecast does not cover this, so "
+            "expected all of either kind: the forecast covers this at depth 2 only, so "
             f"{INTERCEPT if intercept_helps else remedy}"
         )
         self.samples = samples
 
 
-def separable_part(problem: Problem, loss: ConcordantLoss) -> np.ndarray | None:
-    """Return the numbers of the samples that can be classified ever better, shape (k,).
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Both parts of the classes, and what is held of them: ``R w = c*`` and ``Z w ≥ m``.
 
-    None where double precision does not prove that they can, and that no others can.
+    Parameters
+    ----------
+    rest : ndarray, shape (k,)
+        Numbers of the samples that can be classified ever better.
+    problem : Problem
+        The rows that are held, as a regression: R, independent rows of the core, with the outputs
+        c* at which its loss is least, and then Z, those of the rest, with targets of 1.
+    equal : ndarray of bool, shape (r + k,)
+        Which rows are R, whose outputs are equal to their targets; margins of Z are at least 1.
+    """
+
+    rest: np.ndarray
+    problem: Problem
+    equal: np.ndarray
+
+    def at_level(self, level: float) -> Problem:
+        """Return what is held of ``w/m``, m the level of the margins of the rest."""
+        targets = np.where(self.equal, self.problem.targets / level, 1.0)
+        return replace(self.problem, targets=targets)
+
+
+def split(problem: Problem, loss: ConcordantLoss) -> Parts | None:
+    """Return both parts of classes, proved on their own, and what is held of them.
+
+    None where double precision does not prove that some samples can be classified ever better, and
+    that no others can.
     """
     space = problem.row_space
     if space.basis is None:
@@ -81,8 +108,22 @@ def separable_part(problem: Problem, loss: ConcordantLoss) -> np.ndarray | None:
     # core has is asked of its rows in X.
     inputs = problem.inputs.of_samples(np.flatnonzero(~proposed.rest))
     core = replace(problem, inputs=inputs, targets=np.ones(inputs.shape[0]), signs=None)
-    proved = _separates(space, proposed, core.row_space.rank) and _overlaps(core, loss)
-    return np.flatnonzero(proposed.rest) if proved else None
+    if not _separates(space, proposed, core.row_space.rank):
+        return None
+    try:
+        outputs = least_coordinates(core, loss)
+    except NoPredictor:
+        return None
+    rest = np.flatnonzero(proposed.rest)
+    rows = core.row_space.rows.to_array(), problem.inputs.of_samples(rest).to_array()
+    held = replace(
+        problem,
+        task=Task.REGRESSION,
+        inputs=DataMatrix.from_array(np.vstack(rows)),
+        targets=np.append(outputs, np.ones(len(rest))),
+        signs=None,
+    )
+    return Parts(rest, held, np.arange(held.n) < len(outputs))
 
 
 class _Proposal(NamedTuple):
@@ -118,12 +159,3 @@ def _separates(space: RowSpace, proposed: _Proposal, core_rank: int) -> bool:
     error = _ROUNDING * (np.abs(basis[rest]) @ np.abs(direction))
     error += space.rounding[rest] * float(np.linalg.norm(direction))
     return bool((basis[rest] @ apart > error).all())
-
-
-def _overlaps(core: Problem, loss: ConcordantLoss) -> bool:
-    """Whether the loss of the core is proved to have a minimum over its outputs."""
-    try:
-        least_coordinates(core, loss)
-    except NoPredictor:
-        return False
-    return True

@@ -1,0 +1,1 @@
+"""Classes of which some samples can be classified ever better, while the others overlap."""
