@@ -233,10 +233,12 @@ def _regime(found: ClassesForecast) -> str:
     limit = "as λ → 0 a separable class wins wherever its output is positive"
     if not np.isfinite(found.scores.error[2]):
         limit = "no limit for λ → 0 is named, as no λ in the range answers like it"
+    others = "the others overlap, and their outputs stay"
+    if Regime.PARTLY in kinds:
+        others = "the others overlap in part or all, and outputs stay where they do"
     return (
         f"separable from the rest: {grow} of {len(kinds)} classes, whose outputs grow like "
-        "log(1/λ); the others overlap, and their outputs stay, so that they are compared as they "
-        f"are at this λ; {limit}"
+        f"log(1/λ); {others}, so that they are compared as they are at this λ; {limit}"
     )
 
 

@@ -246,3 +246,7 @@ def test_a_class_without_a_forecast_is_named():
     with pytest.raises(gf.NoPredictor, match=r"^class \w+: .*--loss one-hot") as refused:
         gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
     assert isinstance(refused.value, gf.PartlySeparable)
+    # At depth 2 there is a forecast, but what several classes answer for λ → 0 is not known.
+    found = gf.forecast_classes(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC)
+    assert gf.Regime.PARTLY in {part.regime for part in found.parts.values()}
+    assert np.isfinite(found.scores.error[:2]).all() and np.isnan(found.scores.error[2])

@@ -201,9 +201,13 @@ def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Sc
     """Judge what the classes answer as λ → 0; NaN where no λ in the range answers so.
 
     Outputs of separable classes grow like log(1/λ), all with one factor, and those of the others
-    stay: what grows decides, and what stays only where no output grows to be the largest.
+    stay: what grows decides, and what stays only where no output grows to be the largest. Where a
+    class is separable in part its output has both in it, and no limit is named.
     """
     w = np.stack([part.limit.w for part in parts])
+    unknown = np.array([np.nan])
+    if any(part.regime is Regime.PARTLY for part in parts):
+        return replace(problem.score(w), accuracy=unknown, error=unknown, spread=unknown)
     grows = np.array([part.regime is Regime.SEPARABLE for part in parts])
     if grows.all() or not grows.any():
         return problem.score(w)
@@ -213,7 +217,6 @@ def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Sc
     least = problem.score(growing * np.array(levels)[:, None] + staying)
     if found.error == least.error:
         return found
-    unknown = np.array([np.nan])
     return replace(found, accuracy=unknown, error=unknown, spread=unknown)
 
 
