@@ -96,9 +96,8 @@ class BoundModel(Protocol):
         """Mean squared training error of the best constant, where targets are real."""
         return 1.0
 
-    @property
-    def mean_remedy(self) -> str:
-        """What to do about a large mean of the targets that the model has no weight for."""
+    def mean_remedy(self, change: Change) -> str:
+        """Say what to do about a large mean of the targets that the model has no weight for."""
         return ""
 
     @property

@@ -139,12 +139,11 @@ class BoundCompletion(BoundModel):
         weights, values = self.problem.weights, self.problem.values
         return float(weights @ (values - self.problem.mean) ** 2) or float(weights @ values**2)
 
-    @property
-    def mean_remedy(self) -> str:
-        """Say what to subtract where the mean of the values exceeds their spread."""
+    def mean_remedy(self, change: Change) -> str:
+        """Say what to subtract where the values have a large mean that nothing learns."""
         mean = self.problem.mean
         spread = float(np.sqrt(self.problem.weights @ (self.problem.values - mean) ** 2))
-        if abs(mean) <= spread:
+        if abs(mean) <= spread or not change.is_useless:
             return ""
         return (
             f"the observed entries have mean {mean:.4g} and standard deviation {spread:.4g}, and "

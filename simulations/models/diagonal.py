@@ -127,8 +127,7 @@ class BoundDiagonal(BoundModel):
         """Variance of the targets; their mean square where all are equal."""
         return float(np.var(self.problem.targets) or np.mean(self.problem.targets**2))
 
-    @property
-    def mean_remedy(self) -> str:
+    def mean_remedy(self, change: Change) -> str:
         """Name the option that adds an intercept where the targets' mean exceeds their spread."""
         targets, transform = self.problem.targets, self.problem.transform
         mean, spread = float(np.mean(targets)), float(np.std(targets))

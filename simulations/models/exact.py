@@ -65,7 +65,7 @@ class ExactRequest(Request):
         gap, residual = forecast.early.certificate.gap, forecast.late.stationarity
         if residual is None:
             gap = max(gap, forecast.late.certificate.gap)
-        return PredictedConsequences(found, gap, residual, self.bound.mean_remedy)
+        return PredictedConsequences(found, gap, residual, self.bound.mean_remedy(found.change))
 
     def follow(
         self, forecast: ModelForecast | None, measure: frozenset[Measure], progress: Progress

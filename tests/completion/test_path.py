@@ -11,6 +11,8 @@ from scipy.optimize import root
 
 from grokflow.proofs_check.strategies import completions
 from grokflow.simulations.completion.data import completion
+from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
@@ -247,10 +249,17 @@ def test_without_test_entries_there_is_no_kind_and_no_time():
     assert found.limit.certificate.gap <= 1e-7
 
 
-def test_the_path_begins_where_the_flow_does():
+def test_a_small_scale_starts_beyond_the_transition():
+    """The law ``λt* = log α + C`` holds on: the time is before the start of the flow."""
     problem = completion(d=10, fraction=0.3)
-    assert forecast_completion(problem, alpha=0.5, lam=1e-3).path_times[0] == 0
-    assert path_scales(problem)[0] > path_scales(problem, alpha=0.5)[0]
+    large, small = (forecast_completion(problem, alpha=x, lam=1e-3) for x in (10.0, 0.1))
+    assert small.transition.lambda_t < 0 < large.transition.lambda_t
+    assert np.isclose(small.constant, large.constant, atol=1e-4)
+    # The path goes on through the time of the flow, which has the late matrix at once.
+    assert small.path_times[0] < 0 < small.path_times[-1] - 7
+    run = CompletionFlow(lam=1e-3).run(CompletionStart(problem, 0.1), np.array([1.0, 8.0]))
+    early, late = small.scores.error[:2]
+    assert (np.abs(run.test_scores().error - late) < 0.5 * abs(early - late)).all()
 
 
 def test_scores_are_mean_squares_over_the_test_entries():

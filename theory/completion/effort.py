@@ -19,8 +19,8 @@ from grokflow.theory.completion.path import CompletionPath, follow_path, trace_c
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.transition.scores import Scores, kind_of
 
-# Points of a path, and bytes for their matrices.
-_POINTS, _PATH_BYTES = 200, 2**30
+# Points of a path from α ≥ 1, how far apart more of them are in log β, and bytes for all matrices.
+_POINTS, _SPACING, _PATH_BYTES = 200, 0.1, 2**30
 # Where the path of a large matrix ends: at this part of the change, or that far down in log β.
 _MOST, _REACH = 0.9, 10.0
 
@@ -47,8 +47,8 @@ class Effort:
     whole: bool
 
 
-def effort_for(problem: CompletionProblem) -> Effort:
-    """Return what a forecast is solved to.
+def effort_for(problem: CompletionProblem, alpha: float = np.inf) -> Effort:
+    """Return what a forecast from scale α is solved to.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def effort_for(problem: CompletionProblem) -> Effort:
     """
     check_size(problem.space.shape, _kernel_bytes(problem))
     u, i = problem.space.shape
-    if problem.measurements.size <= DIRECT and 8 * _POINTS * u * i <= _PATH_BYTES:
+    points = _POINTS + max(0.0, -2 * np.log(alpha)) / _SPACING
+    if problem.measurements.size <= DIRECT and 8 * points * u * i <= _PATH_BYTES:
         return Effort(1e-7, 1e-7, 1e-7, True)
     return Effort(1e-4, 2e-2, 1e-4, False)
 

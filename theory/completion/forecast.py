@@ -41,18 +41,18 @@ class CompletionForecast(Summarised):
     scores : Scores
         Mean squared errors over the test entries of ``early``, ``late`` and ``limit``.
     transition : Transition
-        Predicted slow time λt* and width, from the quasi-static path; NaN where the kind is
-        neither.
+        Predicted slow time λt* and width, from the quasi-static path; below 0 where α is so small
+        that the flow starts beyond the transition, and NaN where the kind is neither.
     leading_order : float
         ``log α``, the time λt* to leading order.
     kind : Kind
         Grokking, misgrokking, or neither (also where there are no test entries).
     path : CompletionPath
-        The quasi-static path, from the kernel regime or β = α²; of a large matrix its last point.
+        The quasi-static path, from the kernel regime on; of a large matrix its last point.
     path_scores : Scores
         Mean squared errors along it.
     path_times : ndarray, shape (k,)
-        Slow times λt along it.
+        Slow times λt along it; negative where the flow starts beyond, at β = α².
     remark : str
         How closely a large matrix was solved, and how far its path was followed.
 
@@ -145,7 +145,7 @@ def forecast_completion(
     check_kind("problem", problem, CompletionProblem, "make one with gf.completion")
     check_range("alpha", alpha, ALPHA_RANGE)
     check_range("lam", lam, LAM_RANGE)
-    effort = effort_for(problem)
+    effort = effort_for(problem, alpha)
     early = MinFrobeniusNorm().predict(problem)
     scales = path_scales(problem, alpha)
     late = NuclearPenalised(lam, effort.gap).predict(problem)

@@ -168,13 +168,13 @@ def path_scales(
 ) -> np.ndarray:
     """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
 
-    At the first scale the largest eigenvalue of the kernel predictor is a tenth of β, or β = α² if
-    that is smaller; the last is ``e^-reach`` times the smaller of that eigenvalue and α².
+    At the first scale the largest eigenvalue of the kernel predictor is a tenth of β, also where
+    the flow starts beyond it, so that the time of the transition is known then too. The last is
+    ``e^-reach`` times the smaller of that eigenvalue and α².
     """
     early = MinFrobeniusNorm().predict(problem).matrix
     size = np.log(problem.space.operator_norm(early) or 1.0)
-    start = min(size + np.log(10), 2 * np.log(alpha))
-    return np.arange(start, min(size, start) - reach, -2 * step)
+    return np.arange(size + np.log(10), min(size, 2 * np.log(alpha)) - reach, -2 * step)
 
 
 def least_move(

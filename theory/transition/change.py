@@ -62,8 +62,8 @@ class Change:
 
     @property
     def resolution(self) -> float:
-        """Half of the interval of the drop: smaller differences are not resolved."""
-        return (self.high - self.low) / 2
+        """Half of the interval of the drop, or a thousandth: smaller differences do not count."""
+        return max((self.high - self.low) / 2, 1e-3)
 
     @property
     def is_useless(self) -> bool:

@@ -21,14 +21,19 @@ from grokflow.simulations.scan.runner import Progress, Scan
 from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable, check_table
 from grokflow.theory.transition.intervals import Estimate
+from grokflow.theory.transition.scores import Kind
 
 _ALPHA, _LAM = "1e1:1e8:8", "1e-2:1e-6:5"
 # Rounds of refinement; each halves gaps, so that sixteen new values fit into one.
 _ROUNDS = 4
+# Kinds that promise a transition.
+_PROMISING = [kind.value for kind in Kind if kind.is_visible]
+# What a kind does not say by itself.
+_KINDS = {Kind.NEITHER.value: "neither, as far as the test set tells"}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Scan, print, and write what was asked for; 1 when the shift law missed its stated error."""
+    """Scan, print, and write what was asked for; 1 without any result or a true shift law."""
     for path, allowed in _outputs(arguments):
         check_suffix(path, allowed)
     for path in arguments.table:
@@ -45,13 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
     fits = fit_laws(table)
     print("\n".join(_lines(scan, table, fits)))
     _write(arguments, scan, table, fits)
+    wrong = _what_is_wrong(table)
+    if wrong:
+        print(f"grokflow: {wrong}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _what_is_wrong(table: ScanTable) -> str:
+    """Return why a scan has not done what was asked for; empty where it has."""
+    if table.failed and (table["error"] != "").all():
+        return f"no cell has a result: {table.failed[0]}"
     audit = table.audit()
     if audit.cells and not audit.holds:
-        print(
-            "grokflow: the shift law is off by more than it states: use --direct", file=sys.stderr
-        )
-        return 1
-    return 0
+        return "the shift law is off by more than it states: use --direct"
+    return ""
 
 
 def _outputs(arguments: argparse.Namespace) -> Iterator[tuple[Any, tuple[str, ...]]]:
@@ -119,10 +131,8 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
         lines.append(f"  simulated without predictors: {int(unpredicted.sum())}")
         lines += [f"  no forecast: {reason}" for reason in table.no_forecast[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
-    lines += [f"  {kind}: {count}" for kind, count in zip(kinds, counts, strict=True)]
-    lacking = int((~table.good & (table["error"] == "") & ~unpredicted).sum())
-    if lacking:
-        lines.append(f"  no transition in the record: {lacking}")
+    lines += [f"  {_KINDS.get(kind, kind)}: {n}" for kind, n in zip(kinds, counts, strict=True)]
+    lines += _timing_lines(table)
     audit = table.audit()
     if audit.cells:
         lines.append(
@@ -133,6 +143,22 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
         lines += _fit_lines(fit)
     if reason := _no_fit(table, fits):
         lines.append(f"  no law fitted: {reason}")
+    return lines
+
+
+def _timing_lines(table: ScanTable) -> list[str]:
+    """Say how many cells have no transition to time, and why."""
+    at_once = table["predicted"] <= 0
+    promised = np.isin(table["kind"].astype(str), _PROMISING) & (table["error"] == "")
+    lacking = ~table.good & promised & ~at_once
+    lines = []
+    if at_once.any():
+        lines.append(
+            f"  at once: {int(at_once.sum())}, whose α is so small that the net starts beyond the "
+            "transition"
+        )
+    if lacking.any():
+        lines.append(f"  no transition in the record: {int(lacking.sum())}")
     return lines
 
 
@@ -150,17 +176,30 @@ def _fit_lines(fit: LawFit) -> list[str]:
     seeds = len(np.unique(fit.table["seed"]))
     lines = [
         f"λt* = a log α + b log log(1/λ) + C{', ' + shared if shared else ''} "
-        f"({len(fit.table)} simulated cells, {seeds} seeds)",
+        f"({len(fit.table)} simulated cells, {seeds} {'seed' if seeds == 1 else 'seeds'})",
         f"  {'':5} {'fitted':>9} {'95 % interval':>21} {'theory λ→0':>11} {'path, these λ':>14}",
     ]
     for name in ("a", "b", "C"):
         found: Estimate = getattr(fit, name)
-        lines.append(
-            f"  {name:5} {found.value:9.4f} [{found.low:9.4f},{found.high:9.4f}] "
-            f"{getattr(fit.theory, name):11.4f} {getattr(fit.path, name):14.4f}"
-        )
-    width = fit.width
-    return [*lines, f"  width {width.value:9.4f} [{width.low:9.4f},{width.high:9.4f}]"]
+        if np.isfinite(found.value):
+            lines.append(
+                f"  {name:5} {_estimate(found)} {getattr(fit.theory, name):11.4f} "
+                f"{getattr(fit.path, name):14.4f}"
+            )
+        else:
+            lines.append(f"  {name:5} {'not determined: its axis has one value':>9}")
+    if np.isfinite(fit.width.value):
+        lines.append(f"  width {_estimate(fit.width)}")
+    if seeds < 2:
+        lines.append("  one seed tells no interval: add --seeds 8")
+    return lines
+
+
+def _estimate(found: Estimate) -> str:
+    """Return a value and its interval, or blanks where there is none."""
+    if not np.isfinite([found.low, found.high]).all():
+        return f"{found.value:9.4f} {'none':>21}"
+    return f"{found.value:9.4f} [{found.low:9.4f},{found.high:9.4f}]"
 
 
 def record(scan: Scan, table: ScanTable, fits: list[LawFit]) -> dict[str, Any]:
