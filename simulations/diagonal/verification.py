@@ -110,7 +110,7 @@ def first_rise(trajectory: DiagonalTrajectory, rtol: float) -> int | None:
     n, d = problem.inputs.shape
     q, targets = trajectory.outputs, problem.targets
     delta = rtol * trajectory.weight_norms()
-    reach = delta[:, None] * np.sqrt(np.diagonal(problem.inputs.gram))
+    reach = delta[:, None] * np.sqrt(problem.inputs.row_squares)
     pull = np.abs(flow.loss.descent(q, targets))
     bend = np.exp(np.minimum(reach, 100.0)) if flow.loss.acts_on_margins else 1.0
     loss_error = pull * reach * bend + flow.loss.curvature(q, targets) * reach**2

@@ -14,6 +14,7 @@ from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
 from grokflow.theory.linear.problem import StoredTestSet, make_problem
 from grokflow.theory.linear.proximal_points import L1Program
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.sparse_matrix import SparseMatrix
 
 TASKS = [("classification", "logistic"), ("regression", "square")]
@@ -131,3 +132,31 @@ def test_inputs_without_a_sign_keep_their_labels(dtype):
     x, y = np.array([[1, 0], [0, 1]], dtype=dtype), np.array([1, -1])
     problem = make_problem("p", "classification", x, y, StoredTestSet(x, y))
     assert np.array_equal(problem.inputs.to_array(), [[1.0, 0.0], [0.0, -1.0]])
+
+
+@pytest.fixture
+def tall():
+    """A sparse table of dependent rows whose zeros would take 4 GiB, and its Gram matrix 7 GiB."""
+    n, d = 30_000, 20_000
+    rows, columns = np.arange(2 * n) % n, np.arange(2 * n) // 2 % d
+    x = sparse.csr_array((np.ones(2 * n), (rows, columns)), shape=(n, d))
+    y = np.where(np.arange(n) % 2, 1, -1)
+    return make_problem("tall", "classification", x, y, StoredTestSet(x[:2], y[:2]))
+
+
+def test_arrays_of_too_many_zeros_are_refused_before_memory_is_asked_for(tall, monkeypatch):
+    monkeypatch.setattr(sparse.csc_array, "toarray", lambda self: pytest.fail("memory is asked"))
+    with pytest.raises(MemoryError, match=r"30000 rows and 20000 inputs takes 4.47 GiB stored"):
+        _ = tall.row_space
+    with pytest.raises(MemoryError, match=r"takes 6.71 GiB multiplied by its transpose, expected"):
+        MaxL2Margin().predict(tall)
+
+
+def test_the_size_of_a_typical_weight_takes_no_gram_matrix(tall):
+    assert np.isclose(tall.scale, np.sqrt(30_000 / tall.inputs.to_sparse().power(2).sum()))
+
+
+@pytest.mark.parametrize("form", [sparse.csr_array, np.asarray])
+def test_squares_of_rows_are_those_of_the_table(form):
+    x = np.random.default_rng(0).standard_normal((5, 2000))
+    assert np.allclose(design_matrix(form(x)).row_squares, (x**2).sum(axis=1), rtol=1e-14)

@@ -171,7 +171,7 @@ class Problem(Summarised):
     @cached_property
     def scale(self) -> float:
         """A typical size of one weight: root mean square of the targets over that of ``|x_i|``."""
-        inputs = np.sqrt(np.trace(self.inputs.gram) / self.n)
+        inputs = np.sqrt(self.inputs.mean_square * self.d)
         targets = np.sqrt(np.mean(self.targets**2)) or 1.0
         return float(targets / inputs)
 

@@ -128,6 +128,12 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     -------
     RowSpace
         The factors; without work beyond one Gram matrix where X has full row rank.
+
+    Raises
+    ------
+    MemoryError
+        With sizes, before memory is asked for, where X is sparse, its rows are dependent, and it
+        would take too much with its zeros: the factor Q has none.
     """
     n, d = inputs.shape
     if n <= d and _rows_are_independent(inputs):

@@ -259,6 +259,11 @@ class DataMatrix:
         self.sweep(partial(_column_squares, out))
         return out
 
+    @cached_property
+    def row_squares(self) -> Samples:
+        """Squared Euclidean norms of the rows, shape (n,)."""
+        return self.sweep(_row_squares)
+
     @property
     def largest_column(self) -> float:
         """Largest Euclidean norm of a column; times |nu| it bounds ``|X.T @ nu|``."""
@@ -277,6 +282,10 @@ def _correlate(nu: np.ndarray, out: np.ndarray, columns: slice, block: np.ndarra
 def _column_squares(out: np.ndarray, columns: slice, block: np.ndarray) -> np.ndarray:
     out[columns] = np.einsum("ij,ij->j", block, block)
     return np.zeros(1)
+
+
+def _row_squares(_: slice, block: np.ndarray) -> np.ndarray:
+    return np.asarray(np.einsum("ij,ij->i", block, block))
 
 
 def _absolute(block: np.ndarray) -> np.ndarray:

@@ -25,6 +25,9 @@ from grokflow.theory.numerics.data_matrix import (
 )
 from grokflow.theory.numerics.threads import thread_count
 
+# Bytes up to which an array is made of all entries of a sparse matrix, or of its rows by its rows.
+MOST_BYTES = 2**30
+
 # An array of shape (n, d), or a sparse array or matrix of scipy of any format.
 Table: TypeAlias = Any
 
@@ -79,8 +82,18 @@ class SparseMatrix:
         return int(n), int(d)
 
     def to_array(self) -> Matrix:
-        """Return X as one array of shape (n, d), zeros included."""
+        """Return X as one array of shape (n, d), zeros included; MemoryError above `MOST_BYTES`."""
+        self._check_memory(self.shape[1], "stored with its zeros")
         return self.entries.toarray()
+
+    def _check_memory(self, columns: int, how: str) -> None:
+        """Refuse an array of n rows that is too large, before its memory is asked for."""
+        n, d = self.shape
+        if (needed := 8 * n * columns) > MOST_BYTES:
+            raise MemoryError(
+                f"a sparse table of {n} rows and {d} inputs takes {needed / 2**30:.3g} GiB {how}, "
+                f"expected at most {MOST_BYTES / 2**30:.3g} GiB: use fewer rows or inputs"
+            )
 
     def with_signs(self, signs: Samples) -> SparseMatrix:
         """Return the matrix with every row times its sign, ±1."""
@@ -140,6 +153,7 @@ class SparseMatrix:
 
     def weighted_gram(self, weights: np.ndarray) -> Kernel:
         """Return ``X diag(weights) X.T`` of shape (n, n); columns of weight zero cost nothing."""
+        self._check_memory(self.shape[0], "multiplied by its transpose")
         part, chosen = self.entries, weights
         columns = np.flatnonzero(weights)
         if len(columns) < len(weights):
@@ -173,6 +187,7 @@ class SparseMatrix:
     @cached_property
     def gram(self) -> Kernel:
         """The Gram matrix ``X @ X.T`` of shape (n, n)."""
+        self._check_memory(self.shape[0], "multiplied by its transpose")
         return np.asarray((self.entries @ self.entries.T).toarray())
 
     @cached_property
@@ -194,6 +209,11 @@ class SparseMatrix:
     def column_squares(self) -> Inputs:
         """Squared Euclidean norms of the columns, shape (d,)."""
         return np.asarray(self.entries.power(2).sum(axis=0))
+
+    @cached_property
+    def row_squares(self) -> Samples:
+        """Squared Euclidean norms of the rows, shape (n,)."""
+        return np.asarray(self.entries.power(2).sum(axis=1))
 
     @property
     def largest_column(self) -> float:
