@@ -32,7 +32,7 @@ from grokflow.theory.diagonal.classes.softmax import margin_level
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Scores, scores_of_classes
 
 # Steps of the path in slow time, and how far below the typical weight its scale β goes.
 _STEP, _DEPTH = 0.25 / 8, 16.0
@@ -42,13 +42,15 @@ _STEP, _DEPTH = 0.25 / 8, 16.0
 class JointPath:
     """The paths of all classes at the same scales β, and the test results of all together.
 
-    `alone` are the crossings of the classes by themselves.
+    `alone` are the crossings of the classes by themselves, and `strict` are the test results if an
+    answer were right only where every class against the rest is right.
     """
 
     log_beta: np.ndarray
     paths: tuple[Path, ...]
     scores: Scores
-    alone: tuple[float, ...]
+    alone: tuple[float, ...] = ()
+    strict: Scores | None = None
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -59,6 +61,12 @@ class JointPath:
         """Return ``-½ log β*``, and by how much it moves with half of the points."""
         return crossing_of(-self.log_beta / 2, self.scores, self.ends)
 
+    def strict_crossing(self) -> float:
+        """Return where the strict results are half-way between their own ends."""
+        assert self.strict is not None
+        ends = float(self.strict.error[0]), float(self.strict.error[-1])
+        return crossing_of(-self.log_beta / 2, self.strict, ends)[0]
+
 
 @remembered
 def one_vs_rest_path(laboratory: Laboratory, loss: str) -> JointPath:
@@ -68,13 +76,13 @@ def one_vs_rest_path(laboratory: Laboratory, loss: str) -> JointPath:
     log_beta = scales(parts[0], 1.0, step=_STEP)
     log_beta = log_beta[log_beta > np.log(parts[0].scale) - _DEPTH]
     paths = tuple(trace(part, log_beta, tolerance=1e-6) for part in parts)
-    alone = []
-    for part, path in zip(parts, paths, strict=True):
-        scores = part.score(path.weights)
-        ends = float(scores.error[0]), float(scores.error[-1])
-        alone.append(crossing_of(-log_beta / 2, scores, ends)[0])
+    each = [part.score(path.weights) for part, path in zip(parts, paths, strict=True)]
+    ends = [(float(scores.error[0]), float(scores.error[-1])) for scores in each]
+    alone = (crossing_of(-log_beta / 2, *own)[0] for own in zip(each, ends, strict=True))
     scores = problem.score(np.stack([path.weights for path in paths]))
-    return JointPath(log_beta, paths, scores, tuple(alone))
+    wrong = [own.samples.predicted for own in each if own.samples and own.accuracy is not None]
+    strict = scores_of_classes(np.max(wrong, axis=0), scores.baseline) if wrong else None
+    return JointPath(log_beta, paths, scores, tuple(alone), strict)
 
 
 @remembered
@@ -86,7 +94,7 @@ def softmax_path(laboratory: Laboratory) -> JointPath:
     log_beta = log_beta[log_beta > np.log(stacked.scale) - _DEPTH]
     path = trace(stacked, log_beta, tolerance=1e-6)
     scores = problem.score(path.weights.reshape(len(problem.classes), problem.d, -1))
-    return JointPath(log_beta, (path,), scores, ())
+    return JointPath(log_beta, (path,), scores)
 
 
 def square(laboratory: Laboratory, constant: bool = True, slowest: bool = False) -> Evidence:
@@ -97,8 +105,13 @@ def square(laboratory: Laboratory, constant: bool = True, slowest: bool = False)
     return _compare(path, curves, terms, np.zeros(len(lams)), constant=constant, slowest=slowest)
 
 
-def tailed(laboratory: Laboratory, power: float = 0.5, constant: bool = True) -> Evidence:
-    """Check the law for the logistic loss, with the term in log m to this power of m."""
+def tailed(
+    laboratory: Laboratory, power: float = 0.5, constant: bool = True, strict: bool = False
+) -> Evidence:
+    """Check the law for the logistic loss, with the term in log m to this power of m.
+
+    `strict` for answers that are right only where every class against the rest is right.
+    """
     path, lams = one_vs_rest_path(laboratory, "logistic"), tailed_lams(laboratory)
     curves = [
         (tailed_times(lam), one_vs_rest_scores(laboratory, "logistic", lam))
@@ -110,7 +123,8 @@ def tailed(laboratory: Laboratory, power: float = 0.5, constant: bool = True) ->
             for lam in lams.tolist()
         ]
     )
-    return _compare(path, curves, *_tail(levels, power), constant=constant)
+    joined = path.strict_crossing() if strict else None
+    return _compare(path, curves, *_tail(levels, power), constant=constant, joined=joined)
 
 
 def softmax(laboratory: Laboratory, power: float = 0.5, rival: bool = False) -> Evidence:
@@ -145,8 +159,12 @@ def _compare(
     constant: bool = True,
     slowest: bool = False,
     predicted: JointPath | None = None,
+    joined: float | None = None,
 ) -> Evidence:
-    """Extrapolate ``λt* - log α + ½ log m`` of all test curves and compare it with C."""
+    """Extrapolate ``λt* - log α + ½ log m`` of all test curves and compare it with C.
+
+    `predicted` and `joined` take another path, or another number, in place of C.
+    """
     found, rough = (predicted or path).crossing()
     times, roughness = [], rough
     for slow_times, scores in curves:
@@ -155,6 +173,7 @@ def _compare(
         roughness = max(roughness, moved)
     limit = extrapolate(np.array(times) - np.log(SLOW_ALPHA) + added, terms)
     target = max(path.alone) if slowest else found if constant else 0.0
+    target = target if joined is None else joined
     allowed = limit.halfwidth + 2 * roughness
     return Evidence(abs(limit.value - target), allowed, DERIVATION, resolution=0.3)
 
@@ -192,6 +211,10 @@ TAILED = Claim(
     broken=(
         Broken("a quarter of log m", partial(tailed, power=0.25)),
         Broken("without the term in log m", partial(tailed, power=0.0)),
+        Broken(
+            "C of answers that are right where every class against the rest is right",
+            partial(tailed, strict=True),
+        ),
         Broken("the leading order and log m alone, C = 0", partial(tailed, constant=False)),
     ),
 )
