@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_wine
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
@@ -104,3 +105,15 @@ def test_the_transition_is_predicted_before_simulating(alpha):
         assert abs(found.lambda_t - prediction.transition.lambda_t) <= allowed
         leading_order = abs(found.lambda_t - prediction.leading_order)
         assert leading_order > 5 * abs(found.lambda_t - prediction.transition.lambda_t)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("number", range(3))
+def test_raw_wine_has_a_path_of_every_class_against_the_rest(number, depth):
+    """Many samples, and few inputs of different sizes: Newton's method alone goes in circles."""
+    x, y = load_wine(return_X_y=True)
+    sides = np.where(y == number, 1.0, -1.0)
+    problem = make_problem("wine", Task.CLASSIFICATION, x, sides, StoredTestSet(x, sides))
+    found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["logistic"], depth=depth)
+    # The tolerance of a path, and ten of it where rounding keeps a point.
+    assert (problem.inputs.to_array() @ found.curve.path.weights).min() >= 1 - 1e-3

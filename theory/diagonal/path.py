@@ -29,22 +29,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.diagonal.deep_mirror import MirrorMap, mirror_map
+from grokflow.theory.diagonal.deep_mirror import mirror_map
+from grokflow.theory.diagonal.path_points import check_point, path_point
 from grokflow.theory.diagonal.scale import check_depth
-from grokflow.theory.linear.dual import Constraint, Dual
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.losses import Loss, loss_named, with_tail
-from grokflow.theory.numerics.newton import Hessian, Minimum, minimise
-from grokflow.theory.predictor import NotResolved
+from grokflow.theory.numerics.newton import Hessian
 from grokflow.theory.summary import Summarised
 
 # Margins below this level are those of a net that has not fitted the data yet.
 _LOWEST_LEVEL = 1e-3
-# Where margins are held, at a level that is known up to 1/m, a violation so much larger than the
-# tolerance still counts if rounding keeps it there.
-_SLACK = 10.0
 # For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
 _LEVEL_SWEEPS = 20
 
@@ -223,7 +219,7 @@ def trace(
     everywhere = np.concatenate([path.log_beta, log_beta])
     multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
     weights = np.empty((problem.d, len(log_beta)))
-    hessian = None
+    hessian: Hessian | None = None
     for i, scale in enumerate(log_beta, start=first):
         potential = mirror_map(path.depth, omega, float(scale))
         if early is None or i:
@@ -234,8 +230,8 @@ def trace(
         floor = np.where(equal, -np.inf, multipliers[i - 1] / potential.unit)
         targets = holding.targets[i - first] if holding else problem.targets
         held = replace(problem, targets=targets)
-        found = _point(held, potential, guess, floor, tolerance, hessian)
-        _check_step(found, float(scale), _SLACK * tolerance if path.margins else tolerance)
+        found = path_point(held, potential, guess, floor, tolerance, hessian)
+        check_point(found, float(scale), tolerance, margins=path.margins)
         hessian = found.hessian
         multipliers[i] = potential.unit * found.x
         weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
@@ -243,35 +239,6 @@ def trace(
     return replace(
         path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
     )
-
-
-def _point(
-    problem: Problem,
-    potential: MirrorMap,
-    guess: np.ndarray,
-    floor: np.ndarray,
-    tolerance: float,
-    hessian: Hessian | None,
-) -> Minimum:
-    """Return the multipliers p of one point of the path, as near to it as rounding lets them be."""
-    targets = problem.targets
-    reach = potential.omega / float(potential.curvature(np.ones(1))[0])
-    data = Constraint(targets, -np.inf, reach * float(np.abs(targets).max()))
-    # With more samples than inputs the multipliers are not unique: a proximal term that costs
-    # at most a hundredth of the tolerance picks those nearest to the guess.
-    ridge = 1e-2 * tolerance / float(np.abs(guess).max())
-    dual = Dual(problem, data, potential, ridge, guess)
-    return minimise(dual, guess, tolerance=tolerance, lower=floor, hessian=hessian, strict=False)
-
-
-def _check_step(found: Minimum, log_beta: float, allowed: float) -> None:
-    """Refuse a point of the path at which rounding keeps Newton's method from its end."""
-    if not found.residual <= allowed:
-        raise NotResolved(
-            f"the path at log β = {log_beta:.1f} is known to {found.residual:.1e} in double "
-            f"precision, expected {allowed:.1e}: give inputs of similar sizes, standardised for "
-            "example, or drop nearly equal rows"
-        )
 
 
 def _check(problem: Problem, depth: int) -> None:

@@ -75,6 +75,40 @@ def least_norm(x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return w, mu / lengths
 
 
+def constrained_least_norm(
+    x: np.ndarray, targets: np.ndarray, equal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return w of least norm with ``Xw = t`` in some rows and ``Xw ≥ t`` in others, and μ.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        The rows.
+    targets : ndarray, shape (n,)
+        t.
+    equal : ndarray of bool, shape (n,)
+        In which rows outputs are equal to t.
+
+    Raises
+    ------
+    NotConverged
+        When it is not found which of the other rows are.
+    """
+    free, wanted, active = x[~equal], targets[~equal], equal.copy()
+    if equal.any() and not equal.all():
+        # What the others ask for beyond that, of weights that leave the equalities alone.
+        wanted = wanted - free @ least_norm(x[equal], targets[equal])[0]
+        across = qr(x[equal].T, mode="economic")[0]
+        free = free - (free @ across) @ across.T
+    if (wanted > 0).any():
+        root, lengths = margin_root(free)
+        active[~equal] = least_distance(root, wanted * lengths.min() / lengths) > 0
+    w, mu = np.zeros(x.shape[1]), np.zeros(len(x))
+    if active.any():
+        w, mu[active] = least_norm(x[active], targets[active])
+    return w, mu
+
+
 def independent_rows(x: np.ndarray) -> list[int]:
     """Return the indices of rows that are independent, and span the others, up to rounding."""
     return sorted(_independent(x / row_lengths(x)[:, None])[2].tolist())
@@ -105,7 +139,7 @@ def least_distance(root: np.ndarray, targets: np.ndarray) -> np.ndarray:
         ) from None
     if distance < _NO_MARGIN:
         return np.asarray(mu)
-    return _refined(root @ root.T, targets, mu / (1 - targets @ mu) / size**2)
+    return _refined(root @ root.T, targets, mu / distance**2 / size**2)
 
 
 def balanced_multipliers(z: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from dataclasses import replace
 from math import inf
 
 import numpy as np
-from scipy.linalg import qr
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.diagonal.partly.split import Parts
@@ -25,7 +24,7 @@ from grokflow.theory.linear.l2 import WANTED_GAP
 from grokflow.theory.linear.prediction import Prediction, PrimalDual, best_of, not_resolved
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.simplex import vertex
-from grokflow.theory.numerics.hard_margin import least_distance, least_norm, margin_root
+from grokflow.theory.numerics.hard_margin import constrained_least_norm
 from grokflow.theory.numerics.rounding import combined, norm_above, product_above
 
 # By how much margins are asked to exceed 1, so that no rounding takes them below; the norms grow by
@@ -43,19 +42,8 @@ def early_of(parts: Parts, level: float) -> Prediction:
     """
 
     def solve(held: Problem) -> PrimalDual:
-        x, targets, equal = held.inputs.to_array(), held.targets, parts.equal
-        inside = least_norm(x[equal], targets[equal])[0]
-        # What the rest asks for beyond that, of weights that leave the core alone.
-        across = qr(x[equal].T, mode="economic")[0]
-        free = x[~equal] - (x[~equal] @ across) @ across.T
-        wanted = targets[~equal] - x[~equal] @ inside
-        active = equal.copy()
-        if (wanted > 0).any():
-            root, lengths = margin_root(free)
-            active[~equal] = least_distance(root, wanted * lengths.min() / lengths) > 0
-        mu = np.zeros(held.n)
-        w, mu[active] = least_norm(x[active], targets[active])
-        return PrimalDual(w, mu)
+        x = held.inputs.to_array()
+        return PrimalDual(*constrained_least_norm(x, held.targets, parts.equal))
 
     return _proved("max-L2-margin of a part", parts, level, solve, 2)
 
