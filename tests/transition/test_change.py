@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import multinomial
+from scipy.stats import binomtest, multinomial
 
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.change import change_of, quality
-from grokflow.theory.transition.intervals import clopper_pearson, paired_shares
+from grokflow.theory.transition.intervals import clopper_pearson, paired_shares, sign_test
 from grokflow.theory.transition.scores import (
+    VISIBLE,
     Kind,
     Scores,
     kind_of,
@@ -43,7 +44,7 @@ def test_the_interval_of_a_drop_holds_the_measured_one(size, early, late, shared
         assert np.sign(change.low) == np.sign(change.high) == np.sign(change.drop)
 
 
-@pytest.mark.parametrize("size", [1, 2, 10, 26, 60])
+@pytest.mark.parametrize("size", [1, 2, 6, 26, 60])
 @pytest.mark.parametrize(
     ("gained", "lost"),
     [(0.0, 0.0), (0.02, 0.02), (0.1, 0.0), (0.3, 0.05), (0.5, 0.5), (0.25, 0.25), (0.9, 0.02)],
@@ -64,13 +65,24 @@ def test_the_interval_of_two_accuracies_covers_as_often_as_it_says(size, gained,
 
 
 def test_only_samples_that_are_judged_differently_count():
-    wrong = np.arange(142) < 10
-    early, late = wrong, wrong & (np.arange(142) >= 6)
+    wrong = np.arange(142) < 12
+    early, late = wrong, wrong & (np.arange(142) >= 8)
     change = change_of(scores_of(early, late))
-    alone = [clopper_pearson(count, 142, 0.975) for count in (10, 4)]
-    # Six gained and none lost: the exact test of McNemar has 2 / 2⁶ = 3 %.
-    assert change.high < 0 < alone[0].high - alone[1].low
+    alone = [clopper_pearson(count, 142, 0.975) for count in (12, 4)]
+    # Eight gained and none lost: the exact test of McNemar has 2 / 2⁸, more than .27 %.
+    assert sign_test(early.astype(float) - late) == pytest.approx(2 / 2**8)
+    assert change.high < 0 < alone[1].high - alone[0].low
     assert change.kind is Kind.NEITHER
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 300))
+def test_what_is_shown_at_99_73_percent_is_shown_at_95(more, fewer, alike):
+    changes = np.repeat([1.0, -1.0, 0.0], [more, fewer, alike])
+    expected = binomtest(more, more + fewer).pvalue if more + fewer else 1.0
+    assert sign_test(changes) == pytest.approx(expected, rel=1e-9)
+    if len(changes) and sign_test(changes) < 1 - VISIBLE:
+        low, high = paired_shares(changes)
+        assert low > 0 or high < 0
 
 
 @pytest.mark.parametrize("kind", ["accuracy", "R²"])

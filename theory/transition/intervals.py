@@ -30,56 +30,51 @@ def paired_shares(changes: np.ndarray, confidence: float = 0.95) -> Interval:
     """Return an interval for the mean of changes between -1 and 1, sample by sample.
 
     A change of 1 is an event that only the second of two methods has, -1 one that only the first
-    has, and samples on which both agree say nothing of the sign. Among the samples that disagree
-    the share of the second method's is a binomial proportion, whatever their number: its
-    Clopper-Pearson interval excludes one half when the exact test of McNemar [1]_ rejects
-    equality. Times the share of samples that disagree, whose interval takes a tenth of the
-    allowed failures, it bounds the difference: both hold together with `confidence` at least. Ties
-    are guesses, whose fractions add up; they widen an interval to whole numbers.
+    has. Half an event is added to each of the four cells of that table, as Agresti and Min [1]_
+    recommend. To cover as often as is said in small samples too, the quantile is Student's, and
+    half an event is left as a correction for continuity: at 95 % the exact probability of
+    covering is then above 95 % wherever the tests sum it.
 
     Parameters
     ----------
     changes : ndarray, shape (m,)
         Changes of the m samples, from -1 to 1.
     confidence : float
-        Least probability with which the interval holds the mean over all possible samples.
+        Probability with which the interval holds the mean over all possible samples.
+
+    References
+    ----------
+    .. [1] Agresti and Min, "Simple improved confidence intervals for comparing matched
+       proportions", Statistics in Medicine 24, 2005.
+    """
+    cells, quantile = len(changes) + 2, student(confidence, len(changes))
+    if not np.isfinite(quantile):
+        return Interval(-1.0, 1.0)
+    mean = float(changes.sum()) / cells
+    variance = (float(np.abs(changes).sum()) + 1) / cells - mean**2
+    reach = quantile * np.sqrt(variance / cells) + 1 / cells
+    return Interval(float(max(mean - reach, -1.0)), float(min(mean + reach, 1.0)))
+
+
+def sign_test(changes: np.ndarray) -> float:
+    """Return the probability that equal methods differ as much: the exact test of McNemar [1]_.
+
+    Where two methods are equally good, either is as likely to be the better one on a sample on
+    which they disagree. Fractions of events, from guesses, are rounded against a difference.
 
     References
     ----------
     .. [1] McNemar, "Note on the sampling error of the difference between correlated proportions or
        percentages", Psychometrika 12, 1947.
     """
-    failing, draws = 1 - confidence, len(changes)
-    more, fewer = (_whole(float(np.maximum(side, 0).sum()), draws) for side in (changes, -changes))
-    sign, number = 1 - 0.9 * failing, 1 - 0.1 * failing
-    low = _excess(more.low, fewer.high, sign).low
-    high = _excess(more.high, fewer.low, sign).high
-    rarest = clopper_pearson(min(more.low + fewer.low, draws), draws, number).low
-    most = clopper_pearson(min(more.high + fewer.high, draws), draws, number).high
-    return Interval(low * (rarest if low > 0 else most), high * (most if high > 0 else rarest))
+    from scipy.special import betainc
 
-
-class _Count(NamedTuple):
-    """The whole numbers below and above a count of which guesses are fractions."""
-
-    low: int
-    high: int
-
-
-def _whole(total: float, draws: int) -> _Count:
-    """Return the whole numbers around a sum, up to its rounding."""
-    near = round(total)
-    if abs(total - near) <= ROUNDING * draws:
-        return _Count(near, near)
-    return _Count(floor(total), ceil(total))
-
-
-def _excess(more: int, fewer: int, confidence: float) -> Interval:
-    """Return an interval for the excess of one of two kinds of events, from -1 to 1."""
-    if not more + fewer:
-        return Interval(-1.0, 1.0)
-    low, high = clopper_pearson(more, more + fewer, confidence)
-    return Interval(2 * low - 1, 2 * high - 1)
+    sides = sorted(float(np.maximum(side, 0).sum()) for side in (changes, -changes))
+    rounding = ROUNDING * len(changes)
+    fewer, more = ceil(sides[0] - rounding), floor(sides[1] + rounding)
+    if more <= fewer:
+        return 1.0
+    return min(1.0, 2 * float(betainc(more, fewer + 1, 0.5)))
 
 
 def mean_interval(values: np.ndarray, confidence: float = 0.95, untested: float = 1.0) -> Interval:

@@ -16,6 +16,7 @@ from grokflow.theory.transition.intervals import (
     clopper_pearson,
     mean_interval,
     paired_shares,
+    sign_test,
     student,
 )
 
@@ -27,11 +28,10 @@ class Kind(Enum):
     """What happens between the early and the late predictor.
 
     GROKKING is a transition after which the test error is smaller, MISGROKKING one after which it
-    is larger. NEITHER means that the test set cannot tell the two errors apart: the interval of
-    their difference holds zero at a confidence of 99.73 %, that of three standard errors, or they
-    differ by less than a thousandth of the error of a constant predictor. It is no proof that
-    they are equal. NO_TRANSITION means that there is one predictor only: the data determine the
-    weights, at any scale of the start.
+    is larger. NEITHER means that the test set cannot tell the two errors apart at a confidence of
+    99.73 %, that of three standard errors, or that they differ by less than a thousandth of the
+    error of a constant predictor. It is no proof that they are equal. NO_TRANSITION means that
+    there is one predictor only: the data determine the weights, at any scale of the start.
 
     Examples
     --------
@@ -147,6 +147,15 @@ class Scores(Summarised):
         return mean_interval(change, confidence, self.samples.untested)
 
     @property
+    def differ(self) -> bool:
+        """Whether the first two errors differ at a confidence of 99.73 %."""
+        if self.samples is not None and self.accuracy is not None:
+            changes = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
+            return sign_test(changes) < 1 - VISIBLE
+        low, high = self.increase(VISIBLE)
+        return not low <= 0 <= high
+
+    @property
     def change_error(self) -> float:
         """Standard error of the difference of the first two errors."""
         if self.samples is None:
@@ -253,12 +262,11 @@ def _concatenated(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
 def kind_of(scores: Scores) -> Kind:
     """Compare the test errors of the early and the late predictor, the first two of `scores`.
 
-    The difference counts when its interval at a confidence of 99.73 % excludes zero, which is that
-    of three standard errors, and when it exceeds a thousandth of a constant predictor's error:
-    below that nobody could see the transition in a plot.
+    The difference counts when it is shown at a confidence of 99.73 %, that of three standard
+    errors: for classes by the exact test of McNemar. It must also exceed a thousandth of a constant
+    predictor's error: below that nobody could see the transition in a plot.
     """
     early, late = scores.error[:2]
-    low, high = scores.increase(VISIBLE)
-    if low <= 0 <= high or abs(early - late) <= 1e-3 * scores.baseline:
+    if not scores.differ or abs(early - late) <= 1e-3 * scores.baseline:
         return Kind.NEITHER
     return Kind.GROKKING if late < early else Kind.MISGROKKING

@@ -32,7 +32,8 @@ def forecast_lines(forecast: ModelForecast) -> list[str]:
         for role, item in forecast.roles().items()
     ]
     regime = [f"       data: {forecast.regime}"] if forecast.regime else []
-    kind = f"       kind: {forecast.kind.value}"
+    known = forecast.kind.value if forecast.scores.size else "unknown, for nothing is tested"
+    kind = f"       kind: {known}"
     return [*regime, *lines, kind, *_part_lines(forecast.parts)]
 
 
@@ -93,7 +94,7 @@ def _role(role: str) -> str:
 
 def _qualities(item: PredictorResult) -> list[str]:
     """Say how good a predictor is, and how exactly it is known."""
-    said = [f"test error {item.test_error:.4g}"]
+    said = [f"test error {item.test_error:.4g}" if np.isfinite(item.test_error) else "not tested"]
     if item.test_accuracy is not None:
         said = [f"test accuracy {100 * item.test_accuracy:.2f} %"]
     if item.margin is not None:
