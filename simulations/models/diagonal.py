@@ -129,15 +129,12 @@ class BoundDiagonal(BoundModel):
 
     def mean_remedy(self, change: Change) -> str:
         """Name the option that adds an intercept where the targets' mean exceeds their spread."""
-        targets, transform = self.problem.targets, self.problem.transform
-        mean, spread = float(np.mean(targets)), float(np.std(targets))
-        has_intercept = transform is not None and bool(transform.intercept)
-        if self.problem.is_classification or has_intercept or abs(mean) <= spread:
+        mean, spread = float(np.mean(self.problem.targets)), float(np.std(self.problem.targets))
+        if self.problem.is_classification or abs(mean) <= spread or _has_constant(self.problem):
             return ""
         return (
             f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}, and "
-            "the model has no intercept: unless an input is constant, add --intercept (in Python: "
-            "intercept=True)"
+            "the model has no intercept: add --intercept (in Python: intercept=True)"
         )
 
     @property
@@ -222,6 +219,16 @@ class BoundDiagonal(BoundModel):
             _bound("early", "E.5", partial(max_l2_margin_error, **sizes), problem.n),
             _bound("late_limit", "E.4", partial(max_l1_margin_error, **sizes), problem.n),
         )
+
+
+def _has_constant(problem: Problem) -> bool:
+    """Whether an input is constant, an intercept that was asked for among them.
+
+    The square of its sum is then n times the sum of its squares, and smaller for all others.
+    """
+    sums, squares = problem.inputs.correlate(np.ones(problem.n)), problem.inputs.column_squares
+    rounding = 4 * problem.n * np.finfo(np.float64).eps
+    return bool(((squares > 0) & (sums**2 >= (1 - rounding) * problem.n * squares)).any())
 
 
 def default_loss(problem: Problem) -> Loss:

@@ -210,3 +210,22 @@ def test_the_early_predictor_lasts_as_long_as_is_said(alpha):
     flow = DiagonalFlow(lam=MODEL["lam"], loss=LOSSES["logistic"])
     run = flow.run(DiagonalStart(problem, alpha), np.array([found.stop]))
     assert abs(run.test_scores().accuracy[0] - found.change.early) <= abs(found.change.drop) / 4
+
+
+def test_a_column_of_ones_is_an_intercept(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.standard_normal((230, 60)), np.full(230, 0.1)])
+    y = 100 + x[:, 0]
+    path = tmp_path / "ones.npz"
+    np.savez(path, X_train=x[:30], y_train=y[:30], X_test=x[30:], y_test=y[30:])
+    assert main(["predict", str(path)]) == 0
+    assert "--intercept" not in capsys.readouterr().out
+
+
+def test_nothing_tested_is_said_as_such(tmp_path, capsys):
+    lines = ["i,j,value,split", *(f"{i},{j},{i + 1},train" for i, j in [(0, 0), (0, 1), (1, 2)])]
+    path = tmp_path / "entries.csv"
+    path.write_text("\n".join(lines))
+    assert main(["predict", str(path), "--set", "rectangular=0"]) == 0
+    said = capsys.readouterr().out
+    assert "unknown, for nothing is tested" in said and "nan" not in said
