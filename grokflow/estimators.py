@@ -26,6 +26,7 @@ from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.sparse_matrix import Table, signed_rows
+from grokflow.theory.predictor import INTERCEPT, REMEDY, NoPredictor
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -62,10 +63,24 @@ class _Estimator(ABC, BaseEstimator):
     def _predictor(self) -> _Predictor:
         """Return the predictor with the estimator's settings."""
 
+    def _checked(self, X: ArrayLike, y: Any = "no_validation", **settings: Any) -> Any:
+        """Return arrays as scikit-learn has them, which would forget the masks of entries."""
+        check_unmasked("X", X)
+        check_unmasked("y", y)
+        return validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE, **settings)
+
+    def _predicted(self, problem: Problem) -> Prediction:
+        """Predict; where that cannot be, the remedies are those of an estimator."""
+        try:
+            return self._predictor().predict(problem)
+        except NoPredictor as error:
+            said = str(error).replace(REMEDY, "take gf.L1PenalisedClassifier")
+            error.args = (said.replace(INTERCEPT, "append a column of ones to X"),)
+            raise
+
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        check_unmasked("X", X)
-        x = validate_data(self, X, reset=False, dtype=np.float64, accept_sparse=_SPARSE)
+        x = self._checked(X, reset=False)
         return np.asarray(x @ self.coef_.T)
 
 
@@ -87,8 +102,7 @@ class _Classifier(ClassifierMixin, _Estimator):
         NotSeparable
             By the margins, when no weights fit the labels (its ``certificate`` proves it).
         """
-        _check_unmasked(X, y)
-        x, labels = validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE)
+        x, labels = self._checked(X, y)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
@@ -102,7 +116,7 @@ class _Classifier(ClassifierMixin, _Estimator):
         problems = [
             replace(_problem(signed_rows(x, sign), ones, task), signs=sign) for sign in signs
         ]
-        found = [self._predictor().predict(problem) for problem in problems]
+        found = [self._predicted(problem) for problem in problems]
         self.coef_ = np.array([prediction.w for prediction in found])
         self.certificate_ = tuple(prediction.certificate for prediction in found)
         return self
@@ -130,12 +144,9 @@ class _Regressor(RegressorMixin, _Estimator):
         NoPredictor
             By the interpolants, when no weights reach the targets.
         """
-        _check_unmasked(X, y)
-        x, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, accept_sparse=_SPARSE
-        )
+        x, targets = self._checked(X, y, y_numeric=True)
         problem = _problem(x, np.asarray(targets, dtype=np.float64), Task.REGRESSION)
-        found = self._predictor().predict(problem)
+        found = self._predicted(problem)
         self.coef_ = found.w
         self.certificate_ = found.certificate
         return self
@@ -239,7 +250,7 @@ class L1PenalisedClassifier(_Classifier):
     def _predictor(self) -> L1Penalised:
         if isinstance(self.loss, Loss):
             return _penalised(self.loss, self)
-        if self.loss not in LOSSES:
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
             raise ValueError(
                 f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}, or a Loss: pick one"
             )
@@ -329,15 +340,8 @@ def _problem(design: Table, targets: np.ndarray, task: Task) -> Problem:
     return Problem("estimator", task, design_matrix(design), targets, nothing)
 
 
-def _check_unmasked(X: ArrayLike, y: ArrayLike) -> None:
-    """Refuse masked entries, whose masks scikit-learn would forget."""
-    check_unmasked("X", X)
-    check_unmasked("y", y)
-
-
 def _penalised(loss: Loss, settings: L1PenalisedClassifier | L1PenalisedRegressor) -> L1Penalised:
-    lam, gap = _positive("lam", settings.lam), _positive("gap", settings.gap)
-    return L1Penalised(loss, lam, gap=gap)
+    return L1Penalised(loss, _positive("lam", settings.lam), gap=_positive("gap", settings.gap))
 
 
 def _positive(name: str, value: Any) -> float:

@@ -42,6 +42,38 @@ def check_kind(name: str, value: object, kind: type, remedy: str) -> None:
         )
 
 
+# What takes the data of each kind, and what makes them.
+_TAKERS = {
+    "Problem": "gf.forecast and gf.DiagonalStart take it",
+    "ClassesProblem": "gf.forecast_softmax and gf.forecast_classes forecast several classes, "
+    "gf.SoftmaxFlow and gf.follow_classes follow them, gf.as_problem(x, y, positive=...) sets "
+    "one against the rest",
+    "CompletionProblem": "gf.forecast_completion and gf.CompletionStart take it",
+    "NetProblem": "gf.NetStart takes it",
+}
+_MAKERS = {
+    "Problem": "gf.as_problem(x, y) or gf.load(file)",
+    "ClassesProblem": "gf.make_classes_problem",
+    "CompletionProblem": "gf.load_entries or gf.make_matrix_problem",
+    "NetProblem": "gf.NetProblem",
+}
+
+
+def check_data(problem: object, kind: type) -> None:
+    """Refuse data of another kind than a function takes, and name what takes them.
+
+    Parameters
+    ----------
+    problem : object
+        The data.
+    kind : type
+        The kind of problem that is expected.
+    """
+    takers = _TAKERS.get(type(problem).__name__)
+    made = f"make one with {_MAKERS[kind.__name__]}"
+    check_kind("problem", problem, kind, takers or made)
+
+
 def check_number(name: str, value: object) -> None:
     """Refuse text, arrays and whatever else is no real number."""
     if not isinstance(value, Real):

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from grokflow.theory.arguments import ALPHA_RANGE, check_kind, check_range
+from grokflow.theory.arguments import ALPHA_RANGE, check_data, check_range
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.problem import CompletionProblem
 
@@ -47,7 +47,7 @@ class CompletionStart:
 
     def __post_init__(self) -> None:
         """Refuse other problems, and scales in which double precision does not hold the state."""
-        check_kind("problem", self.problem, CompletionProblem, "make one with gf.completion")
+        check_data(self.problem, CompletionProblem)
         check_scale(self.alpha, self.sigma)
         if self.sigma > 0 and self.rng is None:
             raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grokflow.theory.arguments import check_kind
+from grokflow.theory.arguments import check_data
 from grokflow.theory.diagonal.scale import DiagonalScale, check_scale
 from grokflow.theory.linear.problem import Problem
 
@@ -36,7 +36,7 @@ class DiagonalStart:
 
     def __post_init__(self) -> None:
         """Refuse other problems, and scales in which double precision does not hold the state."""
-        check_kind("problem", self.problem, Problem, "make one with gf.make_problem or gf.load")
+        check_data(self.problem, Problem)
         check_scale(self.alpha, self.depth)
 
     @property

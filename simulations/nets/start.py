@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from grokflow.theory.arguments import check_kind, check_number
+from grokflow.theory.arguments import check_data, check_kind, check_number
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.summary import Summarised
 
@@ -46,7 +46,7 @@ class NetStart(Summarised):
     def __post_init__(self) -> None:
         """Refuse what is no net, other problems, and a scale that is none."""
         check_kind("net", self.net, nn.Module, "write it as a module of torch")
-        check_kind("problem", self.problem, NetProblem, "make one with gf.NetProblem")
+        check_data(self.problem, NetProblem)
         check_number("alpha", self.alpha)
         if not 0 < self.alpha < math.inf:
             raise ValueError(f"alpha is {self.alpha}, expected a positive number: choose one")

@@ -261,3 +261,16 @@ def test_errors_come_back_from_worker_processes():
     several = OneVsRestClassifier(gf.MaxL1MarginClassifier(), n_jobs=2)
     with pytest.raises(NotSeparable, match="not separable"):
         several.fit(np.abs(x), [0, 1, 2, 1, 2, 0, 1])
+
+
+def test_remedies_of_estimators_are_those_of_python():
+    x = np.arange(1.0, 7.0)[:, None]
+    for estimator in (gf.MaxL1MarginClassifier(), gf.MaxL2MarginClassifier()):
+        with pytest.raises(gf.NotSeparable, match=r"append a column of ones to X$") as refused:
+            estimator.fit(x, x[:, 0] > 3)
+        assert "--" not in str(refused.value)
+        estimator.fit(np.column_stack([x, np.ones(6)]), x[:, 0] > 3)
+        with pytest.raises(gf.NotSeparable, match=r"take gf\.L1PenalisedClassifier$"):
+            estimator.fit(x, [0, 1, 0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"^loss is \[\], expected one of"):
+        gf.L1PenalisedClassifier(loss=[]).fit(x, x[:, 0] > 3)

@@ -6,6 +6,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 import grokflow as gf
@@ -45,7 +46,18 @@ RUNS = {
     if KINDS[name] != other
 }
 MEASURES = {f"{name} measures 3": lambda name=name: measured(name) for name in CASES}
+
+
+def several():
+    """Return data of three classes."""
+    x, y = np.eye(6), ["a", "b", "c"] * 2
+    return gf.make_classes_problem("several", x, y, x, y)
+
+
+# The message names what takes several classes.
+SEVERAL = "problem is a ClassesProblem, expected a Problem: gf.forecast_softmax and "
 STARTS = {
+    SEVERAL: lambda: gf.DiagonalStart(several(), 1.0),
     "problem is a CompletionProblem, expected a Problem: ": lambda: gf.DiagonalStart(entries(), 1),
     "problem is a Problem, expected a CompletionProblem: ": lambda: gf.CompletionStart(
         classes(), 1.0
@@ -70,6 +82,17 @@ def forecast(problem=None, **changed):
 
 
 FORECASTS = {
+    SEVERAL: lambda: gf.forecast(several(), alpha=1.0, lam=0.1, loss="square"),
+    f"{SEVERAL}gf.forecast_classes": lambda: gf.MinLoss(gf.LOSSES["square"]).predict(several()),
+    "problem is a CompletionProblem, expected a Problem: gf.forecast_completion": lambda: (
+        gf.forecast(entries(), alpha=1.0, lam=0.1, loss="square")
+    ),
+    "problem is a list, expected a Problem: make one with gf.as_problem(x, y)": lambda: gf.forecast(
+        [[1.0]], alpha=1.0, lam=0.1, loss="square"
+    ),
+    "problem is a Problem, expected a ClassesProblem: gf.forecast and": lambda: gf.follow_classes(
+        gf.DiagonalFlow(lam=0.1, loss="square"), classes(), alpha=1.0, times=[0.0]
+    ),
     "alpha is -10, expected 1e-12 to": lambda: forecast(alpha=-10.0),
     "alpha is nan, expected": lambda: forecast(alpha=float("nan")),
     "lam is 0, expected 1e-140 to": lambda: forecast(lam=0),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokflow.theory.arguments import ALPHA_RANGE, LAM_RANGE, check_kind, check_range
+from grokflow.theory.arguments import ALPHA_RANGE, LAM_RANGE, check_data, check_range
 from grokflow.theory.completion.effort import (
     FollowedPath,
     effort_for,
@@ -142,7 +142,7 @@ def forecast_completion(
     >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
     grokking at λt = 3.6
     """
-    check_kind("problem", problem, CompletionProblem, "make one with gf.completion")
+    check_data(problem, CompletionProblem)
     check_range("alpha", alpha, ALPHA_RANGE)
     check_range("lam", lam, LAM_RANGE)
     effort = effort_for(problem, alpha)

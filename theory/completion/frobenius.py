@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokflow.theory.arguments import check_kind
+from grokflow.theory.arguments import check_data
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.checks import check_size
-from grokflow.theory.completion.problem import ENTRIES, CompletionProblem
+from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
 from grokflow.theory.predictor import NotInterpolable
 from grokflow.theory.summary import Summarised
@@ -100,7 +100,7 @@ class MinFrobeniusNorm:
         NotInterpolable
             When no symmetric matrix has the measured values.
         """
-        check_kind("problem", problem, CompletionProblem, ENTRIES)
+        check_data(problem, CompletionProblem)
         check_size(problem.space.shape)
         measurements, shift = problem.measurements, np.zeros(problem.measurements.size)
         mu = measurements.solve_gram(problem.values, shift)

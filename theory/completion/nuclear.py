@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokflow.theory.arguments import check_kind, check_positive
+from grokflow.theory.arguments import check_data, check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
-from grokflow.theory.completion.problem import ENTRIES, CompletionProblem
+from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, proximal_points
 
 
@@ -74,7 +74,7 @@ class MinNuclearNorm:
         NotInterpolable
             When no symmetric matrix has the values.
         """
-        check_kind("problem", problem, CompletionProblem, ENTRIES)
+        check_data(problem, CompletionProblem)
         MinFrobeniusNorm().predict(problem)
         start = None
         if near is not None and near.matrix.any():
@@ -138,7 +138,7 @@ class NuclearPenalised:
 
         `interrupt` is called at every step and may raise an exception to stop.
         """
-        check_kind("problem", problem, CompletionProblem, ENTRIES)
+        check_data(problem, CompletionProblem)
         tau = self.lam / 2
 
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:

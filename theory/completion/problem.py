@@ -33,9 +33,6 @@ from grokflow.theory.conversion import as_array
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_targets
 
-# What to do where a problem is no matrix completion problem.
-ENTRIES = "make one with gf.make_entries_problem or gf.load_entries"
-
 
 class TestEntries(NamedTuple):
     """True values of k entries that predictors are judged on.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
+from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.partly.descent import Descent, descend
 from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
@@ -172,8 +172,7 @@ def forecast(
     >>> print(f"{found.kind.value} at λt = {found.transition.lambda_t:.1f}")
     grokking at λt = 10.4
     """
-    remedy = "make one with gf.make_problem or gf.load, or forecast several classes with "
-    check_kind("problem", problem, Problem, remedy + "gf.forecast_classes")
+    check_data(problem, Problem)
     loss = loss_named(loss)
     check_scale(alpha, depth)
     check_range("lam", lam, LAM_RANGE)

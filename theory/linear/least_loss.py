@@ -16,7 +16,7 @@ from scipy.linalg import LinAlgError, cholesky, qr, solve_triangular
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
-from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
 from grokflow.theory.losses import ConcordantLoss
 from grokflow.theory.predictor import NoPredictor, NotResolved
@@ -72,6 +72,7 @@ class MinLoss:
         NotResolved
             When double precision does not show that there is a minimum.
         """
+        check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
         return self.at(problem, least_coordinates(problem, self.loss))
 
     def at(self, problem: Problem, coordinates: np.ndarray) -> Prediction:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from grokflow.theory.arguments import check_kind, member_of
+from grokflow.theory.arguments import check_data, member_of
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import Labels, read_labels, signs_of
 from grokflow.theory.linear.checks import check_inputs, check_length, check_rows, check_shapes
@@ -229,7 +229,7 @@ def check_problem(problem: object, *, margins: str | None = None) -> None:
     margins : str, optional
         What needs classes.
     """
-    check_kind("problem", problem, Problem, "make one with gf.make_problem or gf.load")
+    check_data(problem, Problem)
     assert isinstance(problem, Problem)
     if margins and not problem.is_classification:
         raise ValueError(

@@ -17,6 +17,7 @@ from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.measure import Measures
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.work import SolverWork
+from grokflow.theory.arguments import check_data, check_kind
 from grokflow.theory.diagonal.forecast import Forecast
 from grokflow.theory.linear.classes.problem import ClassesProblem, share_right
 from grokflow.theory.summary import Summarised, ends
@@ -219,6 +220,8 @@ def follow_classes(
     >>> print(found.curves()["train_accuracy"].round(2))
     [0.33 1.   1.  ]
     """
+    check_kind("flow", flow, DiagonalFlow, "make one with gf.DiagonalFlow")
+    check_data(problem, ClassesProblem)
     count, parts, reason = len(problem.classes), list[DiagonalTrajectory](), ""
     flow, reached = replace(flow, memory=flow.memory // count), np.asarray(times, dtype=np.float64)
 

@@ -16,7 +16,7 @@ from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure, advance
 from grokflow.simulations.runs.work import SolverWork
-from grokflow.theory.arguments import LAM_RANGE, check_kind
+from grokflow.theory.arguments import LAM_RANGE, check_data
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.classes.problem import ClassesProblem
@@ -211,7 +211,7 @@ class SoftmaxFlow:
         Interrupted
             On Ctrl-C, with the times that both runs have reached.
         """
-        check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+        check_data(problem, ClassesProblem)
         check_scale(alpha)
         times = checked_times(times)
         flow, started = SoftmaxEquations(problem, alpha, self.lam), perf_counter()

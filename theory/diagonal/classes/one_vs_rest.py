@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import LAM_RANGE, check_kind
+from grokflow.theory.arguments import LAM_RANGE, check_data
 from grokflow.theory.diagonal.classes.clock import Clock, kernel_weights
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime
@@ -143,7 +143,7 @@ def forecast_classes(
     >>> print(found.parts["bee"].limit.margin, found.kind.value)
     0.166... neither
     """
-    check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+    check_data(problem, ClassesProblem)
     loss = loss_named(loss)
     parts: dict[str, Forecast] = {}
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokflow.theory.arguments import LAM_RANGE, check_kind, check_range
+from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.diagonal.scale import check_scale
@@ -129,7 +129,7 @@ def forecast_softmax(
     >>> print(found.early.name, found.early.w.reshape(3, 6).round(2)[0])
     max-L2-margin [ 0.67 -0.33 -0.33  0.67 -0.33 -0.33]
     """
-    check_kind("problem", problem, ClassesProblem, "make one with gf.make_classes_problem")
+    check_data(problem, ClassesProblem)
     check_scale(alpha)
     check_range("lam", lam, LAM_RANGE)
     stacked, others = stacked_problem(problem), len(problem.classes) - 1
