@@ -62,7 +62,7 @@ class Rows:
 def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     """Return the rows of a table that has a target among its columns."""
     roles = roles_of(table, reading)
-    decimal = decimal_mark(table.columns, reading.decimal)
+    decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
     x, names, notes = matrix_of(roles.inputs, decimal, reading)
     y, merged = _labels_of(roles.target, decimal, reading)
     said = (*table.notes, *roles.notes, *notes, *merged)
@@ -76,7 +76,7 @@ def rows_of_columns(table: Columns, reading: Reading) -> Rows:
 def rows_of_inputs(table: Columns, y: np.ndarray, reading: Reading) -> Rows:
     """Return the rows of a table whose labels stand apart."""
     columns, said = without_index(table, reading)
-    decimal = decimal_mark(table.columns, reading.decimal)
+    decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
     x, names, notes = matrix_of(columns, decimal, reading)
     if len(y) != len(x):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 
 # Numbers, or a sparse matrix of scipy.
 AnyArray: TypeAlias = "NDArray[Any] | Any"
+
+# Words that stand for no value, in tables of all kinds of programs; Excel speaks many languages.
+NO_VALUE = frozenset(
+    (
+        *("", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "#NV", "#N/D", "<NA>"),
+        *("NULL", "Null", "null", "NaN", "NAN", "nan", "None", "?", "-", "--", "."),
+    )
+)
 
 # Names of the column that is learned, the likeliest first; capitals do not matter.
 TARGET_NAMES = ("y", "target", "label", "class", "targets", "labels")
@@ -56,6 +64,12 @@ class Column:
         return self.values.dtype.kind == "O"
 
 
+def lacks_value(words: Sequence[str]) -> np.ndarray:
+    """Return where words stand for no value; beside a plus sign a minus sign is one."""
+    none = NO_VALUE - {"-"} if "+" in words else NO_VALUE
+    return np.fromiter((word in none for word in words), bool, len(words))
+
+
 @dataclass(frozen=True, eq=False)
 class Columns:
     """A table as it stands in a file.
@@ -70,12 +84,15 @@ class Columns:
         Whether the file names its columns; otherwise they are called 1, 2, 3 and so on.
     notes : tuple of str
         What was guessed while the file was read: its encoding, a header that is not there.
+    semicolons : bool
+        Whether semicolons stand between the fields, as where the decimal mark is a comma.
     """
 
     source: str
     columns: tuple[Column, ...]
     headed: bool = True
     notes: tuple[str, ...] = ()
+    semicolons: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

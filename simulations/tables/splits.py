@@ -9,8 +9,13 @@ import numpy as np
 from grokflow.simulations.tables.contents import Column
 from grokflow.simulations.tables.reading import spelled
 
-_TRAIN, _TEST = {"train", "training"}, {"test", "testing"}
-_NEITHER = {"val", "valid", "validation", "dev"}
+_WORDS = (
+    dict.fromkeys(("train", "training"), "train")
+    | dict.fromkeys(("test", "testing"), "test")
+    | dict.fromkeys(("val", "valid", "validation", "dev"), "val")
+)
+# What numbers mark, by how many of them there are.
+_NUMBERS = {2: {"0": "train", "1": "test"}, 3: {"0": "train", "1": "val", "2": "test"}}
 
 
 class Split(NamedTuple):
@@ -21,35 +26,50 @@ class Split(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def marked(column: Column) -> Split:
+def marked(column: Column, remedy: str | None = None) -> Split:
     """Return the split that a column of words marks; rows for validation are left out.
+
+    Parameters
+    ----------
+    column : Column
+        The words train, test and val; or the numbers 0 and 1 for train and test, and 0, 1 and 2 for
+        train, val and test.
+    remedy : str, optional
+        What to do about another column; by default to leave it out.
 
     Raises
     ------
     ValueError
         For blanks and other words, and where no row is left to train or to test on.
     """
-    words = np.array([str(word).strip().lower() for word in column.values], dtype=object)
-    known = {word: 1 for word in _TRAIN} | {word: 2 for word in _TEST}
-    known |= {word: 0 for word in _NEITHER}
+    remedy = remedy or f"leave the column out with {spelled('drop', column.name)}"
+    words = [_word(value) for value in column.values.tolist()]
+    numbered = set(words) in ({"0", "1"}, {"0", "1", "2"})
+    known = _NUMBERS[len(set(words))] if numbered else _WORDS
     for row, word in enumerate(words):
         if column.missing[row] or word not in known:
             said = "is blank" if column.missing[row] else f"is {str(column.values[row])!r}"
             raise ValueError(
                 f"{column.label} {said} in row {row + 1}, expected train, test or val: mend it, or "
-                f"leave the column out with {spelled('drop', column.name)}"
+                f"{remedy}"
             )
     part = np.array([known[word] for word in words])
-    train, test, out = part == 1, part == 2, int((part == 0).sum())
+    train, test, out = part == "train", part == "test", int((part == "val").sum())
     if not train.any() or not test.any():
         lacking = "train" if not train.any() else "test"
         raise ValueError(
             f"{column.label} marks no row {lacking}, expected rows to train and to test on: mark "
-            f"some, or leave the column out with {spelled('drop', column.name)}"
+            f"some, or {remedy}"
         )
     left = f", {out} rows for validation left out" if out else ""
+    how = ", ".join(f"{number} as {name}" for number, name in known.items()) if numbered else ""
     note = f"{column.label} marks {train.sum()} rows to train and {test.sum()} to test on{left}"
-    return Split(train, test, (note,))
+    return Split(train, test, (f"{note}, with {how}" if how else note,))
+
+
+def _word(value: object) -> str:
+    """Return a mark in small letters, numbers as whole ones."""
+    return str(value).strip().lower().removesuffix(".0")
 
 
 def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -> Split:

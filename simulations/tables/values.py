@@ -74,8 +74,13 @@ def holds_truth(column: Column) -> bool:
     return bool(words) and words[0].lower() in _TRUTH and {w.lower() for w in words} <= set(_TRUTH)
 
 
-def decimal_mark(columns: Sequence[Column], wanted: str | None = None) -> str:
+def decimal_mark(
+    columns: Sequence[Column], wanted: str | None = None, *, semicolons: bool = False
+) -> str:
     """Return the decimal mark of a table of words.
+
+    A number such as 1,100 has a decimal comma or a comma between thousands; where semicolons stand
+    between the fields, a comma is as likely a decimal mark, and 1.100 is as open.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def decimal_mark(columns: Sequence[Column], wanted: str | None = None) -> str:
         All columns of a text file.
     wanted : str, optional
         What the user says.
+    semicolons : bool
+        Whether semicolons stand between the fields.
 
     Raises
     ------
@@ -91,36 +98,63 @@ def decimal_mark(columns: Sequence[Column], wanted: str | None = None) -> str:
     """
     if wanted is not None:
         return wanted
-    worded = [column for column in columns if column.holds_words]
-    marked = [column for column in worded if not _is_plain(column)]
-    reading = {mark: [c for c in marked if _all_match(c, mark)] for mark in _NUMBERS}
-    commas = [column for column in reading[","] if column not in reading["."]]
-    open_ones = [
-        column
-        for column in reading[","]
-        if column in reading["."] and "," in "".join(column.values[~column.missing].tolist())
-    ]
-    points = [column for column in reading["."] if column not in reading[","]]
-    if commas or open_ones:
-        plain = [column for column in worded if _is_plain(column) and _all_match(column, ".")]
-        points += [column for column in plain if not _all_match(column, ",")]
-    if commas and points:
+    marks = _marks_of([column for column in columns if column.holds_words], semicolons)
+    if marks.commas and marks.points:
+        comma, point = marks.commas[0], marks.points[0]
         raise ValueError(
-            f"{commas[0].label} has {_first(commas[0])!r} and {points[0].label} "
-            f"{_first(points[0], '.')!r}, expected one decimal mark: say which it is with "
-            "decimal=',' (--decimal ,) or decimal='.'"
+            f"{comma.label} has {_first(comma)!r} and {point.label} {_first(point, '.')!r}, "
+            f"expected one decimal mark: say which it is with {_EITHER_MARK}"
         )
-    if open_ones and not commas and not points:
+    undecided = not marks.commas and not marks.points
+    if marks.open_commas and undecided:
         raise ValueError(
-            f"{open_ones[0].label} has {_first(open_ones[0])!r}, whose comma may be a decimal mark "
-            "or that of thousands: say which with decimal=',' (--decimal ,) or decimal='.'"
+            f"{marks.open_commas[0].label} has {_first(marks.open_commas[0])!r}, whose comma may "
+            f"be a decimal mark or that of thousands: say which with {_EITHER_MARK}"
         )
-    return "," if commas else "."
+    if marks.open_points and undecided and semicolons:
+        raise ValueError(
+            f"{marks.open_points[0].label} has {_first(marks.open_points[0], '.')!r}, whose point "
+            "may be a decimal mark or, as semicolons stand between the fields, that of thousands: "
+            f"say which with {_EITHER_MARK}"
+        )
+    return "," if marks.commas else "."
 
 
-def _is_plain(column: Column) -> bool:
-    """Whether there is no mark in a column but the decimal points of Python."""
-    return set("".join(column.values[~column.missing].tolist())) <= _PLAIN_CHARACTERS
+_EITHER_MARK = "decimal=',' (--decimal ,) or decimal='.' (--decimal .)"
+
+
+class _Marks(NamedTuple):
+    """Columns whose numbers can be read with a decimal comma alone, with a point alone, or both."""
+
+    commas: list[Column]
+    points: list[Column]
+    open_commas: list[Column]
+    open_points: list[Column]
+
+    def add(self, column: Column, text: str) -> None:
+        """Sort a column in, whose words joined are `text`."""
+        as_comma, as_point = _all_match(column, ","), _all_match(column, ".")
+        if as_comma and as_point:
+            if "," in text or "." in text:
+                (self.open_commas if "," in text else self.open_points).append(column)
+        elif as_comma or as_point:
+            (self.commas if as_comma else self.points).append(column)
+
+
+def _marks_of(columns: Sequence[Column], semicolons: bool) -> _Marks:
+    """Sort columns of words by their marks; points say nothing unless a comma is in doubt."""
+    marks, plain = _Marks([], [], [], []), []
+    for column in columns:
+        text = "".join(column.values[~column.missing].tolist())
+        if not set(text) <= _PLAIN_CHARACTERS:
+            marks.add(column, text)
+        elif "." in text:
+            plain.append((column, text))
+    if semicolons or marks.commas or marks.open_commas:
+        for column, text in plain:
+            if not marks.points:  # one of them is enough
+                marks.add(column, text)
+    return marks
 
 
 def _all_match(column: Column, mark: str) -> bool:

@@ -55,6 +55,9 @@ def test_a_decimal_comma_in_one_column_is_that_of_all(tmp_path):
     ("columns", "message"),
     [
         ([["1,234", "2,345", "3", "4"]], "column 'c0' has '1,234', whose comma may be a decimal"),
+        ([["1", "2", "-", "4"]], r"column 'c0' has no value in row 3 \(rows that lack a value: 1"),
+        ([["1", "2", "?", "."]], r"column 'c0' has no value in row 3 \(rows that lack a value: 2"),
+        ([["n/a", "null", "#NV", "4"]], r"has no value in row 1 \(rows that lack a value: 3"),
         ([["1,5", "2", "3", "4"], ["1.5", "2", "3", "4"]], "column 'c0' has '1,5' and column 'c1'"),
         ([["1,5", "2", "3.5", "4"]], "column 'c0' holds '1,5' in row 1, expected numbers"),
         ([["1", "2", "x", "4"]], "column 'c0' holds 'x' in row 3, expected numbers"),
@@ -163,3 +166,44 @@ def test_gaps_are_filled_by_the_mean_of_training_alone():
     assert problem.inputs.to_array()[0].tolist() == [1, 4]
     assert problem.test.inputs.tolist() == [[5, 4]]
     assert "2 missing values replaced by the mean of their column in training" in problem.notes
+
+
+@pytest.mark.parametrize("mark", [",", "."])
+def test_three_digits_behind_a_mark_are_open_where_semicolons_stand_between(tmp_path, mark):
+    words, other = [f"1{mark}100", f"2{mark}345", "3", "4"], ".,".strip(mark)
+    with pytest.raises(ValueError, match=rf"has '1\{mark}100', whose (comma|point) may"):
+        table(tmp_path, words)
+    assert column(table(tmp_path, words, decimal=mark)) == [1.1, 2.345, 3, 4]
+    assert column(table(tmp_path, words, decimal=other)) == [1100, 2345, 3, 4]
+    # A number of another length decides; between commas a point is a decimal mark.
+    assert column(table(tmp_path, words, [f"1{mark}5"] * 4)) == [1.1, 2.345, 3, 4]
+    if mark == ".":
+        assert column(table(tmp_path, words, separator=",")) == [1.1, 2.345, 3, 4]
+
+
+def test_a_minus_sign_is_a_word_beside_a_plus_sign_and_no_value_elsewhere(tmp_path):
+    asked = {"categories": True, "missing": "mean"}
+    found = table(tmp_path, ["+", "-", "+", "-"], ["1", "-", "3", "4"], **asked)
+    assert found.names == ("c0=+", "c0=-", "c1", "plain")
+    assert np.isfinite(column(found, "c1")).all()
+
+
+@pytest.mark.parametrize(
+    ("marks", "train", "test", "left"),
+    [
+        (["0", "0", "1", "1", "0", "0"], 4, 2, 0),
+        ([0.0, 0.0, 1.0, 1.0, 0.0, 0.0], 4, 2, 0),
+        ([0, 0, 1, 2, 0, 0], 4, 1, 1),
+        (["Train", "train", "TEST", "dev", "training", "train"], 4, 1, 1),
+    ],
+)
+def test_rows_are_marked_by_words_or_numbers(marks, train, test, left):
+    import pandas
+
+    frame = pandas.DataFrame({"a": [1.0, 2, 3, 4, 6, 7], "split": marks, "y": [0, 1, 0, 1, 1, 0]})
+    problem = gf.as_problem(frame)
+    assert (problem.n, problem.test.size) == (train, test)
+    (note,) = (note for note in problem.notes if note.startswith("column 'split' marks"))
+    assert ("0 as train" in note) == (marks[0] in ("0", 0)) and ("validation" in note) == (left > 0)
+    with pytest.raises(ValueError, match="column 'split' is '3' in row 6, expected train, test or"):
+        gf.as_problem(frame.assign(split=["train", "test"] * 2 + ["train", "3"]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from grokflow.simulations.tables.compression import Unreadable, check_budget
-from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.contents import Column, Columns, lacks_value
 
 
 def read_parquet(source: str, data: bytes) -> Columns:
@@ -86,9 +86,10 @@ def _column(name: str, column: Any, place: int) -> Column:
         raise Unreadable(
             f"column {name!r} holds {kind}, expected numbers or words: leave it out of the file"
         )
+    stripped = ["" if word is None else word.strip() for word in values.to_pylist()]
     words = np.empty(len(missing), dtype=object)
-    words[:] = ["" if word is None else word.strip() for word in values.to_pylist()]
-    return Column(name, words, missing, place)
+    words[:] = stripped
+    return Column(name, words, missing | lacks_value(stripped), place)
 
 
 def _first_line(error: Exception) -> str:

@@ -17,12 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.compression import Text, Unreadable, check_budget
-from grokflow.simulations.tables.contents import ROLE_NAMES, Column, Columns
-
-# Words that stand for no value.
-NO_VALUE = frozenset(
-    ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "<NA>", "NAN")
+from grokflow.simulations.tables.contents import (
+    NO_VALUE,
+    ROLE_NAMES,
+    Column,
+    Columns,
+    lacks_value,
 )
+
 # A comma comes last: it is a decimal comma where another delimiter fits as well.
 _DELIMITERS = "\t;|,"
 # Rows by which the delimiter is found.
@@ -57,7 +59,7 @@ def read_delimited(source: str, text: Text) -> Columns:
     Unreadable
         For text without two columns and a row, and for rows of unequal length.
     """
-    rows = _rows_of(text.text)
+    rows, delimiter = _split_text(text.text)
     if not rows:
         raise Unreadable("it is empty, expected a header line and rows")
     header = _header(rows)
@@ -70,7 +72,8 @@ def read_delimited(source: str, text: Text) -> Columns:
     elif all(_NUMBER.fullmatch(name) for name in header.names if name):
         listed = ", ".join(header.names[:4]) + (", ..." if len(header.names) > 4 else "")
         notes = (*notes, f"the first line, {listed}, is read as the names of the columns")
-    return Columns(source, tuple(_columns(names, body)), header.found, notes)
+    columns = tuple(_columns(names, body))
+    return Columns(source, columns, header.found, notes, semicolons=delimiter == ";")
 
 
 def header_of(text: Text) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ def header_of(text: Text) -> tuple[str, ...]:
     lines = list(io.StringIO(text.text, newline=""))
     try:
         cut = len(lines) > 1 and not lines[-1].endswith(("\n", "\r"))
-        rows = _rows_of("".join(lines[:-1] if cut else lines))
+        rows = _split_text("".join(lines[:-1] if cut else lines)).rows
     except Unreadable:
         return ()
     found = _header(rows) if rows else _Header([], False, 0)
@@ -87,7 +90,14 @@ def header_of(text: Text) -> tuple[str, ...]:
     return tuple(found.names) if found.found else ()
 
 
-def _rows_of(text: str) -> Rows:
+class _Fields(NamedTuple):
+    """The rows of a text as fields, and what stood between these."""
+
+    rows: Rows
+    delimiter: str
+
+
+def _split_text(text: str) -> _Fields:
     """Split text into rows of fields; blank lines and comments before the header count for none."""
     lines = list(io.StringIO(text, newline=""))
     first = next((line for line in lines if line.strip()), "")
@@ -97,7 +107,7 @@ def _rows_of(text: str) -> Rows:
     lines = _without_comments(lines)
     delimiter = told[1] if told else _delimiter(lines)
     check_budget(_FIELD_BYTES * (sum(line.count(delimiter) + 1 for line in lines)), "its table")
-    return _split(lines, delimiter)
+    return _Fields(_split(lines, delimiter), delimiter)
 
 
 def _without_comments(lines: list[str]) -> list[str]:
@@ -211,8 +221,9 @@ def _check_lengths(names: list[str], body: Rows, skipped: int) -> None:
 def _columns(names: list[str], body: Rows) -> Iterable[Column]:
     """Yield the columns; those without a name and a value, as after a last comma, are none."""
     for place, (name, fields) in enumerate(zip(names, zip(*body, strict=True), strict=True), 1):
+        stripped = [field.strip() for field in fields]
         words = np.empty(len(fields), dtype=object)
-        words[:] = [field.strip() for field in fields]
-        missing = np.fromiter((word in NO_VALUE for word in words), bool, len(words))
+        words[:] = stripped
+        missing = lacks_value(stripped)
         if name or not missing.all():
             yield Column(name, words, missing, place)
