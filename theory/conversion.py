@@ -241,7 +241,7 @@ def _words(what: str, array: NDArray[Any]) -> NDArray[Any]:
     words = np.empty(len(array), dtype=object)
     first: dict[str, int] = {}
     for i, item in enumerate(array.tolist()):
-        if _is_missing(item):
+        if is_missing(item):
             raise ValueError(f"{what}[{i}] is missing, expected a label: drop the row")
         words[i] = name_of(item)
         other = first.setdefault(words[i], i)
@@ -253,7 +253,7 @@ def _words(what: str, array: NDArray[Any]) -> NDArray[Any]:
     return words
 
 
-def _is_missing(item: Any) -> bool:
+def is_missing(item: Any) -> bool:
     """Whether an item is None, NaN, or what pandas has for it, which has no truth value."""
     try:
         return item is None or bool(item != item)
@@ -269,7 +269,7 @@ def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:
         return array.astype(np.float64)
     if array.dtype.kind == "O":
         # What pandas has for a missing value is no number; None becomes NaN by itself.
-        plain = np.array([None if _is_missing(item) else item for item in array.flat], dtype=object)
+        plain = np.array([None if is_missing(item) else item for item in array.flat], dtype=object)
         try:
             return plain.astype(np.float64).reshape(array.shape)
         except (ValueError, TypeError, OverflowError):

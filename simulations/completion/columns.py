@@ -1,32 +1,28 @@
-"""The columns of a file of observed entries: which they are, and their ids and values.
-
-Rows go by ``i``, ``row`` or ``user``, columns by ``j``, ``column``, ``col``, ``item`` or ``movie``,
-both with or without ``id`` behind, and values by ``value`` or ``rating``. There may be a ``split``
-with the words train and test; a ``timestamp`` is left out.
-"""
+"""The columns of observed entries, in a file or in memory: their ids and values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from grokflow.simulations.tables.contents import Arrays, Column, Columns
+from grokflow.simulations.tables.contents import SPLIT_NAME, Arrays, Column, Columns, Contents
+from grokflow.simulations.tables.entry_names import ROLES, entry_roles, stem_of
 from grokflow.simulations.tables.formats import read
+from grokflow.simulations.tables.frames import columns_of_frame, is_frame
+from grokflow.simulations.tables.splits import marked
 from grokflow.simulations.tables.values import decimal_mark, numbers_of
 from grokflow.theory.completion.problem import TestEntries
+from grokflow.theory.conversion import as_array, is_missing
 
-_ROLES = {
-    "i": ("i", "row", "user"),
-    "j": ("j", "column", "col", "item", "movie"),
-    "value": ("value", "rating"),
-}
-_LEFT_OUT = "timestamp"
-_LEARNED, _PREDICTED = ("train", "training"), ("test", "testing")
-_NEITHER = ("val", "valid", "validation", "dev")
+# A whole number, perhaps written as 3.0; one of more digits does not fit into 64 bits.
+_ID = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?")
+# A number that is not whole.
+_BROKEN = re.compile(r"[+-]?[0-9]*\.[0-9]*[1-9][0-9]*")
 # These say that rows and columns are different things.
 _DIFFERENT = frozenset(("user", "item", "movie"))
 
@@ -61,83 +57,100 @@ class EntryColumns:
     @property
     def differ(self) -> bool:
         """Whether the names say that rows and columns are different things."""
-        return bool(_DIFFERENT & set(map(_stem, self.names)))
+        return bool(_DIFFERENT & set(map(stem_of, self.names)))
 
 
-def roles_of(names: Iterable[str]) -> dict[str, str]:
-    """Return which names stand for rows, columns and values; what is not found is left out."""
-    found: dict[str, str] = {}
-    for name in names:
-        for role, stems in _ROLES.items():
-            if _stem(name) in stems and role not in found:
-                found[role] = name
-    return found
+def read_entries(source: Any, decimal: str | None = None) -> EntryColumns:
+    """Read entries from a file, a data frame, or arrays by name.
 
-
-def are_entries(names: tuple[str, ...], *, alone: bool) -> bool:
-    """Whether these name observed entries, and nothing else where they must be `alone`."""
-    roles = roles_of(names)
-    rest = {_stem(name) for name in names if name not in roles.values()}
-    return len(roles) == len(_ROLES) and (not alone or rest <= {"split", _LEFT_OUT})
-
-
-def read_entries(path: Path) -> EntryColumns:
-    """Read a file of entries.
+    Parameters
+    ----------
+    source : str, Path, data frame or mapping
+        Where they are.
+    decimal : str, optional
+        The decimal mark of values that are written as words.
 
     Raises
     ------
     ValueError
-        For files that cannot be read or that hold something else, and for a row without an id or a
-        value, which is named.
+        For what cannot be read or holds something else, and for a row without an id or a value,
+        which is named.
     """
-    contents = read(path)
+    contents = _contents(source)
     names = contents.names if isinstance(contents, Columns) else tuple(contents.arrays)
-    roles = roles_of(names)
-    if missing := [role for role in _ROLES if role not in roles]:
+    roles = entry_roles(names)
+    if missing := [role for role in ROLES if role not in roles]:
         raise ValueError(
-            f"{path} has no {' and no '.join(missing)}, expected i, j and value: add them"
+            f"{contents.source} has no {' and no '.join(missing)}, expected i, j and value beside "
+            f"{', '.join(names[:12])}: add them, or rename what they are called"
         )
     ids = roles["i"], roles["j"]
     if isinstance(contents, Columns):
-        return _of_table(contents, roles, ids)
+        return _of_table(contents, roles, ids, decimal)
     return _of_arrays(contents, roles, ids)
 
 
-def _of_table(table: Columns, roles: Mapping[str, str], ids: tuple[str, str]) -> EntryColumns:
+def _contents(source: Any) -> Contents:
+    """Return columns or arrays; what has no names is refused."""
+    if isinstance(source, str | Path):
+        return read(Path(source))
+    if is_frame(source):
+        return columns_of_frame("the data frame", source)
+    if isinstance(source, Mapping):
+        arrays = {str(name): as_array(str(name), array) for name, array in source.items()}
+        return Arrays("the mapping", arrays)
+    raise ValueError(
+        f"entries are a {type(source).__name__}, expected a file, a data frame, or a dict of the "
+        "arrays i, j and value: name them, or give a whole matrix to gf.make_matrix_problem"
+    )
+
+
+def _of_table(
+    table: Columns, roles: Mapping[str, str], ids: tuple[str, str], decimal: str | None
+) -> EntryColumns:
     by_name = {column.name: column for column in table.columns}
     rows, columns = (_ids(table.source, by_name[name]) for name in ids)
-    whole = TestEntries(rows, columns, _values(table.source, by_name[roles["value"]]))
-    left = [name for name in by_name if _stem(name) == _LEFT_OUT]
+    column = by_name[roles["value"]]
+    mark = decimal_mark([column], decimal, semicolons=table.semicolons)
+    whole = TestEntries(rows, columns, _values(table.source, column, mark))
+    left = [name for name in by_name if name not in roles.values() and stem_of(name) != SPLIT_NAME]
     notes = table.notes + tuple(f"column {name!r} is left out" for name in left)
-    split = next((column for name, column in by_name.items() if _stem(name) == "split"), None)
+    split = next((column for name, column in by_name.items() if stem_of(name) == SPLIT_NAME), None)
     if split is None:
         return EntryColumns(table.source, whole, None, ids, {}, notes)
-    marked = _marked(split)
-    train, test = (TestEntries(*(part[at] for part in whole)) for at in marked[:2])
-    return EntryColumns(table.source, train, test, ids, {}, notes + marked.notes)
+    found = marked(split, "rename the column")
+    train, test = (TestEntries(*(part[at] for part in whole)) for at in found[:2])
+    return EntryColumns(table.source, train, test, ids, {}, notes + found.notes)
 
 
 def _of_arrays(file: Arrays, roles: Mapping[str, str], ids: tuple[str, str]) -> EntryColumns:
     def entries(ending: str) -> TestEntries:
-        parts = []
+        parts = {}
         for role, name in roles.items():
             array = np.asarray(file.arrays[name + ending])
-            missing = np.zeros(array.shape, bool)
-            if array.dtype.kind == "f" and role != "value":
-                missing = np.isnan(array)
-            column = Column(name + ending, array, missing, 1)
-            parts.append(array if role == "value" else _ids(file.source, column))
-        rows, columns, values = (parts[list(roles).index(role)] for role in _ROLES)
-        return TestEntries(rows, columns, values)
+            if role != "value":
+                missing = np.array([is_missing(item) for item in array.tolist()], dtype=bool)
+                array = _ids(file.source, Column(name + ending, array, missing, 1))
+            parts[role] = array
+        return TestEntries(*(parts[role] for role in ROLES))
 
-    tested = all(f"{name}_test" in file.arrays for name in roles.values())
-    return EntryColumns(
-        file.source, entries(""), entries("_test") if tested else None, ids, file.arrays, file.notes
-    )
+    known = {name + ending for name in roles.values() for ending in ("", "_test")}
+    left = [name for name in file.arrays if name not in known | {"d", "shape", "truth", SPLIT_NAME}]
+    notes = file.notes + tuple(f"array {name!r} is left out" for name in left)
+    train, test = entries(""), None
+    if all(f"{name}_test" in file.arrays for name in roles.values()):
+        test = entries("_test")
+    elif SPLIT_NAME in file.arrays:
+        words = np.asarray(file.arrays[SPLIT_NAME])
+        split = Column(SPLIT_NAME, words, np.zeros(len(words), dtype=bool), 1)
+        found = marked(split, "rename the array")
+        train, test = (TestEntries(*(part[at] for part in train)) for at in found[:2])
+        notes += found.notes
+    return EntryColumns(file.source, train, test, ids, file.arrays, notes)
 
 
 def _ids(source: str, column: Column) -> np.ndarray:
-    """Return whole numbers where all ids are some, and words otherwise."""
+    """Return whole numbers where all ids are some and stay apart, and words otherwise."""
     if column.missing.any():
         row = int(np.flatnonzero(column.missing)[0]) + 1
         raise ValueError(
@@ -146,20 +159,31 @@ def _ids(source: str, column: Column) -> np.ndarray:
         )
     values = column.values
     if values.dtype.kind in "iu":
-        return values
+        # Larger ones would become numbers of double precision beside those of the other column.
+        fits = values.dtype.kind == "i" or int(values.max(initial=0)) < 2**63
+        return values.astype(np.int64) if fits else values.astype(str)
     if values.dtype.kind == "f":
         return _whole(source, column, values)
     words = [str(word) for word in values.tolist()]
-    try:
-        return np.array([int(word) for word in words], dtype=np.int64)
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return _whole(source, column, np.array([float(word) for word in words]))
-    except ValueError as error:
-        if not str(error).startswith("could not convert"):
-            raise
-    return np.array(words)
+    broken = [row for row, word in enumerate(words, 1) if _BROKEN.fullmatch(word)]
+    if broken and all(_BROKEN.fullmatch(word) or _ID.fullmatch(word) for word in words):
+        raise ValueError(
+            f"row {broken[0]} of {source} has {column.name} {words[broken[0] - 1]}, expected whole "
+            "numbers or words: write ids without a decimal point"
+        )
+    numbers = _whole_numbers(words)
+    # 01, 1 and 1.0 are three ids where they occur together.
+    if numbers is None or len(set(numbers)) < len(set(words)):
+        return np.array(words)
+    return np.array(numbers, dtype=np.int64)
+
+
+def _whole_numbers(words: list[str]) -> list[int] | None:
+    """Return words as whole numbers of 64 bits, without loss; None where one is none."""
+    if not all(_ID.fullmatch(word) for word in words):
+        return None
+    numbers = [int(word.partition(".")[0]) for word in words]
+    return numbers if max(map(abs, numbers), default=0) < 2**63 else None
 
 
 def _whole(source: str, column: Column, values: np.ndarray) -> np.ndarray:
@@ -173,7 +197,7 @@ def _whole(source: str, column: Column, values: np.ndarray) -> np.ndarray:
     return np.asarray(values.astype(np.int64))
 
 
-def _values(source: str, column: Column) -> np.ndarray:
+def _values(source: str, column: Column, decimal: str) -> np.ndarray:
     """Return the observed values, naming the first row that has none."""
     if column.missing.any():
         row = int(np.flatnonzero(column.missing)[0]) + 1
@@ -181,7 +205,7 @@ def _values(source: str, column: Column) -> np.ndarray:
             f"row {row} of {source} has no {column.name}, expected a number: drop the row (what is "
             "not observed does not stand in the file)"
         )
-    numbers = numbers_of(column, decimal_mark([column]))
+    numbers = numbers_of(column, decimal)
     if numbers is None:
         words = enumerate(column.values.tolist(), 1)
         row, word = next((row, word) for row, word in words if not _is_number(word))
@@ -193,34 +217,3 @@ def _values(source: str, column: Column) -> np.ndarray:
 
 def _is_number(word: object) -> bool:
     return numbers_of(Column("", np.array([word], dtype=object), np.zeros(1, bool), 1)) is not None
-
-
-class _Marked(NamedTuple):
-    """Which rows are learned and which are predicted."""
-
-    train: np.ndarray
-    test: np.ndarray
-    notes: tuple[str, ...]
-
-
-def _marked(split: Column) -> _Marked:
-    """Return which rows a column of words marks; those for validation are left out."""
-    words = np.array([str(word).strip().casefold() for word in split.values])
-    for row, word in enumerate(words.tolist(), 1):
-        if word not in (*_LEARNED, *_PREDICTED, *_NEITHER):
-            raise ValueError(
-                f"{split.name} is {split.values[row - 1]!r} in row {row}, expected train, test or "
-                "val: rename it, or drop those rows"
-            )
-    out = int(np.isin(words, _NEITHER).sum())
-    notes = (f"{out} rows for validation are left out",) if out else ()
-    return _Marked(np.isin(words, _LEARNED), np.isin(words, _PREDICTED), notes)
-
-
-def _stem(name: str) -> str:
-    """Return a name in small letters, without ``id`` behind it."""
-    plain = name.strip().casefold()
-    for ending in ("_id", " id", "id"):
-        if plain.endswith(ending):
-            return plain.removesuffix(ending)
-    return plain

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from grokflow.simulations.completion.columns import are_entries, read_entries
+from grokflow.simulations.completion.columns import read_entries
 from grokflow.simulations.completion.holdout import hold_out_by_row, hold_out_pairs
 from grokflow.simulations.completion.shapes import indexed, unobserved
+from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.formats import names_of
 from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.entries import make_entries_problem
@@ -74,14 +76,15 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
 
 
 def load_entries(
-    path: str | Path,
+    path: Any,
     *,
     d: int | None = None,
     seed: int = 0,
     holdout: float = 0.25,
     rectangular: int | None = None,
+    decimal: str | None = None,
 ) -> CompletionProblem:
-    """Read observed entries of a symmetric or a rectangular matrix from a file.
+    """Read observed entries of a symmetric or a rectangular matrix, from a file or from memory.
 
     A table has the columns ``i``, ``j`` and ``value``, or ``user``, ``item`` (or ``movie``) and
     ``rating``, and optionally ``split`` with the words train and test. Ids are whole numbers or
@@ -90,8 +93,9 @@ def load_entries(
 
     Parameters
     ----------
-    path : str or Path
-        The file.
+    path : str, Path, data frame or mapping
+        The file; or a data frame of pandas, polars or pyarrow with these columns, or a dict of
+        arrays as an ``.npz`` file holds them. `make_matrix_problem` takes a whole matrix.
     d : int, optional
         Number of rows of a symmetric matrix; by default the file's ``d``, or one more than the
         largest index.
@@ -104,6 +108,8 @@ def load_entries(
         Whether rows and columns are different things. By default they are where their columns are
         called user and item, where most entries differ from their mirrors, or where they share
         fewer than half of their ids; a note of the problem says which.
+    decimal : str, optional
+        The decimal mark of the values, ``.`` or ``,``, where the file leaves it open.
 
     Raises
     ------
@@ -119,8 +125,12 @@ def load_entries(
     CompletionProblem(name=entries, d=3, n=3, test entries=0)
     >>> gf.load_entries("entries.npz", holdout=0.0, rectangular=True)
     CompletionProblem(name=entries, shape=2×3, n=3, test entries=0)
+    >>> ratings = {"user": ["ann", "bob", "bob"], "item": [7, 7, 9], "rating": [4.0, 5.0, 1.0]}
+    >>> gf.load_entries(ratings, holdout=0.0).names.rows
+    ('ann', 'bob')
     """
-    path = Path(path)
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal is {decimal!r}, expected '.' or ',': pick one")
     if not 0 <= holdout < 1:
         raise ValueError(f"holdout is {holdout}, expected 0 <= holdout < 1: try 0.25")
     if rectangular not in (None, 0, 1):
@@ -128,7 +138,7 @@ def load_entries(
             f"rectangular is {rectangular}, expected 1 or 0: 1 where rows and columns are "
             "different things"
         )
-    entries = read_entries(path)
+    entries = read_entries(path, decimal)
     found = indexed(entries, d, None if rectangular is None else bool(rectangular))
     train, test, notes = found.train, found.test, entries.notes + found.notes
     if test is None and holdout > 0:
@@ -140,8 +150,11 @@ def load_entries(
             *notes,
         )
     size = {"d": found.size} if isinstance(found.size, int) else {"shape": list(found.size)}
-    settings = {"file": str(path), "n": len(train.values), **size, "seed": seed}
-    problem = make_entries_problem(path.stem, found.size, *train, test, settings, notes)
+    name, file = "entries", {}
+    if isinstance(path, str | Path):
+        name, file = Path(path).stem, {"file": str(path)}
+    settings = {**file, "n": len(train.values), **size, "seed": seed}
+    problem = make_entries_problem(name, found.size, *train, test, settings, notes)
     return replace(problem, names=found.names)
 
 

@@ -14,6 +14,8 @@ from grokflow.theory.numerics.input_transform import InputTransform
 
 # Settings of a data file that are words: which column is learned, what becomes of gaps.
 WORDS = ("target", "drop", "missing", "decimal", "positive")
+# Settings of a data file that are options of their own on the command line.
+OPTIONS = (*WORDS, "categories", "intercept", "standardise")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +170,10 @@ def call_with_numbers(
     exact: dict[str, float | int | str] = {}
     for key, value in settings.items():
         if key not in known:
+            if key in OPTIONS:
+                raise ValueError(
+                    f"--{key} is for files of inputs and labels, and {name} is none: leave it out"
+                )
             raise ValueError(f"{name} has no key {key!r}, expected {', '.join(known)}: pick one")
         if isinstance(value, str):
             exact[key] = value

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from grokflow.simulations.tables.assembly import (
     Rows,
@@ -18,9 +15,9 @@ from grokflow.simulations.tables.assembly import (
     rows_of_samples,
     table_of,
 )
-from grokflow.simulations.tables.binary.arrow import columns_of
-from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.contents import Columns
 from grokflow.simulations.tables.formats import read
+from grokflow.simulations.tables.frames import columns_of_frame, is_frame, joined
 from grokflow.simulations.tables.habits import samples, samples_of
 from grokflow.simulations.tables.reading import Missing, Reading, reading_of
 from grokflow.simulations.tables.table import Table
@@ -113,7 +110,7 @@ def load(
     table = read_table(path, reading)
     n, d = table.x.shape
     settings = {"file": str(path), "n": n, "d": d, **_said(reading)}
-    table = table._replace(intercept=intercept, standardise=bool(standardise))
+    table = table.changed(intercept, standardise)
     return table.any_problem(_stem(Path(path)), settings)
 
 
@@ -123,6 +120,7 @@ def read_table(path: str | Path, reading: Reading | None = None) -> Table:
     found = read(Path(path))
     if isinstance(found, Columns):
         return table_of(rows_of_columns(found, reading), reading)
+    _check_arrays(reading, f"{path} holds arrays")
     return table_of(rows_of_samples(samples_of(found, reading)), reading)
 
 
@@ -185,15 +183,16 @@ def as_problem(
         seed=seed,
         holdout=holdout,
     )
-    if _is_frame(x):
+    if is_frame(x):
         rows = _rows_of_frame(x, y, x_test, y_test, reading)
     else:
         if y is None:
             raise ValueError("y is missing, expected a label for each row of X: give y")
+        _check_arrays(reading, "X is an array", "target")
         rows = rows_of_samples(samples(x, y, x_test, y_test))
     table = table_of(rows, reading)
     n, d = table.x.shape
-    table = table._replace(intercept=intercept, standardise=bool(standardise))
+    table = table.changed(intercept, standardise)
     return table.any_problem(name, {"n": n, "d": d, **_said(reading)})
 
 
@@ -210,27 +209,39 @@ def _said(reading: Reading) -> dict[str, object]:
     return {"seed": reading.seed} | {key: value for key, value in own.items() if value}
 
 
+def _check_arrays(reading: Reading, what: str, *more: str) -> None:
+    """Refuse what only columns with names can heed."""
+    for name in ("drop", "categories", "decimal", *more):
+        if asked := getattr(reading, name):
+            raise ValueError(
+                f"{name} is {asked!r} and {what}, expected columns with names: leave {name} out, "
+                "or give a data frame"
+            )
+
+
 def _stem(path: Path) -> str:
     """Return the name of a file without its endings of format and compression."""
     return Path(path.stem).stem if path.suffix in (".gz", ".zst", ".bz2", ".xz") else path.stem
 
 
-def _is_frame(x: Any) -> bool:
-    return hasattr(x, "__arrow_c_stream__") and hasattr(x, "columns")
-
-
 def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -> Rows:
     """Return the rows of data frames, with labels in one of their columns or apart."""
-    table, tested_from = _frame("X", x), None
+    table, tested_from = columns_of_frame("X", x), None
     if x_test is not None:
-        if not _is_frame(x_test):
+        if not is_frame(x_test):
             raise ValueError(
                 f"X_test is a {type(x_test).__name__}, expected a data frame as X is: convert it"
             )
         tested_from = table.rows
-        table = _joined(table, _frame("X_test", x_test))
+        table = joined(table, columns_of_frame("X_test", x_test))
     if y is None:
+        if y_test is not None:
+            raise ValueError("y_test is given without y, expected both or none: give y too")
         return replace(rows_of_columns(table, reading), tested_from=tested_from)
+    if reading.target is not None:
+        raise ValueError(
+            f"target is {reading.target!r} and y is given too, expected one of them: leave one out"
+        )
     labels = as_labels("y", y)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"
@@ -238,41 +249,3 @@ def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -
     if y_test is not None:
         labels = joined_labels(labels, as_labels("y_test", y_test))
     return replace(rows_of_inputs(table, labels, reading), tested_from=tested_from)
-
-
-def _frame(what: str, frame: Any) -> Columns:
-    pyarrow: Any = import_module("pyarrow")
-    try:
-        return columns_of(what, pyarrow.table(frame))
-    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"{what} has a column of mixed kinds ({reason}), expected one kind: convert it"
-        ) from None
-
-
-def _joined(table: Columns, test: Columns) -> Columns:
-    """Return two tables with the same columns as one."""
-    if set(table.names) != set(test.names):
-        other = sorted(set(table.names) ^ set(test.names))[0]
-        raise ValueError(
-            f"X and X_test differ in column {other!r}, expected the same columns: give it to both"
-        )
-    extra = {column.name: column for column in test.columns}
-    columns = []
-    for column in table.columns:
-        tested = extra[column.name]
-        if column.holds_words != tested.holds_words:
-            raise ValueError(
-                f"{column.label} holds words in one of X and X_test and numbers in the other, "
-                "expected one kind: convert it"
-            )
-        columns.append(
-            Column(
-                column.name,
-                np.concatenate([column.values, tested.values]),
-                np.concatenate([column.missing, tested.missing]),
-                column.place,
-            )
-        )
-    return Columns(table.source, tuple(columns), notes=table.notes)

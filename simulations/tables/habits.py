@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import AnyArray, Arrays
+from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.reading import Reading
 from grokflow.theory.conversion import as_labels, as_table
+from grokflow.theory.numerics.sparse_matrix import is_sparse
 
 _INPUTS = ("x", "data", "inputs", "features", "images", "xs")
 _LABELS = ("y", "target", "targets", "label", "labels", "class", "classes", "ys")
@@ -45,6 +47,8 @@ def samples_of(found: Arrays, reading: Reading) -> Samples:
     }
     missing = [role for role in ("X", "y") if names[role] is None]
     lone = [role for role in ("X_test", "y_test") if names[role] is not None]
+    if missing and reading.target is None:
+        _check_other_kinds(found, missing)
     if missing or len(lone) == 1:
         lacking = missing or sorted({"X_test", "y_test"} - set(lone))
         expected = "X and y" if missing else "X_test and y_test together"
@@ -56,6 +60,22 @@ def samples_of(found: Arrays, reading: Reading) -> Samples:
     notes = [*found.notes, *_said(found, names)]
     arrays = {role: None if name is None else found.arrays[name] for role, name in names.items()}
     return samples(**{role.lower(): array for role, array in arrays.items()}, notes=tuple(notes))
+
+
+def _check_other_kinds(found: Arrays, missing: list[str]) -> None:
+    """Refuse entries of a matrix, and inputs alone, with what takes them."""
+    if are_entries(found.arrays, alone=False):
+        raise ValueError(
+            f"{found.source} holds observed entries of a matrix ({', '.join(found.arrays)}), "
+            "expected inputs X and labels y: gf.load_entries reads them"
+        )
+    if len(found.arrays) == 1 and missing == ["y"]:
+        lone = next(iter(found.arrays.values()))
+        reader = "scipy.sparse.load_npz" if is_sparse(lone) else "numpy.load"
+        raise ValueError(
+            f"{found.source} holds one array, of shape {lone.shape}, expected labels too: "
+            f"gf.as_problem(x, y) takes both, with x from {reader}"
+        )
 
 
 def samples(

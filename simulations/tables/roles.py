@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import SPLIT_NAME, TARGET_NAMES, Column, Columns
+from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.values import holds_times, numbers_of
 
@@ -126,6 +127,11 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
             f"{table.source} has the columns {' and '.join(map(repr, names))}, expected one "
             f"target: leave the others out, as {spelled('drop', names[1])} does, or name it with "
             f"{spelled('target', names[0])}, and they are inputs"
+        )
+    if are_entries(table.names, alone=True):
+        raise ValueError(
+            f"{table.source} holds observed entries of a matrix ({', '.join(table.names)}), "
+            "expected inputs and a target: gf.load_entries reads them"
         )
     header = "" if table.headed else " no header line and"
     raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.runs.files import write_whole
+from grokflow.theory.arguments import check_number
 from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_classes
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 from grokflow.theory.numerics.sparse_matrix import is_sparse
@@ -48,6 +49,13 @@ class Table(NamedTuple):
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     places: np.ndarray = np.empty(0, dtype=int)
+
+    def changed(self, intercept: float, standardise: bool) -> Table:
+        """Return the rows with inputs that are to be changed so."""
+        check_number("intercept", intercept)
+        if standardise not in (0, 1):
+            raise ValueError(f"standardise is {standardise!r}, expected True or False: pick one")
+        return self._replace(intercept=float(intercept), standardise=bool(standardise))
 
     def check_two_classes(self) -> None:
         """Refuse several classes where one net is to learn them."""

@@ -131,7 +131,7 @@ def test_held_out_entries_have_no_mirror_in_training(tmp_path):
             "i,j,value",
             r"\(0, 1\) is 2.0 but \(1, 0\) is 3.0, and 1 of 2 mirrored entries agree, expected",
         ),
-        ("a.csv", ["0,1,2,probe"], "i,j,value,split", "split is 'probe' in row 1, expected train"),
+        ("a.csv", ["0,1,2,probe"], "i,j,value,split", "'split' is 'probe' in row 1, expected"),
         ("a.txt", [], "i,j,value", "a header and no rows, expected rows below it"),
         ("a.npz", [], "i,j,value", "cannot read .*a.npz"),
     ],

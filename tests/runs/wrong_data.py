@@ -59,6 +59,10 @@ REFUSED = {
     "problem is a Problem, expected a CompletionProblem": lambda: gf.MinNuclearNorm().predict(
         classes()
     ),
+    "regression is a str, expected a bool": lambda: gf.as_problem(X, Y, regression="x"),
+    "standardise is 'x', expected True or False": lambda: gf.as_problem(X, Y, standardise="x"),
+    "intercept is a str, expected a number": lambda: gf.as_problem(X, Y, intercept="x"),
+    "drop is a object, expected names": lambda: gf.as_problem(X, Y, drop=object()),
     "test is a NoneType, expected a test set": lambda: made(test=None),
     "test inputs has shape (0, 2), expected": lambda: made(
         test=gf.StoredTestSet(np.zeros((0, 2)), np.zeros(0))

@@ -207,3 +207,37 @@ def test_rows_are_marked_by_words_or_numbers(marks, train, test, left):
     assert ("0 as train" in note) == (marks[0] in ("0", 0)) and ("validation" in note) == (left > 0)
     with pytest.raises(ValueError, match="column 'split' is '3' in row 6, expected train, test or"):
         gf.as_problem(frame.assign(split=["train", "test"] * 2 + ["train", "3"]))
+
+
+def test_settings_that_nothing_heeds_or_of_another_kind_are_refused(tmp_path):
+    import pandas
+    import polars
+
+    x, y = np.arange(12.0).reshape(6, 2) ** 2 + 1, [0, 1] * 3
+    frame = pandas.DataFrame(x, columns=["a", "b"])
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+    cases = {
+        "target is 'a' and X is an array": lambda: gf.as_problem(x, y, target="a"),
+        "drop is .* and X is an array": lambda: gf.as_problem(x, y, drop="a"),
+        "categories is True and X is an array": lambda: gf.as_problem(x, y, categories=True),
+        "drop is .*a.npz holds arrays": lambda: gf.load(tmp_path / "a.npz", drop="a"),
+        "target is 'a' and y is given too": lambda: gf.as_problem(frame, y, target="a"),
+        "positive is 'nan', expected a class": lambda: gf.as_problem(x, y, positive=float("nan")),
+        "X has no column '3.7' to drop": lambda: gf.as_problem(frame, y, drop=3.7),
+        "drop is a object, expected names": lambda: reading_of(drop=object()),
+        r"a LazyFrame, expected rows: call its method collect\(\)": lambda: gf.as_problem(
+            polars.DataFrame({"a": [1.0]}).lazy(), y
+        ),
+        "X has two columns 'a', expected distinct": lambda: gf.as_problem(
+            pandas.concat([frame, frame], axis=1), y
+        ),
+        "X has no columns, expected some": lambda: gf.as_problem(pandas.DataFrame(), y),
+        "y_test is given without y": lambda: gf.as_problem(frame, None, frame, y),
+    }
+    for message, call in cases.items():
+        with pytest.raises(ValueError, match=message) as refused:
+            call()
+        assert "\n" not in str(refused.value)
+    assert gf.as_problem(frame, y, drop=None).d == 2
+    sparse = gf.as_problem(frame.astype(pandas.SparseDtype(float)), y)
+    assert np.array_equal(sparse.inputs.to_array(), gf.as_problem(frame, y).inputs.to_array())

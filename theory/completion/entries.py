@@ -91,8 +91,30 @@ def make_entries_problem(
         found.merged.counts,
         TestEntries.none() if test is None else test,
         dict(settings or {}),
-        notes + found.notes,
+        notes + found.notes + _on_test(rows, columns, test, symmetric=isinstance(d, Integral)),
     )
+
+
+def _on_test(
+    rows: np.ndarray, columns: np.ndarray, test: TestEntries | None, *, symmetric: bool
+) -> tuple[str, ...]:
+    """Say how many test entries are learned too, and of how many the data say nothing."""
+    if test is None or not len(test.values):
+        return ()
+    i, j = test.rows.astype(np.int64), test.columns.astype(np.int64)
+    seen = set(zip(rows.tolist(), columns.tolist(), strict=True))
+    if symmetric:
+        seen |= {(column, row) for row, column in seen}
+        rows = columns = np.concatenate([rows, columns])
+    again = sum(entry in seen for entry in zip(i.tolist(), j.tolist(), strict=True))
+    blind = int((~(np.isin(i, rows) & np.isin(j, columns))).sum())
+    mirrors = ", or their mirrors," if symmetric else ""
+    said = {
+        f"test entries that{mirrors} are learned too: {again} of {len(i)}": again,
+        "test entries in rows or columns of which nothing is learned, so that they cannot be "
+        f"predicted: {blind} of {len(i)}": blind,
+    }
+    return tuple(note for note, count in said.items() if count)
 
 
 def _shape(d: int | tuple[int, int]) -> tuple[int, int]:

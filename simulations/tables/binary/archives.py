@@ -120,7 +120,7 @@ def _with_sparse(arrays: dict[str, np.ndarray]) -> dict[str, AnyArray]:
             if set(parts) <= set(arrays):
                 kind = arrays.get(f"{prefix}format")
                 matrix = _sparse([arrays[part] for part in parts], kind)
-                for part in (*parts, f"{prefix}format"):
+                for part in (*parts, f"{prefix}format", f"{prefix}_is_array"):
                     found.pop(part, None)
                 found[prefix.rstrip("_") or "X"] = matrix
     return found

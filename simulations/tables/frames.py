@@ -1,0 +1,88 @@
+"""Data frames of pandas, polars and pyarrow as columns."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from grokflow.simulations.tables.binary.arrow import columns_of
+from grokflow.simulations.tables.compression import check_budget
+from grokflow.simulations.tables.contents import Column, Columns
+
+
+def is_frame(value: Any) -> bool:
+    """Whether a value is a data frame; one that is not computed yet is refused."""
+    if hasattr(value, "collect") and hasattr(value, "collect_schema"):
+        raise ValueError(
+            f"the data are a {type(value).__name__}, expected rows: call its method collect()"
+        )
+    return hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns")
+
+
+def columns_of_frame(what: str, frame: Any) -> Columns:
+    """Return the columns of a data frame.
+
+    Parameters
+    ----------
+    what : str
+        What messages call it.
+    frame : data frame
+        Of pandas, polars or pyarrow.
+
+    Raises
+    ------
+    ValueError
+        In one line, for a frame without columns, with two of one name, or with one of mixed kinds.
+    """
+    pyarrow: Any = import_module("pyarrow")
+    names = list(getattr(frame, "column_names", frame.columns))
+    if not names:
+        raise ValueError(f"{what} has no columns, expected some: give inputs")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{what} has two columns {twice!r}, expected distinct names: rename one")
+    try:
+        return columns_of(what, pyarrow.table(_dense(frame)))
+    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{what} has a column of mixed kinds ({reason}), expected one kind: convert it"
+        ) from None
+
+
+def _dense(frame: Any) -> Any:
+    """Return a data frame of pandas without sparse columns, which pyarrow does not have."""
+    kinds: Any = getattr(frame, "dtypes", None)
+    if not hasattr(kinds, "items"):
+        return frame
+    sparse = {name: kind.subtype for name, kind in kinds.items() if str(kind).startswith("Sparse")}
+    check_budget(8 * len(frame) * len(sparse), "its sparse columns")
+    return frame.astype(sparse) if sparse else frame
+
+
+def joined(table: Columns, test: Columns) -> Columns:
+    """Return two tables with the same columns as one."""
+    if set(table.names) != set(test.names):
+        other = sorted(set(table.names) ^ set(test.names))[0]
+        raise ValueError(
+            f"X and X_test differ in column {other!r}, expected the same columns: give it to both"
+        )
+    extra = {column.name: column for column in test.columns}
+    columns = []
+    for column in table.columns:
+        tested = extra[column.name]
+        if column.holds_words != tested.holds_words:
+            raise ValueError(
+                f"{column.label} holds words in one of X and X_test and numbers in the other, "
+                "expected one kind: convert it"
+            )
+        columns.append(
+            Column(
+                column.name,
+                np.concatenate([column.values, tested.values]),
+                np.concatenate([column.missing, tested.missing]),
+                column.place,
+            )
+        )
+    return Columns(table.source, tuple(columns), notes=table.notes)
