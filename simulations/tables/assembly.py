@@ -212,7 +212,7 @@ def _labels_of(column: Column, decimal: str, reading: Reading) -> _Labels:
 def _told_apart(column: Column, numbers: np.ndarray) -> _Labels:
     """Return numbers; or the words that they are written as, where two of these are one number."""
     present = ~column.missing
-    words = column.values[present]
+    words = (column.values if column.words is None else column.words)[present]
     found = kept_apart(words, numbers[present])
     if found is None:
         return _Labels(numbers)

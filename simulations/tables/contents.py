@@ -45,6 +45,8 @@ class Column:
         Its place in the file, from 1.
     is_index : bool
         Whether the table says that it names the rows, as data frames of pandas do.
+    words : ndarray or None
+        The words that numbers stood as, where they are kept: labels may differ in these alone.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Column:
     missing: np.ndarray
     place: int
     is_index: bool = False
+    words: np.ndarray | None = None
 
     @property
     def label(self) -> str:

@@ -79,6 +79,8 @@ def without_index(table: Columns, reading: Reading) -> _Others:
 
 
 def _check_names(table: Columns) -> None:
+    if not table.rows:
+        raise ValueError(f"{table.source} has no rows, expected some: add them")
     twice = [name for name, count in Counter(table.names).items() if name and count > 1]
     if twice:
         places = [str(column.place) for column in table.columns if column.name == twice[0]]
@@ -150,7 +152,7 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
     """Leave out what numbers or names the rows, and what has no value at all."""
     kept, notes = [], []
     for column in columns:
-        if column.missing.all():
+        if column.missing[0] and column.missing.all():
             notes.append(f"left out: {column.label}, which has no values")
         elif _is_index(column):
             notes.append(f"left out: {column.label}, which numbers or names the rows")
@@ -189,7 +191,9 @@ def _names_rows(column: Column) -> bool:
 def _counts(column: Column) -> bool:
     """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
     # The first value says most of what there is to say of a wide table.
-    begins = len(column.values) > 2 and str(column.values[0]).strip("+0.") in ("", "1")
+    first = column.values[0]
+    counting = str(first).strip("+0.") in ("", "1") if column.holds_words else first in (0, 1)
+    begins = len(column.values) > 2 and counting
     numbers = numbers_of(column) if begins else None
     if numbers is None or numbers[0] not in (0, 1):
         return False

@@ -222,43 +222,65 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
     ValueError
         For dates, words and infinite numbers, by column and row, with what to do.
     """
-    parts = [_part(column, decimal, reading) for column in columns]
-    width = sum(len(part.names) for part in parts)
-    check_budget(8 * width * len(columns[0].values), f"a table of {width} inputs")
-    names = tuple(name for part in parts for name in part.names)
-    x = np.column_stack([values for part in parts for values in part.values])
+    plain = _numeric_matrix(columns)
+    if plain is not None:
+        x, names, notes = plain, tuple(_shown_name(column) for column in columns), list[str]()
+    else:
+        parts = [_part(column, decimal, reading) for column in columns]
+        names = tuple(name for part in parts for name in part.names)
+        check_budget(8 * len(names) * len(columns[0].values), f"a table of {len(names)} inputs")
+        x = np.column_stack([values for part in parts for values in part.values])
+        notes = [part.note for part in parts if part.note]
+    _check_infinite(x, names)
     truth = [column.label for column in columns if holds_truth(column)]
-    notes = [part.note for part in parts if part.note]
     if truth:
         more = ", ..." if len(truth) > 10 else ""
         notes.append(f"True read as 1, False as 0: {', '.join(truth[:10])}{more}")
     return Matrix(x, names, tuple(notes))
 
 
+def _numeric_matrix(columns: tuple[Column, ...]) -> np.ndarray | None:
+    """Return columns of numbers as a matrix, or None where some hold something else."""
+    if any(column.values.dtype.kind not in "biuf" for column in columns):
+        return None
+    check_budget(9 * len(columns) * len(columns[0].values), f"a table of {len(columns)} inputs")
+    x = np.array([column.values for column in columns], dtype=np.float64)
+    x[np.array([column.missing for column in columns])] = np.nan
+    return np.ascontiguousarray(x.T)
+
+
+def _check_infinite(x: np.ndarray, names: tuple[str, ...]) -> None:
+    """Refuse infinite inputs, by column and row."""
+    if np.isinf(x).any():
+        row, column = (int(place) for place in np.argwhere(np.isinf(x))[0])
+        raise ValueError(
+            f"column {names[column]!r} is {x[row, column]} in row {row + 1}, expected finite "
+            f"numbers: {spelled('drop', names[column])} leaves the column out, or mend the row"
+        )
+
+
+def _shown_name(column: Column) -> str:
+    return column.name or str(column.place)
+
+
 def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     """Return what one column becomes."""
-    name = column.name or str(column.place)
+    name = _shown_name(column)
     away = f"{spelled('drop', name)} leaves the column out"
+    numbers = None if holds_times(column) else numbers_of(column, decimal)
+    if numbers is not None:
+        return _Part((name,), (numbers,))
     if holds_times(column):
         raise ValueError(
             f"{column.label} holds dates or times{_shown(column)}, expected numbers: {away}"
         )
-    numbers = numbers_of(column, decimal)
-    if numbers is None:
-        if reading.categories:
-            return _categories(name, column)
-        row, word = next(_words(column, decimal))
-        raise ValueError(
-            f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {away}, "
-            "categories=True (--categories) makes an input of each of its words"
-        )
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if infinite.size:
-        raise ValueError(
-            f"{column.label} is {numbers[infinite[0]]} in row {infinite[0] + 1}, expected finite "
-            f"numbers: {away}, or mend the row"
-        )
-    return _Part((name,), (numbers,))
+    if reading.categories:
+        return _categories(name, column)
+    row, word = next(_words(column, decimal))
+    raise ValueError(
+        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {away}, "
+        "categories=True (--categories) makes an input of each of its words"
+    )
 
 
 def _shown(column: Column) -> str:

@@ -11,7 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,13 +24,18 @@ from grokflow.simulations.tables.contents import (
     Columns,
     lacks_value,
 )
+from grokflow.simulations.tables.text.large import LARGE, columns_of_large
 
 # A comma comes last: it is a decimal comma where another delimiter fits as well.
 _DELIMITERS = "\t;|,"
 # Rows by which the delimiter is found.
 _SAMPLE = 50
+# From so many columns on they are read together, where all of them are plain numbers.
+_WIDE = 1000
 # Bytes that Python takes for one field and its place in a row.
 _FIELD_BYTES = 70
+# A number whose point is not one between thousands.
+_POINTED = re.compile(r"[+-]?(0\.\d+|\d+\.(\d{1,2}|\d{4,}))")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.I)
 
 Rows = list[list[str]]
@@ -59,6 +64,8 @@ def read_delimited(source: str, text: Text) -> Columns:
     Unreadable
         For text without two columns and a row, and for rows of unequal length.
     """
+    if len(text.text) >= LARGE and (large := _large_table(source, text)) is not None:
+        return large
     rows, delimiter = _split_text(text.text)
     if not rows:
         raise Unreadable("it is empty, expected a header line and rows")
@@ -66,14 +73,37 @@ def read_delimited(source: str, text: Text) -> Columns:
     body = rows[header.first :]
     names = _with_row_names(header.names, body)
     _check_lengths(names, body, header.first)
-    notes = text.notes
-    if not header.found:
-        notes = (*notes, f"no header line: the columns are called 1 to {len(names)}")
-    elif all(_NUMBER.fullmatch(name) for name in header.names if name):
-        listed = ", ".join(header.names[:4]) + (", ..." if len(header.names) > 4 else "")
-        notes = (*notes, f"the first line, {listed}, is read as the names of the columns")
-    columns = tuple(_columns(names, body))
+    columns, notes = tuple(_columns(names, body)), (*text.notes, *_said(header))
     return Columns(source, columns, header.found, notes, semicolons=delimiter == ";")
+
+
+def _large_table(source: str, text: Text) -> Columns | None:
+    """Return the columns of a large text that is plain; None for one to be read with more care."""
+    lines = list(islice(io.StringIO(text.text, newline=""), _SAMPLE))
+    if not lines[0].strip() or lines[0].lstrip().startswith(("#", "%", "sep=")):
+        return None
+    if len(lines) < _SAMPLE:
+        return None  # few rows that are long
+    rows, delimiter = _split_text("".join(lines))
+    header = _header(rows)
+    names = _with_row_names(header.names, rows[header.first :])
+    pointed = any(_POINTED.fullmatch(field) for row in rows[header.first :] for field in row)
+    if delimiter == ";" and not pointed:
+        return None  # which decimal mark it is must be found out
+    columns = columns_of_large(text.text, names, delimiter, header.first)
+    if columns is None:
+        return None
+    return Columns(source, tuple(columns), header.found, (*text.notes, *_said(header)))
+
+
+def _said(header: _Header) -> tuple[str, ...]:
+    """Say where there is no header, or one with numbers for names."""
+    if not header.found:
+        return (f"no header line: the columns are called 1 to {len(header.names)}",)
+    if any(_NUMBER.fullmatch(name) for name in header.names):
+        listed = ", ".join(header.names[:4]) + (", ..." if len(header.names) > 4 else "")
+        return (f"the first line, {listed}, is read as the names of the columns",)
+    return ()
 
 
 def header_of(text: Text) -> tuple[str, ...]:
@@ -143,7 +173,8 @@ def _delimiter(lines: list[str]) -> str:
     """Return the delimiter by which the first rows have most evenly more than one field."""
     sample = [line for line in islice(lines, _SAMPLE) if line.strip()]
     best, found = (0.0, 0), ","
-    for delimiter in _DELIMITERS + " ":
+    together = "".join(sample)
+    for delimiter in (mark for mark in _DELIMITERS + " " if mark in together):
         counts = Counter(len(row) for row in _sample_rows(sample, delimiter))
         if not counts:
             continue
@@ -176,15 +207,24 @@ def _header(rows: Rows) -> _Header:
 def _names_above(first: list[str], below: Rows) -> bool:
     """Whether some column has a word above numbers, or begins with the name of a target."""
     sample = [row for row in islice(below, _SAMPLE) if len(row) == len(first)]
+    rising = _rising([field for field in first if _NUMBER.fullmatch(field)])
     for name, fields in zip(first, zip(*sample, strict=True), strict=False):
         if not name or _NUMBER.fullmatch(name) or name in NO_VALUE:
             continue
         words = [field.strip() for field in fields if field.strip() not in NO_VALUE]
-        if words and all(_NUMBER.fullmatch(word) for word in words):
+        if rising and words and all(_NUMBER.fullmatch(word) for word in words):
             return True
         if name.lower() in ROLE_NAMES and name not in words:
             return True
     return False
+
+
+def _rising(numbers: list[str]) -> bool:
+    """Whether numbers may be names in their order: years, wavelengths, or one or two whole ones."""
+    if any(not word.replace(".", "", 1).isdecimal() for word in numbers):
+        return False
+    whole = len(numbers) > 2 or all(word.isdecimal() for word in numbers)
+    return whole and all(float(before) < float(after) for before, after in pairwise(numbers))
 
 
 def _counts(first: list[str], numbers: list[str]) -> bool:
@@ -196,6 +236,17 @@ def _counts(first: list[str], numbers: list[str]) -> bool:
         return False
     steps = {int(after) - int(before) for before, after in pairwise(numbers)}
     return len(steps) == 1 and steps != {0}
+
+
+def _plain_numbers(body: Rows) -> np.ndarray | None:
+    """Return a table of numbers without gaps and marks of other kinds, read at once; else None."""
+    fields = list(chain.from_iterable(body))
+    if not set("".join(fields)) <= set("0123456789+-.eE"):
+        return None
+    try:
+        return np.fromiter(map(float, fields), float, len(fields)).reshape(len(body), -1)
+    except ValueError:
+        return None
 
 
 def _with_row_names(names: list[str], body: Rows) -> list[str]:
@@ -220,6 +271,11 @@ def _check_lengths(names: list[str], body: Rows, skipped: int) -> None:
 
 def _columns(names: list[str], body: Rows) -> Iterable[Column]:
     """Yield the columns; those without a name and a value, as after a last comma, are none."""
+    if len(names) > _WIDE and (numbers := _plain_numbers(body)) is not None:
+        words, present = np.array(body, dtype=object), np.zeros(len(body), dtype=bool)
+        for i, name in enumerate(names):
+            yield Column(name, numbers[:, i], present, i + 1, words=words[:, i])
+        return
     for place, (name, fields) in enumerate(zip(names, zip(*body, strict=True), strict=True), 1):
         stripped = [field.strip() for field in fields]
         words = np.empty(len(fields), dtype=object)
