@@ -16,7 +16,7 @@ AnyArray: TypeAlias = "NDArray[Any] | Any"
 NO_VALUE = frozenset(
     (
         *("", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "#NV", "#N/D", "<NA>"),
-        *("NULL", "Null", "null", "NaN", "NAN", "nan", "None", "?", "-", "--", "."),
+        *("NULL", "Null", "null", "NaN", "NAN", "nan", "None", "?", "-", "--", ".", ".."),
     )
 )
 

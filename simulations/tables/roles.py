@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.values import holds_times, numbers_of
 
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
+# In so many rows numbers do not rise by chance: that would happen once in 10! = 3 628 800 columns.
+_RISING = 10
 # Names that a message lists.
 _LISTED = 12
 
@@ -138,7 +140,7 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
     header = "" if table.headed else " no header line and"
     raise ValueError(
         f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
-        f"name it with {spelled('target', table.columns[-1].name or 'NAME')}"
+        f"name it, as in {spelled('target', table.columns[-1].name or 'NAME')}"
     )
 
 
@@ -165,7 +167,8 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
                 )
             if _counts(column):
                 notes.append(
-                    f"{column.label} counts the rows: if that is no input, leave it out with "
+                    f"{column.label} rises from row to row, as numbers of rows and times do: if "
+                    "that is no input, leave it out with "
                     f"{spelled('drop', column.name or str(column.place))}"
                 )
     return _Others(tuple(kept), tuple(notes))
@@ -189,15 +192,19 @@ def _names_rows(column: Column) -> bool:
 
 
 def _counts(column: Column) -> bool:
-    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
-    # The first value says most of what there is to say of a wide table.
-    first = column.values[0]
-    counting = str(first).strip("+0.") in ("", "1") if column.holds_words else first in (0, 1)
-    begins = len(column.values) > 2 and counting
-    numbers = numbers_of(column) if begins else None
-    if numbers is None or numbers[0] not in (0, 1):
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., or rises by whole numbers in many rows."""
+    # The first values say most of what there is to say of a wide table.
+    start: np.ndarray | None = (values := column.values[:3])
+    if column.holds_words:
+        start = numbers_of(replace(column, values=values, missing=column.missing[:3]))
+    if start is None or len(start) < 3 or not start[0] < start[1] < start[2]:
         return False
-    return bool((numbers == numbers[0] + np.arange(len(numbers))).all())
+    numbers = numbers_of(column)
+    if numbers is None or column.missing.any():
+        return False
+    counting = numbers[0] in (0, 1) and (numbers == numbers[0] + np.arange(len(numbers))).all()
+    whole = (numbers == np.round(numbers)).all() and (np.diff(numbers) > 0).all()
+    return bool(counting or (whole and len(numbers) >= _RISING))
 
 
 def _found(table: Columns, name: str) -> Column | None:

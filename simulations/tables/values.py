@@ -18,7 +18,10 @@ _DATE = re.compile(
     r"|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}( .*)?"
     r"|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
 )
-_TRUTH = {"true": 1.0, "false": 0.0}
+# Excel writes truth in the language of its user.
+_TRUTH = dict.fromkeys(("true", "wahr", "vrai"), 1.0) | dict.fromkeys(
+    ("false", "falsch", "faux"), 0.0
+)
 
 
 def _pattern(mark: str, thousands: str) -> re.Pattern[str]:

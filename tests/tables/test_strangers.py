@@ -117,3 +117,21 @@ def test_why_another_share_is_held_out_than_asked_for():
     notes = gf.as_problem(x, [f"w{i // 2}" for i in range(48)]).notes
     assert any("24 of 48 rows held out" in n and "not 12 as holdout = 0.25" in n for n in notes)
     assert not any("and not" in note for note in gf.as_problem(ROWS, CLASSES).notes)
+
+
+@pytest.mark.parametrize("first", [[*range(24)], [1000 + 7 * i + i % 2 for i in range(24)]])
+def test_numbers_that_rise_from_row_to_row_are_told(tmp_path, first):
+    path = table(tmp_path / "a.csv", {"t": first} | inputs() | {"y": CLASSES})
+    said = "column 't' rises from row to row"
+    assert any(note.startswith(said) for note in gf.load(path).notes)
+    assert not any(said in note for note in gf.load(path, drop="t").notes)
+    mixed = table(tmp_path / "b.csv", {"t": first[::-1]} | inputs() | {"y": CLASSES})
+    assert not any(said in note for note in gf.load(mixed).notes)
+
+
+def test_excel_writes_truth_in_other_languages(tmp_path):
+    german, french = ["WAHR", "FALSCH"] * 12, ["VRAI"] * 12 + ["FAUX"] * 12
+    path = table(tmp_path / "a.csv", inputs() | {"g": german, "f": french, "y": CLASSES}, ";")
+    problem = gf.load(path)
+    assert problem.d == 4
+    assert "True read as 1, False as 0: column 'g', column 'f'" in problem.notes

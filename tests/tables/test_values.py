@@ -223,7 +223,6 @@ def test_settings_that_nothing_heeds_or_of_another_kind_are_refused(tmp_path):
         "drop is .*a.npz holds arrays": lambda: gf.load(tmp_path / "a.npz", drop="a"),
         "target is 'a' and y is given too": lambda: gf.as_problem(frame, y, target="a"),
         "positive is 'nan', expected a class": lambda: gf.as_problem(x, y, positive=float("nan")),
-        "X has no column '3.7' to drop": lambda: gf.as_problem(frame, y, drop=3.7),
         "drop is a object, expected names": lambda: reading_of(drop=object()),
         r"a LazyFrame, expected rows: call its method collect\(\)": lambda: gf.as_problem(
             polars.DataFrame({"a": [1.0]}).lazy(), y
