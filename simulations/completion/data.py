@@ -123,11 +123,9 @@ def load_entries(
     >>> np.savez("entries.npz", i=[0, 0, 1], j=[0, 1, 2], value=[1.0, 2.0, 6.0])
     >>> gf.load_entries("entries.npz", holdout=0.0)
     CompletionProblem(name=entries, d=3, n=3, test entries=0)
-    >>> gf.load_entries("entries.npz", holdout=0.0, rectangular=True)
-    CompletionProblem(name=entries, shape=2×3, n=3, test entries=0)
     >>> ratings = {"user": ["ann", "bob", "bob"], "item": [7, 7, 9], "rating": [4.0, 5.0, 1.0]}
-    >>> gf.load_entries(ratings, holdout=0.0).names.rows
-    ('ann', 'bob')
+    >>> gf.load_entries(ratings, holdout=0.0)
+    CompletionProblem(name=entries, shape=2×2, n=3, test entries=0)
     """
     if decimal not in (None, ".", ","):
         raise ValueError(f"decimal is {decimal!r}, expected '.' or ',': pick one")

@@ -167,7 +167,8 @@ def test_csv_files(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": X}, "has no y, expected X and y"),
+        ({"X": X}, "holds one array, of shape .* expected labels too: gf.as_problem"),
+        ({"X": X, "z": Y}, "has no y, expected X and y"),
         ({"X": X, "y": Y[:5]}, r"y has shape \(5,\), expected \(12,\)"),
         ({"X": X[:, 0], "y": Y}, r"X has shape \(12,\), expected \(n, d\)"),
         ({"X": np.where(X == X[2, 1], np.nan, X), "y": Y}, r"X\[2, 1\] is nan"),
