@@ -117,3 +117,17 @@ def test_raw_wine_has_a_path_of_every_class_against_the_rest(number, depth):
     found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["logistic"], depth=depth)
     # The tolerance of a path, and ten of it where rounding keeps a point.
     assert (problem.inputs.to_array() @ found.curve.path.weights).min() >= 1 - 1e-3
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_inputs_over_twelve_decades_have_a_path_of_outputs(depth):
+    """In the samples' own multipliers the weights of large inputs are differences of rounding."""
+    rng = np.random.default_rng(1)
+    units = 10.0 ** rng.permutation(np.linspace(-6, 6, 60))
+    x = rng.standard_normal((40, 60)) * units
+    y = x @ (rng.standard_normal(60) * (rng.random(60) < 0.2) / units)
+    problem = make_problem("units", Task.REGRESSION, x, y, StoredTestSet(x, y))
+    path = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["square"], depth=depth).curve.path
+    # In orthonormal coordinates of the samples each output is known to 1e-4 of the largest.
+    miss = np.linalg.norm(x @ path.weights - y[:, None], axis=0)
+    assert miss.max() <= 1e-4 * np.sqrt(40) * np.linalg.norm(y)

@@ -208,6 +208,30 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     _check(problem, depth)
+    space = problem.row_space
+    if problem.is_classification or holding is not None or space.basis is not None:
+        return _followed(problem, log_beta, depth, tolerance, after, holding, progress)
+    # Outputs are held in any coordinates. Where inputs differ in size by orders, those that move
+    # the small ones alone move no large one by the difference of larger numbers.
+    graded = space.graded()
+    inside = replace(problem, inputs=graded.rows, targets=graded.gather(problem.targets))
+    if after is not None:
+        known = np.array([graded.gather(row) for row in after.multipliers])
+        after = replace(after, multipliers=known)
+    path = _followed(inside, log_beta, depth, tolerance, after, None, progress)
+    return replace(path, multipliers=np.array([graded.spread(row) for row in path.multipliers]))
+
+
+def _followed(
+    problem: Problem,
+    log_beta: np.ndarray,
+    depth: int,
+    tolerance: float,
+    after: Path | None,
+    holding: Holding | None,
+    progress: Callable[[float], None],
+) -> Path:
+    """Follow the path in the coordinates of the rows of a problem."""
     equal = holding.equal if holding else np.full(problem.n, not problem.is_classification)
     path = after or _no_path(problem, depth, margins=not equal.all())
     first = len(path.log_beta)
