@@ -1,9 +1,11 @@
 """The unreduced flow of (u, v) in logarithms, which no scale of α or of the weights breaks."""
 
+import warnings
 from itertools import count
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.linalg import LinAlgWarning
 from scipy.special import expit
 
 
@@ -58,7 +60,9 @@ def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf
 
     size = np.sqrt(np.mean(targets**2) / np.mean((z**2).sum(axis=1)))
     small = min(1.0, 0.05 * size / L * np.exp(-L * np.log(alpha)))
-    with np.errstate(all="ignore"):  # trial states may overflow
+    # Trial states may overflow, and their matrices be singular: such steps are taken again.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LinAlgWarning)
         found = solve_ivp(
             rate,
             (0, times[-1]),
