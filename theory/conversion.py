@@ -19,6 +19,7 @@ ValueError: X[0, 0] is 'a', expected real numbers: convert it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -149,9 +150,11 @@ def _plain(what: str, value: Any) -> Any:
     if hasattr(value, "detach"):
         value = _of_tensor(value)
     elif hasattr(value, "to_numpy"):
-        value = value.to_numpy()
+        # Arrays of pyarrow are copied if one says so, as words must be.
+        of_arrow = type(value).__module__.startswith("pyarrow") and hasattr(value, "null_count")
+        value = value.to_numpy(zero_copy_only=False) if of_arrow else value.to_numpy()
     check_unmasked(what, value)
-    if value is None or isinstance(value, str | bytes | dict | set):
+    if value is None or isinstance(value, str | bytes | dict | set | Iterator):
         raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
     try:
         return np.asarray(value)

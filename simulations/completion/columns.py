@@ -17,7 +17,7 @@ from grokflow.simulations.tables.frames import columns_of_frame, is_frame
 from grokflow.simulations.tables.splits import marked
 from grokflow.simulations.tables.values import decimal_mark, numbers_of
 from grokflow.theory.completion.problem import TestEntries
-from grokflow.theory.conversion import as_array, is_missing
+from grokflow.theory.conversion import as_array, as_vector, is_missing
 
 # A whole number, perhaps written as 3.0; one of more digits does not fit into 64 bits.
 _ID = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?")
@@ -128,10 +128,18 @@ def _of_arrays(file: Arrays, roles: Mapping[str, str], ids: tuple[str, str]) -> 
         parts = {}
         for role, name in roles.items():
             array = np.asarray(file.arrays[name + ending])
-            if role != "value":
+            if role == "value":
+                array = as_vector(name + ending, array)
+            else:
                 missing = np.array([is_missing(item) for item in array.tolist()], dtype=bool)
                 array = _ids(file.source, Column(name + ending, array, missing, 1))
             parts[role] = array
+        lengths = {len(part) for part in parts.values()}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"{file.source} has {' and '.join(map(str, sorted(lengths)))} ids and values, "
+                "expected as many of each: mend it"
+            )
         return TestEntries(*(parts[role] for role in ROLES))
 
     known = {name + ending for name in roles.values() for ending in ("", "_test")}

@@ -13,6 +13,7 @@ from grokflow.simulations.completion.holdout import hold_out_by_row, hold_out_pa
 from grokflow.simulations.completion.shapes import indexed, unobserved
 from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.formats import names_of
+from grokflow.theory.arguments import check_number, check_whole
 from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
@@ -129,6 +130,10 @@ def load_entries(
     """
     if decimal not in (None, ".", ","):
         raise ValueError(f"decimal is {decimal!r}, expected '.' or ',': pick one")
+    check_number("holdout", holdout)
+    check_whole("seed", seed)
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected at least 0: choose another seed")
     if not 0 <= holdout < 1:
         raise ValueError(f"holdout is {holdout}, expected 0 <= holdout < 1: try 0.25")
     if rectangular not in (None, 0, 1):

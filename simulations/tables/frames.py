@@ -43,12 +43,18 @@ def columns_of_frame(what: str, frame: Any) -> Columns:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{what} has two columns {twice!r}, expected distinct names: rename one")
     try:
-        return columns_of(what, pyarrow.table(_dense(frame)))
+        return columns_of(what, pyarrow.table(_named(_dense(frame))))
     except (pyarrow.ArrowException, TypeError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{what} has a column of mixed kinds ({reason}), expected one kind: convert it"
         ) from None
+
+
+def _named(frame: Any) -> Any:
+    """Return a data frame of pandas whose names are words."""
+    plain = not hasattr(frame, "set_axis") or all(isinstance(name, str) for name in frame.columns)
+    return frame if plain else frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
 def _dense(frame: Any) -> Any:

@@ -226,7 +226,10 @@ def test_a_flow_that_is_stopped_writes_what_it_reached(
         (["simulate", "mnist"], "problem is 'mnist', expected sparse, "),
         (["simulate", "mnist"], "there is no such problem or file, so check the name"),
         (["simulate", "mnist"], ", modular-addition, xor, digits, "),
-        (["predict", "sparse", "--target", "y"], "sparse has no key 'target', expected n, d, k"),
+        (
+            ["predict", "sparse", "--target", "y"],
+            "--target is for files of inputs and labels, and sparse is none",
+        ),
         (["scan", "sparse", "--seeds", "x"], "--seeds: x found, expected a whole number"),
         (["predict"], "the following arguments are required: PROBLEM: see grokflow predict --help"),
         ([], "COMMAND"),

@@ -240,3 +240,20 @@ def test_settings_that_nothing_heeds_or_of_another_kind_are_refused(tmp_path):
     assert gf.as_problem(frame, y, drop=None).d == 2
     sparse = gf.as_problem(frame.astype(pandas.SparseDtype(float)), y)
     assert np.array_equal(sparse.inputs.to_array(), gf.as_problem(frame, y).inputs.to_array())
+
+
+def test_arrays_and_frames_of_every_library_are_labels_and_inputs():
+    import pandas
+    import pyarrow
+
+    x, words = np.arange(12.0).reshape(6, 2) ** 2 + 1, ["u", "v"] * 3
+    frame = pandas.DataFrame({0: x[:, 0], "b": x[:, 1]})
+    for labels in (pyarrow.array(words), pyarrow.chunked_array([words[:2], words[2:]])):
+        assert gf.as_problem(frame, labels).notes[1].startswith("y read as 2 classes: u as -1")
+    odd = frame.assign(list=[[1, 2]] * 6, cut=pandas.cut(frame["b"], 2))
+    with pytest.raises(ValueError, match=r"column 'list' holds '\[1, 2\]' in row 1, .*drop='list'"):
+        gf.as_problem(odd, words)
+    assert gf.as_problem(odd, words, drop=["list", "cut"]).d == 2
+    for value in (iter(x), (row for row in x)):
+        with pytest.raises(ValueError, match=r"^X is a \w+, expected an array: convert it"):
+            gf.as_problem(value, words)

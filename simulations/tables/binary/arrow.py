@@ -63,10 +63,12 @@ def columns_of(source: str, table: Any) -> Columns:
 
 def _column(name: str, column: Any, place: int) -> Column:
     """Return one column; what is neither number, truth nor time is words."""
+    pyarrow: Any = import_module("pyarrow")
     types: Any = import_module("pyarrow.types")
     kind = column.type
     if types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+        chunks = column.chunks if hasattr(column, "chunks") else [column]
+        column = pyarrow.chunked_array([chunk.dictionary_decode() for chunk in chunks])
         kind = column.type
     values = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
@@ -82,11 +84,8 @@ def _column(name: str, column: Any, place: int) -> Column:
         return Column(name, filled.to_numpy(zero_copy_only=False), missing, place)
     if types.is_temporal(kind):
         return Column(name, np.zeros(len(missing), dtype="datetime64[s]"), missing, place)
-    if not (types.is_string(kind) or types.is_large_string(kind) or kind == "string_view"):
-        raise Unreadable(
-            f"column {name!r} holds {kind}, expected numbers or words: leave it out of the file"
-        )
-    stripped = ["" if word is None else word.strip() for word in values.to_pylist()]
+    # Lists and the like are words too, so that they are named, and can be left out.
+    stripped = ["" if word is None else str(word).strip() for word in values.to_pylist()]
     words = np.empty(len(missing), dtype=object)
     words[:] = stripped
     return Column(name, words, missing | lacks_value(stripped), place)
