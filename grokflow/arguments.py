@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 _INFINITE = float("inf")
+# Characters of an argument that a message repeats.
+_SHOWN = 40
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -203,5 +205,6 @@ def _parsed(
     except ValueError:
         value = float("nan")
     if value != value or not accepts(value):
-        raise argparse.ArgumentTypeError(f"{text} found, expected {expected}")
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        raise argparse.ArgumentTypeError(f"{shown} found, expected {expected}")
     return value

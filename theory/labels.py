@@ -11,6 +11,8 @@ import numpy as np
 
 # Whole numbers with at most so many values, each of which occurs twice on average, are classes.
 _MOST_CLASSES = 20
+# Characters of a name that a note repeats.
+_LONGEST = 40
 # A whole number as it is written; no more digits than Python reads.
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -274,7 +276,7 @@ def _classes(y: np.ndarray, y_test: np.ndarray | None, names: list[str], what: s
     renamed = two and names != ["-1", "1"]
     said = [
         f"{name}{f' as {number:+g}' if renamed else ''} ({count} row{'s' if count > 1 else ''})"
-        for name, number, count in zip(names, numbers, counts, strict=True)
+        for name, number, count in zip(map(_shown, names), numbers, counts, strict=True)
     ]
     notes = [f"{what} read as {len(names)} classes: {', '.join(said)}"]
     extra = None
@@ -300,4 +302,9 @@ def _numbered(y: np.ndarray, table: Mapping[str, float], what: str) -> np.ndarra
 def _listed(names: list[str]) -> str:
     """Return the first names in a list."""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(names[:10]) + more
+    return ", ".join(map(_shown, names[:10])) + more
+
+
+def _shown(name: str) -> str:
+    """Return a name as notes have it, of which some are whole texts."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."

@@ -231,6 +231,7 @@ def test_a_flow_that_is_stopped_writes_what_it_reached(
             "--target is for files of inputs and labels, and sparse is none",
         ),
         (["scan", "sparse", "--seeds", "x"], "--seeds: x found, expected a whole number"),
+        (["scan", "sparse", "--seeds", "9" * 5000], f"--seeds: {'9' * 40}... found, expected"),
         (["predict"], "the following arguments are required: PROBLEM: see grokflow predict --help"),
         ([], "COMMAND"),
     ],
