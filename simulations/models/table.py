@@ -50,17 +50,31 @@ def measured_columns(curves: Mapping[str, np.ndarray], rows: np.ndarray) -> list
 
 
 def transition_between(trajectory: Trajectory, forecast: ModelForecast | None) -> Transition:
-    """Return when the test error crosses from the early to the late predictor's."""
-    if forecast is None or forecast.kind is Kind.NO_TRANSITION:
+    """Return when the test error crosses from the early to the late predictor's.
+
+    NaN where the test set cannot tell the two: it would be the time of a chance.
+    """
+    if forecast is None or not forecast.kind.is_visible:
         return Transition(np.nan, np.nan)
     return trajectory.transition(*forecast.ends)
 
 
-def transition_remark(when: Transition) -> list[str]:
-    """Say the transition, where there is one."""
-    if not np.isfinite(when.lambda_t):
+# Why a simulation has no transition, by the kind that is predicted.
+_UNTIMED = {
+    Kind.NO_TRANSITION: "no transition: the data determine the weights",
+    Kind.NEITHER: "no transition to time: the test set cannot tell early from late predictor",
+}
+
+
+def transition_remark(when: Transition, forecast: ModelForecast | None) -> list[str]:
+    """Say the transition, or why there is none; nothing of what has no forecast."""
+    if forecast is None:
         return []
-    return [f"transition at λt* = {when.lambda_t:.3f}, width {when.width:.3f}"]
+    if not np.isfinite(when.lambda_t):
+        missed = "no transition in this record: the test error does not pass half of the change"
+        return [_UNTIMED.get(forecast.kind, missed)]
+    width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
+    return [f"transition at λt* = {when.lambda_t:.3f}, {width}"]
 
 
 def work_remark(work: SolverWork, factors: str = "Jacobians", more: str = "") -> str:
@@ -108,7 +122,7 @@ def simulation_result(
         when,
         work._asdict(),
         tuple(table or _plain_table(trajectory.lambda_t, curves)),
-        (*transition_remark(when), *([remark] if remark else [])),
+        (*transition_remark(when, forecast), *([remark] if remark else [])),
         dict(ends or {}),
     )
 

@@ -229,3 +229,11 @@ def test_nothing_tested_is_said_as_such(tmp_path, capsys):
     assert main(["predict", str(path), "--set", "rectangular=0"]) == 0
     said = capsys.readouterr().out
     assert "unknown, for nothing is tested" in said and "nan" not in said
+
+
+def test_a_simulation_times_nothing_that_the_test_set_cannot_tell(tmp_path, capsys):
+    path, out = tmp_path / "data.npz", tmp_path / "out.json"
+    save_instance(path, FAMILIES["majority"].build(KINDS["neither"]))
+    assert main(["simulate", str(path), "--alpha", "1e3", "--json", str(out)]) == 0
+    assert "cannot tell early from late predictor" in capsys.readouterr().out
+    assert json.loads(out.read_text())["transition"]["lambda_t"] is None

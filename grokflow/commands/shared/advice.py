@@ -88,7 +88,8 @@ def _uncertainty(found: Diagnosis) -> str:
     """Say the relative error of predicted times, where it can be noticed."""
     if found.time_error < _EXACT:
         return ""
-    return f" (times are predicted for small λ; at this one they may be {found.time_error:.0%} off)"
+    percent = f"{100 * found.time_error:.0f} %"
+    return f" (times are predicted for small λ; at this one they may be {percent} off)"
 
 
 def _interval(change: Change) -> str:
