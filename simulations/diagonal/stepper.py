@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve
+from numpy.linalg import solve
 
 from grokflow.simulations.diagonal.axes import axes_of
 from grokflow.simulations.diagonal.tolerance import (
@@ -25,7 +25,7 @@ from grokflow.simulations.runs.reached import SolverState
 from grokflow.simulations.runs.sundials import SolverFailure, advance, one_step
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
-from grokflow.theory.diagonal.rest import Rest, rest_of
+from grokflow.theory.diagonal.rest import Rest, decays_freely, rest_of
 from grokflow.theory.numerics.solver_time import SolverMoment
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class DiagonalStepper:
         self.flows = [flow]
         self.anchors: list[tuple[float, np.ndarray]] = []
         self.rest: Rest | None = None
+        self.decays = False
         self.evaluations = 0
         self.jacobians = 0
         self.unverified = 0
@@ -107,7 +108,7 @@ class DiagonalStepper:
         """
         left = self.max_steps
         for tau in taus.tolist():
-            while self.now.tau < tau:
+            while self.now.tau < tau and not self.decays:
                 self._renew()
                 if self.rest is not None:
                     return
@@ -121,7 +122,9 @@ class DiagonalStepper:
             yield self.at(tau)
 
     def at(self, tau: float) -> SolverState:
-        """Return the state at a time within the last step."""
+        """Return the state at a time within the last step, or after the data have moved it last."""
+        if self.decays and tau > self.now.tau:
+            return self.now._replace(tau=tau, rate=np.zeros_like(self.now.rate))
         return self.now if tau == self.now.tau else self._back(advance(self._solver(), tau))
 
     def _solver(self) -> CVODE | IDA:
@@ -211,6 +214,9 @@ class DiagonalStepper:
                 f"a step before λt = {s:g} errs by {error:.1e} of the weights, expected "
                 f"{self.rtol:g}"
             )
+        if self.flow.anchor is not None:
+            s = self.flow.clock.at(after.tau).s
+            self.decays = decays_freely(self.flow, s, after.y, self.rtol)
 
     def _left(self) -> float:
         """Return how much of their distance to the pole coordinates keep since their anchor."""

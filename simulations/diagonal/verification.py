@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import LinAlgError, solve
+from numpy.linalg import LinAlgError, solve
 
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.reached import SolverState

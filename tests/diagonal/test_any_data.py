@@ -143,6 +143,24 @@ def test_a_flow_that_dies_is_followed_to_zero():
     assert relative(found.weights, fine) <= 1e-4
 
 
+@pytest.mark.parametrize("loss", ["logistic", "square"])
+def test_a_flow_that_dies_is_followed_for_any_time(loss):
+    """Once the data move its weights no more they fall like α(s)^L, without another step."""
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((5, 9)), np.array([1.0, -1.0, 1.0, 1.0, -1.0])
+    times = np.array([0.0, 1.0, 3.0, 10.0, 20.0])
+    found, fine, _ = flow_and_reference(x, y, loss, 6, 0.3, 3.0, times)
+    assert 0 < np.linalg.norm(fine[:, -1]) <= 1e-40
+    assert relative(found.weights, fine) <= 1e-4
+    late = DiagonalFlow(lam=3.0, loss=LOSSES[loss]).run(
+        DiagonalStart(problem_of(x, y, loss), 0.3, 6), np.append(times, [1e3, 1e6])
+    )
+    assert np.array_equal(late.weights[:, :5], found.weights)
+    assert not late.weights[:, -1].any()
+    # In steps that follow the slow time it took tens of thousands of evaluations, and was stopped.
+    assert late.work.rhs_evaluations <= 2 * found.work.rhs_evaluations
+
+
 def test_a_rising_objective_is_found():
     """A state that belongs to an earlier time has a larger objective."""
     rng = np.random.default_rng(2)
@@ -162,3 +180,19 @@ def test_what_the_solver_says_of_its_failures_is_in_the_exception_alone(capfd):
     with pytest.raises(Stopped, match="5 steps were not enough"):
         flow.run(DiagonalStart(problem_of(x, y, "logistic"), 1.0), np.array([15.0]))
     assert capfd.readouterr() == ("", "")
+
+
+def test_inputs_of_many_sizes_are_named_where_they_stop_a_deep_net():
+    """Another tolerance and more steps help nothing; the remedy that is named does."""
+    rng = np.random.default_rng(0)
+    sizes = 10.0 ** np.linspace(-6, 6, 12)
+    x = rng.standard_normal((8, 12)) * sizes
+    y = x @ (rng.standard_normal(12) / sizes)
+    flow, times = DiagonalFlow(lam=1e-4, loss=LOSSES["square"]), np.linspace(0, 8, 5)
+    with pytest.raises(
+        Stopped, match=r"span 12 decades, .* with standardise=True, or take depth 2"
+    ):
+        flow.run(DiagonalStart(problem_of(x, y, "square"), 100.0, 3), times)
+    same = make_problem("same", "regression", x, y, StoredTestSet(x, y), standardise=True)
+    assert flow.run(DiagonalStart(same, 100.0, 3), times).lambda_t[-1] == 8
+    assert flow.run(DiagonalStart(problem_of(x, y, "square"), 100.0, 2), times).lambda_t[-1] == 8

@@ -203,11 +203,25 @@ class ReducedFlow:
         The answer has shape (d,). From `s` on x moves by ``Xᵀr / (nλ)`` times the integral of c,
         ``L α(s)^{L-2}``.
         """
-        scale, inputs = self.scale, self.problem.inputs
+        inputs = self.problem.inputs
         pull = self.loss.descent(inputs.combine(w), self.problem.targets)
-        left = math.log(scale.depth) + (scale.depth - 2) * scale.log_scale(s)
-        drive = math.exp(left - math.log(self.problem.n * self.lam))
-        return np.asarray(drive * np.abs(inputs.correlate(pull)))
+        return np.asarray(self._drive(s) * np.abs(inputs.correlate(pull)))
+
+    def largest_reach(self, s: float, w: np.ndarray) -> np.ndarray:
+        """Return the most that every |x_j| may still move while no weight exceeds `w`, for L ≥ 3.
+
+        Outputs then stay within ``|X| w`` of zero, and a pull, which is monotone, within its values
+        at both ends.
+        """
+        inputs, targets = self.problem.inputs, self.problem.targets
+        far = inputs.sizes(w)
+        ends = [np.abs(self.loss.descent(q, targets)) for q in (far, -far)]
+        return np.asarray(self._drive(s) * inputs.absolute.correlate(np.maximum(*ends)))
+
+    def _drive(self, s: float) -> float:
+        """Return what a pull of 1 that lasts from `s` on moves x by, n times."""
+        left = math.log(self.scale.depth) + (self.scale.depth - 2) * self.scale.log_scale(s)
+        return math.exp(left - math.log(self.problem.n * self.lam))
 
 
 @lru_cache(maxsize=16)

@@ -12,6 +12,8 @@ from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 
 # Part of the wanted accuracy by which weights may still be away from where they come to rest.
 _SETTLED = 0.1
+# Part of its distance to the pole that a coordinate may still move in a net that decays.
+_NEAR = 0.1
 # Part of the wanted accuracy below which all weights together are taken to be zero.
 _ZERO = 0.01
 
@@ -59,3 +61,32 @@ def rest_of(flow: ReducedFlow, s: float, before: np.ndarray, rtol: float) -> Res
         return None
     idle = flow.potential(s).norm_squared(np.zeros(len(w))) - quasi_norm(w, flow.scale.depth)
     return Rest(s, rest, max(idle, 0.0))
+
+
+def decays_freely(flow: ReducedFlow, s: float, p: np.ndarray, rtol: float) -> bool:
+    """Say whether the data move the weights of an anchored flow no more: it dies out.
+
+    While no coordinate x moves by a tenth of its distance D to the pole, ``|w_j|`` stays below
+    ``|w_j| + |dw_j/dx_j| D_j / 10`` of now, for the factor α(s)^L falls faster than the slope
+    rises. Pulls are then bounded, and so is all that coordinates can still move. Where that is less
+    than D/10 the premise holds for ever, and where it changes the weights, all of which fall by the
+    same factor, by less than a tenth of `rtol` their direction is known for ever.
+
+    Parameters
+    ----------
+    flow : ReducedFlow
+        Anchored.
+    s : float
+        Slow time.
+    p : ndarray, shape (r,)
+        State.
+    rtol : float
+        Wanted relative accuracy of the weights.
+    """
+    assert flow.anchor is not None
+    potential, xi = flow.potential(s), flow.space.rows.correlate(p)
+    w, slope = potential.weights(xi), potential.curvature(xi) / flow.anchor.unit
+    room = _NEAR * flow.anchor.distances(flow.anchor.unit * xi).min(axis=0)
+    moved = flow.largest_reach(s, np.abs(w) + slope * room)
+    changed = float(np.linalg.norm(slope * moved))
+    return bool((moved <= room).all()) and changed <= _SETTLED * rtol * float(np.linalg.norm(w))
