@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.rational import matrix, nearest_solution
 from grokflow.theory.predictor import NoPredictor
 from tests.reference import full_flow
 
@@ -343,3 +345,40 @@ def test_the_constant_of_the_transition_law_depends_on_the_data_alone():
     ]
     # The crossing depends on λ through the error of the late predictor, which is O(λ).
     assert abs(constants[0] - constants[1]) <= 1e-2
+
+
+def exact_quasi_norm(w, depth):
+    """Return a double not below ``Σ|w_j|^{2/L}`` by more than balls of 160 bits are wide."""
+    with ctx.workprec(160):
+        return float(sum((arb(abs(x)) ** (arb(2) / depth) for x in w if x != 0), arb(0)).lower())
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_upper_bounds_are_those_of_weights_that_satisfy_the_constraints_exactly(depth):
+    near = MaxL2Margin().predict(CLASSES).w
+    found = MaxQuasiMargin(depth).predict(CLASSES, near=near)
+    w = matrix(found.w)
+    margin = min((matrix(CLASSES.inputs.to_array()) * w).entries())
+    upper = exact_quasi_norm((w / margin).entries(), depth)
+    assert upper <= found.certificate.upper <= upper * (1 + 1e-12)
+    near = MinL2Norm().predict(TARGETS).w
+    found = MinQuasiNorm(depth).predict(TARGETS, near=near)
+    support = np.flatnonzero(found.w)
+    a, b = matrix(TARGETS.inputs.take(support)), matrix(TARGETS.targets)
+    exact = nearest_solution(a, b, matrix(found.w[support]))
+    assert exact is not None
+    upper = exact_quasi_norm(exact.entries(), depth)
+    # Three weights solve sixteen equations: what is proved is an interpolant of all weights, within
+    # d roundings of an output of 1 in each of n rows, over a singular value that is not below 1.
+    far = TARGETS.d * EPS * np.sqrt(TARGETS.n) * 3
+    spread = TARGETS.d ** (1 - 1 / depth) * far ** (2 / depth)
+    assert upper <= found.certificate.upper <= upper + spread + 1e-12
+
+
+def test_weights_that_miss_the_constraints_bound_nothing_from_above():
+    w = -MaxL2Margin().predict(CLASSES).w
+    assert kkt.quasi_constrained(CLASSES, w, np.ones(CLASSES.n), 3).upper == np.inf
+    near = MinQuasiNorm(3).predict(TARGETS, near=MinL2Norm().predict(TARGETS).w)
+    half = kkt.quasi_constrained(TARGETS, near.w / 2, near.multipliers, 3)
+    assert half.upper >= near.certificate.lower
+    assert half.upper >= quasi_norm(near.w, 3)

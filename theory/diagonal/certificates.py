@@ -12,15 +12,27 @@ They meet the answer only when it has one nonzero weight; a KKT point is all tha
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
+
 import numpy as np
 from scipy.optimize import lsq_linear
 
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.homogeneous.kkt import Stationarity, stationarity
-from grokflow.theory.linear.certificates import l1_penalised, max_l1_margin, min_l1_norm
+from grokflow.theory.linear.certificates import (
+    interpolant_distance,
+    l1_penalised,
+    max_l1_margin,
+    min_l1_norm,
+)
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.rounding import combined, gamma, sum_above, up
 
+# Roundings of a power: of its base, of its exponent below 1 times a logarithm below 745, and some
+# units in the last place of the function.
+_POWER = 1024
 # Margins up to one plus this count as active.
 ACTIVE_EXCESS = 1e-5
 
@@ -72,16 +84,44 @@ def of_penalty(problem: Problem, w: np.ndarray, depth: int, loss: Loss, lam: flo
 def quasi_constrained(
     problem: Problem, w: np.ndarray, multipliers: np.ndarray, depth: int
 ) -> Certificate:
-    """Bound ``min Σ|w|^{2/L} : q ≥ 1`` (classification) or ``q = y`` (regression)."""
+    """Bound ``min Σ|w|^{2/L} : q ≥ 1`` (classification) or ``q = y`` (regression).
+
+    The upper bound is that of weights which satisfy the constraints for certain: `w` over a margin
+    that it is proved to have, or an interpolant that is proved to be near (`_interpolant_above`).
+    It is infinite where nothing is proved.
+    """
     bound = max_l1_margin if problem.is_classification else min_l1_norm
     # The bound asks for ‖Xᵀμ‖_∞ ≤ 1 and takes the best multiple of μ only if it is larger.
     reach = float(np.abs(problem.inputs.correlate(multipliers)).max())
     l1 = bound(problem, w, multipliers / reach if reach > 0 else multipliers)
-    lower = max(l1.lower, 0.0) ** (2 / depth)
-    scale = 1.0
-    if problem.is_classification:
-        scale = 1 / float(problem.inputs.combine(w).min())
-    return Certificate(lower, quasi_norm(w * scale, depth), l1.infeasibility)
+    lower = max(l1.lower, 0.0) ** (2 / depth) * (1 - gamma(_POWER))
+    if not problem.is_classification:
+        return Certificate(lower, _interpolant_above(problem, w, depth), l1.infeasibility)
+    margin = float(combined(problem.inputs, w).low.min())
+    upper = _quasi_norm_above(np.abs(w) / margin, depth) if margin > 0 else inf
+    return Certificate(lower, upper, l1.infeasibility)
+
+
+def _interpolant_above(problem: Problem, w: np.ndarray, depth: int) -> float:
+    """Return the quasi-norm of an exact interpolant near `w` from above.
+
+    If one differs from `w` by a vector δ, each weight has at most ``|w_j| + ‖δ‖``. Beyond the
+    support ``Σ|δ_j|^{2/L} ≤ k^{1-1/L} ‖δ‖^{2/L}`` for k weights (Hölder), so that an interpolant on
+    the support alone is the better one, where it exists.
+    """
+    support = np.flatnonzero(w)
+    part = replace(problem, inputs=problem.inputs.restricted(support))
+    distance, others = interpolant_distance(part, w[support])[0], 0
+    if distance == inf:
+        distance, others = interpolant_distance(problem, w)[0], problem.d - len(support)
+    spread = others ** (1 - 1 / depth) * distance ** (2 / depth) if others else 0.0
+    inside = _quasi_norm_above(np.abs(w[support]) + distance, depth)
+    return up(inside + spread * (1 + gamma(_POWER)))
+
+
+def _quasi_norm_above(sizes: np.ndarray, depth: int) -> float:
+    """Return an upper bound on ``Σ a_j^{2/L}`` for numbers that are rounded once."""
+    return sum_above(sizes ** (2 / depth) * (1 + gamma(_POWER)))
 
 
 def quasi_penalised(
