@@ -27,7 +27,9 @@ _ROUNDING = float(np.finfo(np.float64).eps) / 2
 # Rounds of scaling rows, then columns. One is enough for a matrix of entries of order one times
 # a unit for each row and each column; the second serves what is scattered beyond that.
 _SCALING_ROUNDS = 2
-# Ratio of the sizes of columns up to which they count as of one size: one digit of rounding.
+# Ratio of the sizes of columns up to which they count as of one size. Differences of large columns
+# that move a small one carry the rounding of the large ones, 1e-15 of the small one at this ratio:
+# less than the tightest tolerance of a flow in these coordinates, 3e-13, by two orders.
 _ALIKE = 10.0
 
 
