@@ -100,6 +100,20 @@ def test_rounding_of_products_does_not_keep_an_answer_back(make, loss, seed):
     assert outcome(make, seed, loss) != REFUSED
 
 
+@pytest.mark.parametrize(
+    ("make", "loss", "seed"),
+    [
+        (L1Penalised, "logistic", 1459),
+        (L1Penalised, "logistic", 1855),
+        (L2Penalised, "logistic", 1108),
+        (L2Penalised, "exponential", 1152),
+    ],
+)
+def test_multipliers_that_doubles_do_not_hold_are_found_in_many_digits(make, loss, seed):
+    """The dual bound of the rounded multipliers is wide, however exactly it is evaluated."""
+    assert outcome(make, seed, loss) != REFUSED
+
+
 @pytest.mark.parametrize("loss", ["logistic", "exponential"])
 def test_weights_that_all_leave_come_back(loss):
     """A start beyond the optimum takes the first step to zero, where the optimum is not."""

@@ -7,6 +7,8 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.penalised.active_set import ActiveSet
 from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
+from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
+from grokflow.theory.numerics.penalised.precise_newton import PreciseNewton
 from grokflow.theory.numerics.penalised.ridge import ridge
 
 GAP = 1e-7
@@ -50,3 +52,24 @@ def test_copies_of_columns_share_nothing_that_the_norm_does_not_allow():
     upper = bounds.mean_loss_above(w) + 1e-3 * np.abs(w).sum()
     assert upper - bounds.dual_below(mu, 1e-3) <= GAP * upper
     assert np.linalg.matrix_rank(x[:, w != 0]) == np.count_nonzero(w)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential"])
+@pytest.mark.parametrize("strengths", [(1e-3, 0.0), (0.0, 1e-3)])
+def test_newton_in_many_digits_leaves_the_rounding_of_the_weights_alone(loss, strengths):
+    tau, lam = strengths
+    for seed in range(3):
+        x, y = data(seed, loss, 7, 5)
+        found = PreciseNewton(x, LOSSES[loss], tau, lam).refined(np.zeros(5))
+        assert found is not None
+        bounds = ExactBounds(design_matrix(x), y, LOSSES[loss])
+        below = bounds.dual_below(found.mu, tau) if tau else bounds.ridge_below(found.mu, lam)
+        upper = bounds.mean_loss_above(found.w)
+        upper += tau * np.abs(found.w).sum() + lam / 2 * found.w @ found.w
+        # Rounding moves outputs by u Σ|x_ij w_j| and the loss, whose slope is at most its value.
+        moved = np.finfo(float).eps * (np.abs(x) @ np.abs(found.w)).max() + 1e-15
+        assert -1e-15 * upper <= upper - below <= 10 * moved * max(upper, 1.0)
+
+
+def test_newton_in_many_digits_knows_no_other_loss():
+    assert PreciseNewton(np.eye(2), LOSSES["square"], 1.0).refined(np.zeros(2)) is None

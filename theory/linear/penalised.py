@@ -243,17 +243,53 @@ def _resolved(
 def _exact_answers(
     predictor: L1Penalised | L2Penalised, problem: Problem, found: Certified
 ) -> Iterator[Certified]:
-    """Certify an answer with exact products, and solve least squares exactly, if they are small."""
-    loss, lam, l1 = predictor.loss, predictor.lam, isinstance(predictor, L1Penalised)
-    certify = certificates.l1_penalised if l1 else certificates.l2_penalised
-    w, mu, _ = found
-    if type(loss) in map(type, LOSSES.values()) and np.isfinite([*w, *mu]).all():
-        yield Certified(w, mu, certify(problem, w, mu, loss, lam, exactly=True))
-    if isinstance(loss, Square):
-        # Rational arithmetic takes a while to import, and most data do without.
-        from grokflow.theory.numerics.penalised.exact_square import exact_l1, exact_l2
+    """Certify an answer with exact products, and solve the problem itself in many digits."""
+    loss = predictor.loss
+    if type(loss) not in map(type, LOSSES.values()):
+        return
+    if np.isfinite([*found.w, *found.mu]).all():
+        yield found._replace(certificate=_exactly(predictor, problem, found.w, found.mu))
+    solved = (_square if isinstance(loss, Square) else _in_many_digits)(predictor, problem, found.w)
+    if solved is not None:
+        yield solved
 
-        data = problem.inputs.to_array(), problem.targets
-        solved = exact_l1(*data, lam / 2, w) if l1 else exact_l2(*data, lam)
-        if solved is not None:
-            yield Certified(*solved)
+
+def _exactly(
+    predictor: L1Penalised | L2Penalised, problem: Problem, w: np.ndarray, mu: np.ndarray
+) -> Certificate:
+    l1 = isinstance(predictor, L1Penalised)
+    certify = certificates.l1_penalised if l1 else certificates.l2_penalised
+    return certify(problem, w, mu, predictor.loss, predictor.lam, exactly=True)
+
+
+# Rational arithmetic takes a while to import, and most data do without.
+def _square(
+    predictor: L1Penalised | L2Penalised, problem: Problem, w: np.ndarray
+) -> Certified | None:
+    """Solve least squares exactly, if the data are small."""
+    from grokflow.theory.numerics.penalised.exact_square import exact_l1, exact_l2
+
+    data, lam = (problem.inputs.to_array(), problem.targets), predictor.lam
+    l1 = isinstance(predictor, L1Penalised)
+    solved = exact_l1(*data, lam / 2, w) if l1 else exact_l2(*data, lam)
+    return None if solved is None else Certified(*solved)
+
+
+def _in_many_digits(
+    predictor: L1Penalised | L2Penalised, problem: Problem, w: np.ndarray
+) -> Certified | None:
+    """Solve for a loss of margins, from weights that are near or from none."""
+    from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
+    from grokflow.theory.numerics.penalised.precise_newton import PreciseNewton
+
+    x, loss, lam = problem.inputs, predictor.loss, predictor.lam
+    l1 = isinstance(predictor, L1Penalised)
+    strengths = {"tau": lam / 2} if l1 else {"lam": lam}
+    newton = PreciseNewton(x.to_array(), loss, **strengths)
+    solved = newton.refined(w) or newton.refined(np.zeros(problem.d))
+    if solved is None or not np.isfinite(solved.w).all():
+        return None
+    bounds = ExactBounds(x, problem.targets, loss)
+    lower = bounds.dual_below(solved.mu, lam / 2) if l1 else bounds.ridge_below(solved.mu, lam)
+    certificate = _exactly(predictor, problem, solved.w, solved.multipliers)
+    return Certified(solved.w, solved.multipliers, replace(certificate, lower=lower))

@@ -66,14 +66,14 @@ class ExactBounds:
             mean = sum(values, arb(0)) / len(self.targets)
             return double_above(mean.upper().fmpq())
 
-    def dual_below(self, mu: np.ndarray, tau: float) -> float:
+    def dual_below(self, mu: np.ndarray | fmpq_mat, tau: float) -> float:
         """Return a lower bound with the multipliers scaled to ``‖Xᵀμ‖_∞ ≤ τ``."""
         pulls = self._pulls(mu)
         reach = largest(self._a.transpose() * pulls)
         most = len(self.targets) * matrix(np.array([tau]))[0, 0]
         return self._dual_below(pulls * min(fmpq(1), most / reach) if reach else pulls, fmpq(0))
 
-    def ridge_below(self, mu: np.ndarray, lam: float) -> float:
+    def ridge_below(self, mu: np.ndarray | fmpq_mat, lam: float) -> float:
         """Return the lower bound ``-(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ`` with the penalty (λ/2)‖w‖²."""
         pulls = self._pulls(mu)
         pulled = squared_norm(self._a.transpose() * pulls) / len(self.targets) ** 2
@@ -83,10 +83,10 @@ class ExactBounds:
     def _targets(self) -> Iterator[arb]:
         return map(arb, matrix(self.targets).entries())
 
-    def _pulls(self, mu: np.ndarray) -> fmpq_mat:
+    def _pulls(self, mu: np.ndarray | fmpq_mat) -> fmpq_mat:
         """Return the numbers nμ, moved into the range of the pulls."""
-        n = len(self.targets)
-        return fmpq_mat(n, 1, [self._ball.clip(n * u) for u in matrix(mu).entries()])
+        n, exact = len(self.targets), mu if isinstance(mu, fmpq_mat) else matrix(mu)
+        return fmpq_mat(n, 1, [self._ball.clip(n * u) for u in exact.entries()])
 
     def _dual_below(self, pulls: fmpq_mat, penalty: fmpq) -> float:
         with ctx.workprec(PRECISION):
