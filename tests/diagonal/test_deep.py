@@ -382,3 +382,14 @@ def test_weights_that_miss_the_constraints_bound_nothing_from_above():
     half = kkt.quasi_constrained(TARGETS, near.w / 2, near.multipliers, 3)
     assert half.upper >= near.certificate.lower
     assert half.upper >= quasi_norm(near.w, 3)
+
+
+def test_bounds_on_quasi_norms_know_copies_of_samples_and_targets_of_zero():
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    twice, y = np.vstack([x, x]), np.ones(6)
+    problem = make_problem("twice", "regression", twice, y, StoredTestSet(twice, y))
+    w = MinL2Norm().predict(problem).w
+    found = kkt.quasi_constrained(problem, w, np.ones(6), 3)
+    assert quasi_norm(w, 3) <= found.upper <= quasi_norm(w, 3) * (1 + 1e-9)
+    nothing = make_problem("nothing", "regression", x, np.zeros(3), StoredTestSet(x, y[:3]))
+    assert kkt.quasi_constrained(nothing, np.zeros(5), np.zeros(3), 3).upper == 0

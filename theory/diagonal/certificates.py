@@ -26,6 +26,7 @@ from grokflow.theory.linear.certificates import (
     max_l1_margin,
     min_l1_norm,
 )
+from grokflow.theory.linear.prediction import first_copies
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.rounding import combined, gamma, sum_above, up
@@ -109,7 +110,11 @@ def _interpolant_above(problem: Problem, w: np.ndarray, depth: int) -> float:
     support ``Σ|δ_j|^{2/L} ≤ k^{1-1/L} ‖δ‖^{2/L}`` for k weights (Hölder), so that an interpolant on
     the support alone is the better one, where it exists.
     """
-    support = np.flatnonzero(w)
+    if not (w.any() or problem.targets.any()):
+        return 0.0
+    kept, support = first_copies(problem), np.flatnonzero(w)
+    inputs, targets = problem.inputs.of_samples(kept), problem.targets[kept]
+    problem = replace(problem, inputs=inputs, targets=targets)
     part = replace(problem, inputs=problem.inputs.restricted(support))
     distance, others = interpolant_distance(part, w[support])[0], 0
     if distance == inf:

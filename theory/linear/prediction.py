@@ -72,7 +72,7 @@ def of_distinct_samples(
 
     `predict` is given the rest and which they are; the others get no multiplier.
     """
-    kept = _first_copies(problem)
+    kept = first_copies(problem)
     if len(kept) == problem.n:
         return predict(problem, kept)
     inputs = problem.inputs.of_samples(kept)
@@ -82,7 +82,7 @@ def of_distinct_samples(
     return replace(found, multipliers=multipliers)
 
 
-def _first_copies(problem: Problem) -> np.ndarray:
+def first_copies(problem: Problem) -> np.ndarray:
     """Return the samples that differ from all before; a projection says which to compare."""
     projected = problem.inputs.combine(np.cos(np.arange(problem.d)))
     kept = np.ones(problem.n, dtype=bool)
