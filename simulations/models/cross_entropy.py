@@ -25,8 +25,8 @@ def check_settings(settings: ModelSettings) -> None:
     """Refuse settings that the net does not have."""
     if settings.depth != 2:
         raise ValueError(
-            f"depth is {settings.depth} with cross-entropy, expected 2: take the logistic loss, "
-            "one net for each class, for other depths"
+            f"depth is {settings.depth} with cross-entropy, expected 2, where its path is "
+            "known: take --loss logistic, one net for each class, for other depths"
         )
     if settings.sigma:
         raise ValueError(f"sigma is {settings.sigma}, expected 0: only completion has it")

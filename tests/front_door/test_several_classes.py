@@ -122,6 +122,24 @@ def test_what_several_classes_do_not_have_is_refused_in_a_line(few, arguments, m
     assert message in said and said.count("\n") == 1
 
 
+def test_classes_that_overlap_under_cross_entropy_have_the_remedies_that_are_named(iris, capsys):
+    assert main(["predict", iris, "--loss", "cross-entropy"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "(--loss logistic)" in said and "or simulate the flow" in said
+    assert "test accuracy" in output(capsys, "predict", iris, "--loss", "logistic")
+    few_points = ["--points", "3", "--until", "2"]
+    said = output(capsys, "simulate", iris, "--loss", "cross-entropy", *few_points)
+    assert "test accuracy" in said
+    assert "test accuracy" in output(capsys, "predict", iris, "--loss", "logistic", "--depth", "3")
+
+
+def test_a_change_that_the_test_set_does_not_show_has_no_time(iris, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    said = output(capsys, "simulate", iris, "--points", "20", "--json", str(out))
+    assert "transition at" not in said and "classes against the rest" not in said
+    assert json.loads(out.read_text())["transition"]["lambda_t"] is None
+
+
 def test_measures_that_cross_entropy_does_not_have_are_refused_before_anything_is_computed(
     few, capsys
 ):

@@ -168,8 +168,9 @@ def _early(stacked: Problem) -> Prediction:
         proof = int((error.certificate.multipliers > 0).sum())
         error.args = (
             f"no linear outputs tell the classes apart: {proof} margins combine to a vector of "
-            f"norm {error.certificate.residual:.1e} (Farkas), expected none to: take the logistic "
-            "loss, whose forecast covers classes that overlap, or simulate the flow",
+            f"norm {error.certificate.residual:.1e} (Farkas), expected none to, as the forecast "
+            "under cross-entropy begins at the largest margin: take the logistic loss (--loss "
+            "logistic), whose forecast covers classes that overlap, or simulate the flow",
         )
         raise
 
