@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from grokflow.commands.shared.words import consequence_lines, forecast_lines
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES
+from grokflow.simulations.models.completion import completion_forecast
 from grokflow.simulations.tables.table import Table
+from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.diagnosis import diagnose
@@ -222,12 +226,11 @@ def test_a_column_of_ones_is_an_intercept(tmp_path, capsys):
     assert "--intercept" not in capsys.readouterr().out
 
 
-def test_nothing_tested_is_said_as_such(tmp_path, capsys):
-    lines = ["i,j,value,split", *(f"{i},{j},{i + 1},train" for i, j in [(0, 0), (0, 1), (1, 2)])]
-    path = tmp_path / "entries.csv"
-    path.write_text("\n".join(lines))
-    assert main(["predict", str(path), "--set", "rectangular=0"]) == 0
-    said = capsys.readouterr().out
+def test_nothing_tested_is_said_as_such():
+    rows, columns, values = np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([1.0, 2.0, 3.0])
+    problem = make_entries_problem("untested", 3, rows, columns, values)
+    found = completion_forecast(forecast_completion(problem, alpha=10.0, lam=1e-3))
+    said = "\n".join([*forecast_lines(found), *consequence_lines(None)])
     assert "unknown, for nothing is tested" in said and "nan" not in said
 
 
