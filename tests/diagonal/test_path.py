@@ -131,3 +131,11 @@ def test_inputs_over_twelve_decades_have_a_path_of_outputs(depth):
     # In orthonormal coordinates of the samples each output is known to 1e-4 of the largest.
     miss = np.linalg.norm(x @ path.weights - y[:, None], axis=0)
     assert miss.max() <= 1e-4 * np.sqrt(40) * np.linalg.norm(y)
+
+
+def test_a_transition_that_never_reaches_a_quarter_has_a_time_and_no_width():
+    """The path starts beyond a quarter of the way, so that only half-way can be told."""
+    problem = sparse_regression(n=2, d=12, k=1, n_test=100, seed=4)
+    found = forecast(problem, alpha=10.0, lam=1e-4, loss=LOSSES["square"])
+    assert np.isfinite(found.transition.lambda_t) and np.isnan(found.transition.width)
+    assert np.all(np.diff(found.curve.lambda_t) > 0)

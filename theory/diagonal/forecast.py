@@ -240,8 +240,9 @@ def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -
 
 
 def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
-    """Return the path with `_FINER` times as many points in the transition."""
-    path, reach = curve.path, when.width + 0.5
+    """Return the path with `_REFINEMENT` times as many points in the transition."""
+    # The path may cross half-way and neither a quarter before nor three quarters after.
+    path, reach = curve.path, np.nan_to_num(when.width) + 0.5
     around = [when.lambda_t - reach, when.lambda_t + reach]
     first, last = np.clip(np.searchsorted(curve.lambda_t, around), 1, len(path.log_beta) - 1)
     steps = _REFINEMENT * int(last - first) + 1
