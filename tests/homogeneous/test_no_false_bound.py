@@ -9,6 +9,7 @@ from flint import fmpq
 
 from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm
+from grokflow.theory.numerics.rational import matrix
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from tests.linear.adversarial import draw, holds, optimum
 
@@ -63,3 +64,23 @@ def test_a_row_of_another_unit_does_not_hide_the_others():
     """Three of four targets are small beside the first; an answer that misses them is none."""
     table = np.loadtxt(CASES / "wide_targets.csv", delimiter=",", skiprows=1)
     assert judged(MinKernelNorm(), table[:, :-1], table[:, -1]) == "true"
+
+
+def test_a_kernel_whose_rounding_hides_a_difference_proves_nothing():
+    """Both samples have the same kernel to rounding; weights (1.5, -2.5e8) and (0, 5e8) fit."""
+    x = np.array([[1.0, 2e-9], [1.0, -2e-9]])
+    assert np.linalg.matrix_rank(TANGENT.gram(x)) == 1 and not TANGENT.is_exact(x)
+    for machine, y in ((MinKernelNorm(), [1.0, 2.0]), (MaxKernelMargin(), [1.0, -1.0])):
+        assert judged(machine, x, np.array(y)) == "not resolved"
+
+
+def test_a_kernel_is_said_to_be_exact_only_where_it_is():
+    said = Counter()
+    for seed in range(300):
+        x = draw(seed)[0]
+        kernel = 8 * (matrix(x) * matrix(x).transpose())
+        computed = TANGENT.gram(x)
+        same = np.isfinite(computed).all() and matrix(computed) == kernel
+        assert same or not TANGENT.is_exact(x)
+        said[TANGENT.is_exact(x)] += 1
+    assert said[True] > 50 and said[False] > 50

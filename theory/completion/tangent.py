@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokflow.theory.numerics.rounding import products_are_exact
+
 
 @dataclass(frozen=True)
 class FactorisationTangent:
@@ -45,6 +47,11 @@ class FactorisationTangent:
     def gram(self, x: np.ndarray) -> np.ndarray:
         """Return the kernel of the measurements with themselves."""
         return self.cross(x, x)
+
+    def is_exact(self, x: np.ndarray) -> bool:
+        """Whether the kernel is computed without rounding: entries, or matrices of few digits."""
+        # A matrix and its transpose add up to entries of twice the size.
+        return x.ndim == 2 or products_are_exact(x, x[0].size, 8.0)
 
     def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the kernel between two lists of measurements of one kind."""

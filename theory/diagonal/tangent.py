@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.theory.arguments import check_number, check_whole
+from grokflow.theory.numerics.rounding import products_are_exact
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,6 @@ class DiagonalTangent:
     Examples
     --------
     >>> import numpy as np
-
-    from grokflow.theory.arguments import check_number, check_whole
     >>> import grokflow as gf
     >>> x = np.array([[1.0, 2.0], [2.0, -1.0]])
     >>> print(gf.DiagonalTangent(degree=3).gram(x))
@@ -50,6 +49,10 @@ class DiagonalTangent:
     def gram(self, x: np.ndarray) -> np.ndarray:
         """Return ``2L² X Xᵀ``; inputs of shape (m, d)."""
         return self.cross(x, x)
+
+    def is_exact(self, x: np.ndarray) -> bool:
+        """Whether the kernel is computed without rounding: for inputs of few binary digits."""
+        return products_are_exact(x, x.shape[1], 2.0 * self.degree**2)
 
     def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return ``2L² X_new Xᵀ``."""

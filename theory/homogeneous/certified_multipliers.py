@@ -30,7 +30,11 @@ class CertifiedMultipliers(NamedTuple):
 
 
 def margin_multipliers(
-    gram: np.ndarray, labels: np.ndarray, rows: str = "gradients y_i ∇f_i"
+    gram: np.ndarray,
+    labels: np.ndarray,
+    rows: str = "gradients y_i ∇f_i",
+    *,
+    exact: bool = False,
 ) -> CertifiedMultipliers:
     """Return the multipliers of the largest margin, certified.
 
@@ -42,11 +46,13 @@ def margin_multipliers(
         Signs.
     rows : str
         What is told apart, for the message.
+    exact : bool
+        Whether no entry of the kernel was rounded.
 
     Raises
     ------
     NotSeparable
-        When it is proved that there is no margin; possible for kernels of few digits alone.
+        When it is proved that there is no margin; possible for exact kernels alone.
     NotResolved
         When neither that nor a margin to a relative gap of 1e-6 is proved.
     """
@@ -58,15 +64,15 @@ def margin_multipliers(
     except (NotConverged, LinAlgError, ArithmeticError, ValueError):
         pass
     certificate = kernel_margin(gram, labels, mu)
-    if certificate.gap > _WANTED_GAP:
+    if exact and certificate.gap > _WANTED_GAP:
         # Rational arithmetic takes a while to import, and most data do without.
         from grokflow.theory.numerics.exact_answers import Refuted, kernel_least_square
 
-        exact = kernel_least_square(signed, np.ones(len(labels)), mu, equal=False)
-        if isinstance(exact, Refuted):
-            raise NotSeparable(kernel_farkas(gram, labels, exact.multipliers), rows=rows)
-        if exact is not None:
-            mu, certificate = exact.mu, exact.certificate
+        found = kernel_least_square(signed, np.ones(len(labels)), mu, equal=False)
+        if isinstance(found, Refuted):
+            raise NotSeparable(kernel_farkas(gram, labels, found.multipliers), rows=rows)
+        if found is not None:
+            mu, certificate = found.mu, found.certificate
     if certificate.upper == np.inf:
         bound = kernel_farkas(gram, labels, mu).residual
         raise NotResolved(
@@ -79,16 +85,18 @@ def margin_multipliers(
     return CertifiedMultipliers(mu, certificate)
 
 
-def norm_multipliers(gram: np.ndarray, targets: np.ndarray) -> CertifiedMultipliers:
+def norm_multipliers(
+    gram: np.ndarray, targets: np.ndarray, *, exact: bool = False
+) -> CertifiedMultipliers:
     """Return the multipliers of the least norms, certified.
 
-    Shapes: `gram` (n, n), `targets` (n, p) for p independent problems.
+    Shapes: `gram` (n, n), `targets` (n, p) for p independent problems; `exact` says whether no
+    entry of the kernel was rounded.
 
     Raises
     ------
     NotInterpolable
-        When it is proved that nothing reaches the targets; possible for kernels of few digits
-        alone.
+        When it is proved that nothing reaches the targets; possible for exact kernels alone.
     NotResolved
         When neither that nor the least norms to a relative gap of 1e-6 are proved.
     """
@@ -102,6 +110,8 @@ def norm_multipliers(gram: np.ndarray, targets: np.ndarray) -> CertifiedMultipli
     certificate = kernel_norm(gram, targets, mu)
     if certificate.gap <= _WANTED_GAP:
         return CertifiedMultipliers(mu, certificate)
+    if not exact:
+        raise _not_resolved("the least interpolant", certificate)
     # Rational arithmetic takes a while to import, and most data do without.
     from grokflow.theory.numerics.exact_answers import Refuted, Rounded, kernel_least_square
 
@@ -112,11 +122,11 @@ def norm_multipliers(gram: np.ndarray, targets: np.ndarray) -> CertifiedMultipli
             "expected independent gradients or targets that agree where they depend: drop "
             "samples, or widen the model"
         )
-    exact = [part for part in parts if isinstance(part, Rounded)]
-    if len(exact) == len(parts):
-        certificate = total([part.certificate for part in exact])
+    found = [part for part in parts if isinstance(part, Rounded)]
+    if len(found) == len(parts):
+        certificate = total([part.certificate for part in found])
         if certificate.gap <= _WANTED_GAP:
-            return CertifiedMultipliers(np.column_stack([p.mu for p in exact]), certificate)
+            return CertifiedMultipliers(np.column_stack([p.mu for p in found]), certificate)
     raise _not_resolved("the least interpolant", certificate)
 
 

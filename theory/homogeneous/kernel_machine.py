@@ -26,7 +26,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.conversion import as_array, as_labels
 from grokflow.theory.homogeneous.certificates import total
 from grokflow.theory.homogeneous.certified_multipliers import margin_multipliers, norm_multipliers
-from grokflow.theory.homogeneous.tangent import TangentKernel
+from grokflow.theory.homogeneous.tangent import ExactTangent, TangentKernel
 from grokflow.theory.summary import Summarised
 
 
@@ -129,7 +129,10 @@ class MaxKernelMargin:
             )
         system = _System.of(tangent, x, y)
         system.check_features()
-        found = [margin_multipliers(system.gram, labels) for labels in system.targets.T]
+        found = [
+            margin_multipliers(system.gram, labels, exact=system.exact)
+            for labels in system.targets.T
+        ]
         multipliers = np.column_stack([part.multipliers for part in found])
         certificate = total([part.certificate for part in found])
         return KernelPrediction(
@@ -176,7 +179,8 @@ class MinKernelNorm:
         x, y = as_array("x", x), as_array("y", y)
         system = _System.of(tangent, x, y)
         kept = _first_copies(x, y) if tangent.outputs == 1 else np.arange(len(system.targets))
-        found = norm_multipliers(system.gram[np.ix_(kept, kept)], system.targets[kept])
+        gram = system.gram[np.ix_(kept, kept)]
+        found = norm_multipliers(gram, system.targets[kept], exact=system.exact)
         multipliers = np.zeros_like(system.targets)
         multipliers[kept] = found.multipliers
         coefficients = multipliers.reshape(y.shape)
@@ -231,10 +235,11 @@ def _first_copies(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class _System(NamedTuple):
-    """Kernel (n, n) and targets (n, p) of p independent problems."""
+    """Kernel (n, n), targets (n, p) of p independent problems, and if the kernel is exact."""
 
     gram: np.ndarray
     targets: np.ndarray
+    exact: bool
 
     @classmethod
     def of(cls, tangent: TangentKernel, x: np.ndarray, y: np.ndarray) -> _System:
@@ -247,7 +252,8 @@ class _System(NamedTuple):
                 "check the inputs, and that the model is differentiable at its start"
             )
         copies = y.shape[1] if tangent.outputs == 1 and y.ndim == 2 else 1
-        return cls(gram, y.astype(np.float64).reshape(-1, copies))
+        exact = isinstance(tangent, ExactTangent) and tangent.is_exact(x)
+        return cls(gram, y.astype(np.float64).reshape(-1, copies), exact)
 
     def check_features(self) -> None:
         """Refuse outputs whose gradient is zero: no h gives them a margin."""

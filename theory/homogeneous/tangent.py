@@ -29,3 +29,15 @@ class TangentKernel(Protocol):
 
     def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the kernel between k new inputs and m inputs, shape (kC, mC)."""
+
+
+@runtime_checkable
+class ExactTangent(Protocol):
+    """A tangent kernel that knows where its entries hold no rounding at all.
+
+    Only there does a singular kernel prove that features are dependent: in any other the rounding
+    of an entry may hide what tells them apart.
+    """
+
+    def is_exact(self, x: np.ndarray) -> bool:
+        """Whether the kernel of m inputs with themselves is computed without rounding."""

@@ -121,10 +121,10 @@ def kernel_least_square(
 ) -> Rounded | Refuted | None:
     """Minimise ``½ cᵀKc`` where ``Kc = t``, or ``Kc ≥ t`` for positive t, exactly.
 
-    The kernel of shape (n, n) is taken as exact, which only one of few digits is: None is returned
-    where an entry does not fit single precision. The weights returned are the multipliers.
+    The kernel of shape (n, n) is taken as it is: where an entry was rounded, what is proved of it
+    is not proved of the features. The weights returned are the multipliers.
     """
-    if _size(gram) > _MOST_FOR_SYSTEMS or not _has_few_digits(gram):
+    if _size(gram) > _MOST_FOR_SYSTEMS:
         return None
     k, b = matrix(gram), matrix(targets)
     features = Features(k, is_kernel=True)
@@ -216,11 +216,6 @@ def _change(margin: fmpq) -> float:
 def _differences(exact: fmpq_mat, near: np.ndarray) -> np.ndarray:
     """Return doubles that are not below the distances between the entries."""
     return np.array([double_above(abs(x)) for x in (exact - matrix(near)).entries()])
-
-
-def _has_few_digits(gram: np.ndarray) -> bool:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.array_equal(gram.astype(np.float32), gram)
 
 
 def _size(x: np.ndarray) -> int:

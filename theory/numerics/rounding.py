@@ -107,6 +107,24 @@ def divided(a: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return quotient if np.array_equal(quotient * powers, a) else np.full_like(quotient, np.nan)
 
 
+def products_are_exact(table: np.ndarray, terms: int, factor: float = 1.0) -> bool:
+    """Whether sums of products of entries are free of rounding, whatever their order.
+
+    They are where all entries are multiples of a power of two and `factor` (a whole number) times
+    the sum of so many products of the largest stays below 2⁵³ of its squares.
+    """
+    sizes = np.abs(table[table != 0].astype(np.float64))
+    if not sizes.size:
+        return True
+    fraction, exponent = np.frexp(sizes)
+    digits = np.ldexp(fraction, 53).astype(np.int64)
+    trailing = np.frexp((digits & -digits).astype(np.float64))[1] - 1
+    lowest = int((exponent - 53 + trailing).min())
+    widest = int(exponent.max()) - lowest
+    in_range = -1074 <= 2 * lowest and 2 * int(exponent.max()) < 900
+    return in_range and widest <= 26 and factor * terms * 4.0**widest <= 2.0**53
+
+
 def sum_above(sizes: np.ndarray) -> float:
     """Return an upper bound on a sum of numbers that are not negative."""
     return up(float(np.sum(sizes)) * (1 + gamma(sizes.size + 2)))
