@@ -1,8 +1,7 @@
 """The linear predictors of the theory as scikit-learn estimators.
 
 None of them has an intercept, as in the theory: append a column of ones where one is wanted.
-Several classes are separated one from the rest; sparse inputs stay sparse. Needs the extra
-``sklearn``.
+Several classes are separated one from the rest; sparse inputs stay sparse. Needs the extra sklearn.
 """
 
 # scikit-learn has no types.
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from grokflow.theory.arguments import check_number, check_positive
 from grokflow.theory.conversion import check_unmasked
+from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
@@ -145,8 +145,7 @@ class _Regressor(RegressorMixin, _Estimator):
             By the interpolants, when no weights reach the targets.
         """
         x, targets = self._checked(X, y, y_numeric=True)
-        problem = _problem(x, np.asarray(targets, dtype=np.float64), Task.REGRESSION)
-        found = self._predicted(problem)
+        found = self._predicted(_problem(x, targets.astype(np.float64), Task.REGRESSION))
         self.coef_ = found.w
         self.certificate_ = found.certificate
         return self
@@ -336,6 +335,7 @@ class L1PenalisedRegressor(_Regressor):
 
 def _problem(design: Table, targets: np.ndarray, task: Task) -> Problem:
     """Build a problem from checked arrays; repeated and zero rows are the predictor's business."""
+    check_sizes(design, targets)
     nothing: Any = StoredTestSet(design[:0], targets[:0])
     return Problem("estimator", task, design_matrix(design), targets, nothing)
 

@@ -84,3 +84,19 @@ def test_a_kernel_is_said_to_be_exact_only_where_it_is():
         assert same or not TANGENT.is_exact(x)
         said[TANGENT.is_exact(x)] += 1
     assert said[True] > 50 and said[False] > 50
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-153, 1e160])
+def test_gradients_without_squares_are_refused(size):
+    x = size * np.array([[1.0, 2.0], [2.0, -1.0]])
+    for machine in MACHINES:
+        with pytest.raises(ValueError, match=r"expected .*inputs"):
+            machine.predict(TANGENT, x, np.array([1.0, -1.0]))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("target", [1e6, 1e200])
+def test_targets_far_beyond_the_gradients_are_not_resolved(target):
+    x = 1e-150 * np.array([[1.0, 2.0], [2.0, -1.0]])
+    with pytest.raises(NotResolved):
+        MinKernelNorm().predict(TANGENT, x, np.array([target, 1.0]))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
+from grokflow.estimators import MinL2NormRegressor
 from grokflow.simulations.linear.presets import PRESETS, gaussian_margin, sparse, sparse_regression
 from grokflow.simulations.runs.files import write_whole
 from grokflow.simulations.tables.door import load
+from grokflow.theory.linear.l2 import MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 
 SMALL = {"n": 6, "d": 30, "n_test": 700}
@@ -203,3 +206,59 @@ def test_classification_of_many_values_and_unreadable_files_are_refused(tmp_path
         load(tmp_path / "c.csv")
     with pytest.raises(ValueError, match=r"holdout is 1\.5"):
         load(save(tmp_path, X=X, y=Y), holdout=1.5)
+
+
+STANDARD = np.random.default_rng(5).standard_normal((6, 10))
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e160, 1.7e308])
+@pytest.mark.parametrize("stored", [np.asarray, csr_array])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_inputs_without_squares_are_refused_and_standardising_helps(size, stored, task):
+    unit = STANDARD / np.abs(STANDARD).max()
+    x, y = stored(unit * size), np.sign(STANDARD[:, 0])
+    with pytest.raises(ValueError, match=r"column \d of X has entries.*standardise=True") as caught:
+        make_problem("far", task, x, y, StoredTestSet(x, y))
+    assert "\n" not in str(caught.value)
+    changed = [
+        make_problem("near", task, rows, y, StoredTestSet(rows, y), standardise=True)
+        for rows in (x, stored(unit))
+    ]
+    far, near = (problem.inputs.to_array() for problem in changed)
+    # Subnormal numbers have as few as 47 bits at 1e-310, fewer in smaller entries.
+    assert np.allclose(far, near, rtol=0, atol=1e-10 if size < 1e-300 else 1e-14)
+
+
+def test_a_column_without_weights_is_refused_beside_others_and_small_ones_are_not():
+    y = np.sign(STANDARD[:, 0])
+    for size, refused in ((1e-310, True), (1e-200, False), (0.0, False)):
+        x = STANDARD * np.where(np.arange(10) == 3, size, 1.0)
+        if refused:
+            with pytest.raises(ValueError, match="column 3 of X has entries of size"):
+                make_problem("far", "classification", x, y, StoredTestSet(x, y))
+        else:
+            make_problem("far", "classification", x, y, StoredTestSet(x, y))
+
+
+def test_targets_without_squares_are_refused():
+    y = np.ones(6)
+    with pytest.raises(ValueError, match=r"y\[0\] is 1e\+160.*rescale the targets"):
+        make_problem("far", "regression", STANDARD, 1e160 * y, StoredTestSet(STANDARD, np.ones(6)))
+    with pytest.raises(ValueError, match="column 0 of X"):
+        MinL2NormRegressor().fit(STANDARD * 1e200, y)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_predictors_work_where_squares_are_doubles(size):
+    x, y = STANDARD * size, STANDARD[:, 0] + STANDARD[:, 1]
+    problem = make_problem("far", "regression", x, y, StoredTestSet(x, y))
+    near = make_problem("near", "regression", STANDARD, y, StoredTestSet(STANDARD, y))
+    w = MinL2Norm().predict(near).w
+    assert np.allclose(MinL2Norm().predict(problem).w * size, w, rtol=1e-12)
+
+
+def test_a_weight_that_is_no_double_in_the_units_of_its_column_is_refused():
+    x, y = STANDARD * np.where(np.arange(10) == 3, 1e-312, 1.0), STANDARD[:, 0]
+    problem = make_problem("far", "regression", x, y, StoredTestSet(x, y), standardise=True)
+    with pytest.raises(ValueError, match=r"weight of input 3 is .*rescale column 3"):
+        problem.in_user_units(np.ones(10))

@@ -71,7 +71,8 @@ def kernel_norm(gram: np.ndarray, targets: np.ndarray, multipliers: np.ndarray) 
         return Certificate(0.0, 0.0, 0.0)
     lengths, least = _scaled(gram)
     pairs = _columns(targets, multipliers)
-    return total([_norm(gram, y, mu, lengths, least) for y, mu in pairs])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows bounds nothing
+        return total([_norm(gram, y, mu, lengths, least) for y, mu in pairs])
 
 
 def _norm(
@@ -105,8 +106,10 @@ def _outputs(gram: np.ndarray, coefficients: np.ndarray) -> Enclosed:
 def _norm_above(gram: np.ndarray, coefficients: np.ndarray) -> float:
     """Return an upper bound on ``√(cᵀKc)``."""
     reach = float(np.sqrt(np.diagonal(gram)) @ np.abs(coefficients))
-    value = np.asarray(coefficients @ gram @ coefficients)
-    square = of_products(value, np.asarray(reach**2), 2 * len(gram) + _ENTRY_ROUNDINGS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = np.asarray(coefficients @ gram @ coefficients)
+        reach_squared = np.asarray(np.square(reach))
+    square = of_products(value, reach_squared, 2 * len(gram) + _ENTRY_ROUNDINGS)
     return up(sqrt(max(float(square.high), 0.0))) if np.isfinite(square.error) else inf
 
 

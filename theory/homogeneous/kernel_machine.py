@@ -29,6 +29,9 @@ from grokflow.theory.homogeneous.certified_multipliers import margin_multipliers
 from grokflow.theory.homogeneous.tangent import ExactTangent, TangentKernel
 from grokflow.theory.summary import Summarised
 
+# Squared lengths of the longest gradient at which no product that a bound takes overflows.
+_SQUARED_LENGTHS = (1e-303, 1e303)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KernelPrediction(Summarised):
@@ -249,10 +252,11 @@ class _System(NamedTuple):
         if not np.isfinite(gram).all():
             raise ValueError(
                 "the kernel holds NaN or infinity, expected finite inner products of gradients: "
-                "check the inputs, and that the model is differentiable at its start"
+                "check the inputs and their size, and that the model is differentiable at its start"
             )
         copies = y.shape[1] if tangent.outputs == 1 and y.ndim == 2 else 1
         exact = isinstance(tangent, ExactTangent) and tangent.is_exact(x)
+        _check_sizes(gram, exact)
         return cls(gram, y.astype(np.float64).reshape(-1, copies), exact)
 
     def check_features(self) -> None:
@@ -262,6 +266,16 @@ class _System(NamedTuple):
                 f"the gradient of output {int(np.argmin(sizes))}, counted over inputs and outputs, "
                 "is zero, expected a nonzero one: its margin is 0 for every h, so drop that input"
             )
+
+
+def _check_sizes(gram: np.ndarray, exact: bool) -> None:
+    """Refuse gradients so long or short that their squared lengths leave no room in the doubles."""
+    largest, (low, high) = float(np.diagonal(gram).max(initial=0.0)), _SQUARED_LENGTHS
+    if (largest or not exact) and not low <= largest <= high:
+        raise ValueError(
+            f"the largest squared length of a gradient is {largest:.3g}, expected {low:g} to "
+            f"{high:g}: rescale the inputs"
+        )
 
 
 def _check_targets(y: np.ndarray, samples: int, outputs: int) -> None:

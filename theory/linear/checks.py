@@ -7,6 +7,11 @@ from scipy.sparse import coo_array, csr_array
 
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse
 
+# Sizes of the largest input at which squares, and sums of thousands of them, are doubles.
+_SIZES = (1e-152, 1e152)
+# Largest entry of a column beside larger ones at which its weight is a double.
+_LEAST_COLUMN = 1e-290
+
 
 def check_length(x: Table, y: np.ndarray) -> None:
     """Refuse labels that are not one for each row."""
@@ -60,8 +65,38 @@ def _not_finite(array: Table) -> tuple[int, ...] | None:
     return tuple(int(i) for i in bad[0]) if len(bad) else None
 
 
-def check_rows(x: Table) -> None:
-    """Refuse rows of zeros: no weights change their outputs."""
+def check_sizes(x: Table, targets: np.ndarray) -> None:
+    """Refuse columns and targets whose squares, or whose weights, leave double precision."""
+    sizes = _column_sizes(x)
+    largest, (low, high) = float(sizes.max(initial=0.0)), _SIZES
+    low = low if largest < low else _LEAST_COLUMN
+    bad = np.flatnonzero((sizes > high) | ((0 < sizes) & (sizes < low)))
+    if bad.size:
+        j = int(bad[0])
+        raise ValueError(
+            f"column {j} of X has entries of size {sizes[j]:.3g} at most, expected {low:g} to "
+            f"{high:g}, whose squares and weights are doubles: rescale the column, or standardise "
+            "the inputs (standardise=True, --standardise)"
+        )
+    i = int(np.argmax(np.abs(targets)))
+    if not abs(targets[i]) <= high:
+        raise ValueError(
+            f"y[{i}] is {targets[i]:.3g}, expected sizes to {high:g}, whose squares are doubles: "
+            "rescale the targets"
+        )
+
+
+def _column_sizes(x: Table) -> np.ndarray:
+    """Return the largest absolute value of every column, shape (d,)."""
+    if is_sparse(x):
+        return np.asarray(abs(x).max(axis=0).toarray(), dtype=np.float64).ravel()
+    ends = x.max(axis=0).astype(np.float64), -x.min(axis=0).astype(np.float64)
+    return np.asarray(np.maximum(*ends))
+
+
+def check_rows(x: Table, targets: np.ndarray) -> None:
+    """Refuse rows of zeros, whose outputs no weights change, and sizes that have no squares."""
+    check_sizes(x, targets)
     entries = np.diff(x.indptr) if isinstance(x, csr_array) else x.any(axis=1)
     empty = np.flatnonzero(entries == 0)
     if empty.size:

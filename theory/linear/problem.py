@@ -320,7 +320,7 @@ def make_problem(
     design, signs = x, None
     if task is Task.CLASSIFICATION:
         design, signs, targets = signed_rows(x, targets), targets, np.ones(len(y))
-    check_rows(x)
+    check_rows(x, targets)
     said = (*notes, *transform.notes) if transform else notes
     matrix, kept = design_matrix(design), dict(settings or {})
     return Problem(name, task, matrix, targets, test, kept, said, transform, signs)

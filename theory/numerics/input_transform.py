@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.theory.arguments import check_range
+from grokflow.theory.numerics.rounding import power_of_two
 from grokflow.theory.summary import Summarised
 
 # Sizes of the column of ones whose square is a double.
@@ -111,8 +112,7 @@ class InputTransform(Summarised):
         """Return rows of shape (m, d) as the net sees them: (m, d + 1) with an intercept."""
         changed = x
         if self.scale is not None:
-            centred = x if self.centre is None else x - self.centre
-            changed = centred / self.scale if _is_dense(x) else _scaled(x, self.scale)
+            changed = _standardised(x, self.centre, self.scale)
         if not self.intercept:
             return changed
         if _is_dense(x):
@@ -127,7 +127,14 @@ class InputTransform(Summarised):
         last = w[-1] * self.intercept if self.intercept else 0.0 * w[0]
         weights = w[:-1] if self.intercept else w
         if self.scale is not None:
-            weights = (weights.T / self.scale).T
+            with np.errstate(over="ignore"):
+                weights = (weights.T / self.scale).T
+            if not np.isfinite(weights).all():
+                j = int(np.argwhere(~np.isfinite(weights))[0][0])
+                raise ValueError(
+                    f"the weight of input {j} is {weights[j]} in its own units, expected a finite "
+                    f"number: rescale column {j}, whose standard deviation is {self.scale[j]:.3g}"
+                )
             if self.centre is not None:
                 last = last - self.centre @ weights
         return AffineWeights(weights, last)
@@ -137,10 +144,22 @@ def _is_dense(x: Any) -> bool:
     return isinstance(x, np.ndarray)
 
 
-def _scaled(x: Any, scale: np.ndarray) -> Any:
-    from scipy.sparse import diags_array
+def _standardised(x: Any, centre: np.ndarray | None, scale: np.ndarray) -> Any:
+    """Return columns less their centre over their scale, also where a difference overflows."""
+    if not _is_dense(x):
+        return _scaled(x, scale)
+    if centre is None:
+        return x / scale
+    # Exact, and then no difference of large numbers leaves the doubles.
+    unit = power_of_two(scale)
+    return (x / unit - centre / unit) / (scale / unit)
 
-    return (x @ diags_array(1 / scale)).tocsr()
+
+def _scaled(x: Any, scale: np.ndarray) -> Any:
+    """Return a sparse table with its columns divided: the inverse of a tiny scale is infinite."""
+    changed = x.tocsr(copy=True).astype(np.float64)
+    changed.data /= scale[changed.indices]
+    return changed
 
 
 def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
@@ -155,6 +174,9 @@ def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
         note = f"inputs scaled to root mean square 1 over the {n} training rows"
         return None, scale, [f"{note}, not centred: they are sparse"]
     table = x.astype(np.float64)
+    # Powers of two, which round nothing, keep sums and differences of large numbers in range.
+    unit = power_of_two(np.abs(table).max(axis=0))
+    table = table / unit
     low, high = table.min(axis=0), table.max(axis=0)
     constant = low == high
     # The mean of equal numbers may miss them by a rounding; a constant column is to vanish.
@@ -171,4 +193,4 @@ def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
             if len(columns) > 1
             else f"input {listed} is constant in training and left out (set to 0)"
         )
-    return centre, scale, notes
+    return centre * unit, scale * unit, notes

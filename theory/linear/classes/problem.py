@@ -269,7 +269,7 @@ def numbered_classes(
     check_inputs(design, labels, "transformed X")
     if is_sparse(design):
         design = nonzero_rows(design)
-    check_rows(design)
+    check_rows(design, labels)
     return ClassesProblem(
         name,
         classes,
