@@ -129,12 +129,18 @@ class BoundDiagonal(BoundModel):
 
     def mean_remedy(self, change: Change) -> str:
         """Name the option that adds an intercept where the targets' mean exceeds their spread."""
-        mean, spread = float(np.mean(self.problem.targets)), float(np.std(self.problem.targets))
-        if self.problem.is_classification or abs(mean) <= spread or _has_constant(self.problem):
+        problem = self.problem
+        targets = problem.targets if problem.signs is None else problem.signs
+        mean, spread = float(np.mean(targets)), float(np.std(targets))
+        if abs(mean) <= spread or _has_constant(problem):
             return ""
+        said = f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}"
+        if problem.is_classification:
+            if problem.signs is None or change.learns:
+                return ""
+            said = f"{50 * (1 + abs(mean)):.3g} % of the training samples are of one class"
         return (
-            f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}, and "
-            "the model has no intercept: add --intercept (in Python: intercept=True)"
+            f"{said}, and the model has no intercept: add --intercept (in Python: intercept=True)"
         )
 
     @property
@@ -226,7 +232,8 @@ def _has_constant(problem: Problem) -> bool:
 
     The square of its sum is then n times the sum of its squares, and smaller for all others.
     """
-    sums, squares = problem.inputs.correlate(np.ones(problem.n)), problem.inputs.column_squares
+    ones = np.ones(problem.n) if problem.signs is None else problem.signs
+    sums, squares = problem.inputs.correlate(ones), problem.inputs.column_squares
     rounding = 4 * problem.n * np.finfo(np.float64).eps
     return bool(((squares > 0) & (sums**2 >= (1 - rounding) * problem.n * squares)).any())
 

@@ -50,8 +50,9 @@ class ExactRequest(Request):
         return self.bound.bounds()
 
     def consequences(self, forecast: ModelForecast) -> PredictedConsequences | None:
-        """Diagnose the forecast, where the test set tells predictors from the zero one."""
-        if not forecast.scores.size or not forecast.scores.baseline > 0:
+        """Diagnose the forecast, where the test set tells predictors from the mean."""
+        scores = forecast.scores
+        if not scores.size or not (scores.baseline > 0 or scores.accuracy is not None):
             return None
         found = diagnose(
             forecast.scores,

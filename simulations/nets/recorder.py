@@ -21,6 +21,7 @@ from grokflow.theory.nets.log_losses import log_loss
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.state import departure, normalised_margin
+from grokflow.theory.transition.scores import errors_of_most_frequent
 
 # Samples evaluated at once, and inputs on which homogeneity and rounding are measured.
 _CHUNK = 8192
@@ -181,13 +182,13 @@ class Recorder:
         )
 
     def _baseline(self) -> float:
-        """Return the test error of a guess: of a class, or of the mean of the training targets."""
+        """Return the test error of the most frequent class, or of the mean, of the training set."""
         problem = self.problem
         if not problem.loss.counts_errors:
             constant = problem.y.double().mean(dim=0).to(problem.y.dtype).expand_as(problem.y_test)
             return _mean(problem.loss.errors(constant, problem.y_test))
-        outputs = self.net.outputs(self.net.theta, problem.x[:1]).shape[1]
-        return 1 - 1 / max(2, outputs)
+        errors = errors_of_most_frequent(_class_numbers(problem.y), _class_numbers(problem.y_test))
+        return _mean(torch.from_numpy(errors))
 
     def _measured(self, count: int) -> dict[str, np.ndarray]:
         rows = self.measured[:count]
@@ -238,6 +239,12 @@ def on_device(problem: NetProblem, device: str) -> NetProblem:
 def to_device(array: Tensor, device: str, dtype: torch.dtype) -> Tensor:
     """Move an array to a device, floats to a dtype."""
     return array.to(device, dtype if array.is_floating_point() else None)
+
+
+def _class_numbers(y: Tensor) -> np.ndarray:
+    """Return the classes of labels: one-hot rows by their column, others as they are."""
+    one_hot = y.ndim == 2 and y.shape[1] > 1
+    return (y.argmax(dim=1) if one_hot else y.reshape(-1)).cpu().numpy()
 
 
 def _spread(errors: Tensor) -> float:

@@ -61,7 +61,8 @@ class NetTrajectory(Summarised):
     test_size : int
         Number of test samples.
     baseline : float
-        Test error of a guess: of a class, or of the mean of the training targets.
+        Test error of the best constant: of the most frequent class, or of the mean, of the
+        training set.
     settings : mapping
         What reproduces the run.
     work : NetWork

@@ -63,7 +63,10 @@ def test_the_largest_output_wins_and_equal_ones_are_a_guess():
     assert share_right(values[:, :, None], labels)[:, 0] == pytest.approx([1 / 2, 0, 1 / 3, 1 / 2])
     problem = problem_of(load_iris, 100)
     scores = problem.score(np.zeros((3, 4)))
-    assert scores.accuracy[0] == pytest.approx(1 / 3) and scores.baseline == pytest.approx(2 / 3)
+    assert scores.accuracy[0] == pytest.approx(1 / 3) and scores.zero == pytest.approx(2 / 3)
+    # The best constant is the most frequent class of the training set.
+    most = np.bincount(problem.labels).argmax()
+    assert scores.baseline == pytest.approx(np.mean(problem.test.labels != most))
 
 
 @pytest.mark.parametrize("estimator", [gf.MaxL1MarginClassifier, gf.MaxL2MarginClassifier])

@@ -16,6 +16,7 @@ from grokflow.theory.transition.scores import (
     VISIBLE,
     Kind,
     Scores,
+    errors_of_most_frequent,
     kind_of,
     scores_of_classes,
     scores_of_targets,
@@ -24,7 +25,8 @@ from grokflow.theory.transition.scores import (
 
 def scores_of(early, late):
     """Return the scores of two classifiers from what each has wrong on the same samples."""
-    return scores_of_classes(np.column_stack([early, late]).astype(float), 0.5)
+    wrong = np.column_stack([early, late]).astype(float)
+    return scores_of_classes(wrong, 0.5, np.array([-1, 1]), np.ones(len(wrong)))
 
 
 @given(
@@ -175,3 +177,24 @@ def test_equal_columns_share_their_weight():
     assert np.allclose(problem.inputs.combine(alike), problem.inputs.combine(w), atol=1e-12)
     assert np.isclose(np.abs(alike).sum(), np.abs(w).sum())
     assert alike[4] == -alike[0] and alike[5] == alike[2]
+
+
+def test_the_best_constant_is_the_most_frequent_class_of_the_training_set():
+    tested = np.array([0, 1, 1, 2])
+    assert errors_of_most_frequent(np.array([0, 1, 1]), tested).tolist() == [1, 0, 0, 1]
+    # A guess among equally frequent ones.
+    assert errors_of_most_frequent(np.array([0, 1, 2, 2, 1]), tested).tolist() == [1, 0.5, 0.5, 0.5]
+
+
+def test_better_than_the_most_frequent_class_is_judged_on_the_same_samples():
+    """19 of 20 are right by the constant: as many are no gain, and all of 200 are one."""
+    tested = np.repeat([1, -1], [190, 10])
+    labels = np.array([1, 1, -1])
+    right = np.zeros((200, 2))
+    constant = np.column_stack([(tested == -1).astype(float)] * 2)
+    constant[:80, 0] = 1.0
+    risen = change_of(scores_of_classes(constant, 0.5, labels, tested))
+    assert risen.kind is Kind.GROKKING and risen.constant == pytest.approx(0.95)
+    assert risen.is_useless and not risen.learns
+    learned = change_of(scores_of_classes(right, 0.5, labels, tested))
+    assert learned.learns and not learned.is_useless

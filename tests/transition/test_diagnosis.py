@@ -177,8 +177,29 @@ def test_noise_around_a_mean_is_told_to_be_worse_than_a_constant(options, tmp_pa
     assert main(["predict", str(tmp_path / "noise.npz"), *options]) == 0
     said = capsys.readouterr().out
     assert "both predictors are worse than a constant" in said
-    assert "more samples or other inputs are needed" in said and "train until" not in said
+    # Without an intercept other inputs are not what is needed.
+    assert ("more samples or other inputs are needed" in said) is bool(options)
     assert ("add --intercept (in Python: intercept=True)" in said) is (not options)
+    assert "train until" not in said
+
+
+@pytest.mark.parametrize("options", [[], ["--intercept"]])
+def test_a_rise_to_the_most_frequent_class_is_not_learning(options, tmp_path, capsys):
+    """19 of 20 samples are of one class, and the late weights answer with it everywhere."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((260, 300))
+    score = x[:, 0] + x[:, 1] / 2
+    y = np.where(score > np.quantile(score, 0.95), 1, -1)
+    path, out = tmp_path / "rare.npz", tmp_path / "out.json"
+    np.savez(path, X_train=x[:60], y_train=y[:60], X_test=x[60:], y_test=y[60:])
+    assert main(["predict", str(path), *options, "--json", str(out)]) == 0
+    said, found = capsys.readouterr().out, json.loads(out.read_text())["diagnosis"]
+    assert max(found["early"], found["late"]) <= np.mean(y[60:] == -1)
+    assert "both predictors are no better than always answering with the most frequent" in said
+    assert "train until" not in said
+    assert ("are of one class, and the model has no intercept" in said) is (not options)
+    assert ("is not learning" in said and "kind: not learning" in said) is bool(options)
+    assert ("more samples or other inputs are needed" in said) is bool(options)
 
 
 def test_an_intercept_that_is_advised_helps(tmp_path, capsys):

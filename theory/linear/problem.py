@@ -192,7 +192,7 @@ class Problem(Summarised):
     def score(self, w: np.ndarray, loss: Loss | None = None) -> Scores:
         """Judge weights of shape (d,), or those in the columns of (d, p), on the test set.
 
-        Real targets are judged beside their mean over the training samples.
+        Real targets are judged beside their mean in training, classes beside the most frequent.
         """
         w, loss = np.asarray(w), None if loss is None else loss_named(loss)
         if w.ndim not in (1, 2) or len(w) != self.d:
@@ -212,7 +212,7 @@ class Problem(Summarised):
             # An output of zero decides nothing: it is right half of the time.
             wrong = (1 - np.sign(margins)) / 2
             mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
-            return scores_of_classes(wrong, 0.5, mean)
+            return scores_of_classes(wrong, 0.5, self.signs, labels, mean)
         mean = None
         if loss is not None and not loss.acts_on_margins:
             mean = loss.value(values, labels[:, None]).mean(axis=0)

@@ -39,9 +39,13 @@ class Change:
         Standard error of the drop over the draw of the test set.
     is_accuracy : bool
         Whether the quality is an accuracy, not R².
+    constant : float
+        Quality of the best constant that could have been predicted: the accuracy of always
+        answering with the most frequent class of the training set; 0 for R².
+    is_useless : bool
+        Whether neither predictor is better than that.
     least_gain : float
-        Lower end of the 95 % interval of what the better predictor is better by than a constant
-        one, or than a guess among the classes.
+        Lower end of the 95 % interval of what the better predictor is better by than that.
     """
 
     early: float
@@ -53,6 +57,8 @@ class Change:
     chance: float
     error: float
     is_accuracy: bool
+    constant: float
+    is_useless: bool
     least_gain: float
 
     @property
@@ -66,14 +72,9 @@ class Change:
         return max((self.high - self.low) / 2, 1e-3)
 
     @property
-    def is_useless(self) -> bool:
-        """Whether a constant is nearer to the test targets than both predictors."""
-        return not self.is_accuracy and max(self.early, self.late) < 0
-
-    @property
     def learns(self) -> bool:
         """Whether the better predictor is better than a constant at 95 % confidence."""
-        return self.kind.is_visible or self.least_gain > 0
+        return self.least_gain > 0
 
 
 def quality(scores: Scores) -> np.ndarray:
@@ -104,6 +105,8 @@ def change_of(scores: Scores) -> Change:
         1 - zero / scale,
         scores.change_error / scale,
         scores.accuracy is not None,
+        1 - scores.baseline / scale,
+        scores.is_useless,
         -excess.high / scale,
     )
 

@@ -28,10 +28,11 @@ class Kind(Enum):
     """What happens between the early and the late predictor.
 
     GROKKING is a transition after which the test error is smaller, MISGROKKING one after which it
-    is larger. NEITHER means that the test set cannot tell the two errors apart at a confidence of
-    99.73 %, that of three standard errors, or that they differ by less than a thousandth of the
-    error of a constant predictor. It is no proof that they are equal. NO_TRANSITION means that
-    there is one predictor only: the data determine the weights, at any scale of the start.
+    is larger, whether or not a constant would do as well, see `Scores.is_useless`. NEITHER means
+    that the test set cannot tell the two errors apart at a confidence of 99.73 %, that of three
+    standard errors, or that they differ by less than a thousandth in accuracy or R². It is no
+    proof that they are equal. NO_TRANSITION means that there is one predictor only: the data
+    determine the weights, at any scale of the start.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class SampleErrors(NamedTuple):
         Errors of the p predictors on the m samples: 0 for the right class, 1 for a wrong one, the
         part that is wrong on average for a guess among several; or squared errors.
     constant : ndarray, shape (m,)
-        Those of the best constant predictor.
+        Those of the best constant predictor, as the training set has it.
     untested : float
         Part of all that could be tested that is not in the test set. It is 1 for a small sample
         of many, and 0 where everything is tested, so that nothing is left to chance.
@@ -90,10 +91,10 @@ class Scores(Summarised):
     spread : ndarray, shape (p,)
         Standard error of ``error`` over the draw of the test set.
     baseline : float
-        Error of a constant predictor: of a guess for classes, one half for two of them; for
-        regression that of the mean of the training targets, the best constant that could have
-        been predicted. ``1 - error / baseline`` is then R², the share of the variance that is
-        explained.
+        Error of the best constant that could have been predicted. For classes it is that of always
+        answering with the most frequent class of the training set, or with a guess among several
+        that are equally frequent. For regression it is that of the mean of the training targets,
+        and ``1 - error / baseline`` is R², the share of the variance that is explained.
     zero : float, optional
         Error of the predictor that is zero everywhere; that of a guess for classes.
     samples : SampleErrors, optional
@@ -105,7 +106,7 @@ class Scores(Summarised):
     >>> import grokflow as gf
     >>> problem = gf.sparse(n=20, d=50, k=3, n_test=100)
     >>> scores = problem.score(gf.MaxL2Margin().predict(problem).w[:, None])
-    >>> print(f"error {scores.error[0]:.2f} ± {scores.spread[0]:.2f}, by chance {scores.baseline}")
+    >>> print(f"error {scores.error[0]:.2f} ± {scores.spread[0]:.2f}, by chance {scores.zero}")
     error 0.29 ± 0.05, by chance 0.5
     """
 
@@ -156,6 +157,11 @@ class Scores(Summarised):
         return not low <= 0 <= high
 
     @property
+    def is_useless(self) -> bool:
+        """Whether neither of the first two predictors errs less than the best constant does."""
+        return bool(self.error[:2].min() >= self.baseline * (1 - ROUNDING))
+
+    @property
     def change_error(self) -> float:
         """Standard error of the difference of the first two errors."""
         if self.samples is None:
@@ -165,10 +171,13 @@ class Scores(Summarised):
 
     def excess(self, i: int, confidence: float) -> Interval:
         """Return an interval for the error of predictor `i` minus that of a constant."""
-        if self.samples is None or self.accuracy is not None:
+        if self.samples is None or (self.accuracy is not None and not self.samples.constant.std()):
+            # The error of a guess among all classes is known, whatever the draw.
             low, high = self.error_interval(i, confidence)
             return Interval(low - self.baseline, high - self.baseline)
         more = self.samples.predicted[:, i] - self.samples.constant
+        if self.accuracy is not None:
+            return paired_shares(more, confidence)
         return mean_interval(more, confidence, self.samples.untested)
 
     def error_interval(self, i: int, confidence: float) -> Interval:
@@ -185,7 +194,28 @@ class Scores(Summarised):
         return Interval(error - reach, error + reach)
 
 
-def scores_of_classes(wrong: np.ndarray, chance: float, loss: np.ndarray | None = None) -> Scores:
+def errors_of_most_frequent(labels: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Return how wrong it is to answer with the most frequent class, for every test sample.
+
+    Where several classes are equally frequent the answer is a guess among them.
+
+    Parameters
+    ----------
+    labels, tested : ndarray, shapes (n,) and (m,)
+        Classes of the training and of the test set.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    frequent = classes[counts == counts.max()]
+    return np.where(np.isin(tested, frequent), 1 - 1 / len(frequent), 1.0)
+
+
+def scores_of_classes(
+    wrong: np.ndarray,
+    chance: float,
+    labels: np.ndarray | None,
+    tested: np.ndarray,
+    loss: np.ndarray | None = None,
+) -> Scores:
     """Judge p classifiers by how wrong they are on m samples.
 
     Parameters
@@ -194,13 +224,21 @@ def scores_of_classes(wrong: np.ndarray, chance: float, loss: np.ndarray | None 
         0 for the right class, 1 for a wrong one, between them for a guess.
     chance : float
         Error of a guess.
+    labels : ndarray, shape (n,), or None
+        Classes of the training samples; where they are not known the best constant is a guess.
+    tested : ndarray, shape (m,)
+        Classes of the test samples.
     loss : ndarray, shape (p,), optional
         Mean losses.
     """
     size, error = len(wrong), wrong.mean(axis=0)
     spread = np.sqrt(error * (1 - error) / size)
-    samples = SampleErrors(wrong, np.full(size, chance))
-    return Scores(1 - error, error, loss, size, spread, chance, chance, samples)
+    constant = np.full(size, chance)
+    if labels is not None:
+        constant = errors_of_most_frequent(labels, tested)
+    baseline = float(constant.mean())
+    samples = SampleErrors(wrong, constant)
+    return Scores(1 - error, error, loss, size, spread, baseline, chance, samples)
 
 
 def scores_of_targets(
@@ -263,10 +301,11 @@ def kind_of(scores: Scores) -> Kind:
     """Compare the test errors of the early and the late predictor, the first two of `scores`.
 
     The difference counts when it is shown at a confidence of 99.73 %, that of three standard
-    errors: for classes by the exact test of McNemar. It must also exceed a thousandth of a constant
-    predictor's error: below that nobody could see the transition in a plot.
+    errors: for classes by the exact test of McNemar. It must also exceed a thousandth in accuracy
+    or R²: below that nobody could see the transition in a plot.
     """
     early, late = scores.error[:2]
-    if not scores.differ or abs(early - late) <= 1e-3 * scores.baseline:
+    scale = 1.0 if scores.accuracy is not None else scores.baseline
+    if not scores.differ or abs(early - late) <= 1e-3 * scale:
         return Kind.NEITHER
     return Kind.GROKKING if late < early else Kind.MISGROKKING

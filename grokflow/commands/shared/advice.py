@@ -13,6 +13,8 @@ from grokflow.theory.transition.scores import Kind
 _MISSED = 0.05
 # Relative errors of a time below this are left out of sentences.
 _EXACT = 0.01
+# The best constant classifier.
+_CONSTANT_CLASS = "always answering with the most frequent class"
 
 
 def findings(forecast: PredictedConsequences) -> list[str]:
@@ -26,13 +28,16 @@ def findings(forecast: PredictedConsequences) -> list[str]:
 
 def advice(forecast: PredictedConsequences) -> list[str]:
     """Say what to change, the most effective first."""
-    lines = _kind_advice(forecast.diagnosis)
-    return [forecast.remedy, *lines] if forecast.remedy else lines
+    if not forecast.remedy:
+        return _kind_advice(forecast.diagnosis)
+    # What else helps a model that has learned nothing is open until it has an intercept.
+    learns = forecast.diagnosis.change.learns
+    return [forecast.remedy, *(_kind_advice(forecast.diagnosis) if learns else [])]
 
 
 def _kind_advice(found: Diagnosis) -> list[str]:
     """Say what to do about a change of this kind."""
-    if found.change.is_useless and found.best_quality < 0:
+    if found.change.is_useless and found.best_quality <= found.change.constant:
         return ["more samples or other inputs are needed, not another α or λ"]
     match found.change.kind:
         case Kind.MISGROKKING:
@@ -58,7 +63,8 @@ def _what(found: Diagnosis) -> str:
     if change.kind is Kind.NEITHER:
         return f"neither grokking nor misgrokking is seen: {_untold(change)}"
     verb = "rises" if change.kind is Kind.GROKKING else "falls"
-    return f"{change.kind.value}: {measure} {verb} from {early} to {late}, {_when(found)}"
+    kind = "not learning" if _only_rises(change) else change.kind.value
+    return f"{kind}: {measure} {verb} from {early} to {late}, {_when(found)}"
 
 
 def _untold(change: Change) -> str:
@@ -116,16 +122,26 @@ def _proof(found: Diagnosis, gap: float, residual: float | None) -> str:
 
 
 def _worse_than_constant(change: Change) -> list[str]:
-    """Say which predictors a constant would beat."""
-    if change.is_accuracy or min(change.early, change.late) >= 0:
+    """Say which predictors are no better than the best constant."""
+    early, late = (end <= change.constant for end in _ends(change))
+    if not (early or late or change.is_useless):
         return []
-    who = "the early predictor is" if change.early < 0 else "the late predictor is"
+    who = "the early predictor is" if early else "the late predictor is"
     if change.is_useless:
         who = "both predictors are"
-    return [
-        f"{who} worse than a constant: the mean of the training targets is nearer to the test "
-        "targets (R² below 0)"
-    ]
+    if not change.is_accuracy:
+        return [
+            f"{who} worse than a constant: the mean of the training targets is nearer to the test "
+            "targets (R² below 0)"
+        ]
+    said = f"{who} no better than {_CONSTANT_CLASS}: {_said(change, change.constant)}"
+    more = ", and a rise to no more than that is not learning"
+    return [f"{said}{more}" if _only_rises(change) else said]
+
+
+def _only_rises(change: Change) -> bool:
+    """Whether the test results rise, but to no more than a constant reaches."""
+    return change.is_useless and change.kind is Kind.GROKKING
 
 
 def _caveats(found: Diagnosis) -> list[str]:
@@ -214,7 +230,7 @@ def _neither(found: Diagnosis) -> list[str]:
 
 def _nothing_learned(change: Change) -> str:
     """Say that neither predictor is known to have learned anything."""
-    nothing = "guessing" if change.is_accuracy else "a constant"
+    nothing = _CONSTANT_CLASS if change.is_accuracy else "a constant"
     return (
         f"{_points(change)} cannot show that either predictor is better than {nothing}: if none "
         "is, more samples or other inputs are needed, not another α or λ"

@@ -15,6 +15,7 @@ from grokflow.simulations.models.results import (
     PredictorResult,
     SimulationResult,
 )
+from grokflow.theory.transition.scores import Kind
 
 _NOTHING_TESTED = "none: no test targets that differ from the mean of the training targets"
 
@@ -32,9 +33,16 @@ def forecast_lines(forecast: ModelForecast) -> list[str]:
         for role, item in forecast.roles().items()
     ]
     regime = [f"       data: {forecast.regime}"] if forecast.regime else []
-    known = forecast.kind.value if forecast.scores.size else "unknown, for nothing is tested"
-    kind = f"       kind: {known}"
-    return [*regime, *lines, kind, *_part_lines(forecast.parts)]
+    return [*regime, *lines, f"       kind: {_kind(forecast)}", *_part_lines(forecast.parts)]
+
+
+def _kind(forecast: ModelForecast) -> str:
+    """Say the kind, and where the rise ends if a constant would have done as well."""
+    if not forecast.scores.size:
+        return "unknown, for nothing is tested"
+    if forecast.kind is Kind.GROKKING and forecast.scores.is_useless:
+        return "not learning: a rise to no more than a constant reaches"
+    return forecast.kind.value
 
 
 def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:

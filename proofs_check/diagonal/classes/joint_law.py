@@ -81,7 +81,11 @@ def one_vs_rest_path(laboratory: Laboratory, loss: str) -> JointPath:
     alone = (crossing_of(-log_beta / 2, *own)[0] for own in zip(each, ends, strict=True))
     scores = problem.score(np.stack([path.weights for path in paths]))
     wrong = [own.samples.predicted for own in each if own.samples and own.accuracy is not None]
-    strict = scores_of_classes(np.max(wrong, axis=0), scores.baseline) if wrong else None
+    chance = 1 - 1 / len(problem.classes)
+    tested = problem.test.outputs(np.zeros((problem.d, 1))).labels
+    strict = None
+    if wrong:
+        strict = scores_of_classes(np.max(wrong, axis=0), chance, problem.labels, tested)
     return JointPath(log_beta, paths, scores, tuple(alone), strict)
 
 

@@ -129,7 +129,7 @@ class ClassesProblem(Summarised):
             grown, _ = self._outputs(growing)
             values = np.where(grown == grown.max(axis=1, keepdims=True), values, -np.inf)
         right = share_right(values, labels.astype(int))
-        return scores_of_classes(1 - right, 1 - 1 / len(self.classes))
+        return scores_of_classes(1 - right, 1 - 1 / len(self.classes), self.labels, labels)
 
     def _outputs(self, w: np.ndarray) -> Outputs:
         """Return the test outputs of all classes, shape (m, C, p), and the labels."""
