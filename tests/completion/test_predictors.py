@@ -19,8 +19,7 @@ from grokflow.theory.completion.problem import make_measurement_problem
 from grokflow.theory.completion.spaces.symmetric import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
-from grokflow.theory.numerics.newton import NotConverged
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import NoPredictor, NotResolved
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7
@@ -314,7 +313,7 @@ def test_values_that_no_matrix_has_are_refused():
 
 def test_a_gap_below_rounding_is_not_reached_and_says_so():
     problem = completion(d=5, fraction=0.5)
-    with pytest.raises(NotConverged, match=r"expected 1\.0e-20: ask for a larger gap"):
+    with pytest.raises(NotResolved, match=r"expected 1\.0e-20: ask for a larger gap"):
         NuclearPenalised(1e-2, gap=1e-20).predict(problem)
 
 
@@ -328,3 +327,11 @@ def test_a_solution_can_be_interrupted():
     for predictor in (MinNuclearNorm(), NuclearPenalised(0.1)):
         with pytest.raises(Enough):
             predictor.predict(completion(d=6, fraction=0.5), interrupt=stop)
+
+
+def test_a_penalty_far_below_the_values_is_not_resolved_and_says_so():
+    half = np.random.default_rng(0).standard_normal((5, 2))
+    i, j = np.triu_indices(5)
+    problem = make_entries_problem("far", 5, i, j, 1e20 * (half @ half.T)[i, j])
+    with pytest.raises(NotResolved, match="larger beside the values"):
+        NuclearPenalised(1e-8).predict(problem)

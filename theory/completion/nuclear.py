@@ -19,6 +19,8 @@ from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, proximal_points
+from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NotResolved
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class NuclearPenalised:
         """Solve the penalised problem; it has a solution for any data.
 
         `interrupt` is called at every step and may raise an exception to stop.
+
+        Raises
+        ------
+        NotResolved
+            When the gap is not met.
         """
         check_data(problem, CompletionProblem)
         tau = self.lam / 2
@@ -144,12 +151,18 @@ class NuclearPenalised:
         def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
             return certificates.nuclear_penalised(problem, w, tau * mu, self.lam)
 
-        w, mu, work = proximal_points(
-            problem,
-            tau / (2 * problem.weights),
-            certify,
-            near=None,
-            gap=self.gap,
-            interrupt=interrupt,
-        )
+        try:
+            w, mu, work = proximal_points(
+                problem,
+                tau / (2 * problem.weights),
+                certify,
+                near=None,
+                gap=self.gap,
+                interrupt=interrupt,
+            )
+        except NotConverged as error:
+            raise NotResolved(
+                f"not resolved in double precision: {error}, or take a λ that is larger beside the "
+                "values"
+            ) from error
         return MatrixPrediction(self.name, w, tau * mu, certify(w, mu), work)
