@@ -120,6 +120,7 @@ class NotSeparable(NoPredictor):
         support = int((certificate.multipliers > 1e-12).sum())
         super().__init__(
             f"the data are not separable: {support} of the {rows} combine to a vector of "
-            f"norm {certificate.residual:.1e} (Farkas), expected none to: {remedy}"
+            f"norm {certificate.residual:.1e} (Farkas), expected no positive combination "
+            f"to vanish: {remedy}"
         )
         self.certificate = certificate

@@ -71,7 +71,8 @@ class LawFit(Summarised):
     table : ScanTable
         The cells.
     a, b, C, width : Estimate
-        Coefficients, NaN where the cells do not determine them, and the mean width.
+        Coefficients, NaN where the cells do not determine them, and the mean width. C is beside
+        the theory's a or b then.
     theory : Law
         Coefficients as λ → 0.
     path : Law
@@ -145,9 +146,11 @@ def fit_laws(table: ScanTable, rng: np.random.Generator | None = None) -> list[L
 
 def _fit(table: ScanTable, settings: dict[str, Value], rng: np.random.Generator) -> LawFit:
     columns = regressors(table)
-    moving = np.ptp(columns, axis=0) > 0
-    found = estimate(columns[:, moving], table["lambda_t"], table["seed"], rng)
-    path = estimate(columns[:, moving], table["predicted"], table["seed"], rng)
+    moving, theory = np.ptp(columns, axis=0) > 0, theory_of(table)
+    # A slope that the cells do not determine is that of the theory, so that C is comparable.
+    held = columns[:, ~moving] @ np.array([theory.a, theory.b])[~moving]
+    found = estimate(columns[:, moving], table["lambda_t"] - held, table["seed"], rng)
+    path = estimate(columns[:, moving], table["predicted"] - held, table["seed"], rng)
     slopes, expected = [_UNKNOWN, _UNKNOWN], [np.nan, np.nan]
     for place, column in enumerate(np.flatnonzero(moving)):
         draws = found.slope_draws[:, place]
@@ -160,7 +163,7 @@ def _fit(table: ScanTable, settings: dict[str, Value], rng: np.random.Generator)
         b=slopes[1],
         C=interval(found.intercept, found.intercept_draws, table["seed"]),
         width=_mean(table["width"], table["seed"], rng),
-        theory=theory_of(table),
+        theory=theory,
         path=Law(expected[0], expected[1], path.intercept),
         residuals=found.residuals,
     )

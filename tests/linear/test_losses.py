@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from grokflow.theory.linear.dual import OfLoss
 from grokflow.theory.losses import LOSSES
 
 Q = np.linspace(-3, 8, 23)
@@ -50,3 +51,10 @@ def test_conjugates_are_infinite_outside_their_domain():
 def test_the_logistic_pull_keeps_its_relative_accuracy_in_the_tail():
     pull = LOSSES["logistic"].descent(np.array([500.0]), np.ones(1))[0]
     assert np.isclose(pull, np.exp(-500.0), rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tail_without_curvature_left_is_infinitely_curved_in_the_dual():
+    """Margins beyond 745, whose exponential is zero, divided by zero with a warning."""
+    conjugate = OfLoss(LOSSES["logistic"], np.ones(2), 1e-12)
+    assert (conjugate.curvature(np.array([0.0, 1e-320])) >= 0).all()

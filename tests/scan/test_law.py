@@ -93,6 +93,14 @@ def test_what_the_cells_do_not_determine_is_nan():
     assert fit_laws(made(scan, lambda point: float("nan"))) == []
 
 
+def test_a_slope_that_the_cells_do_not_determine_is_that_of_the_theory():
+    """Otherwise C would hold log α, and be compared with a C that does not."""
+    scan = Scan.over("sparse", alpha=1e6, lam=[1e-3, 1e-5], seeds=1, direct=True, n=8, d=20)
+    (fit,) = fit_laws(made(scan, law(1.0, -0.5, [2.0])))
+    assert np.isnan(fit.a.value) and np.isclose(fit.b.value, -0.5)
+    assert np.isclose(fit.C.value, 2) and np.isclose(fit.path.C, 2)
+
+
 def test_cells_that_remember_their_start_are_not_fitted():
     scan = Scan.over("sparse", alpha="1e0:1e8:5", lam="1e-2,1e-4", direct=True, n=8, d=20)
     (fit,) = fit_laws(made(scan, law(1.0, -0.5, [1.0])))

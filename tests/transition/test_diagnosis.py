@@ -261,3 +261,14 @@ def test_a_simulation_times_nothing_that_the_test_set_cannot_tell(tmp_path, caps
     assert main(["simulate", str(path), "--alpha", "1e3", "--json", str(out)]) == 0
     assert "cannot tell early from late predictor" in capsys.readouterr().out
     assert json.loads(out.read_text())["transition"]["lambda_t"] is None
+
+
+def test_a_tenfold_smaller_scale_that_starts_beyond_the_transition_is_told(tmp_path, capsys):
+    """It would save all of λt*, which was said as 1.93 of 1.93."""
+    path = tmp_path / "data.npz"
+    save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
+    for alpha, beyond in (("1", True), ("1e3", False)):
+        assert main(["predict", str(path), "--alpha", alpha]) == 0
+        said = capsys.readouterr().out
+        assert ("a tenfold smaller α starts beyond the transition" in said) is beyond
+        assert ("saves about 2.30 of λt*" in said) is not beyond

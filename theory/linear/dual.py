@@ -129,7 +129,8 @@ class OfLoss:
 
     def curvature(self, mu: np.ndarray) -> np.ndarray:
         """Return ``τn / l''(q(μ))``."""
-        return self._factor / self.loss.curvature(self._outputs(mu), self.targets)
+        with np.errstate(divide="ignore"):  # infinite where a tail has no curvature left
+            return self._factor / self.loss.curvature(self._outputs(mu), self.targets)
 
     def box(self, mu: np.ndarray) -> Box:
         """Let μ go 19/20 of the way to the edge of the domain, component by component."""

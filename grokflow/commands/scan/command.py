@@ -168,7 +168,10 @@ def _no_fit(table: ScanTable, fits: list[LawFit]) -> str:
         return ""
     if ((table["no_forecast"] != "") | (table["error"] != "")).all():
         return "no cell has predictors between which a transition could be timed"
-    return "no simulated cell has a transition at λ < 1 that has forgotten its start"
+    return (
+        "the law is for λ < 1 and times at which less than a thousandth of the start is left, and "
+        "no simulated cell has such a transition: a larger α has"
+    )
 
 
 def _fit_lines(fit: LawFit) -> list[str]:
@@ -176,10 +179,10 @@ def _fit_lines(fit: LawFit) -> list[str]:
     seeds = len(np.unique(fit.table["seed"]))
     lines = [
         f"λt* = a log α + b log log(1/λ) + C{', ' + shared if shared else ''} "
-        f"({len(fit.table)} simulated cells, {seeds} {'seed' if seeds == 1 else 'seeds'})",
+        f"({_cells(len(fit.table))} fitted, {seeds} {'seed' if seeds == 1 else 'seeds'})",
         f"  {'':5} {'fitted':>9} {'95 % interval':>21} {'theory λ→0':>11} {'path, these λ':>14}",
     ]
-    for name in ("a", "b", "C"):
+    for name, axis in (("a", "α"), ("b", "λ"), ("C", "")):
         found: Estimate = getattr(fit, name)
         if np.isfinite(found.value):
             lines.append(
@@ -187,12 +190,17 @@ def _fit_lines(fit: LawFit) -> list[str]:
                 f"{getattr(fit.path, name):14.4f}"
             )
         else:
-            lines.append(f"  {name:5} {'not determined: its axis has one value':>9}")
+            held = f"{getattr(fit.theory, name):g}"
+            lines.append(f"  {name:5} held at {held}: the fitted cells have one value of {axis}")
     if np.isfinite(fit.width.value):
         lines.append(f"  width {_estimate(fit.width)}")
     if seeds < 2:
         lines.append("  one seed tells no interval: add --seeds 8")
     return lines
+
+
+def _cells(count: int) -> str:
+    return "1 simulated cell" if count == 1 else f"{count} simulated cells"
 
 
 def _estimate(found: Estimate) -> str:

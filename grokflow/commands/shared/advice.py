@@ -187,9 +187,12 @@ def _get_late(found: Diagnosis) -> list[str]:
         lines.append("simulate to see how long to train: the predicted curve ends too early")
     elif when > 0:
         lines.append(_how_long(found))
+        saved = f"saves about {found.saved:.2f} of λt* = {when:.2f}"
+        if found.saved == when:
+            saved = "starts beyond the transition"
         lines.append(
-            f"sooner: a tenfold smaller α saves about {found.saved:.2f} of λt* = {when:.2f}, and a "
-            "larger λ divides t = λt*/λ (check the late result with --lam)"
+            f"sooner: a tenfold smaller α {saved}, and a larger λ divides t = λt*/λ (check the "
+            "late result with --lam)"
         )
     if found.best_quality - found.change.late > found.change.resolution:
         lines.append(
