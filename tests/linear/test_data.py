@@ -10,6 +10,7 @@ from grokflow.simulations.runs.files import write_whole
 from grokflow.simulations.tables.door import load
 from grokflow.theory.linear.l2 import MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.predictor import NotInterpolable
 
 SMALL = {"n": 6, "d": 30, "n_test": 700}
 
@@ -262,3 +263,12 @@ def test_a_weight_that_is_no_double_in_the_units_of_its_column_is_refused():
     problem = make_problem("far", "regression", x, y, StoredTestSet(x, y), standardise=True)
     with pytest.raises(ValueError, match=r"weight of input 3 is .*rescale column 3"):
         problem.in_user_units(np.ones(10))
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_far_beyond_the_inputs_are_refused_without_a_warning():
+    rng = np.random.default_rng(0)
+    x, y = 1e-150 * rng.standard_normal((6, 3)), 1e6 * rng.standard_normal(6)
+    problem = make_problem("far", "regression", x, y, StoredTestSet(x, y))
+    with pytest.raises(NotInterpolable):
+        MinL2Norm().predict(problem)
