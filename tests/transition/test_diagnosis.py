@@ -272,3 +272,12 @@ def test_a_tenfold_smaller_scale_that_starts_beyond_the_transition_is_told(tmp_p
         said = capsys.readouterr().out
         assert ("a tenfold smaller α starts beyond the transition" in said) is beyond
         assert ("saves about 2.30 of λt*" in said) is not beyond
+
+
+def test_what_determined_weights_end_at_is_said_with_its_measure(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 3))
+    y = x[:, 0] + rng.standard_normal(60) / 10
+    np.savez(tmp_path / "data.npz", X_train=x[:40], y_train=y[:40], X_test=x[40:], y_test=y[40:])
+    assert main(["predict", str(tmp_path / "data.npz")]) == 0
+    assert "that λ shrinks R² on the test set is 0." in capsys.readouterr().out

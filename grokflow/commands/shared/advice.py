@@ -243,8 +243,8 @@ def _nothing_learned(change: Change) -> str:
 def _determined(found: Diagnosis) -> list[str]:
     late = _said(found.change, found.change.late)
     lines = [
-        "train until the loss no longer falls: α only sets how long that takes, and λ shrinks the "
-        f"weights, to {late} at the end"
+        "train until the loss no longer falls: α only sets how long that takes, and with the "
+        f"weights that λ shrinks {_measure(found.change)} is {late} at the end"
     ]
     if not found.change.learns:
         lines.append(_nothing_learned(found.change))
