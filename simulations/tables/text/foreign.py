@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+# Digits can be told apart in one way only: in another the time would double with each number.
+_NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
 _CSV = "to_csv('data.csv', index=False)"
 # Each is looked for at the start of the text, after blank lines; the first that fits decides.
 _KINDS = {
