@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.entries import make_entries_problem, make_matrix_problem
-from grokflow.theory.completion.frobenius import MinFrobeniusNorm
+from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.path import trace_completion
 from grokflow.theory.completion.problem import CompletionProblem
@@ -198,3 +198,14 @@ def test_late_predictors_have_the_least_nuclear_norm_of_the_rectangle(shape, lam
     predictor = MinNuclearNorm() if lam is None else NuclearPenalised(lam)
     # What SCS leaves at its eps of 1e-9 on instances of this kind, as in test_predictors.
     assert predictor.predict(block).certificate.upper == pytest.approx(value, rel=1e-5)
+
+
+def test_the_certificate_of_a_rectangular_matrix_is_that_of_its_block_form():
+    """As `MatrixPrediction` says: twice the nuclear norm of the matrix that it holds."""
+    i, j, values = np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([1.0, 2.0, 3.0])
+    problem = make_entries_problem("block", (2, 3), i, j, values)
+    found = MinNuclearNorm().predict(problem)
+    norm = 2 * np.linalg.svd(found.matrix, compute_uv=False).sum()
+    bounds = found.certificate
+    assert bounds.lower * (1 - 1e-12) <= norm <= bounds.upper * (1 + bounds.gap + 1e-12)
+    assert "2 ‖A‖_*" in (MatrixPrediction.__doc__ or "")

@@ -25,6 +25,10 @@ from grokflow.theory.summary import Summarised
 class MatrixPrediction(Summarised):
     """A symmetric matrix that the flow tends to, with the proof of how good it is.
 
+    A rectangular A of shape (u, i) is learned as the block form ``W = [[0, A], [Aᵀ, 0]]``. Only A
+    is kept as `matrix`, while `certificate` bounds a norm or an objective of W: its nuclear norm is
+    ``2 ‖A‖_*``, and its squared Frobenius norm ``2 ‖A‖_F²``.
+
     Parameters
     ----------
     name : str
@@ -34,7 +38,8 @@ class MatrixPrediction(Summarised):
     multipliers : ndarray, shape (m,)
         Dual unknowns, one for each distinct measurement.
     certificate : Certificate
-        Bounds on the optimum, recomputed from the data.
+        Bounds on the optimum, recomputed from the data: those of the block form W, not of A, for
+        rectangular matrices.
     work : ProximalWork or None
         What proximal points cost, where they were needed.
 
