@@ -32,8 +32,9 @@ def paired_shares(changes: np.ndarray, confidence: float = 0.95) -> Interval:
     A change of 1 is an event that only the second of two methods has, -1 one that only the first
     has. Half an event is added to each of the four cells of that table, as Agresti and Min [1]_
     recommend. To cover as often as is said in small samples too, the quantile is Student's, and
-    half an event is left as a correction for continuity: at 95 % the exact probability of
-    covering is then above 95 % wherever the tests sum it.
+    half an event is left as a correction for continuity. At 95 % the exact probability of covering
+    is then above 95 % but for single cases, of which the tests sum the worst one known: 94.99 %
+    for 32 samples.
 
     Parameters
     ----------
@@ -80,6 +81,9 @@ def sign_test(changes: np.ndarray) -> float:
 def mean_interval(values: np.ndarray, confidence: float = 0.95, untested: float = 1.0) -> Interval:
     """Return Student's interval for a mean: unbounded for one value, exact where all are tested.
 
+    Values that all equal one number other than 0 count as one: changes of different test points
+    are never equal, so that they belong to copies of one.
+
     Parameters
     ----------
     values : ndarray, shape (m,)
@@ -93,7 +97,7 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95, untested: float 
     mean = float(values.mean())
     if not untested:
         return Interval(mean, mean)
-    if len(values) < 2:
+    if len(values) < 2 or (values.any() and np.ptp(values) <= ROUNDING * np.abs(values).max()):
         return Interval(-np.inf, np.inf)
     reach = student(confidence, len(values)) * values.std(ddof=1) * np.sqrt(untested / len(values))
     return Interval(float(mean - reach), float(mean + reach))
