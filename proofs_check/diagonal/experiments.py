@@ -52,7 +52,7 @@ class DiagonalExperiment:
     @property
     def transition(self) -> Transition:
         """When the simulated test error crosses between the errors of both predictors."""
-        early, late, _ = self.forecast.scores.error
+        early, late = self.forecast.scores.error[:2]
         return self.flow.trajectory.transition(early, late)
 
 

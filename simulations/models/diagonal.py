@@ -28,7 +28,7 @@ from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.tables.door import load
 from grokflow.simulations.tables.formats import looks_like_file
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.regime import Regime, held_weights
+from grokflow.theory.diagonal.regime import Regime, early_at, held_weights
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.bounds import (
     Bound,
@@ -43,7 +43,7 @@ from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES, Loss, loss_named
 from grokflow.theory.transition.change import Change, change_of
-from grokflow.theory.transition.scores import Kind, Scores
+from grokflow.theory.transition.scores import Scores
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
@@ -212,8 +212,9 @@ class BoundDiagonal(BoundModel):
             return change_of(self._forecast(alpha).scores)
         late = L1Penalised(self.loss, self.lam).predict(self.problem)
         alike = spread_over_equal_columns(self.problem, late.w)
-        change = change_of(self.problem.score(np.column_stack([held.early.w, alike])))
-        return replace(change, kind=Kind.NO_TRANSITION) if held.determined else change
+        early = early_at(self.problem, held, self.loss, alpha=alpha, lam=self.lam, depth=self.depth)
+        scores = self.problem.score(np.column_stack([early.w, alike]))
+        return change_of(scores, determined=held.determined)
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""
@@ -222,7 +223,7 @@ class BoundDiagonal(BoundModel):
             return ()
         sizes: dict[str, Any] = {"d": problem.d, "k": problem.settings["k"], "delta": _DELTA}
         return (
-            _bound("early", "E.5", partial(max_l2_margin_error, **sizes), problem.n),
+            _bound("early_limit", "E.5", partial(max_l2_margin_error, **sizes), problem.n),
             _bound("late_limit", "E.4", partial(max_l1_margin_error, **sizes), problem.n),
         )
 
@@ -245,9 +246,9 @@ def default_loss(problem: Problem) -> Loss:
 
 def diagonal_forecast(found: Forecast) -> ModelForecast:
     """Return a forecast of theory in the form that all models share."""
-    early, late, limit = (
+    early, late, limit, early_limit = (
         _result(item, found.scores, i)
-        for i, item in enumerate((found.early, found.late, found.limit))
+        for i, item in enumerate((found.early, found.late, found.limit, found.early_limit))
     )
     return ModelForecast(
         early,
@@ -262,6 +263,7 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         found.curve.scores,
         tailed=found.regime in (Regime.SEPARABLE, Regime.PARTLY),
         regime=found.regime.value,
+        early_limit=None if found.early_limit is found.early else early_limit,
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.models.results import ModelForecast
+from grokflow.simulations.models.table import transition_between
 from grokflow.simulations.runs.protocols import Trajectory
 
 
@@ -95,7 +96,7 @@ def picture_of(trajectory: Trajectory, forecast: ModelForecast | None, title: st
         picture,
         early=shown[0],
         late=shown[1],
-        simulated=trajectory.transition(*forecast.ends).lambda_t,
+        simulated=transition_between(trajectory, forecast).lambda_t,
         predicted=forecast.transition.lambda_t,
         leading_order=forecast.leading_order,
     )

@@ -102,7 +102,7 @@ class ModelForecast(Summarised):
         Where the flow is first, where it ends, and the limit of that for λ → 0, None where no λ
         comes near the limit.
     scores : Scores
-        Their test results, in this order; NaN for a limit that is None.
+        Their test results, in this order, and others after them; NaN for a limit that is None.
     kind : Kind
         Grokking, misgrokking, neither, or no transition.
     transition : Transition
@@ -122,6 +122,8 @@ class ModelForecast(Summarised):
     parts : mapping of str to ModelForecast
         The forecasts of the parts of which the answer is made, by name: the classes one against
         the rest. Most models have none.
+    early_limit : PredictorResult or None
+        The limit of ``early`` for λ → 0, where that is another one: of separable classes.
 
     Examples
     --------
@@ -147,6 +149,7 @@ class ModelForecast(Summarised):
     tailed: bool = False
     regime: str = ""
     parts: Mapping[str, ModelForecast] = field(default_factory=dict)
+    early_limit: PredictorResult | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""
@@ -159,8 +162,9 @@ class ModelForecast(Summarised):
 
     def roles(self) -> dict[str, PredictorResult]:
         """Return the predictors by what they are, without a limit that is None."""
-        limit = {} if self.late_limit is None else {"late_limit": self.late_limit}
-        return {"early": self.early, "late": self.late, **limit}
+        limits = {"early_limit": self.early_limit, "late_limit": self.late_limit}
+        known = {role: limit for role, limit in limits.items() if limit is not None}
+        return {"early": self.early, "late": self.late, **known}
 
     @property
     def ends(self) -> tuple[float, float]:

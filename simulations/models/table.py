@@ -17,6 +17,9 @@ from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.transition.scores import Kind
 from grokflow.theory.transition.times import Transition
 
+# Slow time in which weight decay takes a twentieth of the weights: what changes the test error
+# before is the first fit of the data.
+_FIRST_FIT = 0.05
 # Rows of the table.
 _ROWS = 12
 # What the table shows of the measured curves, and under which head.
@@ -52,11 +55,14 @@ def measured_columns(curves: Mapping[str, np.ndarray], rows: np.ndarray) -> list
 def transition_between(trajectory: Trajectory, forecast: ModelForecast | None) -> Transition:
     """Return when the test error crosses from the early to the late predictor's.
 
-    NaN where the test set cannot tell the two: it would be the time of a chance.
+    NaN where the test set cannot tell the two, for it would be the time of a chance, and where it
+    is that of the first fit.
     """
-    if forecast is None or not forecast.kind.is_visible:
-        return Transition(np.nan, np.nan)
-    return trajectory.transition(*forecast.ends)
+    if forecast is not None and forecast.kind.is_visible:
+        found = trajectory.transition(*forecast.ends)
+        if found.lambda_t > _FIRST_FIT:
+            return found
+    return Transition(np.nan, np.nan)
 
 
 # Why a simulation has no transition, by the kind that is predicted.
@@ -71,7 +77,10 @@ def transition_remark(when: Transition, forecast: ModelForecast | None) -> list[
     if forecast is None:
         return []
     if not np.isfinite(when.lambda_t):
-        missed = "no transition in this record: the test error does not pass half of the change"
+        missed = (
+            "no transition in this record: after the first fit of the data the test error does not "
+            "pass half of the change"
+        )
         return [_UNTIMED.get(forecast.kind, missed)]
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
     return [f"transition at λt* = {when.lambda_t:.3f}, {width}"]

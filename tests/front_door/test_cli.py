@@ -66,10 +66,10 @@ def test_predict_gives_the_bounds_where_their_hypotheses_hold(capsys, tmp_path):
     sizes = ["--set", "n=400", "d=40", "k=1", "n_test=100"]
     assert run(capsys, "predict", "sparse", *sizes, "--json", path)[0] == 0
     bounds = read(path)["bounds"]
-    for role in ("early", "late_limit"):
+    for role in ("early_limit", "late_limit"):
         row = bounds[role]
         assert row["vacuous"] == (row["error"] >= 1) == (row["smallest_n"] > 400)
-    assert bounds["early"]["vacuous"] and not bounds["late_limit"]["vacuous"]
+    assert bounds["early_limit"]["vacuous"] and not bounds["late_limit"]["vacuous"]
     assert run(capsys, "predict", "gaussian-margin", *SMALL, "--json", path)[0] == 0
     assert "bounds" not in read(path)
 

@@ -74,7 +74,7 @@ def test_data_of_scikit_learn_have_as_many_classes_as_they_have(load, classes, t
 @pytest.mark.parametrize(
     ("loss", "early"),
     [
-        ("logistic", "max-L2-margin of every class"),
+        ("logistic", "L2-penalised of every class"),
         ("one-hot", "min-L2-norm of every class"),
         ("cross-entropy", "max-L2-margin of Crammer and Singer"),
     ],

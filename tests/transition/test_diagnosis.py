@@ -281,3 +281,34 @@ def test_what_determined_weights_end_at_is_said_with_its_measure(tmp_path, capsy
     np.savez(tmp_path / "data.npz", X_train=x[:40], y_train=y[:40], X_test=x[40:], y_test=y[40:])
     assert main(["predict", str(tmp_path / "data.npz")]) == 0
     assert "that λ shrinks R² on the test set is 0." in capsys.readouterr().out
+
+
+def test_a_simulation_times_no_first_fit(tmp_path, capsys):
+    """From so small a start the net is never at the early predictor: it fits, and is late."""
+    path, out = tmp_path / "data.npz", tmp_path / "out.json"
+    save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
+    assert main(["simulate", str(path), "--alpha", "0.05", "--json", str(out)]) == 0
+    assert "after the first fit" in capsys.readouterr().out
+    assert json.loads(out.read_text())["transition"]["lambda_t"] is None
+
+
+def test_what_weight_decay_does_by_itself_is_not_called_determined(tmp_path, capsys):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((1060, 40))
+    y = x[:, 0] - x[:, 1] + 1.5 * rng.standard_normal(1060)
+    path = tmp_path / "noisy.npz"
+    np.savez(path, X_train=x[:60], y_train=y[:60], X_test=x[60:], y_test=y[60:])
+    assert main(["predict", str(path), "--lam", "0.3"]) == 0
+    said = capsys.readouterr().out
+    assert "weight decay of λ = 0.3 itself makes the change" in said
+    assert "determine the weights" not in said and "simulate to see" in said
+    assert main(["predict", str(path), "--lam", "1e-3"]) == 0
+    assert "not another α or λ" not in capsys.readouterr().out
+
+
+def test_the_order_of_an_error_is_not_called_a_bound(tmp_path, capsys):
+    path = tmp_path / "data.npz"
+    save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
+    assert main(["predict", str(path), "--alpha", "1e3"]) == 0
+    said = capsys.readouterr().out
+    assert "to leading order in 1/log(1/λ), which is 0.14 here: not a bound" in said

@@ -14,7 +14,7 @@ from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
 from grokflow.theory.diagonal.path import Path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
-from grokflow.theory.diagonal.regime import Held, Regime, held_weights
+from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import intercept_separates
@@ -48,9 +48,8 @@ class Forecast(Summarised):
     Parameters
     ----------
     early : Prediction
-        Kernel predictor: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem 3.9); where no
-        weights fit the data, those at which the loss is least, and of these of least L2-norm; of
-        partly separable classes both, divided by the level of the margins at this λ.
+        Kernel predictor at this α and λ, where the flow leaves the kernel regime: of separable
+        classes the L2-penalised minimiser, in every other regime ``early_limit``.
     late : Prediction
         Where the flow ends at this λ: the L1-penalised minimiser for L = 2; for L ≥ 3 the KKT
         point of the ``‖w‖_{2/L}``-penalised problem that is next to the end of the quasi-static
@@ -58,15 +57,20 @@ class Forecast(Summarised):
     limit : Prediction
         The limit of ``late`` for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a
         KKT point of (R1) or (R2) for L ≥ 3; the early predictor where the weights are determined.
+    early_limit : Prediction
+        The limit of ``early`` for λ → 0: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem
+        3.9); where no weights fit the data, those at which the loss is least, and of these of least
+        L2-norm; of partly separable classes both, divided by the level of the margins at this λ.
     scores : Scores
-        Test results of ``early``, ``late`` and ``limit``, in this order.
+        Test results of ``early``, ``late``, ``limit`` and ``early_limit``, in this order.
     transition : Transition
-        Predicted slow time λt* and width, from the quasi-static path; NaN where the kind is
-        neither, or no transition.
+        Predicted slow time λt* and width, from the quasi-static path, which is that of λ → 0; NaN
+        where nothing is visible, and where the path does not make half of the change.
     leading_order : float
         ``log α``, the time λt* to leading order.
     kind : Kind
-        Grokking, misgrokking, neither, or no transition where the data determine the weights.
+        Grokking, misgrokking or neither, from ``early`` and ``late``; no transition where the data
+        determine the weights and nothing is visible.
     curve : Curve
         The quasi-static path with its test results and times: the predicted curve.
     regime : Regime
@@ -80,7 +84,7 @@ class Forecast(Summarised):
     >>> print(found.early.name, "→", found.limit.name)
     min-L2-norm → min-L1-norm
     >>> print(found.scores.error.round(2))
-    [0.68 0.   0.  ]
+    [0.68 0.   0.   0.68]
     >>> print(f"{found.leading_order:.2f} + {found.constant:.2f} = {found.transition.lambda_t:.2f}")
     9.21 + 1.16 = 10.37
     """
@@ -88,6 +92,7 @@ class Forecast(Summarised):
     early: Prediction
     late: Prediction
     limit: Prediction
+    early_limit: Prediction
     scores: Scores
     transition: Transition
     leading_order: float
@@ -97,7 +102,7 @@ class Forecast(Summarised):
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
-        early, late, _ = self.scores.error
+        early, late = self.scores.error[:2]
         return {
             "kind": self.kind,
             "lambda_t": self.transition.lambda_t,
@@ -186,15 +191,18 @@ def forecast(
 
     if held.parts is not None:
         descent = _descent(problem, held.parts, loss, lam, depth, halfway)
-        early, path = descent.early, descent.path
+        early = early_limit = descent.early
+        path = descent.path
         late = L1Penalised(loss, lam).predict(problem)
         limit = limit_of(held.parts, descent.level)
     else:
-        early, path = held.early, _path(held, depth, halfway)
+        early_limit, path = held.early, _path(held, depth, halfway)
+        early = early_at(problem, held, loss, alpha=alpha, lam=lam, depth=depth)
         late, limit = _late_predictors(problem, held, loss, lam, path)
     progress(0.9)
-    scores = problem.score(np.column_stack([early.w, late.w, limit.w]))
-    kind = Kind.NO_TRANSITION if held.determined else kind_of(scores)
+    found = early, late, limit, early_limit
+    scores = problem.score(np.column_stack([item.w for item in found]))
+    kind = kind_of(scores, determined=held.determined)
     along = _curve(problem, path, alpha, lam, loss)
     when = Transition(np.nan, np.nan)
     if kind.is_visible:
@@ -207,7 +215,7 @@ def forecast(
             when = crossing(along.lambda_t, along.scores.error, *ends)
     progress(1.0)
     order = leading_order(alpha)
-    return Forecast(early, late, limit, scores, when, order, kind, along, held.regime)
+    return Forecast(*found, scores, when, order, kind, along, held.regime)
 
 
 def _descent(

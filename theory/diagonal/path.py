@@ -31,7 +31,7 @@ import numpy as np
 
 from grokflow.theory.diagonal.deep_mirror import mirror_map
 from grokflow.theory.diagonal.path_points import check_point, path_point
-from grokflow.theory.diagonal.scale import check_depth
+from grokflow.theory.diagonal.scale import check_depth, kernel_end
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, check_problem
@@ -320,10 +320,10 @@ def scales(
 ) -> np.ndarray:
     """Return ``log β`` from the kernel regime to the rich one, `step` apart in slow time.
 
-    At the first scale the largest weight is a tenth of β. At the last, κ exceeds 25 for L = 2 and
+    The first scale is that at which the kernel regime ends. At the last, κ exceeds 25 for L = 2 and
     ``1 - x_ω ~ (β/ω)^{(L-2)/L}`` is 1e-6 for L ≥ 3, so that all but the weights of the late
     predictor have vanished.
     """
-    start = np.log(10 * largest_weight)
+    start = kernel_end(largest_weight)
     below = 25.0 if depth == 2 else np.log(1e6) * depth / (depth - 2)
     return np.arange(start, np.log(problem.scale) - below, -depth * step)

@@ -25,8 +25,10 @@ import numpy as np
 
 from grokflow.theory.diagonal.partly.ends import early_of
 from grokflow.theory.diagonal.partly.split import Parts, split
+from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
+from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
@@ -34,6 +36,8 @@ from grokflow.theory.predictor import NoPredictor, NotResolved
 
 # Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
 _ROUNDING = float(np.finfo(np.float64).eps)
+# The scale depends on the logarithm of the level only: the second of these is 1 % from the third.
+_LEVEL_SWEEPS = 3
 
 
 class Regime(Enum):
@@ -162,3 +166,55 @@ def _held_least_loss(problem: Problem, loss: ConcordantLoss, regime: Regime) -> 
     c = least_coordinates(problem, loss)
     early = MinLoss(loss).at(problem, c)
     return Held.outputs(regime, in_row_space(problem, c), early)
+
+
+def early_at(
+    problem: Problem, held: Held, loss: Loss, *, alpha: float, lam: float, depth: int
+) -> Prediction:
+    """Return the early predictor at this α and λ, of which that of `held` is the limit for λ → 0.
+
+    Only margins that grow make a difference. It is the kernel predictor at the scale at which the
+    kernel regime ends: where the path begins, or α itself where the start is beyond that.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data.
+    held : Held
+        What holds the weights, from `held_weights`.
+    loss : Loss
+        Loss of the flow.
+    alpha, lam, depth : float, float, int
+        Scale of the start, weight decay and L.
+    """
+    if held.regime is not Regime.SEPARABLE:
+        return held.early
+    largest, level = float(np.abs(held.early.w).max()), 1.0
+    try:
+        for _ in range(_LEVEL_SWEEPS):
+            ends = kernel_end(level * largest) / depth
+            scale = min(float(np.log(alpha)), ends)
+            early = kernel_predictor(problem, loss, depth=depth, lam=lam, log_scale=scale)
+            level = float(np.abs(early.w).max()) / largest
+    except NotResolved:
+        return held.early
+    return early
+
+
+def kernel_predictor(
+    problem: Problem, loss: Loss, *, depth: int, lam: float, log_scale: float
+) -> Prediction:
+    """Return the weights in the kernel regime at this λ and scale α(s).
+
+    In slow time ``w' = -L w + (2 L² α(s)^{2L-2} / λ) Σ r_i x_i / n`` there, and the weights are all
+    but at rest: at the minimiser of the mean loss plus ``(ε/2) ‖w‖²`` with
+    ``ε = λ / (2 L α(s)^{2L-2})``. The hard margin is its direction for ε → 0 alone. At this λ
+    margins differ by one part in their level, and so do the outputs that classes compare.
+
+    Raises
+    ------
+    NotResolved
+        As by `L2Penalised`.
+    """
+    strength = np.exp(np.log(lam / (2 * depth)) - (2 * depth - 2) * log_scale)
+    return L2Penalised(loss, float(strength)).predict(problem)

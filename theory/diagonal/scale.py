@@ -79,6 +79,11 @@ class DiagonalScale:
         return 0.0 if L == 2 else float(np.log(L * (L - 2)) + (L - 2) * self.log_scale(s))
 
 
+def kernel_end(largest_weight: float) -> float:
+    """Return ``log β`` where the kernel regime ends: the largest weight is a tenth of β."""
+    return float(np.log(10 * largest_weight))
+
+
 def check_scale(alpha: float, depth: int = 2) -> None:
     """Refuse a scale or a depth that no flow starts from, before there is a problem."""
     check_range("alpha", alpha, ALPHA_RANGE)

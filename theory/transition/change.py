@@ -84,11 +84,12 @@ def quality(scores: Scores) -> np.ndarray:
     return np.asarray(1 - scores.error / _scale(scores))
 
 
-def change_of(scores: Scores) -> Change:
+def change_of(scores: Scores, *, determined: bool = False) -> Change:
     """Compare the first two predictors of `scores`, the early and the late one.
 
     Both are judged on the same test samples, so that what counts is where they differ, see
-    `grokflow.theory.transition.intervals`.
+    `grokflow.theory.transition.intervals`. Of data that determine the weights this says whether
+    weight decay alone changes what the test set shows.
     """
     values, scale = quality(scores), _scale(scores)
     drop = scores.increase(CONFIDENCE)
@@ -100,7 +101,7 @@ def change_of(scores: Scores) -> Change:
         float(values[1]),
         drop.low / scale,
         drop.high / scale,
-        kind_of(scores),
+        kind_of(scores, determined=determined),
         scores.size,
         1 - zero / scale,
         scores.change_error / scale,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from grokflow.theory.transition.change import Change, change_of, quality
-from grokflow.theory.transition.scores import Kind, Scores
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, stage
 
 # The change has begun when a quarter of it is done. Half of that time is safely before it, as the
@@ -46,6 +46,10 @@ class Diagnosis:
         there is none, NaN where the standard error is not known.
     lam : float
         Weight decay.
+    tailed : bool
+        Whether margins grow, by the exponential tail of the loss.
+    stands_still : bool
+        Whether the test results are the same all along the path.
     """
 
     change: Change
@@ -59,6 +63,8 @@ class Diagnosis:
     visible: float
     needed: float
     lam: float
+    tailed: bool
+    stands_still: bool
 
 
 def diagnose(
@@ -90,9 +96,7 @@ def diagnose(
     determined : bool
         Whether the data determine the weights, so that there is no transition.
     """
-    change = change_of(scores)
-    if determined:
-        change = replace(change, kind=Kind.NO_TRANSITION)
+    change = change_of(scores, determined=determined)
     reached = np.flatnonzero(lambda_t >= 0)
     best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
     visible = 3 * change.error if change.size > 1 else np.nan
@@ -110,6 +114,8 @@ def diagnose(
         visible,
         float(np.ceil(change.size * ratio**2)),
         lam,
+        tailed,
+        bool((along.error == along.error[0]).all()),
     )
 
 

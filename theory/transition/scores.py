@@ -31,8 +31,8 @@ class Kind(Enum):
     is larger, whether or not a constant would do as well, see `Scores.is_useless`. NEITHER means
     that the test set cannot tell the two errors apart at a confidence of 99.73 %, that of three
     standard errors, or that they differ by less than a thousandth in accuracy or R². It is no
-    proof that they are equal. NO_TRANSITION means that there is one predictor only: the data
-    determine the weights, at any scale of the start.
+    proof that they are equal. NO_TRANSITION means that nothing is visible either, and that there
+    is one predictor only for λ → 0: the data determine the weights, at any scale of the start.
 
     Examples
     --------
@@ -297,15 +297,16 @@ def _concatenated(arrays: Iterable[np.ndarray | None]) -> np.ndarray:
     return np.concatenate([array for array in arrays if array is not None])
 
 
-def kind_of(scores: Scores) -> Kind:
+def kind_of(scores: Scores, *, determined: bool = False) -> Kind:
     """Compare the test errors of the early and the late predictor, the first two of `scores`.
 
     The difference counts when it is shown at a confidence of 99.73 %, that of three standard
     errors: for classes by the exact test of McNemar. It must also exceed a thousandth in accuracy
-    or R²: below that nobody could see the transition in a plot.
+    or R²: below that nobody could see the transition in a plot. Where it does not count and the
+    data determine the weights there is no transition.
     """
     early, late = scores.error[:2]
     scale = 1.0 if scores.accuracy is not None else scores.baseline
     if not scores.differ or abs(early - late) <= 1e-3 * scale:
-        return Kind.NEITHER
+        return Kind.NO_TRANSITION if determined else Kind.NEITHER
     return Kind.GROKKING if late < early else Kind.MISGROKKING

@@ -15,6 +15,10 @@ _MISSED = 0.05
 _EXACT = 0.01
 # The best constant classifier.
 _CONSTANT_CLASS = "always answering with the most frequent class"
+_USELESS = (
+    "at this α and λ more samples or other inputs are needed; what another λ does is not computed "
+    "here: try --lam"
+)
 
 
 def findings(forecast: PredictedConsequences) -> list[str]:
@@ -38,7 +42,7 @@ def advice(forecast: PredictedConsequences) -> list[str]:
 def _kind_advice(found: Diagnosis) -> list[str]:
     """Say what to do about a change of this kind."""
     if found.change.is_useless and found.best_quality <= found.change.constant:
-        return ["more samples or other inputs are needed, not another α or λ"]
+        return [_USELESS]
     match found.change.kind:
         case Kind.MISGROKKING:
             return _keep_early(found)
@@ -58,7 +62,7 @@ def _what(found: Diagnosis) -> str:
         return (
             "no transition: your data determine the weights, for there are as many independent "
             f"samples as weights; {measure} is {early} without weight decay and {late} with "
-            f"λ = {found.lam:g}"
+            f"λ = {found.lam:g}, which {_points(change)} cannot tell apart"
         )
     if change.kind is Kind.NEITHER:
         return f"neither grokking nor misgrokking is seen: {_untold(change)}"
@@ -84,18 +88,31 @@ def _when(found: Diagnosis) -> str:
     """Say when half of the change is done, and how well that is known."""
     when = found.transition.lambda_t
     if not np.isfinite(when):
-        return "slowly: half of that is not done where the predicted curve ends"
+        return _untimed(found)
     if when <= 0:
         return "at once: this α is so small that the net starts beyond the transition"
     return f"half of it by about λt = {when:.2f}{_uncertainty(found)}"
 
 
+def _untimed(found: Diagnosis) -> str:
+    """Say why a change has no predicted time: the curve of λ → 0 does not make half of it."""
+    if found.stands_still:
+        return (
+            f"at a time that is not predicted: weight decay of λ = {found.lam:g} itself makes the "
+            "change, and for λ → 0 there is none"
+        )
+    return (
+        "at a time that is not predicted: the curve of the theory, which is that of λ → 0, does "
+        "not make half of the change"
+    )
+
+
 def _uncertainty(found: Diagnosis) -> str:
-    """Say the relative error of predicted times, where it can be noticed."""
+    """Say the order of the relative error of predicted times, where it can be noticed."""
     if found.time_error < _EXACT:
         return ""
-    percent = f"{100 * found.time_error:.0f} %"
-    return f" (times are predicted for small λ; at this one they may be {percent} off)"
+    order = "1/log(1/λ)" if found.tailed else "λ"
+    return f" (to leading order in {order}, which is {found.time_error:.2g} here: not a bound)"
 
 
 def _interval(change: Change) -> str:
@@ -148,13 +165,18 @@ def _caveats(found: Diagnosis) -> list[str]:
     """Say where the path does not end at the late predictor."""
     if abs(found.end_quality - found.change.late) <= max(_MISSED, found.change.resolution):
         return []
+    ends = f"the predicted curve ends at {_said(found.change, found.end_quality)} instead"
+    if found.stands_still:
+        return [f"{ends}, for it is that of λ → 0"]
     return [
-        f"the predicted curve ends at {_said(found.change, found.end_quality)} instead: the late "
-        "predictor is not unique or is reached slowly, so simulate to be sure"
+        f"{ends}: this λ is not small enough, or the late predictor is not unique or is reached "
+        "slowly, so simulate to be sure"
     ]
 
 
 def _keep_early(found: Diagnosis) -> list[str]:
+    if not np.isfinite(found.transition.lambda_t):
+        return ["simulate to see when to stop: the fall has no predicted time"]
     lines = []
     early, lam, when = found.change.early, found.lam, found.transition.lambda_t
     if np.isfinite(found.stop):
@@ -184,8 +206,8 @@ def _get_late(found: Diagnosis) -> list[str]:
     lam, when = found.lam, found.transition.lambda_t
     lines = []
     if not np.isfinite(when):
-        lines.append("simulate to see how long to train: the predicted curve ends too early")
-    elif when > 0:
+        return ["simulate to see how long to train: the rise has no predicted time"]
+    if when > 0:
         lines.append(_how_long(found))
         saved = f"saves about {found.saved:.2f} of λt* = {when:.2f}"
         if found.saved == when:
@@ -212,8 +234,8 @@ def _how_long(found: Diagnosis) -> str:
         )
     end = when + width
     return (
-        f"train until about λt = {end:.2f} for three quarters of the rise: t = "
-        f"{end / found.lam:.3g}, or {end / found.lam:.3g}/η steps of size η"
+        f"train until about λt = {end:.2f} for three quarters of the rise{_uncertainty(found)}: "
+        f"t = {end / found.lam:.3g}, or {end / found.lam:.3g}/η steps of size η"
     )
 
 
@@ -236,22 +258,23 @@ def _nothing_learned(change: Change) -> str:
     nothing = _CONSTANT_CLASS if change.is_accuracy else "a constant"
     return (
         f"{_points(change)} cannot show that either predictor is better than {nothing}: if none "
-        "is, more samples or other inputs are needed, not another α or λ"
+        "is, more samples or other inputs are needed at this α and λ"
     )
 
 
 def _determined(found: Diagnosis) -> list[str]:
     late = _said(found.change, found.change.late)
     lines = [
-        "train until the loss no longer falls: α only sets how long that takes, and with the "
-        f"weights that λ shrinks {_measure(found.change)} is {late} at the end"
+        "train until the objective, loss and weight decay, no longer falls: with the weights that "
+        f"λ shrinks {_measure(found.change)} is {late} at the end, whatever α; a larger λ may end "
+        "elsewhere (check with --lam)"
     ]
     if not found.change.learns:
         lines.append(_nothing_learned(found.change))
     return [
         *lines,
-        "for early and late to differ there must be more inputs than independent samples: add "
-        "features, or train on fewer samples",
+        "for early and late to differ at small λ there must be more inputs than independent "
+        "samples: add features, or train on fewer samples",
     ]
 
 

@@ -12,8 +12,6 @@ import numpy as np
 from scipy.special import lambertw
 
 from grokflow.theory.diagonal.forecast import Curve
-from grokflow.theory.linear.penalised import L2Penalised
-from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
 
 
@@ -62,22 +60,3 @@ class Clock(NamedTuple):
         first = self.level[0]
         exponent = first + np.log(first) + 2 * (self.depth - 1) * np.maximum(before, 0.0)
         return np.asarray(lambertw(np.exp(exponent)).real / first)
-
-
-def kernel_weights(
-    problem: Problem, loss: Loss, *, depth: int, lam: float, log_scale: float
-) -> np.ndarray:
-    """Return the weights in the kernel regime at this λ and scale α(s), shape (d,).
-
-    In slow time ``w' = -L w + (2 L² α(s)^{2L-2} / λ) Σ r_i x_i / n`` there, and the weights are all
-    but at rest: at the minimiser of the mean loss plus ``(ε/2) ‖w‖²`` with
-    ``ε = λ / (2 L α(s)^{2L-2})``. The hard margin is its direction for ε → 0 alone. At this λ
-    margins differ by one part in their level, and so do the outputs that classes compare.
-
-    Raises
-    ------
-    NotResolved
-        As by `L2Penalised`.
-    """
-    strength = np.exp(np.log(lam / (2 * depth)) - (2 * depth - 2) * log_scale)
-    return L2Penalised(loss, float(strength)).predict(problem).w

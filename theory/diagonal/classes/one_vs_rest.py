@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data
-from grokflow.theory.diagonal.classes.clock import Clock, kernel_weights
+from grokflow.theory.diagonal.classes.clock import Clock
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.regime import Regime
+from grokflow.theory.diagonal.regime import Regime, kernel_predictor
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.predictor import NoPredictor, NotResolved
@@ -169,7 +169,7 @@ def forecast_classes(
     ends = problem.score(np.stack([early, late], axis=2))
     scores = joined([ends, _limit(problem, list(parts.values()), loss)])
     determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
-    kind = Kind.NO_TRANSITION if determined else kind_of(scores)
+    kind = kind_of(scores, determined=determined)
     when = Transition(np.nan, np.nan)
     if kind.is_visible:
         half_way = middle if any(clock.tailed for clock in clocks) else crossing
@@ -190,7 +190,8 @@ def _early(
     def weights(number: int, clock: Clock) -> np.ndarray:
         part = problem.part(number, loss)
         try:
-            return kernel_weights(part, loss, depth=clock.depth, lam=lam, log_scale=log_scale)
+            found = kernel_predictor(part, loss, depth=clock.depth, lam=lam, log_scale=log_scale)
+            return found.w
         except NotResolved:
             return clock.weights_at(np.array([start]))[:, 0]
 
