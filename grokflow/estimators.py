@@ -37,9 +37,6 @@ except ImportError as error:
         "the estimators need scikit-learn: pip install 'grokflow[sklearn]'"
     ) from error
 
-# What helps data that only an intercept separates, in the words of an estimator.
-_INTERCEPT = "append a column of ones to X, which separates them"
-
 
 class _Predictor(Protocol):
     """What `theory` offers: a method with its settings."""
@@ -78,7 +75,7 @@ class _Estimator(ABC, BaseEstimator):
             return self._predictor().predict(problem)
         except NoPredictor as error:
             said = str(error).replace(REMEDY, "take gf.L1PenalisedClassifier")
-            error.args = (said.replace(INTERCEPT, _INTERCEPT),)
+            error.args = (said.replace(INTERCEPT, "append a column of ones to X, which helps"),)
             raise
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:

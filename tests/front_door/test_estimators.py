@@ -266,7 +266,7 @@ def test_errors_come_back_from_worker_processes():
 def test_remedies_of_estimators_are_those_of_python():
     x = np.arange(1.0, 7.0)[:, None]
     for estimator in (gf.MaxL1MarginClassifier(), gf.MaxL2MarginClassifier()):
-        with pytest.raises(gf.NotSeparable, match=r"to X, which separates them$") as refused:
+        with pytest.raises(gf.NotSeparable, match=r"to X, which helps$") as refused:
             estimator.fit(x, x[:, 0] > 3)
         assert "--" not in str(refused.value)
         estimator.fit(np.column_stack([x, np.ones(6)]), x[:, 0] > 3)

@@ -186,7 +186,7 @@ def test_an_error_names_the_intercept_where_it_separates(of):
 
 
 def test_estimators_and_predict_name_it_too(tmp_path, capsys):
-    with pytest.raises(gf.NotSeparable, match="append a column of ones to X, which separates them"):
+    with pytest.raises(gf.NotSeparable, match="append a column of ones to X, which helps"):
         gf.MaxL1MarginClassifier().fit(SHIFTED, ["low", "low", "high", "high"])
     path = tmp_path / "shifted.npz"
     np.savez(path, X=SHIFTED, y=SIDES, X_test=SHIFTED, y_test=SIDES)

@@ -35,7 +35,7 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, Square, set_loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.newton import NotConverged
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import NoPredictor, NotInterpolable, NotResolved, NotSeparable
 
 _SWEEPS = 200
 _NEWTON_STEPS = 50
@@ -309,7 +309,7 @@ def _reweighted(
         priced = problem.inputs.take(support) / price
         columns = DataMatrix.from_array(priced, problem.inputs.threads)
         new = np.zeros_like(w)
-        new[support] = solve(replace(problem, inputs=columns)).w / price
+        new[support] = _solved_on_support(solve, replace(problem, inputs=columns)) / price
         if np.abs(new - w).max() <= _SETTLED_CHANGE * np.abs(new).max():
             return new
         w = new
@@ -318,6 +318,17 @@ def _reweighted(
         f"reweighting still changes w by {change:.1e} after {_SWEEPS} sweeps, expected "
         f"{_SETTLED_CHANGE:.0e}: start nearer to a KKT point, such as the end of the path"
     )
+
+
+def _solved_on_support(solve: Callable[[Problem], Prediction], problem: Problem) -> np.ndarray:
+    """Return the weights; what these few inputs cannot do is no statement about the data."""
+    try:
+        return solve(problem).w
+    except (NotSeparable, NotInterpolable):
+        raise NotResolved(
+            f"weights below {_NEGLIGIBLE_WEIGHT:g} of the largest matter, expected inputs of alike "
+            "sizes: standardise them (--standardise, standardise=True), or take depth 2"
+        ) from None
 
 
 def _least_norm(problem: Problem) -> Prediction:
