@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
@@ -117,6 +117,23 @@ def test_raw_wine_has_a_path_of_every_class_against_the_rest(number, depth):
     found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["logistic"], depth=depth)
     # The tolerance of a path, and ten of it where rounding keeps a point.
     assert (problem.inputs.to_array() @ found.curve.path.weights).min() >= 1 - 1e-3
+
+
+def test_raw_breast_cancer_has_a_path():
+    """Multipliers rounded to doubles leave the margins of inputs over five decades open."""
+    x, y = load_breast_cancer(return_X_y=True)
+    sides = 2.0 * y - 1
+    problem = make_problem("tumours", Task.CLASSIFICATION, x, sides, StoredTestSet(x, sides))
+    w = MaxL2Margin().predict(problem).w
+    path = trace(problem, scales(problem, float(np.abs(w).max())))
+    # The tolerance of a path, and ten of it where rounding keeps a point.
+    assert (problem.inputs.to_array() @ path.weights).min() >= 1 - 1e-3
+    # At the first scale, ten times the largest weight, the map is linear up to (1/20)²/6, and
+    # margins known to 1e-3 leave as much of the norm open.
+    assert np.linalg.norm(path.weights[:, 0] - w) <= 2e-3 * np.linalg.norm(w)
+    # At the last one what is left of the L1-norm is the entropy of d weights over κ = 25.
+    least = np.abs(MaxL1Margin().predict(problem).w).sum()
+    assert np.abs(path.weights[:, -1]).sum() <= least * (1 + np.log(problem.d) / 25)
 
 
 @pytest.mark.parametrize("depth", [2, 3])

@@ -257,8 +257,8 @@ def _followed(
         found = path_point(held, potential, guess, floor, tolerance, hessian)
         check_point(found, float(scale), tolerance, margins=path.margins)
         hessian = found.hessian
-        multipliers[i] = potential.unit * found.x
-        weights[:, i - first] = potential.weights(problem.inputs.correlate(found.x))
+        multipliers[i] = potential.unit * found.multipliers
+        weights[:, i - first] = potential.weights(found.coordinates)
         progress((i - first + 1) / len(log_beta))
     return replace(
         path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights

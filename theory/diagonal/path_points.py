@@ -7,13 +7,13 @@ on their bounds for ever; small data are then given to exact quadratic programs.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import LinAlgError
 
 from grokflow.theory.diagonal.deep_mirror import MirrorMap
-from grokflow.theory.linear.dual import Constraint, Dual
+from grokflow.theory.linear.dual import Constraint, Dual, Moved
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.margin_steps import minimise_by_programs
 from grokflow.theory.numerics.newton import Hessian, Minimum, NotConverged, minimise
@@ -24,8 +24,40 @@ from grokflow.theory.predictor import NotResolved
 _SLACK = 10.0
 # Multiplications that one quadratic program may take, a second of them.
 _PROGRAM = 1e8
-# Steps of Newton's method: most points take ten. Where a program can follow it need not go on.
-_MOST_STEPS, _PATIENT_STEPS = 200, 40
+# Steps of Newton's method: most points take ten. Where a program can follow, which takes as long
+# as a few of them, it need not go on.
+_MOST_STEPS, _PATIENT_STEPS = 200, 15
+# Times that changes of the multipliers are counted from a new point; two have sufficed.
+_ANCHORS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class PathPoint:
+    """One point of the path.
+
+    With more samples than inputs, and inputs that nearly depend on each other, the terms of
+    ``z = Xᵀp`` are large numbers that cancel, and outputs are sensitive to z: multipliers rounded
+    to doubles do not say what the margins are. Therefore z is kept beside them, every step changes
+    both, and small steps round little. That z differs from ``Xᵀp`` by rounding, e, is no harm where
+    the outputs are held all the same: weights that hold them exactly at the minimum of a potential
+    tilted by e differ from those of the true one by about e in units of typical weights.
+
+    Parameters
+    ----------
+    multipliers : ndarray, shape (n,)
+        p.
+    coordinates : ndarray, shape (d,)
+        ``z = Xᵀp``, of which the weights are functions.
+    residual : float
+        Violation of what is held, by the weights that are recorded, relative to the largest target.
+    hessian : Hessian or None
+        The last one of Newton's method.
+    """
+
+    multipliers: np.ndarray
+    coordinates: np.ndarray
+    residual: float
+    hessian: Hessian | None
 
 
 def path_point(
@@ -35,29 +67,51 @@ def path_point(
     floor: np.ndarray,
     tolerance: float,
     hessian: Hessian | None,
-) -> Minimum:
-    """Return the multipliers p of one point of the path, as near to it as rounding lets them be."""
-    targets = problem.targets
+) -> PathPoint:
+    """Return one point of the path, as near to it as rounding lets it be."""
+    start = np.maximum(guess, floor)
+    at = PathPoint(start, problem.inputs.correlate(start), np.inf, hessian)
+    for _ in range(_ANCHORS):
+        new, known = _from_anchor(problem, potential, at, floor, tolerance), at.residual
+        at = new if new.residual < known else at
+        if at.residual <= tolerance or at.residual > known / 2:
+            break
+    return at
+
+
+def _from_anchor(
+    problem: Problem, potential: MirrorMap, at: PathPoint, floor: np.ndarray, tolerance: float
+) -> PathPoint:
+    """Return the point that Newton's method finds in changes of the multipliers from `at`."""
+    targets, inputs = problem.targets, problem.inputs
     reach = potential.omega / float(potential.curvature(np.ones(1))[0])
     data = Constraint(targets, -np.inf, reach * float(np.abs(targets).max()))
     # With more samples than inputs the multipliers are not unique: a proximal term that costs
     # at most a hundredth of the tolerance picks those nearest to the guess.
-    ridge = 1e-2 * tolerance / float(np.abs(guess).max())
-    dual = Dual(problem, data, potential, ridge, guess)
-    n, d = problem.inputs.shape
+    ridge = 1e-2 * tolerance / float(np.abs(at.multipliers).max())
+    moved = Moved(potential, at.coordinates)
+    nothing, lower = np.zeros(problem.n), floor - at.multipliers
+    # Newton's method judges steps whose descent is lost in rounding by their slope. With the whole
+    # value, not that of the change alone, it knows them; programs need no more than the change.
+    level = data.value(at.multipliers)
+    n, d = inputs.shape
     small = n * min(n, d) ** 2 <= _PROGRAM
     found = minimise(
-        dual,
-        guess,
+        Dual(problem, data, moved, ridge, level=level),
+        nothing,
         tolerance=tolerance,
-        lower=floor,
-        hessian=hessian,
+        lower=lower,
+        hessian=at.hessian,
         max_steps=_PATIENT_STEPS if small else _MOST_STEPS,
         strict=False,
     )
-    if found.residual <= tolerance or not small:
-        return found
-    return _by_programs(Dual(problem, data, potential), found, guess, floor, tolerance)
+    if found.residual > tolerance and small:
+        found = _by_programs(Dual(problem, data, moved), found, nothing, lower, tolerance)
+    coordinates = at.coordinates + inputs.correlate(found.x)
+    outputs = inputs.combine(potential.weights(coordinates))
+    residual = data.residual(found.x, outputs - targets, lower)
+    multipliers = np.maximum(at.multipliers + found.x, floor)
+    return PathPoint(multipliers, coordinates, residual, found.hessian)
 
 
 def _by_programs(
@@ -79,12 +133,12 @@ def _by_programs(
     return found if found.residual <= residual else replace(found, x=mu, residual=residual)
 
 
-def check_point(found: Minimum, log_beta: float, tolerance: float, *, margins: bool) -> None:
+def check_point(found: PathPoint, log_beta: float, tolerance: float, *, margins: bool) -> None:
     """Refuse a point of the path at which rounding keeps Newton's method from its end.
 
     Parameters
     ----------
-    found : Minimum
+    found : PathPoint
         The point.
     log_beta : float
         Logarithm of its scale.

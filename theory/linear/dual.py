@@ -169,6 +169,34 @@ class OfLoss:
 
 
 @dataclass(frozen=True, eq=False)
+class Moved:
+    """A potential whose arguments are counted from a point of its own, ``φ_j(z_j + ξ_j)``.
+
+    Parameters
+    ----------
+    potential : Potential
+        The terms φ_j.
+    origin : ndarray, shape (d,)
+        z.
+    """
+
+    potential: Potential
+    origin: np.ndarray
+
+    def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return ``φ'(z + ξ)``."""
+        return self.potential.weights(self.origin[columns] + xi, columns)
+
+    def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
+        """Return ``Σ_j φ_j(z_j + ξ_j)``."""
+        return self.potential.value(self.origin[columns] + xi, columns)
+
+    def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
+        """Return ``φ''(z + ξ)``."""
+        return self.potential.curvature(self.origin[columns] + xi, columns)
+
+
+@dataclass(frozen=True, eq=False)
 class Dual:
     """What every predictor minimises: ``Σ_i g_i(μ_i) + Σ_j φ_j((Xᵀμ)_j) + (ε/2)‖μ - μ_0‖²``.
 
@@ -182,6 +210,8 @@ class Dual:
         The terms φ_j; their derivatives are the weights.
     ridge, center : float, ndarray
         ε and μ_0 of an optional proximal term.
+    level : float
+        A constant of the value, which says against what its rounding is judged.
     """
 
     problem: Problem
@@ -189,6 +219,7 @@ class Dual:
     potential: Potential
     ridge: float = 0.0
     center: np.ndarray | float = 0.0
+    level: float = 0.0
 
     def value_gradient(self, mu: np.ndarray) -> ValueGradient:
         """Return value and gradient, in one pass over X."""
@@ -197,7 +228,7 @@ class Dual:
             return ValueGradient(np.inf, np.zeros_like(mu))
         part, outputs = self.problem.inputs.value_and_outputs(mu, self.potential)
         offset = mu - self.center
-        value += part + self.ridge / 2 * float(offset @ offset)
+        value += self.level + part + self.ridge / 2 * float(offset @ offset)
         return ValueGradient(value, outputs + self.data.gradient(mu) + self.ridge * offset)
 
     def hessian(self, mu: np.ndarray) -> Hessian:
