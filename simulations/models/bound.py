@@ -23,6 +23,8 @@ from grokflow.theory.transition.change import Change, change_of
 
 # Share of the targets' mean square at which a regression is fitted.
 _FITTED = 0.01
+# A scale of the start from which the kernel regime ends by itself, for weights up to 1e60.
+_LARGE_SCALE = 1e30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +137,14 @@ class BoundModel(Protocol):
         return None  # it has them all
 
     def outlook(self) -> Outlook:
-        """Return the forecast without α: it moves by log α exactly, and log α is 0 at α = 1."""
-        found = self.forecast(1.0)
-        crosses = bool(np.isfinite(found.transition.lambda_t))
-        return Outlook(
-            found.scores, found.kind, *found.transition, found.constant if crosses else np.nan
-        )
+        """Return the forecast without α, by which it moves by log α once α is large.
+
+        From a smaller start the kernel regime is cut short, and the early predictor with it.
+        """
+        found = self.forecast(_LARGE_SCALE)
+        offset = found.transition.lambda_t - float(np.log(_LARGE_SCALE))
+        constant = found.constant if np.isfinite(offset) else np.nan
+        return Outlook(found.scores, found.kind, offset, found.transition.width, constant)
 
     def change(self, alpha: float) -> Change:
         """Compare the test results of the early and the late predictor."""

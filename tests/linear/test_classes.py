@@ -74,7 +74,7 @@ def test_the_largest_output_wins_and_equal_ones_are_a_guess():
 def test_one_vs_rest_of_scikit_learn_has_the_same_predictors(estimator, load, count):
     problem = problem_of(load, count, standardise=True)
     found = gf.forecast_classes(problem, alpha=100.0, lam=1e-3, loss=LOGISTIC)
-    role = "limit" if estimator is gf.MaxL1MarginClassifier else "early"
+    role = "limit" if estimator is gf.MaxL1MarginClassifier else "early_limit"
     x = problem.inputs.to_array()
     theirs = OneVsRestClassifier(estimator()).fit(x, problem.labels)
     for part, binary in zip(found.parts.values(), theirs.estimators_, strict=True):
