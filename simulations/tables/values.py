@@ -258,7 +258,7 @@ def _check_infinite(x: np.ndarray, names: tuple[str, ...]) -> None:
         row, column = (int(place) for place in np.argwhere(np.isinf(x))[0])
         raise ValueError(
             f"column {names[column]!r} is {x[row, column]} in row {row + 1}, expected finite "
-            f"numbers: {spelled('drop', names[column])} leaves the column out, or mend the row"
+            f"numbers: {_away(names[column])}, or mend the row"
         )
 
 
@@ -266,22 +266,25 @@ def _shown_name(column: Column) -> str:
     return column.name or str(column.place)
 
 
+def _away(name: str) -> str:
+    return f"{spelled('drop', name)} leaves the column out"
+
+
 def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     """Return what one column becomes."""
     name = _shown_name(column)
-    away = f"{spelled('drop', name)} leaves the column out"
-    numbers = None if holds_times(column) else numbers_of(column, decimal)
-    if numbers is not None:
-        return _Part((name,), (numbers,))
     if holds_times(column):
         raise ValueError(
-            f"{column.label} holds dates or times{_shown(column)}, expected numbers: {away}"
+            f"{column.label} holds dates or times{_shown(column)}, expected numbers: {_away(name)}"
         )
+    numbers = numbers_of(column, decimal)
+    if numbers is not None:
+        return _Part((name,), (numbers,))
     if reading.categories:
         return _categories(name, column)
     row, word = next(_words(column, decimal))
     raise ValueError(
-        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {away}, "
+        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {_away(name)}, "
         "categories=True (--categories) makes an input of each of its words"
     )
 

@@ -25,6 +25,7 @@ from grokflow.theory.numerics.rational import (
     arb,
     candidates,
     ctx,
+    exact,
     fmpq,
     fmpq_mat,
     fraction,
@@ -111,7 +112,7 @@ def l1_penalised(
     ``‖Xᵀμ‖_∞ ≤ λ/2``.
     """
     ball = ball_loss(loss)
-    a, b, tau = matrix(x), matrix(targets), matrix(np.array([lam / 2]))[0, 0]
+    a, b, tau = matrix(x), matrix(targets), exact(lam / 2)
     n = a.nrows()
     lower, upper = [], []
     with ctx.workprec(PRECISION):

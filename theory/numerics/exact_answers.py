@@ -44,8 +44,6 @@ from grokflow.theory.numerics.rounding import half_square_above, norm_above, up
 # method without a first basis: about a second each.
 _MOST_FOR_SYSTEMS = 6_000_000
 _MOST_FOR_SIMPLEX = 10_000
-
-
 # Margin of rounded weights, relative to the one wanted, below which they are moved away from the
 # constraints: it costs twice as much in the bound, a fifth of the gap that predictors promise.
 _NEARLY = fmpq(1) - fmpq(1, 10**8)
@@ -87,7 +85,7 @@ def least_square(
     Rounded, Refuted or None
         None where the size forbids an answer.
     """
-    if _size(x) > _MOST_FOR_SYSTEMS:
+    if system_size(x) > _MOST_FOR_SYSTEMS:
         return None
     a, b = matrix(x), matrix(targets)
     features = Features(a)
@@ -124,7 +122,7 @@ def kernel_least_square(
     The kernel of shape (n, n) is taken as it is: where an entry was rounded, what is proved of it
     is not proved of the features. The weights returned are the multipliers.
     """
-    if _size(gram) > _MOST_FOR_SYSTEMS:
+    if system_size(gram) > _MOST_FOR_SYSTEMS:
         return None
     k, b = matrix(gram), matrix(targets)
     features = Features(k, is_kernel=True)
@@ -153,14 +151,14 @@ def least_sum(
 
     `w` and `mu` are a guess, at best an optimal vertex; for the rest see `least_square`.
     """
-    if _size(x) > _MOST_FOR_SYSTEMS:
+    if system_size(x) > _MOST_FOR_SYSTEMS:
         return None
     a, b = matrix(x), matrix(targets)
     rows = range(len(x)) if equal else np.flatnonzero(mu > 0).tolist()
     found: Optimum | Impossible | None = optimal_vertex(
         a, b, list(rows), np.flatnonzero(w).tolist(), equal=equal
     )
-    if found is None and _size(x) <= _MOST_FOR_SIMPLEX:
+    if found is None and system_size(x) <= _MOST_FOR_SIMPLEX:
         found = least_one_norm(a, b, equal=equal)
     if found is None:
         return None
@@ -218,6 +216,7 @@ def _differences(exact: fmpq_mat, near: np.ndarray) -> np.ndarray:
     return np.array([double_above(abs(x)) for x in (exact - matrix(near)).entries()])
 
 
-def _size(x: np.ndarray) -> int:
+def system_size(x: np.ndarray) -> int:
+    """Return ``r² max(n, d)`` with r = min(n, d), in which the work of exact systems is counted."""
     few, many = sorted(x.shape)
     return int(few * few * many)

@@ -27,6 +27,7 @@ __all__ = [
     "double_above",
     "double_below",
     "doubles",
+    "exact",
     "fmpq",
     "fmpq_mat",
     "fraction",
@@ -70,13 +71,18 @@ class Enclosure:
         return (self.upper - self.lower) / max(abs(self.upper), abs(self.lower))
 
 
+def exact(value: float) -> fmpq:
+    """Return a double as the rational number that it is."""
+    return fmpq(*float(value).as_integer_ratio())
+
+
 def matrix(array: np.ndarray) -> fmpq_mat:
     """Return `array`, of shape (n, d) or (n,) for a column, as an exact matrix."""
     table = np.asarray(array, dtype=np.float64)
     if not np.isfinite(table).all():
         raise ValueError("the array holds NaN or infinity, expected finite numbers: check it")
     rows, columns = table.shape if table.ndim == 2 else (len(table), 1)
-    entries = [fmpq(*value.as_integer_ratio()) for value in table.ravel().tolist()]
+    entries = [exact(value) for value in table.ravel().tolist()]
     return fmpq_mat(rows, columns, entries)
 
 
@@ -130,7 +136,7 @@ def inner(a: fmpq_mat, b: fmpq_mat) -> fmpq:
 def double_above(value: fmpq) -> float:
     """Return a double that is not below a rational number."""
     near = max(_nearest_double(value), -sys.float_info.max)
-    return near if math.isinf(near) or matrix(np.array([near]))[0, 0] >= value else up(near)
+    return near if math.isinf(near) or exact(near) >= value else up(near)
 
 
 def double_below(value: fmpq) -> float:

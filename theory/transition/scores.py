@@ -73,6 +73,11 @@ class SampleErrors(NamedTuple):
     constant: np.ndarray
     untested: float = 1.0
 
+    @property
+    def changes(self) -> np.ndarray:
+        """Errors of the second predictor minus those of the first, shape (m,)."""
+        return np.asarray(self.predicted[:, 1] - self.predicted[:, 0])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(Summarised):
@@ -142,17 +147,13 @@ class Scores(Summarised):
         if self.samples is None:
             early, late = (self.error_interval(i, (1 + confidence) / 2) for i in (0, 1))
             return Interval(late.low - early.high, late.high - early.low)
-        change = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
-        if self.accuracy is not None:
-            return paired_shares(change, confidence)
-        return mean_interval(change, confidence, self.samples.untested)
+        return self._mean_of(self.samples.changes, confidence, self.samples.untested)
 
     @property
     def differ(self) -> bool:
         """Whether the first two errors differ at a confidence of 99.73 %."""
         if self.samples is not None and self.accuracy is not None:
-            changes = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
-            return sign_test(changes) < 1 - VISIBLE
+            return sign_test(self.samples.changes) < 1 - VISIBLE
         low, high = self.increase(VISIBLE)
         return not low <= 0 <= high
 
@@ -166,8 +167,7 @@ class Scores(Summarised):
         """Standard error of the difference of the first two errors."""
         if self.samples is None:
             return float(np.hypot(*self.spread[:2]))
-        change = self.samples.predicted[:, 1] - self.samples.predicted[:, 0]
-        return float(change.std() * np.sqrt(self.samples.untested / self.size))
+        return float(self.samples.changes.std() * np.sqrt(self.samples.untested / self.size))
 
     def excess(self, i: int, confidence: float) -> Interval:
         """Return an interval for the error of predictor `i` minus that of a constant."""
@@ -176,9 +176,13 @@ class Scores(Summarised):
             low, high = self.error_interval(i, confidence)
             return Interval(low - self.baseline, high - self.baseline)
         more = self.samples.predicted[:, i] - self.samples.constant
+        return self._mean_of(more, confidence, self.samples.untested)
+
+    def _mean_of(self, changes: np.ndarray, confidence: float, untested: float) -> Interval:
+        """Return an interval for the mean of differences of errors, sample by sample."""
         if self.accuracy is not None:
-            return paired_shares(more, confidence)
-        return mean_interval(more, confidence, self.samples.untested)
+            return paired_shares(changes, confidence)
+        return mean_interval(changes, confidence, untested)
 
     def error_interval(self, i: int, confidence: float) -> Interval:
         """Return an interval for the error of predictor `i` over the draw of the test set."""

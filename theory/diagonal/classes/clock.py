@@ -35,23 +35,20 @@ class Clock(NamedTuple):
 
     def weights_at(self, times: np.ndarray) -> np.ndarray:
         """Return ``m w`` at these times, shape (d, k), linear between the points of the path."""
-        left, part = self._between(times)
-        scaled = self.weights * self.level
-        between = (1 - part) * scaled[:, left] + part * scaled[:, left + 1]
-        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+        return self._along(self.weights * self.level, times)
 
     def level_at(self, times: np.ndarray) -> np.ndarray:
         """Return the level m at these times, shape (k,)."""
-        left, part = self._between(times)
-        between = (1 - part) * self.level[left] + part * self.level[left + 1]
-        return np.asarray(between * self._growth(self.lambda_t[0] - times))
+        return self._along(self.level, times)
 
-    def _between(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points before these times, and the share of the way to the next ones."""
+    def _along(self, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return what has these values, shape (..., m), at the points of the path."""
         last = len(self.lambda_t) - 1
         right = np.clip(np.searchsorted(self.lambda_t, times, side="right"), 1, last)
         left, gap = right - 1, self.lambda_t[right] - self.lambda_t[right - 1]
-        return left, np.clip((times - self.lambda_t[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+        part = np.clip((times - self.lambda_t[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+        between = (1 - part) * values[..., left] + part * values[..., right]
+        return np.asarray(between * self._growth(self.lambda_t[0] - times))
 
     def _growth(self, before: np.ndarray) -> np.ndarray:
         """Return the level so long before the path begins, relative to the one there."""

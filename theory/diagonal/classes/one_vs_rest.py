@@ -206,9 +206,8 @@ def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Sc
     class is separable in part its output has both in it, and no limit is named.
     """
     w = np.stack([part.limit.w for part in parts])
-    unknown = np.array([np.nan])
     if any(part.regime is Regime.PARTLY for part in parts):
-        return replace(problem.score(w), accuracy=unknown, error=unknown, spread=unknown)
+        return _unnamed(problem.score(w))
     grows = np.array([part.regime is Regime.SEPARABLE for part in parts])
     if grows.all() or not grows.any():
         return problem.score(w)
@@ -216,9 +215,13 @@ def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Sc
     found = problem.score(staying, growing)
     levels = [part.curve.path.margin_level(loss, LAM_RANGE[0])[-1] for part in parts]
     least = problem.score(growing * np.array(levels)[:, None] + staying)
-    if found.error == least.error:
-        return found
-    return replace(found, accuracy=unknown, error=unknown, spread=unknown)
+    return found if found.error == least.error else _unnamed(found)
+
+
+def _unnamed(scores: Scores) -> Scores:
+    """Return the scores of one predictor as those of a limit that is not named."""
+    unknown = np.array([np.nan])
+    return replace(scores, accuracy=unknown, error=unknown, spread=unknown)
 
 
 def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:

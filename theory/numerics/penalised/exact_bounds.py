@@ -22,6 +22,7 @@ from grokflow.theory.numerics.rational import (
     ctx,
     double_above,
     double_below,
+    exact,
     fmpq,
     fmpq_mat,
     largest,
@@ -70,14 +71,14 @@ class ExactBounds:
         """Return a lower bound with the multipliers scaled to ``‖Xᵀμ‖_∞ ≤ τ``."""
         pulls = self._pulls(mu)
         reach = largest(self._a.transpose() * pulls)
-        most = len(self.targets) * matrix(np.array([tau]))[0, 0]
+        most = len(self.targets) * exact(tau)
         return self._dual_below(pulls * min(fmpq(1), most / reach) if reach else pulls, fmpq(0))
 
     def ridge_below(self, mu: np.ndarray | fmpq_mat, lam: float) -> float:
         """Return the lower bound ``-(1/n) Σ l*(nμ_i) - ‖Xᵀμ‖²/2λ`` with the penalty (λ/2)‖w‖²."""
         pulls = self._pulls(mu)
         pulled = squared_norm(self._a.transpose() * pulls) / len(self.targets) ** 2
-        return self._dual_below(pulls, pulled / (2 * matrix(np.array([lam]))[0, 0]))
+        return self._dual_below(pulls, pulled / (2 * exact(lam)))
 
     @property
     def _targets(self) -> Iterator[arb]:

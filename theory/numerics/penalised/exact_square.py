@@ -10,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from grokflow.theory.certificate import Certificate
-from grokflow.theory.numerics.exact_answers import Rounded
+from grokflow.theory.numerics.exact_answers import Rounded, system_size
 from grokflow.theory.numerics.exact_programs import Features, Impossible, least_square_above
 from grokflow.theory.numerics.rational import (
     double_above,
     double_below,
     doubles,
+    exact,
     fmpq,
     fmpq_mat,
     inner,
@@ -51,9 +52,9 @@ def exact_l1(x: np.ndarray, targets: np.ndarray, tau: float, guess: np.ndarray) 
     Rounded or None
         None where the size forbids an answer, or the weights overflow.
     """
-    if _size(x) > _MOST:
+    if system_size(x) > _MOST:
         return None
-    a, b, strength = matrix(x), matrix(targets), _exact(tau)
+    a, b, strength = matrix(x), matrix(targets), exact(tau)
     n, d = x.shape
     pulled = (a.transpose() * b).entries()
     wanted = [sign * q - n * strength / 2 for sign in (1, -1) for q in pulled]
@@ -74,9 +75,9 @@ def exact_l1(x: np.ndarray, targets: np.ndarray, tau: float, guess: np.ndarray) 
 
 def exact_l2(x: np.ndarray, targets: np.ndarray, lam: float) -> Rounded | None:
     """Minimise ``(1/n) Σ (<w, x_i> - y_i)² + (λ/2)‖w‖²`` exactly; for the rest see `exact_l1`."""
-    if _size(x) > _MOST:
+    if system_size(x) > _MOST:
         return None
-    a, b, strength = matrix(x), matrix(targets), _exact(lam)
+    a, b, strength = matrix(x), matrix(targets), exact(lam)
     n, d = x.shape
     ridge = n * strength / 2
     if n <= d:
@@ -106,12 +107,3 @@ def _shifted(gram: fmpq_mat, ridge: fmpq) -> fmpq_mat:
     """Return the matrix with a number added on its diagonal."""
     size = gram.nrows()
     return gram + fmpq_mat(size, size, [ridge * (i == j) for i in range(size) for j in range(size)])
-
-
-def _exact(value: float) -> fmpq:
-    return matrix(np.array([value]))[0, 0]
-
-
-def _size(x: np.ndarray) -> int:
-    few, many = sorted(x.shape)
-    return int(few * few * many)

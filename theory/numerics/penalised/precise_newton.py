@@ -7,13 +7,14 @@ digits. Its multipliers then prove a bound as close as the nearest double.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from flint import arb_mat
 
 from grokflow.theory.losses import Exponential, Logistic, Loss
-from grokflow.theory.numerics.rational import arb, ctx, doubles, fmpq, fmpq_mat, matrix
+from grokflow.theory.numerics.rational import arb, ctx, doubles, exact, fmpq, fmpq_mat, matrix
 
 # Bits of a number: enough for squares of entries over 48 decades, many times.
 _BITS = 1200
@@ -90,6 +91,11 @@ class PreciseNewton:
             except (ZeroDivisionError, ValueError):  # singular, or not finite
                 return None
 
+    @cached_property
+    def _columns(self) -> fmpq_mat:
+        """``Xᵀ``, whose numbers take longer to convert than to multiply."""
+        return matrix(self.x.T)
+
     def _refined(self, start: np.ndarray) -> Precise | None:
         chosen = np.flatnonzero(start if self.tau else self.x.any(axis=0)).tolist()
         sign, w = np.sign(start), [arb(v) for v in start[chosen].tolist()]
@@ -122,8 +128,8 @@ class PreciseNewton:
         """Return the column whose pull exceeds τ most, if any does."""
         if not self.tau:
             return None
-        pulled = (matrix(self.x).transpose() * mu).entries()
-        most = _EXCESS * matrix(np.array([self.tau]))[0, 0]
+        pulled = (self._columns * mu).entries()
+        most = _EXCESS * exact(self.tau)
         outside = [(abs(c), j) for j, c in enumerate(pulled) if j not in chosen and abs(c) > most]
         if not outside:
             return None
