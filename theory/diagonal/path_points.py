@@ -105,11 +105,12 @@ def _from_anchor(
         max_steps=_PATIENT_STEPS if small else _MOST_STEPS,
         strict=False,
     )
+    # Without the proximal term the gradient is what the outputs miss the targets by.
+    found = replace(found, gradient=found.gradient - ridge * found.x)
     if found.residual > tolerance and small:
         found = _by_programs(Dual(problem, data, moved), found, nothing, lower, tolerance)
     coordinates = at.coordinates + inputs.correlate(found.x)
-    outputs = inputs.combine(potential.weights(coordinates))
-    residual = data.residual(found.x, outputs - targets, lower)
+    residual = data.residual(found.x, found.gradient, lower)
     multipliers = np.maximum(at.multipliers + found.x, floor)
     return PathPoint(multipliers, coordinates, residual, found.hessian)
 
@@ -129,8 +130,11 @@ def _by_programs(
             mu = minimise_by_programs(dual, root, guess, floor, tolerance)
     except (NotConverged, LinAlgError, ValueError):
         return found
-    residual = dual.residual(mu, dual.value_gradient(mu).gradient, floor)
-    return found if found.residual <= residual else replace(found, x=mu, residual=residual)
+    gradient = dual.value_gradient(mu).gradient
+    residual = dual.residual(mu, gradient, floor)
+    if found.residual <= residual:
+        return found
+    return replace(found, x=mu, gradient=gradient, residual=residual)
 
 
 def check_point(found: PathPoint, log_beta: float, tolerance: float, *, margins: bool) -> None:

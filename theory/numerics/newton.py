@@ -148,6 +148,8 @@ class Minimum:
     ----------
     x : ndarray, shape (n,)
         The minimiser.
+    gradient : ndarray, shape (n,)
+        The gradient there.
     residual : float
         The function's own measure of distance from optimality.
     steps : int
@@ -157,6 +159,7 @@ class Minimum:
     """
 
     x: np.ndarray
+    gradient: np.ndarray
     residual: float
     steps: int
     hessian: Hessian
@@ -265,7 +268,7 @@ def minimise(
     idle = 0
     for step in range(max_steps + 1):
         if at.residual <= tolerance:
-            return Minimum(at.x, at.residual, step, current)
+            return Minimum(at.x, at.gradient, at.residual, step, current)
         trial = _search(function, at, current, fresh)
         progress = trial is not None and trial.residual <= 0.25 * at.residual
         # Level steps may still sort out which unknowns are on their bound, but not for long.
@@ -277,7 +280,7 @@ def minimise(
         if fresh := not progress:
             current = function.hessian(at.x)
     if not strict:
-        return Minimum(at.x, at.residual, step, current)
+        return Minimum(at.x, at.gradient, at.residual, step, current)
     raise NotConverged(
         f"Newton's method stopped at residual {at.residual:.1e} after {step} steps, expected "
         f"{tolerance:.1e}: loosen the tolerance, or check the data for nearly equal rows"
