@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from grokflow.simulations.tables.binary.arrow import columns_of
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.theory.conversion import is_missing
+
+# Characters of a value that a message repeats.
+_LONGEST = 40
 
 
 def is_frame(value: Any) -> bool:
@@ -36,19 +40,48 @@ def columns_of_frame(what: str, frame: Any) -> Columns:
     ValueError
         In one line, for a frame without columns, with two of one name, or with one of mixed kinds.
     """
-    pyarrow: Any = import_module("pyarrow")
     names = list(getattr(frame, "column_names", frame.columns))
     if not names:
         raise ValueError(f"{what} has no columns, expected some: give inputs")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{what} has two columns {twice!r}, expected distinct names: rename one")
+    plain = _named(_dense(frame))
+    table = _table_of(plain)
+    if table is None:
+        _refuse_column(what, plain)
+    return columns_of(what, table)
+
+
+def _table_of(frame: Any) -> Any:
+    """Return a data frame as a table of pyarrow; None where a column is of no one kind."""
+    pyarrow: Any = import_module("pyarrow")
     try:
-        return columns_of(what, pyarrow.table(_named(_dense(frame))))
-    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return pyarrow.table(frame)
+    except (pyarrow.ArrowException, TypeError, OverflowError):
+        return None
+
+
+def _refuse_column(what: str, frame: Any) -> NoReturn:
+    """Name a column that is no column of pyarrow, and its first rows of different kinds."""
+    name = next(name for name in frame.columns if _table_of(frame[[name]]) is None)
+    items = [(row, item) for row, item in enumerate(frame[name], 1) if not is_missing(item)]
+    (first, item), *others = items
+    other = next((pair for pair in others if type(pair[1]) is not type(item)), None)
+    if other is not None:
         raise ValueError(
-            f"{what} has a column of mixed kinds ({reason}), expected one kind: convert it"
-        ) from None
+            f"column {name!r} of {what} holds {_short(item)} in row {first} and {_short(other[1])} "
+            f"in row {other[0]}, expected one kind: convert it"
+        )
+    raise ValueError(
+        f"column {name!r} of {what} holds {type(item).__name__} values such as {_short(item)} that "
+        f"are neither numbers of 64 bits nor words, expected one of these: convert it"
+    )
+
+
+def _short(item: object) -> str:
+    """Return an item as a message shows it, in one line."""
+    shown = repr(item).replace("\n", " ")
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 def _named(frame: Any) -> Any:

@@ -75,12 +75,10 @@ def _column(name: str, column: Any, place: int) -> Column:
     if types.is_null(kind):
         return Column(name, np.full(len(missing), np.nan), missing, place)
     if types.is_decimal(kind):
-        values, kind = values.cast("float64"), "float64"
-    plain = kind == "float64" or any(
-        test(kind) for test in (types.is_floating, types.is_integer, types.is_boolean)
-    )
-    if plain:
-        filled = values.fill_null(0) if values.null_count else values
+        values, kind = values.cast("float64"), pyarrow.float64()
+    if any(test(kind) for test in (types.is_floating, types.is_integer, types.is_boolean)):
+        nothing = False if types.is_boolean(kind) else 0
+        filled = values.fill_null(nothing) if values.null_count else values
         return Column(name, filled.to_numpy(zero_copy_only=False), missing, place)
     if types.is_temporal(kind):
         return Column(name, np.zeros(len(missing), dtype="datetime64[s]"), missing, place)
