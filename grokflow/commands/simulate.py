@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if reason:
         print(_without(reason, wanted & PREDICTED), file=sys.stderr)
         wanted -= PREDICTED
+    if forecast and forecast.no_time:
+        print(_untimed(forecast.no_time), file=sys.stderr)
     try:
         trajectory = _follow(request, forecast, wanted)
     except (Stopped, Interrupted) as stopped:
@@ -58,6 +60,11 @@ def _without(reason: str, left_out: frozenset[Measure]) -> str:
     return f"grokflow: note: {reason}; simulating without predictors{more}"
 
 
+def _untimed(reason: str) -> str:
+    """Say that both predictors are known, and the time between them is not."""
+    return f"grokflow: note: {reason}; simulating without a predicted time"
+
+
 def _follow(
     request: Request, forecast: ModelForecast | None, wanted: frozenset[Measure]
 ) -> Trajectory:
@@ -81,13 +88,16 @@ def _report(
     trajectory: Trajectory,
 ) -> None:
     """Print the curves and write the files, also of a run that was stopped."""
-    result = replace(request.result(trajectory, forecast), no_forecast=reason)
+    no_time = forecast.no_time if forecast else ""
+    found = request.result(trajectory, forecast)
+    result = replace(found, no_forecast=reason, no_time=no_time)
     print("\n".join(simulation_lines(result)))
     if arguments.json:
         write_json(arguments.json, simulation_record(result))
     if arguments.out:
         settings = description_record(request.describe(trajectory))
         settings |= {"no_forecast": reason} if reason else {}
+        settings |= {"no_time": no_time} if no_time else {}
         write(arguments.out, trajectory.to_dataset(settings))
     if arguments.plot and (picture := request.picture(trajectory, forecast)):
         from grokflow.figures.curves import draw

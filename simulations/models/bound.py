@@ -144,7 +144,8 @@ class BoundModel(Protocol):
         found = self.forecast(_LARGE_SCALE)
         offset = found.transition.lambda_t - float(np.log(_LARGE_SCALE))
         constant = found.constant if np.isfinite(offset) else np.nan
-        return Outlook(found.scores, found.kind, offset, found.transition.width, constant)
+        width = found.transition.width
+        return Outlook(found.scores, found.kind, offset, width, constant, found.no_time)
 
     def change(self, alpha: float) -> Change:
         """Compare the test results of the early and the late predictor."""

@@ -221,6 +221,7 @@ def _together(found: ClassesForecast) -> ModelForecast:
         tailed=any(part.tailed for part in parts.values()),
         regime=_regime(found),
         parts=parts,
+        no_time=found.no_time,
     )
 
 

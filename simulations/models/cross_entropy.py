@@ -109,6 +109,7 @@ class BoundCrossEntropy(BoundModel):
             found.curve.lambda_t,
             found.curve.scores,
             tailed=True,
+            no_time=found.no_time,
         )
 
     def follow(

@@ -264,6 +264,7 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         tailed=found.regime in (Regime.SEPARABLE, Regime.PARTLY),
         regime=found.regime.value,
         early_limit=None if found.early_limit is found.early else early_limit,
+        no_time=found.no_time,
     )
 
 

@@ -124,6 +124,9 @@ class ModelForecast(Summarised):
         the rest. Most models have none.
     early_limit : PredictorResult or None
         The limit of ``early`` for λ → 0, where that is another one: of separable classes.
+    no_time : str
+        Why the time of the transition is unknown, so that the path has no points; empty where it
+        is known.
 
     Examples
     --------
@@ -150,6 +153,7 @@ class ModelForecast(Summarised):
     regime: str = ""
     parts: Mapping[str, ModelForecast] = field(default_factory=dict)
     early_limit: PredictorResult | None = None
+    no_time: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""
@@ -226,7 +230,8 @@ class Outlook(NamedTuple):
     """What theory says of a model at one λ, whatever α.
 
     ``scores`` are of the early and the late predictor first; ``offset`` is ``λt* - log α`` and
-    ``width`` the width, NaN without a transition; ``constant`` is C(data) of the law.
+    ``width`` the width, NaN without a transition; ``constant`` is C(data) of the law. ``no_time``
+    says why the time is unknown.
     """
 
     scores: Scores
@@ -234,6 +239,7 @@ class Outlook(NamedTuple):
     offset: float
     width: float
     constant: float
+    no_time: str = ""
 
 
 class NetTransition(NamedTuple):
@@ -282,6 +288,8 @@ class SimulationResult:
         Lines below it.
     no_forecast : str
         Why these data have no forecast; empty where they have one, and for nets, which have none.
+    no_time : str
+        Why a forecast has no time; empty where it has one.
     """
 
     description: Description
@@ -293,3 +301,4 @@ class SimulationResult:
     remarks: tuple[str, ...]
     ends: Mapping[str, object] = field(default_factory=dict)
     no_forecast: str = ""
+    no_time: str = ""

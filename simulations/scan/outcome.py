@@ -78,6 +78,7 @@ class CellOutcome(NamedTuple):
     evaluations: int = 0  # of the flow, for this cell alone
     error: str = ""  # why there is no result
     no_forecast: str = ""  # why nothing is predicted; what is simulated stands all the same
+    no_time: str = ""  # why both ends are predicted and the time is not
 
 
 def measure(cells: Sequence[Cell]) -> list[CellOutcome]:
@@ -165,6 +166,7 @@ def _summary(
         last=last,
         simulated=simulated,
         evaluations=curve.evaluations if simulated else 0,
+        no_time=outlook.no_time,
     )
 
 

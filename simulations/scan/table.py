@@ -113,6 +113,11 @@ class ScanTable(Summarised):
         """The distinct reasons why cells have no forecast."""
         return sorted(set(self["no_forecast"][self["no_forecast"] != ""].tolist()))
 
+    @property
+    def no_time(self) -> list[str]:
+        """The distinct reasons why forecasts of cells have no time."""
+        return sorted(set(self["no_time"][self["no_time"] != ""].tolist()))
+
     def audit(self) -> Audit:
         """Compare the shift law with the simulation, where a cell has both."""
         both = np.isfinite(self["shifted"]) & self["simulated"]

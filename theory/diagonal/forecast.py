@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
-from grokflow.theory.diagonal.partly.descent import Descent, descend
+from grokflow.theory.diagonal.partly.descent import Descent, descend, undescended
 from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
-from grokflow.theory.diagonal.path import Path, resting, scales, trace
+from grokflow.theory.diagonal.path import Path, no_path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights
 from grokflow.theory.diagonal.scale import check_scale
@@ -22,11 +22,16 @@ from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import Loss, loss_named, with_tail
-from grokflow.theory.predictor import resolving
+from grokflow.theory.predictor import NotResolved, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
+# What the end of the path of a deep net is known by, where the path is not.
+_OTHER_END = (
+    "; the late predictor is the stationary point next to the max-L1-margin, and the flow may end "
+    "at another"
+)
 # Points of the refined path for each of the first one.
 _REFINEMENT = 16
 
@@ -75,6 +80,9 @@ class Forecast(Summarised):
         The quasi-static path with its test results and times: the predicted curve.
     regime : Regime
         What data and loss hold the weights to.
+    no_time : str
+        Why the time is unknown: double precision does not resolve the path, and the curve has no
+        points. Empty where the path is known.
 
     Examples
     --------
@@ -99,6 +107,7 @@ class Forecast(Summarised):
     kind: Kind
     curve: Curve
     regime: Regime
+    no_time: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -120,6 +129,8 @@ class Forecast(Summarised):
         and 1 in every other regime.
         """
         path, times = self.curve.path, self.curve.lambda_t
+        if self.no_time:
+            return float("nan")
         return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
 
 
@@ -190,13 +201,14 @@ def forecast(
         progress(0.05 + 0.45 * x)
 
     if held.parts is not None:
-        descent = _descent(problem, held.parts, loss, lam, depth, halfway)
+        descent, no_time = _descent(problem, held.parts, loss, lam, depth, halfway)
         early = early_limit = descent.early
         path = descent.path
         late = L1Penalised(loss, lam).predict(problem)
         limit = limit_of(held.parts, descent.level)
     else:
-        early_limit, path = held.early, _path(held, depth, halfway)
+        path, no_time = _path(held, depth, halfway)
+        early_limit = held.early
         early = early_at(problem, held, loss, alpha=alpha, lam=lam, depth=depth)
         late, limit = _late_predictors(problem, held, loss, lam, path)
     progress(0.9)
@@ -215,7 +227,7 @@ def forecast(
             when = crossing(along.lambda_t, along.scores.error, *ends)
     progress(1.0)
     order = leading_order(alpha)
-    return Forecast(*found, scores, when, order, kind, along, held.regime)
+    return Forecast(*found, scores, when, order, kind, along, held.regime, no_time)
 
 
 def _descent(
@@ -225,22 +237,38 @@ def _descent(
     lam: float,
     depth: int,
     progress: Callable[[float], None],
-) -> Descent:
-    """Return the path of partly separable classes, which is known at depth 2."""
+) -> tuple[Descent, str]:
+    """Return the path of partly separable classes, which is known at depth 2, or why it has none.
+
+    The reason is empty where there is a path.
+    """
     if depth > 2:
         helps = intercept_separates(problem)
         raise PartlySeparable(parts.rest, problem.n, intercept_helps=helps)
-    return descend(parts, problem.n, loss, lam, progress)
+    try:
+        with resolving("the path"):
+            return descend(parts, problem.n, loss, lam, progress), ""
+    except NotResolved as error:
+        return undescended(parts, loss, lam), str(error)
 
 
-def _path(held: Held, depth: int, progress: Callable[[float], None]) -> Path:
-    """Return the quasi-static path, from the kernel regime to the rich one."""
+def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Path, str]:
+    """Return the quasi-static path, from the kernel regime to the rich one, or why it has no point.
+
+    The reason is empty where there is a path.
+    """
     w = held.early.w
     largest = float(np.abs(w).max()) or held.problem.scale
     log_beta = scales(held.problem, largest, depth=depth)
     if held.determined:
-        return resting(w, log_beta, depth)
-    return trace(held.problem, log_beta, depth=depth, progress=progress)
+        return resting(w, log_beta, depth), ""
+    try:
+        with resolving("the path"):
+            return trace(held.problem, log_beta, depth=depth, progress=progress), ""
+    except NotResolved as error:
+        margins = held.problem.is_classification
+        other = _OTHER_END if margins and depth > 2 else ""
+        return no_path(held.problem, depth, margins), f"{error}{other}"
 
 
 def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:
@@ -248,7 +276,10 @@ def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -
 
 
 def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
-    """Return the path with `_REFINEMENT` times as many points in the transition."""
+    """Return the path with `_REFINEMENT` times as many points in the transition.
+
+    Where double precision does not resolve it as finely, it is the path as it was.
+    """
     # The path may cross half-way and neither a quarter before nor three quarters after.
     path, reach = curve.path, np.nan_to_num(when.width) + 0.5
     around = [when.lambda_t - reach, when.lambda_t + reach]
@@ -256,7 +287,11 @@ def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
     steps = _REFINEMENT * int(last - first) + 1
     scales = np.linspace(path.log_beta[first], path.log_beta[last], steps)
     before = path.part(slice(None, int(first) + 1))
-    fine = trace(problem, scales[1:], after=before, tolerance=1e-6)
+    try:
+        with resolving("the path"):
+            fine = trace(problem, scales[1:], after=before, tolerance=1e-6)
+    except NotResolved:
+        return path
     return before.continued_by(fine).continued_by(path.part(slice(int(last) + 1, None)))
 
 
@@ -275,9 +310,21 @@ def _late_predictors(
         # The multipliers of all samples, in the coordinates of independent rows.
         near = replace(late, multipliers=problem.row_space.gather(late.multipliers))
         return late, MinL1Norm().predict(held.problem, near=near)
-    end = path.weights[:, -1]
+    end = _end(held, path)
     deep = MaxQuasiMargin(path.depth) if path.margins else MinQuasiNorm(path.depth)
     limit = held.early if held.determined else deep.predict(held.problem, near=end)
-    level = float(path.margin_level(loss, lam)[-1])
-    late = QuasiPenalised(loss, lam, path.depth).predict(problem, near=level * limit.w)
+    start = path.end_level(loss, lam) * limit.w
+    late = QuasiPenalised(loss, lam, path.depth).predict(problem, near=start)
     return late, limit
+
+
+def _end(held: Held, path: Path) -> np.ndarray:
+    """Return the weights at the end of a path of a deep net, near which the late predictor is.
+
+    Where no path is known they are those of least L1-norm, at which outputs that are held end at
+    every depth. Margins may end elsewhere, which `_OTHER_END` says.
+    """
+    if len(path.log_beta):
+        return path.weights[:, -1]
+    late = MaxL1Margin() if path.margins else MinL1Norm()
+    return late.predict(held.problem).w

@@ -86,7 +86,7 @@ class Path(Summarised):
             For a loss of margins without an exponential tail.
         """
         level = np.ones_like(self.log_beta)
-        if not self.margins:
+        if not (self.margins and len(level)):
             return level
         with_tail(loss, "the time of the transition")
         largest_pull = min(0.5, loss.pull_range.high / 2)
@@ -99,6 +99,12 @@ class Path(Summarised):
             margins = loss.outputs_of_pull(pull, np.ones(samples))
             level = np.maximum((share * margins).sum(axis=1), _LOWEST_LEVEL)
         return level
+
+    def end_level(self, loss: Loss, lam: float) -> float:
+        """Return the margin level at the last scale, the usual one where no point is known."""
+        if not len(self.log_beta):
+            return usual_level(loss, lam) if self.margins else 1.0
+        return float(self.margin_level(loss, lam)[-1])
 
     def _speed(self, level: np.ndarray) -> np.ndarray:
         """Return c of `margin_level`; weights at margin m have scale ``α(s)^L = mβ``."""
@@ -233,7 +239,7 @@ def _followed(
 ) -> Path:
     """Follow the path in the coordinates of the rows of a problem."""
     equal = holding.equal if holding else np.full(problem.n, not problem.is_classification)
-    path = after or _no_path(problem, depth, margins=not equal.all())
+    path = after or no_path(problem, depth, margins=not equal.all())
     first = len(path.log_beta)
     early = None if first else (holding.early if holding else _kernel_predictor(problem))
     # The size of the weights decides in what units the state is of order one; a typical size by
@@ -271,9 +277,15 @@ def _check(problem: Problem, depth: int) -> None:
     check_depth(depth)
 
 
-def _no_path(problem: Problem, depth: int, margins: bool) -> Path:
+def no_path(problem: Problem, depth: int, margins: bool) -> Path:
+    """Return the path of which no point is known."""
     nothing = np.empty(0), np.empty((0, problem.n)), np.empty((problem.d, 0))
     return Path(*nothing, depth, margins)
+
+
+def usual_level(loss: Loss, lam: float) -> float:
+    """Return the level of margins to leading order, about ``log(1/λ)``, where no path says more."""
+    return max(float(loss.outputs_of_pull(np.array([lam]), np.ones(1))[0]), 1.0)
 
 
 def resting(w: np.ndarray, log_beta: np.ndarray, depth: int) -> Path:

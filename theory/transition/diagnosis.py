@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,11 +33,12 @@ class Diagnosis:
         λt at which to stop while the early predictor lasts: half of the time at which a quarter of
         the change is done. NaN where more than that is done from the start.
     best : float
-        λt on the quasi-static path at which the test results are best.
+        λt on the quasi-static path at which the test results are best; NaN where no path is known.
     best_quality : float
         Quality there.
     end_quality : float
-        Quality at the end of the path: the late one, where the late predictor is unique.
+        Quality at the end of the path: the late one, where the late predictor is unique. NaN where
+        no path is known.
     saved : float
         By how much of λt a tenfold smaller α would hasten the transition: ln 10, or all of it.
     visible : float
@@ -49,7 +51,7 @@ class Diagnosis:
     tailed : bool
         Whether margins grow, by the exponential tail of the loss.
     stands_still : bool
-        Whether the test results are the same all along the path.
+        Whether a path is known and the test results are the same all along it.
     """
 
     change: Change
@@ -86,7 +88,7 @@ def diagnose(
     transition : Transition
         Predicted transition.
     lambda_t : ndarray, shape (m,)
-        Times of the quasi-static path.
+        Times of the quasi-static path, none where it is not known.
     along : Scores
         Test results along it.
     lam : float
@@ -97,8 +99,7 @@ def diagnose(
         Whether the data determine the weights, so that there is no transition.
     """
     change = change_of(scores, determined=determined)
-    reached = np.flatnonzero(lambda_t >= 0)
-    best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
+    curve = _curve_of(lambda_t, along)
     visible = 3 * change.error if change.size > 1 else np.nan
     ratio = visible / abs(change.drop) if change.drop else np.inf
     when = transition.lambda_t
@@ -107,15 +108,39 @@ def diagnose(
         transition,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
         _end_of_early_phase(scores, lambda_t, along),
-        float(lambda_t[best]),
-        float(quality(along)[best]),
-        float(quality(along)[-1]),
+        curve.best,
+        curve.best_quality,
+        curve.end_quality,
         float(np.clip(when, 0, np.log(10))) if np.isfinite(when) else np.nan,
         visible,
         float(np.ceil(change.size * ratio**2)),
         lam,
         tailed,
-        bool((along.error == along.error[0]).all()),
+        curve.stands_still,
+    )
+
+
+class _Curve(NamedTuple):
+    """What a diagnosis says of the predicted curve."""
+
+    best: float
+    best_quality: float
+    end_quality: float
+    stands_still: bool
+
+
+def _curve_of(lambda_t: np.ndarray, along: Scores) -> _Curve:
+    """Return where the curve is best and how it ends; NaN for one without points."""
+    if not len(lambda_t):
+        return _Curve(np.nan, np.nan, np.nan, stands_still=False)
+    reached = np.flatnonzero(lambda_t >= 0)
+    best = int(reached[np.argmin(along.error[reached])]) if reached.size else len(lambda_t) - 1
+    qualities = quality(along)
+    return _Curve(
+        float(lambda_t[best]),
+        float(qualities[best]),
+        float(qualities[-1]),
+        stands_still=bool((along.error == along.error[0]).all()),
     )
 
 

@@ -130,6 +130,7 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
     if unpredicted.any():
         lines.append(f"  simulated without predictors: {int(unpredicted.sum())}")
         lines += [f"  no forecast: {reason}" for reason in table.no_forecast[:5]]
+    lines += [f"  no predicted time: {reason}" for reason in table.no_time[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
     lines += [f"  {_KINDS.get(kind, kind)}: {n}" for kind, n in zip(kinds, counts, strict=True)]
     lines += _timing_lines(table)
@@ -220,6 +221,7 @@ def record(scan: Scan, table: ScanTable, fits: list[LawFit]) -> dict[str, Any]:
             "kind": table["kind"][i] or None,
             "error": table["error"][i] or None,
             "no_forecast": table["no_forecast"][i] or None,
+            "no_time": table["no_time"][i] or None,
             "predicted": table["predicted"][i],
             "simulated": table["simulated"][i],
             "simulated_kind": table["simulated_kind"][i] or None,

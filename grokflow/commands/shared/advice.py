@@ -95,7 +95,9 @@ def _when(found: Diagnosis) -> str:
 
 
 def _untimed(found: Diagnosis) -> str:
-    """Say why a change has no predicted time: the curve of λ → 0 does not make half of it."""
+    """Say why a change has no predicted time: no curve, or one that does not make half of it."""
+    if np.isnan(found.end_quality):
+        return "at a time that is not known"
     if found.stands_still:
         return (
             f"at a time that is not predicted: weight decay of λ = {found.lam:g} itself makes the "
@@ -163,7 +165,8 @@ def _only_rises(change: Change) -> bool:
 
 def _caveats(found: Diagnosis) -> list[str]:
     """Say where the path does not end at the late predictor."""
-    if abs(found.end_quality - found.change.late) <= max(_MISSED, found.change.resolution):
+    missed = abs(found.end_quality - found.change.late)
+    if not missed > max(_MISSED, found.change.resolution):  # NaN without a predicted curve
         return []
     ends = f"the predicted curve ends at {_said(found.change, found.end_quality)} instead"
     if found.stands_still:

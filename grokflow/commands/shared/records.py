@@ -47,6 +47,7 @@ def forecast_record(forecast: ModelForecast) -> Record:
             "width": when.width,
             "constant": forecast.constant,
         },
+        **({"no_time": forecast.no_time} if forecast.no_time else {}),
         "kind": forecast.kind.value,
         **({"regime": forecast.regime} if forecast.regime else {}),
         "path": {"lambda_t": forecast.path_times, name: values},
@@ -104,6 +105,7 @@ def simulation_record(result: SimulationResult) -> Record:
     return {
         **description_record(result.description),
         **({"no_forecast": result.no_forecast} if result.no_forecast else {}),
+        **({"no_time": result.no_time} if result.no_time else {}),
         **result.axes,
         **result.curves,
         **result.ends,

@@ -63,6 +63,8 @@ def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:
 def transition_lines(forecast: ModelForecast) -> list[str]:
     """Say when the transition is predicted, where there is one."""
     when = forecast.transition
+    if forecast.no_time:
+        return [f" transition: its time is not known, for {forecast.no_time}"]
     if not np.isfinite(when.lambda_t):
         return []
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"

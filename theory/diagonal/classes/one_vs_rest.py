@@ -24,6 +24,7 @@ from grokflow.theory.arguments import LAM_RANGE, check_data
 from grokflow.theory.diagonal.classes.clock import Clock
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime, kernel_predictor
+from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.predictor import NoPredictor, NotResolved
@@ -69,6 +70,9 @@ class ClassesForecast(Summarised):
     constant : float
         C(data) of the law ``λt* = log α - (1/L) log m + C``, with m the geometric mean of the
         classes' levels at λt*; NaN without a transition.
+    no_time : str
+        Why the time is unknown: double precision does not resolve the path of a class, and the
+        curve has no points. Empty where all paths are known.
 
     Examples
     --------
@@ -88,6 +92,7 @@ class ClassesForecast(Summarised):
     kind: Kind
     curve: ClockCurve
     constant: float
+    no_time: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -160,42 +165,61 @@ def forecast_classes(
             error.args = (f"class {name}: {said}",)
             raise
         parts[name] = found
-    clocks = [Clock.of(part.curve, loss, lam) for part in parts.values()]
-    start = min(clock.lambda_t[0] for clock in clocks)
-    end = max(clock.lambda_t[-1] for clock in clocks)
-    along = _followed(problem, clocks, np.arange(start, end + _STEP, _STEP))
-    early = _early(problem, clocks, alpha, lam, loss)
+    unknown = [f"class {name}: {part.no_time}" for name, part in parts.items() if part.no_time]
+    clocks = [] if unknown else [Clock.of(part.curve, loss, lam) for part in parts.values()]
+    along = _followed(problem, clocks)
+    early = _early(problem, list(parts.values()), clocks, alpha, lam, loss)
     late = np.stack([part.late.w for part in parts.values()])
     ends = problem.score(np.stack([early, late], axis=2))
     scores = joined([ends, _limit(problem, list(parts.values()), loss)])
     determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
     kind = kind_of(scores, determined=determined)
     when = Transition(np.nan, np.nan)
-    if kind.is_visible:
+    if kind.is_visible and clocks:
         half_way = middle if any(clock.tailed for clock in clocks) else crossing
         when = half_way(along.lambda_t, along.scores.error, *scores.error[:2])
-    level = np.mean([np.log(clock.level_at(np.array([when.lambda_t]))[0]) for clock in clocks])
-    constant = when.lambda_t - leading_order(alpha) + float(level) / depth
+    order = leading_order(alpha)
+    constant = when.lambda_t - order + _log_level(clocks, when) / depth
     progress(1.0)
-    return ClassesForecast(parts, scores, when, leading_order(alpha), kind, along, constant)
+    no_time = "; ".join(unknown[:1])
+    return ClassesForecast(parts, scores, when, order, kind, along, constant, no_time)
+
+
+def _log_level(clocks: list[Clock], when: Transition) -> float:
+    """Return the mean logarithm of the levels of all classes at a transition, NaN without one."""
+    if not np.isfinite(when.lambda_t):
+        return float("nan")
+    return float(np.mean([np.log(clock.level_at(np.array([when.lambda_t]))) for clock in clocks]))
 
 
 def _early(
-    problem: ClassesProblem, clocks: list[Clock], alpha: float, lam: float, loss: Loss
+    problem: ClassesProblem,
+    parts: Sequence[Forecast],
+    clocks: list[Clock],
+    alpha: float,
+    lam: float,
+    loss: Loss,
 ) -> np.ndarray:
     """Return the weights at which the first class leaves the kernel regime, shape (C, d)."""
-    start = min(clock.lambda_t[0] for clock in clocks)
-    log_scale = float(np.log(alpha) - start)
+    depth = parts[0].curve.path.depth
+    if clocks:
+        start = min(clock.lambda_t[0] for clock in clocks)
+        log_scale = float(np.log(alpha) - start)
+    else:  # where the first path would begin
+        ends = (kernel_end(float(np.abs(part.early.w).max())) / depth for part in parts)
+        log_scale = min(float(np.log(alpha)), max(ends))
 
-    def weights(number: int, clock: Clock) -> np.ndarray:
+    def weights(number: int) -> np.ndarray:
         part = problem.part(number, loss)
         try:
-            found = kernel_predictor(part, loss, depth=clock.depth, lam=lam, log_scale=log_scale)
+            found = kernel_predictor(part, loss, depth=depth, lam=lam, log_scale=log_scale)
             return found.w
         except NotResolved:
-            return clock.weights_at(np.array([start]))[:, 0]
+            if not clocks:
+                return parts[number].early.w
+            return clocks[number].weights_at(np.array([start]))[:, 0]
 
-    return np.stack([weights(number, clock) for number, clock in enumerate(clocks)])
+    return np.stack([weights(number) for number in range(len(parts))])
 
 
 def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Scores:
@@ -213,6 +237,8 @@ def _limit(problem: ClassesProblem, parts: Sequence[Forecast], loss: Loss) -> Sc
         return problem.score(w)
     growing, staying = w * grows[:, None], w * ~grows[:, None]
     found = problem.score(staying, growing)
+    if any(part.no_time for part in parts):
+        return _unnamed(found)
     levels = [part.curve.path.margin_level(loss, LAM_RANGE[0])[-1] for part in parts]
     least = problem.score(growing * np.array(levels)[:, None] + staying)
     return found if found.error == least.error else _unnamed(found)
@@ -236,8 +262,17 @@ def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> T
     return crossing(times, error, float(error[0]), float(error[-1]))
 
 
-def _followed(problem: ClassesProblem, clocks: list[Clock], times: np.ndarray) -> ClockCurve:
-    """Return the test results at these times, as many of them together as fit."""
+def _followed(problem: ClassesProblem, clocks: list[Clock]) -> ClockCurve:
+    """Return the test results along the common clock, as many of them together as fit.
+
+    Without clocks of all classes the curve has no points.
+    """
+    if not clocks:
+        nothing = np.empty((len(problem.classes), problem.d, 0))
+        return ClockCurve(np.empty(0), problem.score(nothing))
+    start = min(clock.lambda_t[0] for clock in clocks)
+    end = max(clock.lambda_t[-1] for clock in clocks)
+    times = np.arange(start, end + _STEP, _STEP)
     size = max(_MEMORY // (len(clocks) * problem.d), 1)
     cuts = [times[i : i + size] for i in range(0, len(times), size)]
     parts = [problem.score(np.stack([clock.weights_at(cut) for clock in clocks])) for cut in cuts]

@@ -21,7 +21,7 @@ import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
-from grokflow.theory.diagonal.path import Path, scales, trace
+from grokflow.theory.diagonal.path import Path, no_path, scales, trace
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import L1PenalisedCrossEntropy, stacked_problem
@@ -30,7 +30,7 @@ from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.predictor import NotSeparable, resolving
+from grokflow.theory.predictor import NotResolved, NotSeparable, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition, leading_order
@@ -59,6 +59,9 @@ class SoftmaxForecast(Summarised):
         The predicted curve.
     constant : float
         C(data) of the law ``λt* = log α - ½ log m + C``; NaN without a transition.
+    no_time : str
+        Why the time is unknown: double precision does not resolve the path, and the curve has no
+        points. Empty where the path is known.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class SoftmaxForecast(Summarised):
     kind: Kind
     curve: ClockCurve
     constant: float
+    no_time: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -135,29 +139,39 @@ def forecast_softmax(
     stacked, others = stacked_problem(problem), len(problem.classes) - 1
     early = _early(stacked)
     progress(0.05)
-    path = trace(
-        stacked,
-        scales(stacked, float(np.abs(early.w).max())),
-        progress=lambda x: progress(0.05 + 0.75 * x),
-    )
-    level = margin_level(path, others, lam)
+    path, no_time = _path(stacked, early, lambda x: progress(0.05 + 0.75 * x))
     limit = MaxL1Margin().predict(stacked)
-    late = L1PenalisedCrossEntropy(lam).predict(stacked, others, float(level[-1]) * limit.w)
+    near = path.end_level(LOSSES["exponential"], lam / others) * limit.w
+    late = L1PenalisedCrossEntropy(lam).predict(stacked, others, near)
     progress(0.95)
 
     def by_class(w: np.ndarray) -> np.ndarray:
         return w.reshape(others + 1, problem.d, -1)
 
+    level = margin_level(path, others, lam)
     times = np.log(alpha) - (np.log(level) + path.log_beta) / 2
     curve = ClockCurve(times, problem.score(by_class(path.weights)))
     scores = problem.score(by_class(np.column_stack([early.w, late.w, limit.w])))
     kind, when = kind_of(scores), Transition(np.nan, np.nan)
-    if kind.is_visible:
+    constant = float("nan")
+    if kind.is_visible and not no_time:
         when = middle(times, curve.scores.error, *scores.error[:2])
-    constant = -float(np.interp(when.lambda_t, times, path.log_beta)) / 2
+        constant = -float(np.interp(when.lambda_t, times, path.log_beta)) / 2
     progress(1.0)
     order = leading_order(alpha)
-    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant)
+    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant, no_time)
+
+
+def _path(
+    stacked: Problem, early: Prediction, progress: Callable[[float], None]
+) -> tuple[Path, str]:
+    """Return the path of the stacked problem, or why it has no point."""
+    log_beta = scales(stacked, float(np.abs(early.w).max()))
+    try:
+        with resolving("the path"):
+            return trace(stacked, log_beta, progress=progress), ""
+    except NotResolved as error:
+        return no_path(stacked, 2, margins=True), str(error)
 
 
 def _early(stacked: Problem) -> Prediction:

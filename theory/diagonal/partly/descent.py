@@ -16,7 +16,7 @@ import numpy as np
 
 from grokflow.theory.diagonal.partly.ends import early_of
 from grokflow.theory.diagonal.partly.split import Parts
-from grokflow.theory.diagonal.path import Holding, Path, scales, trace
+from grokflow.theory.diagonal.path import Holding, Path, no_path, scales, trace, usual_level
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.losses import Loss
 
@@ -62,7 +62,7 @@ def descend(
     progress : callable
         Called with the fraction done.
     """
-    usual = max(float(loss.outputs_of_pull(np.array([lam]), np.ones(1))[0]), 1.0)
+    usual = usual_level(loss, lam)
     begun = early_of(parts, usual)
     log_beta = scales(parts.at_level(usual), float(np.abs(begun.w).max()))
     first = _traced(parts, n, begun, log_beta, np.full(len(log_beta), usual), progress)
@@ -70,6 +70,12 @@ def descend(
     early = early_of(parts, float(level[0]))
     path = _traced(parts, n, early, log_beta, level, lambda x: progress(0.5 + x / 2))
     return Descent(path, early, float(level[-1]))
+
+
+def undescended(parts: Parts, loss: Loss, lam: float) -> Descent:
+    """Return both ends at the usual level of margins, where the path cannot be computed."""
+    level = usual_level(loss, lam)
+    return Descent(no_path(parts.problem, 2, margins=True), early_of(parts, level), level)
 
 
 def _traced(
