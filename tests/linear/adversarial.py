@@ -7,7 +7,6 @@ import numpy as np
 from grokflow.theory.numerics.exact_programs import (
     Features,
     Impossible,
-    least_one_norm,
     least_square_above,
     least_square_equal,
 )
@@ -21,6 +20,7 @@ from grokflow.theory.numerics.rational import (
     one_norm,
     squared_norm,
 )
+from tests.linear.rational_simplex import least_one_norm
 
 KINDS = "gauss int sign copies near low_rank hilbert vandermonde ties one_hot".split()
 
@@ -69,6 +69,16 @@ def draw(seed):
     if rng.random() < 0.2:
         y = y * 10.0 ** rng.uniform(-12, 12)
     return x, y, labels
+
+
+def draw_wide(seed, n, d):
+    """Return inputs (n, d), targets and labels (n,), rows and columns over 24 orders of size."""
+    rng = np.random.default_rng(seed)
+    x = inputs_of(KINDS[seed % len(KINDS)], rng, n, d)
+    outputs = x @ rng.integers(-2, 3, d)
+    y = outputs if rng.random() < 0.5 else rng.standard_normal(n)
+    rows, columns = 10.0 ** rng.uniform(-12, 12, n), 10.0 ** rng.uniform(-12, 12, d)
+    return x * rows[:, None] * columns, y * rows, np.where(outputs > 0, 1.0, -1.0)
 
 
 def optimum(x, targets, order, equal):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from grokflow.theory.linear import exact
 from grokflow.theory.linear.certificates import min_l2_norm
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
 from grokflow.theory.numerics.rational import fraction, matrix, one_norm, squared_norm
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
-from tests.linear.adversarial import draw, holds, is_resolved, optimum
+from tests.linear.adversarial import KINDS, draw, draw_wide, holds, is_resolved, optimum
 
 CASES = Path(__file__).parents[1] / "cases"
 PREDICTORS = (
@@ -36,16 +37,16 @@ def judged(seed):
         except ValueError:
             continue
         signed = x if equal else x * labels[:, None]
-        exact = optimum(signed, y if equal else np.ones(len(x)), order, equal)
+        best = optimum(signed, y if equal else np.ones(len(x)), order, equal)
         try:
             found = predictor.predict(problem)
         except (NotSeparable, NotInterpolable):
-            yield "none" if exact is None else "false none"
+            yield "none" if best is None else "false none"
         except NotResolved:
-            resolved = exact is None or is_resolved(signed, exact[1])
+            resolved = best is None or is_resolved(signed, best[1])
             yield "refused though resolved" if resolved else "not resolved"
         else:
-            true = exact is not None and holds(found.certificate, exact[0])
+            true = best is not None and holds(found.certificate, best[0])
             yield "true" if true and found.certificate.gap <= 1e-7 else "false"
 
 
@@ -65,6 +66,46 @@ def test_no_bound_is_false_on_adversarial_instances():
 @pytest.mark.slow
 def test_no_bound_is_false_on_ten_thousand_adversarial_instances():
     check(range(1000, 4200))
+
+
+def judged_wide(seed, size):
+    """Return what the L1 predictors answer where only many digits hold the steps to the optimum.
+
+    The judge takes their answers into rational numbers, and repairs them there.
+    """
+    x, y, labels = draw_wide(seed, size, size)
+    for predictor, given, enclose in (
+        (MaxL1Margin(), labels, lambda w, mu: exact.max_l1_margin(x * labels[:, None], w, mu)),
+        (MinL1Norm(), y, lambda w, mu: exact.min_l1_norm(x, y, w, mu)),
+    ):
+        task = "classification" if given is labels else "regression"
+        try:
+            problem = make_problem("p", task, x, given, StoredTestSet(x, given))
+        except ValueError:
+            continue
+        try:
+            found = predictor.predict(problem)
+        except (NotSeparable, NotInterpolable):
+            yield "none"
+        except NotResolved:
+            yield "not resolved"
+        else:
+            bounds, judge = found.certificate, enclose(found.w, found.multipliers)
+            true = bounds.lower <= judge.upper and judge.lower <= bounds.upper
+            yield "true" if true and bounds.gap <= 1e-7 else "false"
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_sizes_over_24_orders_leave_samples_their_l1_predictors(kind):
+    assert set(judged_wide(kind, 30)) <= {"true", "none"}
+
+
+@pytest.mark.slow
+def test_sizes_over_24_orders_leave_hundreds_of_instances_their_l1_predictors():
+    counts = Counter(answer for seed in range(100, 250) for answer in judged_wide(seed, 60))
+    print(dict(counts))
+    assert not counts["false"]
+    assert counts["not resolved"] <= 0.01 * counts["true"]
 
 
 @pytest.mark.parametrize("apart", [1e-7, 1e-12])

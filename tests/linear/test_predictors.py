@@ -310,6 +310,17 @@ def test_linear_programs_with_columns_of_many_sizes_end_at_a_vertex(seed):
         assert np.isclose(np.abs(corner.w).sum(), np.abs(found.w).sum(), rtol=GAP)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_vertex_with_fewer_weights_than_active_samples_keeps_its_multipliers(seed):
+    """The simplex method leaves weights of -1e-17 among those that are zero there.
+
+    Their signs are no side on which the multipliers are to be solved for.
+    """
+    problem = sparse(n=60, d=400, k=3, n_test=1, seed=seed)
+    found = linear_program.vertex(problem)
+    assert certificates.max_l1_margin(problem, found.w, found.mu).gap <= GAP
+
+
 def test_too_large_a_linear_program_is_left_to_proximal_points(monkeypatch):
     monkeypatch.setattr(linear_program, "_MOST_ENTRIES", 10)
     problem = regression(np.eye(4), np.ones(4))

@@ -218,15 +218,14 @@ def _solved(
 def _exact(problem: Problem, found: Certified | None) -> Certified | None:
     """Solve in exact arithmetic where the size allows it."""
     # Rational arithmetic takes a while to import, and most data do without.
-    from grokflow.theory.numerics.exact_answers import Rounded, least_sum
+    from grokflow.theory.numerics.exact_answers import least_sum
 
     if problem.n * problem.d > MOST_ENTRIES:
         return None
     x, equal = problem.inputs.to_array(), not problem.is_classification
     guess = (np.zeros(problem.d), np.zeros(problem.n)) if found is None else found[:2]
     exact = least_sum(x, problem.targets, *guess, equal=equal)
-    # That there is an answer has been found out before.
-    return Certified(*exact) if isinstance(exact, Rounded) else None
+    return None if exact is None else Certified(*exact)
 
 
 def _certified_on_targets(problem: Problem, w: np.ndarray, mu: np.ndarray) -> Certificate:

@@ -67,7 +67,9 @@ def vertex(problem: Problem, equal: np.ndarray | None = None) -> PrimalDual:
             f"the linear program ends without an answer ({found.message}): scale the inputs to "
             "similar sizes"
         )
-    w = (found.x[: problem.d] - found.x[problem.d :]) * columns * size
+    # The solver leaves parts that should be zero below it, which have the wrong sign.
+    positive, negative = np.split(np.maximum(found.x, 0), 2)
+    w = (positive - negative) * columns * size
     marginals = np.empty(problem.n)
     marginals[equal], marginals[~equal] = found.eqlin.marginals, -found.ineqlin.marginals
     return polished_vertex(problem, PrimalDual(w, marginals * rows * columns.max()), equal)

@@ -19,12 +19,13 @@ from grokflow.theory.numerics.exact_programs import (
     Features,
     Impossible,
     Optimum,
-    least_one_norm,
+    Vertex,
     least_square_above,
     least_square_equal,
     optimal_vertex,
 )
 from grokflow.theory.numerics.hard_margin import independent_rows
+from grokflow.theory.numerics.precise_simplex import find_vertex
 from grokflow.theory.numerics.rational import (
     double_above,
     double_below,
@@ -40,10 +41,9 @@ from grokflow.theory.numerics.rational import (
 )
 from grokflow.theory.numerics.rounding import half_square_above, norm_above, up
 
-# Largest r² max(n, d) of systems with r independent rows, and largest n d min(n, d) for the simplex
-# method without a first basis: about a second each.
+# Largest r² max(n, d) of systems with r independent rows: about a second, or ten for the simplex
+# method.
 _MOST_FOR_SYSTEMS = 6_000_000
-_MOST_FOR_SIMPLEX = 10_000
 # Margin of rounded weights, relative to the one wanted, below which they are moved away from the
 # constraints: it costs twice as much in the bound, a fifth of the gap that predictors promise.
 _NEARLY = fmpq(1) - fmpq(1, 10**8)
@@ -146,31 +146,27 @@ def kernel_least_square(
 
 def least_sum(
     x: np.ndarray, targets: np.ndarray, w: np.ndarray, mu: np.ndarray, *, equal: bool
-) -> Rounded | Refuted | None:
+) -> Rounded | None:
     """Minimise ``‖w‖₁`` where ``Xw = t``, or ``Xw ≥ t`` for positive t, exactly.
 
-    `w` and `mu` are a guess, at best an optimal vertex; for the rest see `least_square`.
+    `w` and `mu` are a guess, at best an optimal vertex. None where nothing satisfies the
+    constraints, and where the size forbids an answer.
     """
     if system_size(x) > _MOST_FOR_SYSTEMS:
         return None
     a, b = matrix(x), matrix(targets)
     rows = range(len(x)) if equal else np.flatnonzero(mu > 0).tolist()
-    found: Optimum | Impossible | None = optimal_vertex(
-        a, b, list(rows), np.flatnonzero(w).tolist(), equal=equal
-    )
-    if found is None and system_size(x) <= _MOST_FOR_SIMPLEX:
-        found = least_one_norm(a, b, equal=equal)
+    columns = np.flatnonzero(w)
+    guess = Vertex(list(rows), columns.tolist(), np.sign(w[columns]).astype(int).tolist())
+    found = optimal_vertex(a, b, guess, equal=equal) or _optimum(x, a, b, equal=equal)
     if found is None:
         return None
-    if isinstance(found, Impossible):
-        return Refuted(doubles(found.multipliers))
     lower = inner(b, found.mu) / max(largest(a.transpose() * found.mu), fmpq(1))
     w = doubles(found.w)
     if not np.isfinite(w).all():
         return None
     if not equal and not _margin(a, b, w) >= _NEARLY:
-        rows, columns = (np.flatnonzero(doubles(part)).tolist() for part in (found.mu, found.w))
-        raised = optimal_vertex(a, _raised(a, b, found.w), rows, columns, equal=False)
+        raised = _optimum(x, a, _raised(a, b, found.w), equal=False)
         w = w if raised is None else doubles(raised.w)
     if equal:
         upper = double_above(one_norm(matrix(w)) + one_norm(found.w - matrix(w)))
@@ -178,6 +174,12 @@ def least_sum(
     margin = _margin(a, b, w)
     upper = double_above(one_norm(matrix(w)) / margin) if margin > 0 else inf
     return _rounded(found, w, lower, upper, _change(margin))
+
+
+def _optimum(x: np.ndarray, a: fmpq_mat, b: fmpq_mat, *, equal: bool) -> Optimum | None:
+    """Return the exact optimum of the L1 problem; x are the doubles of A."""
+    vertex = find_vertex(x, b, equal=equal)
+    return None if vertex is None else optimal_vertex(a, b, vertex, equal=equal)
 
 
 def _rounded(

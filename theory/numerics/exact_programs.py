@@ -1,12 +1,9 @@
 """Least norms under linear constraints in rational arithmetic: the optimum, or a proof of none.
 
-Each function solves one of
-
-    ``min ½‖w‖² : A w = b``,  ``min ½‖w‖² : A w ≥ b``,  ``min ‖w‖₁ : A w = b or A w ≥ b``
-
-exactly, b > 0 for inequalities. Where nothing satisfies the constraints it returns multipliers with
-``Aᵀm = 0`` and ``bᵀm ≠ 0``, m ≥ 0 for inequalities, which prove it. A guess of what is active, from
-floating point, only saves time.
+``min ½‖w‖² : A w = b`` and ``min ½‖w‖² : A w ≥ b``, b > 0, are solved exactly. Where nothing
+satisfies the constraints there are multipliers with ``Aᵀm = 0`` and ``bᵀm ≠ 0``, m ≥ 0 for
+inequalities, which prove it. A guess of what is active, from floating point, only saves time. Of
+``min ‖w‖₁ : A w = b or A w ≥ b`` a vertex is given, and checked.
 """
 
 from __future__ import annotations
@@ -28,6 +25,14 @@ class Optimum(NamedTuple):
 
     w: fmpq_mat
     mu: fmpq_mat
+
+
+class Vertex(NamedTuple):
+    """Rows where ``Aw = b``, as many columns where w is not zero, and the signs of w there."""
+
+    rows: list[int]
+    columns: list[int]
+    signs: list[int]
 
 
 class Impossible(NamedTuple):
@@ -154,77 +159,23 @@ def _activated(
             return rows, mu
 
 
-def least_one_norm(a: fmpq_mat, b: fmpq_mat, *, equal: bool) -> Optimum | Impossible:
-    """Solve ``min ‖w‖₁ : A w = b`` or ``A w ≥ b`` by the simplex method on its dual.
-
-    The dual is ``max bᵀμ : -1 ≤ Aᵀμ ≤ 1``, μ ≥ 0 for inequalities; slack variables are its first
-    basis, and Bland's rule keeps it from cycling.
-    """
-    n, d = a.nrows(), a.ncols()
-    signed = [a.transpose(), -1 * a.transpose()]
-    table = [row for part in signed for row in part.tolist()]
-    prices = b.entries()
-    if equal:
-        table = [[*row, *(-x for x in row)] for row in table]
-        prices = [*prices, *(-x for x in prices)]
-    columns = len(prices)
-    rows = [[*row, fmpq(1)] for row in table]
-    last = [*prices, fmpq(0)]
-    basis, outside = list(range(columns, columns + 2 * d)), list(range(columns))
-    while True:
-        entering = min((v for v, x in zip(outside, last, strict=False) if x > 0), default=None)
-        if entering is None:
-            break
-        j = outside.index(entering)
-        limits = [(row[-1] / row[j], basis[i], i) for i, row in enumerate(rows) if row[j] > 0]
-        if not limits:
-            ray = {basis[i]: -row[j] for i, row in enumerate(rows)} | {entering: fmpq(1)}
-            return Impossible(_unsplit(ray, n, columns))
-        i = min(limits)[2]
-        _pivot(rows, last, i, j)
-        basis[i], outside[j] = entering, basis[i]
-    mu = _unsplit({v: rows[i][-1] for i, v in enumerate(basis)}, n, columns)
-    slack = dict(zip(outside, (-x for x in last), strict=False))
-    halves = [[slack.get(columns + k * d + j, fmpq(0)) for j in range(d)] for k in range(2)]
-    return Optimum(_column([p - m for p, m in zip(*halves, strict=True)]), mu)
-
-
-def optimal_vertex(
-    a: fmpq_mat, b: fmpq_mat, rows: list[int], columns: list[int], *, equal: bool
-) -> Optimum | None:
-    """Return the vertex of the L1 problem with these active rows and columns, if it is optimal."""
-    if len(rows) != len(columns) or not rows:
+def optimal_vertex(a: fmpq_mat, b: fmpq_mat, vertex: Vertex, *, equal: bool) -> Optimum | None:
+    """Return weights and multipliers of a vertex of the L1 problem, if it is optimal."""
+    if len(vertex.rows) != len(vertex.columns) or not vertex.rows:
         return None
-    square = take_columns(take_rows(a, rows), columns)
+    square = take_columns(take_rows(a, vertex.rows), vertex.columns)
     try:
-        part = square.solve(take_rows(b, rows))
-        signs = [fmpq((x > 0) - (x < 0)) for x in part.entries()]
-        mu = _spread(square.transpose().solve(_column(signs)).entries(), rows, a.nrows())
+        part = square.solve(take_rows(b, vertex.rows))
+        pulls = square.transpose().solve(_column([fmpq(sign) for sign in vertex.signs]))
     except ZeroDivisionError:
         return None
-    w = _spread(part.entries(), columns, a.ncols())
+    w = _spread(part.entries(), vertex.columns, a.ncols())
+    mu = _spread(pulls.entries(), vertex.rows, a.nrows())
     miss = (a * w - b).entries()
     satisfied = not any(miss) if equal else min(miss) >= 0 and min(mu.entries()) >= 0
-    return Optimum(w, mu) if satisfied and largest(a.transpose() * mu) <= 1 else None
-
-
-def _pivot(rows: list[list[fmpq]], last: list[fmpq], i: int, j: int) -> None:
-    """Exchange the basic variable of row i for the nonbasic one of column j."""
-    inverse = 1 / rows[i][j]
-    pivot = [x * inverse for x in rows[i]]
-    pivot[j] = inverse
-    rows[i] = pivot
-    for row in [*rows[:i], *rows[i + 1 :], last]:
-        if factor := row[j]:
-            row[j] = fmpq(0)
-            row[:] = [x - factor * p if p else x for x, p in zip(row, pivot, strict=True)]
-
-
-def _unsplit(values: dict[int, fmpq], n: int, columns: int) -> fmpq_mat:
-    """Return the multipliers, whose negative parts are variables of their own for equalities."""
-    zero = fmpq(0)
-    negative = (values.get(n + i, zero) if columns > n else zero for i in range(n))
-    return _column([values.get(i, zero) - part for i, part in enumerate(negative)])
+    signed = all(x * sign >= 0 for x, sign in zip(part.entries(), vertex.signs, strict=True))
+    optimal = satisfied and signed and largest(a.transpose() * mu) <= 1
+    return Optimum(w, mu) if optimal else None
 
 
 def _most_negative(values: list[fmpq]) -> int | None:

@@ -111,7 +111,9 @@ def constrained_least_norm(
 
 def independent_rows(x: np.ndarray) -> list[int]:
     """Return the indices of rows that are independent, and span the others, up to rounding."""
-    return sorted(_independent(x / row_lengths(x)[:, None])[2].tolist())
+    # Which rows they are does not depend on the units of the columns.
+    scaled = x / row_lengths(x.T)
+    return sorted(_independent(scaled / row_lengths(scaled)[:, None])[2].tolist())
 
 
 def margin_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, ctx, fmpq, fmpq_mat
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 
 from grokflow.theory.numerics.rounding import up
 
@@ -22,6 +22,7 @@ __all__ = [
     "PRECISION",
     "Enclosure",
     "arb",
+    "arb_mat",
     "candidates",
     "ctx",
     "double_above",
