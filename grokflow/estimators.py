@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from grokflow.theory.arguments import check_number, check_positive
-from grokflow.theory.conversion import check_unmasked
+from grokflow.theory.conversion import check_no_name, check_unmasked
 from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
@@ -26,6 +26,7 @@ from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.sparse_matrix import Table, signed_rows
+from grokflow.theory.pairing import check_paired
 from grokflow.theory.predictor import INTERCEPT, REMEDY, NoPredictor
 
 try:
@@ -46,6 +47,8 @@ class _Predictor(Protocol):
 
 # Sparse inputs of any other format are converted to the first.
 _SPARSE = ("csr", "csc")
+# What scikit-learn calls labels that are not given.
+_NO_LABELS = "no_validation"
 
 
 class _Estimator(ABC, BaseEstimator):
@@ -63,10 +66,13 @@ class _Estimator(ABC, BaseEstimator):
     def _predictor(self) -> _Predictor:
         """Return the predictor with the estimator's settings."""
 
-    def _checked(self, X: ArrayLike, y: Any = "no_validation", **settings: Any) -> Any:
-        """Return arrays as scikit-learn has them, which would forget the masks of entries."""
+    def _checked(self, X: ArrayLike, y: Any = _NO_LABELS, **settings: Any) -> Any:
+        """Return arrays as scikit-learn has them, which forgets masks and names of rows."""
         check_unmasked("X", X)
-        check_unmasked("y", y)
+        if not isinstance(y, str) or y != _NO_LABELS:
+            check_no_name("y", y)
+            check_unmasked("y", y)
+            check_paired(X=X, y=y)
         return validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE, **settings)
 
     def _predicted(self, problem: Problem) -> Prediction:

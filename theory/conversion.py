@@ -154,7 +154,8 @@ def _plain(what: str, value: Any) -> Any:
         of_arrow = type(value).__module__.startswith("pyarrow") and hasattr(value, "null_count")
         value = value.to_numpy(zero_copy_only=False) if of_arrow else value.to_numpy()
     check_unmasked(what, value)
-    if value is None or isinstance(value, str | bytes | dict | set | Iterator):
+    check_no_name(what, value)
+    if value is None or isinstance(value, bytes | dict | set | Iterator):
         raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
     try:
         return np.asarray(value)
@@ -162,6 +163,23 @@ def _plain(what: str, value: Any) -> Any:
         raise ValueError(
             f"{what} is no array: its rows differ in length or kind, expected one shape: mend it"
         ) from None
+
+
+def check_no_name(what: str, value: object) -> None:
+    """Refuse the name of a column or of a file.
+
+    Parameters
+    ----------
+    what : str
+        What messages call it.
+    value : object
+        What was given for an array.
+    """
+    if isinstance(value, str):
+        raise ValueError(
+            f"{what} is the word {value!r}, expected an array: give what it names, as "
+            f"X[{value!r}] is a column of a data frame X, or gf.load reads a file"
+        )
 
 
 def check_unmasked(what: str, value: Any) -> None:

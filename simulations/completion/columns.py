@@ -18,6 +18,7 @@ from grokflow.simulations.tables.splits import marked
 from grokflow.simulations.tables.values import decimal_mark, numbers_of
 from grokflow.theory.completion.problem import TestEntries
 from grokflow.theory.conversion import as_array, as_vector, is_missing
+from grokflow.theory.pairing import check_paired
 
 # A whole number, perhaps written as 3.0; one of more digits does not fit into 64 bits.
 _ID = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?")
@@ -84,6 +85,9 @@ def read_entries(source: Any, decimal: str | None = None) -> EntryColumns:
             f"{contents.source} has no {' and no '.join(missing)}, expected i, j and value beside "
             f"{', '.join(names[:12])}: add them, or rename what they are called"
         )
+    if isinstance(source, Mapping):
+        for ending in ("", "_test"):
+            check_paired(**{name + ending: source.get(name + ending) for name in roles.values()})
     ids = roles["i"], roles["j"]
     if isinstance(contents, Columns):
         return _of_table(contents, roles, ids, decimal)

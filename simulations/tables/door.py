@@ -20,16 +20,18 @@ from grokflow.simulations.tables.formats import read
 from grokflow.simulations.tables.frames import columns_of_frame, is_frame, joined
 from grokflow.simulations.tables.habits import samples, samples_of
 from grokflow.simulations.tables.reading import Missing, Reading, reading_of
+from grokflow.simulations.tables.slips import check_data_call, check_file, check_name
 from grokflow.simulations.tables.table import Table
 from grokflow.theory.conversion import as_labels
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.pairing import check_paired
 
 
 def load(
     path: str | Path,
-    *,
     target: str | int | None = None,
+    *,
     drop: str | Sequence[str] | None = "",
     missing: Missing | str = "refuse",
     categories: bool = False,
@@ -107,6 +109,7 @@ def load(
         seed=seed,
         holdout=holdout,
     )
+    check_file(path)
     table = read_table(path, reading)
     n, d = table.x.shape
     settings = {"file": str(path), "n": n, "d": d, **_said(reading)}
@@ -183,6 +186,9 @@ def as_problem(
         seed=seed,
         holdout=holdout,
     )
+    check_data_call(x, y, x_test)
+    check_paired(X=x, y=y)
+    check_paired(X_test=x_test, y_test=y_test)
     if is_frame(x):
         rows = _rows_of_frame(x, y, x_test, y_test, reading)
     else:
@@ -243,6 +249,8 @@ def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -
             f"target is {reading.target!r} and y is given too, expected one of them: leave one out"
         )
     labels = as_labels("y", y)
+    if len(labels) == 1 < table.rows:
+        check_name(labels[0], table.names)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"
         raise ValueError(f"{lacking} is missing, expected X_test and y_test together: give both")

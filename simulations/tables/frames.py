@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from grokflow.simulations.tables.binary.arrow import columns_of
 from grokflow.simulations.tables.compression import check_budget
-from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.contents import Columns
 from grokflow.theory.conversion import is_missing
 
 # Characters of a value that a message repeats.
@@ -117,11 +118,10 @@ def joined(table: Columns, test: Columns) -> Columns:
                 "expected one kind: convert it"
             )
         columns.append(
-            Column(
-                column.name,
-                np.concatenate([column.values, tested.values]),
-                np.concatenate([column.missing, tested.missing]),
-                column.place,
+            replace(
+                column,
+                values=np.concatenate([column.values, tested.values]),
+                missing=np.concatenate([column.missing, tested.missing]),
             )
         )
     return Columns(table.source, tuple(columns), notes=table.notes)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from grokflow.theory.arguments import check_kind, check_number, check_whole, member_of
 from grokflow.theory.labels import name_of
 
@@ -90,7 +92,7 @@ def reading_of(**asked: Any) -> Reading:
     found = dict(asked)
     for name in ("target", "positive"):
         if found.get(name) is not None:
-            found[name] = _as_name(found[name])
+            found[name] = _one_name(name, found[name])
     found["drop"] = tuple(_as_name(name) for name in _names(found.get("drop")) if name != "")
     found["missing"] = member_of(Missing, "missing", found.get("missing", Missing.REFUSE))
     return Reading(**found)
@@ -100,6 +102,14 @@ def spelled(key: str, value: str) -> str:
     """Return a setting as Python takes it, and in brackets as a shell takes the option."""
     word = shlex.quote(value)
     return f"{key}={value!r} (--{key}{'=' if value.startswith('-') else ' '}{word})"
+
+
+def _one_name(setting: str, value: object) -> str:
+    """Return the name of one column or class; columns of pandas may be called by a tuple."""
+    if np.ndim(value) > 0 and not isinstance(value, tuple):  # type: ignore[arg-type]
+        remedy = "give labels as y" if setting == "target" else "pick one class"
+        raise ValueError(f"{setting} is a {type(value).__name__}, expected one name: {remedy}")
+    return _as_name(value)
 
 
 def _as_name(value: object) -> str:

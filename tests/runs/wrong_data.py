@@ -79,6 +79,9 @@ REFUSED = {
     "X is a dict, expected an array": lambda: made(x={}),
     "y has shape (3,), expected (4,)": lambda: made(y=[1, -1, 1]),
     "y has 3 classes (a, b, c), expected 2": lambda: made(y=list("abca")),
+    "target is a list, expected one name: give labels as y": lambda: gf.as_problem(X, target=Y),
+    "positive is a list, expected one name": lambda: gf.as_problem(X, Y, positive=Y),
+    "the path is a list, expected the name of a file: gf.as_problem": lambda: gf.load(X),
     "d is [1, 2, 3], expected a number of rows": lambda: gf.make_entries_problem(
         "mine", [1, 2, 3], [0], [0], [1.0]
     ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 
 import grokflow as gf
 
@@ -61,3 +62,124 @@ def test_a_column_that_is_of_no_one_kind_is_named_with_its_rows(values, message)
     with pytest.raises(ValueError, match=message) as caught:
         gf.as_problem(frame(c=pd.Series(values, dtype=object)), CLASSES)
     assert "\n" not in str(caught.value)
+
+
+ORDER = np.random.default_rng(1).permutation(24)
+NAMED = pd.DataFrame(
+    np.random.default_rng(2).normal(size=(24, 40)), index=[f"r{i}" for i in range(24)]
+)
+LABELS = pd.Series(CLASSES, index=NAMED.index)
+# Functions that take inputs and labels, and what they call these.
+TAKERS = {
+    "as_problem": ("X", "y", lambda x, y: gf.as_problem(x, y)),
+    "as_problem, of arrays": ("X", "y", lambda x, y: gf.as_problem(x[0].to_frame(), y)),
+    "as_problem, test set": (
+        "X_test",
+        "y_test",
+        lambda x, y: gf.as_problem(NAMED, LABELS, x, y),
+    ),
+    "make_problem": (
+        "X",
+        "y",
+        lambda x, y: gf.make_problem("m", "classification", x, y, gf.StoredTestSet(NAMED, LABELS)),
+    ),
+    "make_problem, test set": (
+        "inputs",
+        "labels",
+        lambda x, y: gf.make_problem("m", "classification", NAMED, LABELS, gf.StoredTestSet(x, y)),
+    ),
+    "make_classes_problem": (
+        "X",
+        "y",
+        lambda x, y: gf.make_classes_problem("m", x, y, NAMED, LABELS),
+    ),
+    "make_classes_problem, test set": (
+        "X_test",
+        "y_test",
+        lambda x, y: gf.make_classes_problem("m", NAMED, LABELS, x, y),
+    ),
+    "kernel machine": (
+        "x",
+        "y",
+        lambda x, y: gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y),
+    ),
+    "estimator": ("X", "y", lambda x, y: gf.L1PenalisedClassifier(0.1).fit(x, y)),
+    "load_entries": (
+        "i",
+        "value",
+        lambda x, y: gf.load_entries(
+            {"i": x.index.to_series(), "j": ORDER, "value": y}, holdout=0.0
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_labels_of_rows_with_other_names_are_refused_and_both_remedies_help(name):
+    what, labels, take = TAKERS[name]
+    shuffled = LABELS.iloc[ORDER]
+    message = rf"^row 1 is named 'r0' in {what} and 'r\d+' in {labels}, expected the same names .*"
+    remedies = rf"{labels}\.loc\[{what}\.index\] puts .*, {labels}\.to_numpy\(\) takes"
+    with pytest.raises(ValueError, match=message + remedies):
+        take(NAMED, shuffled)
+    take(NAMED, shuffled.loc[NAMED.index])
+    take(NAMED, shuffled.to_numpy())
+    with pytest.raises(ValueError, match=rf"same order: {labels}\.to_numpy\(\) takes them"):
+        take(NAMED, LABELS.reset_index(drop=True))
+
+
+def test_rows_of_the_same_names_are_paired_whatever_kind_these_have():
+    numbered = NAMED.set_axis(pd.Index(range(24), dtype="Int64"))
+    for index in (range(24), np.arange(24.0)):
+        assert gf.as_problem(numbered, LABELS.set_axis(index)).n == 18
+    twice = [*range(12)] * 2
+    assert gf.as_problem(NAMED.set_axis(twice), LABELS.set_axis(twice)).n == 18
+    with pytest.raises(ValueError, match=r"row 1 is named 0 in X and 11 in y.*order: y.to_numpy"):
+        gf.as_problem(NAMED.set_axis(twice), LABELS.set_axis(twice[::-1]))
+
+
+WHOLE = frame(target=CLASSES)
+HABITS = {
+    "y is 'target', the name of a column, .* gf.as_problem\\(X, target='target'\\) learns it": [
+        lambda: gf.as_problem(WHOLE, "target"),
+        lambda: gf.as_problem(WHOLE, ["target"]),
+        lambda: gf.as_problem(WHOLE, WHOLE.columns[2:]),
+    ],
+    "y is the word 'target', expected an array: give what it names, as X\\['target'\\]": [
+        lambda: gf.as_problem(INPUTS, "target"),
+        lambda: gf.make_problem("m", "classification", WHOLE, "target", gf.StoredTestSet([], [])),
+        lambda: gf.MaxL2MarginClassifier().fit(WHOLE, "target"),
+    ],
+    "X is the text 'a.csv', expected inputs: gf.load\\('a.csv'\\) reads it": [
+        lambda: gf.as_problem("a.csv"),
+        lambda: gf.as_problem("a.csv", "target"),
+    ],
+    "X is a Bunch, expected .*: gf.as_problem\\(X.data, X.target\\)": [
+        lambda: gf.as_problem(load_iris())
+    ],
+    "X is a dict, expected an array or a data frame: give pandas.DataFrame": [
+        lambda: gf.as_problem({"a": [1.0, 2.0], "y": [0, 1]})
+    ],
+    "X is a pair, expected inputs alone: gf.as_problem\\(\\*X\\)": [
+        lambda: gf.as_problem(load_iris(return_X_y=True))
+    ],
+    "the order is gf.as_problem\\(X, y, X_test, y_test\\)": [
+        lambda: gf.as_problem(INPUTS, INPUTS, np.array(CLASSES), np.array(CLASSES)),
+        lambda: gf.as_problem(INPUTS, CLASSES, 0.25),
+    ],
+}
+
+
+@pytest.mark.parametrize("message", HABITS)
+def test_calls_that_mean_another_one_are_refused_with_that_one(message):
+    for call in HABITS[message]:
+        with pytest.raises(ValueError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_the_calls_that_are_proposed_are_right(tmp_path):
+    WHOLE.to_csv(tmp_path / "a.csv", index=False)
+    assert gf.as_problem(WHOLE, target="target").d == gf.load(tmp_path / "a.csv", "target").d == 2
+    bunch = load_iris()
+    assert gf.as_problem(bunch.data, bunch.target).d == gf.as_problem(*load_iris(return_X_y=True)).d

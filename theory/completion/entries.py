@@ -22,6 +22,7 @@ from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.conversion import as_array, as_table
 from grokflow.theory.numerics.sparse_matrix import is_sparse
+from grokflow.theory.pairing import check_paired
 
 
 def make_entries_problem(
@@ -72,9 +73,11 @@ def make_entries_problem(
     >>> gf.make_entries_problem("ratings", (2, 3), *seen)
     CompletionProblem(name=ratings, shape=2×3, n=3, test entries=0)
     """
+    check_paired(rows=rows, columns=columns, values=values)
     rows, columns = as_array("i", rows), as_array("j", columns)
     values = as_array("value", values)
     if test is not None:
+        check_paired(**test._asdict())
         named = zip(("i_test", "j_test", "value_test"), test, strict=True)
         test = TestEntries(*(as_array(what, part) for what, part in named))
     shape = _shape(d)

@@ -27,6 +27,7 @@ from grokflow.theory.conversion import as_array, as_labels
 from grokflow.theory.homogeneous.certificates import total
 from grokflow.theory.homogeneous.certified_multipliers import margin_multipliers, norm_multipliers
 from grokflow.theory.homogeneous.tangent import ExactTangent, TangentKernel
+from grokflow.theory.pairing import check_paired
 from grokflow.theory.summary import Summarised
 
 # Squared lengths of the longest gradient at which no product that a bound takes overflows.
@@ -124,6 +125,7 @@ class MaxKernelMargin:
         NotResolved
             When neither that nor a margin to a relative gap of 1e-6 is proved.
         """
+        check_paired(x=x, y=y)
         x, y = as_array("x", x), as_array("y", y)
         if bad := sorted(set(np.unique(y).tolist()) - {-1, 1})[:3]:
             raise ValueError(
@@ -179,6 +181,7 @@ class MinKernelNorm:
         NotResolved
             When neither that nor the least norm to a relative gap of 1e-6 is proved.
         """
+        check_paired(x=x, y=y)
         x, y = as_array("x", x), as_array("y", y)
         system = _System.of(tangent, x, y)
         kept = _first_copies(x, y) if tangent.outputs == 1 else np.arange(len(system.targets))

@@ -23,6 +23,7 @@ from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows, signed_rows
+from grokflow.theory.pairing import check_paired
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes, scores_of_targets
 
@@ -293,6 +294,7 @@ def make_problem(
     Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
     task = member_of(Task, "task", task)
+    check_paired(X=x, y=y)
     x, labels = as_table("X", x), as_labels("y", y)
     check_length(x, labels)
     if not isinstance(test, TestSet):
@@ -328,6 +330,7 @@ def make_problem(
 
 def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:
     """Return a test set of arrays, after it was checked as the training samples are."""
+    check_paired(inputs=test.inputs, labels=test.labels)
     inputs, labels = as_table("test inputs", test.inputs), as_labels("test labels", test.labels)
     check_shapes(x, inputs, labels)
     return StoredTestSet(inputs, labels)

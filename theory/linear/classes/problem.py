@@ -21,6 +21,7 @@ from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
+from grokflow.theory.pairing import check_paired
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes
 
@@ -228,6 +229,8 @@ def make_classes_problem(
     >>> problem.classes, problem.labels
     (('2', '3', '5'), array([0, 1, 2, 0, 1, 2]))
     """
+    check_paired(X=x, y=y)
+    check_paired(X_test=x_test, y_test=y_test)
     x, x_test = as_table("X", x), as_table("X_test", x_test)
     found = numbered_labels(as_labels("y", y), as_labels("y_test", y_test))
     labels, codes, names = found.y.astype(int), found.test.astype(int), found.classes

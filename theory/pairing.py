@@ -1,0 +1,66 @@
+"""Rows and labels that pandas names: what bears different names belongs to different samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grokflow.theory.conversion import is_missing
+
+
+def check_paired(**parts: Any) -> None:
+    """Refuse parts of pandas whose rows are named differently, as pairing by place would mix them.
+
+    Parameters
+    ----------
+    **parts : object
+        Data of any kind by what users call them; only those of pandas have names of rows. All are
+        compared with the first of these.
+
+    Raises
+    ------
+    ValueError
+        In one line, with what pairs them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from grokflow.theory.pairing import check_paired
+    >>> x, y = pd.DataFrame({"a": [1.0, 2.0]}), pd.Series([2.0, 1.0], index=[1, 0])
+    >>> check_paired(X=x, y=y.loc[x.index])
+    >>> check_paired(X=x, y=y)
+    Traceback (most recent call last):
+        ...
+    ValueError: row 1 is named 0 in X and 1 in y, expected the same names in the same order: ...
+    """
+    indices = {name: index for name, data in parts.items() if (index := _index(data)) is not None}
+    for name, index in indices.items():
+        first, names = next(iter(indices.items()))
+        if len(index) == len(names) and not index.equals(names):
+            _check_names(first, names.tolist(), name, index.tolist())
+
+
+def _check_names(what: str, names: list[object], other: str, others: list[object]) -> None:
+    """Refuse names that differ somewhere."""
+    pairs = enumerate(zip(names, others, strict=True), 1)
+    differing = ((row, *pair) for row, pair in pairs if not _same(*pair))
+    if (found := next(differing, None)) is None:
+        return
+    row, mine, strange = found
+    reordered = len(set(names)) == len(names) and set(names) == set(others)
+    order = f"{other}.loc[{what}.index] puts them in the order of {what}, " if reordered else ""
+    raise ValueError(
+        f"row {row} is named {mine!r} in {what} and {strange!r} in {other}, expected the same "
+        f"names in the same order: {order}{other}.to_numpy() takes them as they stand"
+    )
+
+
+def _same(name: object, other: object) -> bool:
+    """Whether two names are equal, of whatever kind they are."""
+    known = not is_missing(name) and not is_missing(other)
+    return repr(name) == repr(other) or (known and name == other)
+
+
+def _index(data: Any) -> Any:
+    """Return the names that pandas has for rows; None for data of other kinds."""
+    index = getattr(data, "index", None)
+    return index if hasattr(index, "is_unique") and hasattr(index, "equals") else None
