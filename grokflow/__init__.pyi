@@ -4,7 +4,7 @@
 from grokflow.theory.linear.problem import Problem as Problem
 from grokflow.theory.linear.problem import Task as Task
 from grokflow.theory.linear.problem import make_problem as make_problem
-from grokflow.theory.linear.problem import StoredTestSet as StoredTestSet
+from grokflow.theory.samples import StoredTestSet as StoredTestSet
 from grokflow.theory.linear.classes.problem import ClassesProblem as ClassesProblem
 from grokflow.theory.linear.classes.problem import make_classes_problem as make_classes_problem
 from grokflow.theory.numerics.input_transform import InputTransform as InputTransform

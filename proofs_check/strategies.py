@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, make_measurement_problem
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
+from grokflow.theory.samples import StoredTestSet
 
 # What hypothesis calls DrawFn; a plain callable, because DrawFn has no runtime check.
 Draw = Callable[..., Any]

@@ -8,8 +8,9 @@ but what its message states.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from enum import Enum
 
 from numpy.linalg import LinAlgError
 
@@ -17,9 +18,14 @@ from grokflow.theory.certificate import Farkas
 from grokflow.theory.errors import WholeError
 from grokflow.theory.numerics.newton import NotConverged
 
-# What classes that overlap need.
-INTERCEPT = "add an intercept, which separates them (--intercept, intercept=1.0, or a column of 1)"
-REMEDY = "use the square loss, or the finite-lambda predictor"
+
+class Remedy(Enum):
+    """What helps where no weights separate the classes, in the words of commands and functions."""
+
+    INTERCEPT = (
+        "add an intercept, which separates them (--intercept, intercept=1.0, or a column of 1)"
+    )
+    PENALTY = "use the square loss, or the finite-lambda predictor"
 
 
 class NoPredictor(WholeError, ValueError):
@@ -99,8 +105,8 @@ class NotSeparable(NoPredictor):
         The proof: a positive combination of the rows ``y_i x_i`` that vanishes.
     rows : str
         What the rows are called in the message.
-    remedy : str
-        What to do.
+    remedy : Remedy
+        What helps.
 
     Examples
     --------
@@ -115,12 +121,23 @@ class NotSeparable(NoPredictor):
     """
 
     def __init__(
-        self, certificate: Farkas, rows: str = "rows y_i x_i", remedy: str = REMEDY
+        self, certificate: Farkas, rows: str = "rows y_i x_i", remedy: Remedy = Remedy.PENALTY
     ) -> None:
         support = int((certificate.multipliers > 1e-12).sum())
-        super().__init__(
+        self.finding = (
             f"the data are not separable: {support} of the {rows} combine to a vector of "
-            f"norm {certificate.residual:.1e} (Farkas), expected no positive combination "
-            f"to vanish: {remedy}"
+            f"norm {certificate.residual:.1e} (Farkas), expected no positive combination to vanish"
         )
+        super().__init__(f"{self.finding}: {remedy.value}")
         self.certificate = certificate
+        self.remedy = remedy
+
+    def spell(self, words: Mapping[Remedy, str]) -> None:
+        """Say the remedy in the words of those who asked, such as users of scikit-learn.
+
+        Parameters
+        ----------
+        words : mapping
+            What each remedy is called there.
+        """
+        self.args = (f"{self.finding}: {words[self.remedy]}",)

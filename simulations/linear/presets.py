@@ -12,8 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.theory.linear.problem import Outputs, Problem, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.numerics.threads import parallel, thread_count
+from grokflow.theory.samples import Outputs
 
 _TEST_BLOCK = 256
 # Samples or inputs: a billion of them are more than any machine holds of the other.

@@ -11,8 +11,9 @@ import numpy as np
 from grokflow.simulations.runs.files import write_whole
 from grokflow.theory.arguments import check_number
 from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_classes
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.numerics.sparse_matrix import is_sparse
+from grokflow.theory.samples import StoredTestSet
 
 
 class Table(NamedTuple):

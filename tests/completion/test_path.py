@@ -22,8 +22,9 @@ from grokflow.theory.completion.problem import TestEntries as Targets
 from grokflow.theory.completion.problem import make_measurement_problem
 from grokflow.theory.completion.spaces.symmetric import SymmetricMatrices
 from grokflow.theory.diagonal.path import trace
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.scores import Kind
 from grokflow.theory.transition.times import crossing
 from tests.reference import completion_flow

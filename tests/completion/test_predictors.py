@@ -18,8 +18,9 @@ from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.problem import make_measurement_problem
 from grokflow.theory.completion.spaces.symmetric import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.predictor import NoPredictor, NotResolved
+from grokflow.theory.samples import StoredTestSet
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7

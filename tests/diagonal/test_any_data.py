@@ -10,8 +10,9 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.verification import first_rise
 from grokflow.simulations.runs.stopping import Stopped
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from tests.reference import log_flow
 
 # Evaluations after which the full system of a random flow counts as too stiff to be a reference.

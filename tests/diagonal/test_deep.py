@@ -18,10 +18,11 @@ from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, Qu
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.rational import matrix, nearest_solution
 from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.samples import StoredTestSet
 from tests.reference import full_flow
 
 CLASSES = sparse(n=16, d=60, n_test=2000)

@@ -9,8 +9,9 @@ from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.regime import Regime
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.scores import Kind
 
 LOGISTIC, SQUARE = LOSSES["logistic"], LOSSES["square"]

@@ -15,8 +15,9 @@ from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from tests.reference import full_flow
 
 CLASSES = sparse(n=8, d=20, n_test=10)

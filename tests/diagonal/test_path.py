@@ -11,8 +11,9 @@ from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.path import scales, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 
 CLASSES = sparse(n=16, d=60, n_test=2000)
 TARGETS = sparse_regression(n=16, d=60, n_test=2000)

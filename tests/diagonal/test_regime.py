@@ -12,9 +12,10 @@ from grokflow.theory.diagonal.partly.split import split
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import Regime, held_weights
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.predictor import NotResolved
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.scores import Kind
 from tests.linear.test_own_losses import HalfSquare
 from tests.reference.full_flow import weights

@@ -18,8 +18,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import grokflow as gf
-from grokflow.theory.linear.problem import StoredTestSet
-from grokflow.theory.predictor import NoPredictor, NotSeparable
+from grokflow.theory.predictor import NoPredictor, NotSeparable, Remedy
+from grokflow.theory.samples import StoredTestSet
 
 HARD = (
     gf.MaxL2MarginClassifier,
@@ -269,6 +269,8 @@ def test_remedies_of_estimators_are_those_of_python():
         with pytest.raises(gf.NotSeparable, match=r"to X, which helps$") as refused:
             estimator.fit(x, x[:, 0] > 3)
         assert "--" not in str(refused.value)
+        assert refused.value.remedy is Remedy.INTERCEPT
+        assert str(refused.value).startswith(f"{refused.value.finding}: append a column")
         estimator.fit(np.column_stack([x, np.ones(6)]), x[:, 0] > 3)
         with pytest.raises(gf.NotSeparable, match=r"take gf\.L1PenalisedClassifier$"):
             estimator.fit(x, [0, 1, 0, 1, 0, 1])

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.design_matrix import design_matrix
+from grokflow.theory.samples import StoredTestSet
 
 LARGEST = 12
 

@@ -9,8 +9,9 @@ from grokflow.simulations.linear.presets import PRESETS, gaussian_margin, sparse
 from grokflow.simulations.runs.files import write_whole
 from grokflow.simulations.tables.door import load
 from grokflow.theory.linear.l2 import MinL2Norm
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.predictor import NotInterpolable
+from grokflow.theory.samples import StoredTestSet
 
 SMALL = {"n": 6, "d": 30, "n_test": 700}
 

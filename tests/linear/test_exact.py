@@ -14,10 +14,11 @@ from grokflow.theory.linear import certificates, exact
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES, Logistic
 from grokflow.theory.numerics import rational
 from grokflow.theory.predictor import NotSeparable
+from grokflow.theory.samples import StoredTestSet
 
 EPS = np.finfo(float).eps
 LAM = 0.0625

@@ -51,7 +51,8 @@ def test_regression_is_ridge(problem, lam):
 
 def test_the_limits_are_the_margin_and_the_interpolant_with_their_rates():
     rng = np.random.default_rng(0)
-    from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+    from grokflow.theory.linear.problem import Task, make_problem
+    from grokflow.theory.samples import StoredTestSet
 
     x = rng.standard_normal((10, 30))
     y = np.sign(x[:, 0])

@@ -19,8 +19,9 @@ from grokflow.theory.linear import certificates
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 
 ROUNDING = 100 * np.finfo(float).eps
 GAP = 1e-7

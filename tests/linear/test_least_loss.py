@@ -9,9 +9,10 @@ from scipy.linalg import lstsq
 
 import grokflow as gf
 from grokflow.theory.linear.least_loss import MinLoss, distance_to_least, min_loss
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES, Logistic
 from grokflow.theory.predictor import NoPredictor, NotResolved
+from grokflow.theory.samples import StoredTestSet
 
 TAILED = ("exponential", "logistic")
 

@@ -12,9 +12,10 @@ from grokflow.theory.linear import exact
 from grokflow.theory.linear.certificates import min_l2_norm
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.numerics.rational import fraction, matrix, one_norm, squared_norm
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
+from grokflow.theory.samples import StoredTestSet
 from tests.linear.adversarial import KINDS, draw, draw_wide, holds, is_resolved, optimum
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -14,7 +14,7 @@ from grokflow.theory.linear import simplex as linear_program
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram
 from grokflow.theory.numerics.data_matrix import DataMatrix
@@ -25,6 +25,7 @@ from grokflow.theory.numerics.hard_margin import (
 )
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved, NotSeparable
+from grokflow.theory.samples import StoredTestSet
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7

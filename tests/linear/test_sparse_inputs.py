@@ -11,11 +11,12 @@ from grokflow.theory.linear import simplex
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
-from grokflow.theory.linear.problem import StoredTestSet, make_problem
+from grokflow.theory.linear.problem import make_problem
 from grokflow.theory.linear.proximal_points import L1Program
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.sparse_matrix import SparseMatrix
+from grokflow.theory.samples import StoredTestSet
 
 TASKS = [("classification", "logistic"), ("regression", "square")]
 

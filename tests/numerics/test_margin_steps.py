@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from grokflow.theory.diagonal.mirror import Hypentropy
 from grokflow.theory.linear.dual import Constraint, Dual
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.numerics.hard_margin import constrained_least_norm
 from grokflow.theory.numerics.margin_steps import minimise_by_programs
+from grokflow.theory.samples import StoredTestSet
 
 
 @pytest.mark.parametrize("equal", [0, 2, 5])

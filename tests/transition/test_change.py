@@ -8,8 +8,9 @@ from scipy.stats import binomtest, multinomial
 
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.penalised import L1Penalised
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.change import change_of, quality
 from grokflow.theory.transition.intervals import clopper_pearson, paired_shares, sign_test
 from grokflow.theory.transition.scores import (

@@ -38,12 +38,11 @@ from grokflow.theory.numerics.hard_margin import (
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.numerics.rounding import divided
 from grokflow.theory.predictor import (
-    INTERCEPT,
-    REMEDY,
     NoPredictor,
     NotInterpolable,
     NotResolved,
     NotSeparable,
+    Remedy,
 )
 
 # Relative gap that a predictor is returned with at most.
@@ -277,5 +276,5 @@ def intercept_separates(problem: Problem) -> bool:
     return True
 
 
-def _remedy(problem: Problem) -> str:
-    return INTERCEPT if intercept_separates(problem) else REMEDY
+def _remedy(problem: Problem) -> Remedy:
+    return Remedy.INTERCEPT if intercept_separates(problem) else Remedy.PENALTY

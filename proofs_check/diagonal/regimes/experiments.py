@@ -10,8 +10,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from grokflow.proofs_check.laboratory import Laboratory, remembered
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES, Loss
+from grokflow.theory.samples import StoredTestSet
 
 # Sizes of the data: n samples of d inputs whose rows have rank r.
 SAMPLES, INPUTS, RANK = 40, 24, 6

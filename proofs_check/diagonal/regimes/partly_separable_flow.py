@@ -36,9 +36,10 @@ from grokflow.theory.diagonal.partly.descent import descend
 from grokflow.theory.diagonal.partly.split import split
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.linear.least_loss import MinLoss
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
 from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.samples import StoredTestSet
 
 _CORE, _CORE_RANK, _WRONG = 30, 4, 8
 _REST, _INPUTS = 6, 24

@@ -25,7 +25,7 @@ from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import ConcordantLoss
 from grokflow.theory.numerics.data_matrix import DataMatrix
-from grokflow.theory.predictor import INTERCEPT, NoPredictor
+from grokflow.theory.predictor import NoPredictor, Remedy
 
 # Rounding of a projection, relative to the terms of a margin: below it the sign is not known.
 _ROUNDING = 1e-12
@@ -62,7 +62,7 @@ class PartlySeparable(NoPredictor):
         super().__init__(
             f"{len(samples)} of {n} samples can be classified ever better and the others overlap, "
             "expected all of either kind: the forecast covers this at depth 2 only, so "
-            f"{INTERCEPT if intercept_helps else remedy}"
+            f"{Remedy.INTERCEPT.value if intercept_helps else remedy}"
         )
         self.samples = samples
 

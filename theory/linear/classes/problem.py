@@ -16,12 +16,13 @@ import numpy as np
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import numbered_labels
 from grokflow.theory.linear.checks import check_inputs, check_rows
-from grokflow.theory.linear.problem import Outputs, Problem, StoredTestSet, Task, TestSet
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
 from grokflow.theory.pairing import check_paired
+from grokflow.theory.samples import Outputs, StoredTestSet, TestSet
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes
 

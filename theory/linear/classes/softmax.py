@@ -29,9 +29,10 @@ from scipy.special import xlog1py, xlogy
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
-from grokflow.theory.linear.problem import Outputs, Problem, Task
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.predictor import NotResolved
+from grokflow.theory.samples import Outputs
 
 # Numbers that the stacked design and its Gram matrix may hold.
 _LARGEST = 2**26
