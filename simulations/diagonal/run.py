@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -128,12 +128,9 @@ class DiagonalRun:
             try:
                 return self._step(progress)
             except Unverified:
-                spent = self.stepper
+                spent = self.stepper.evaluations
                 self.stepper = self._stepper(tightened)
-                self.stepper.evaluations, self.stepper.jacobians = (
-                    spent.evaluations,
-                    spent.jacobians,
-                )
+                self.stepper.evaluations = replace(spent, largest_pull=0.0)
                 self.reached.restart()
                 self.charts.clear()
         return self._step(progress)

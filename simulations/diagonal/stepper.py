@@ -2,18 +2,22 @@
 
 One step after the other is taken, so that each state can be looked at: for L ≥ 3 coordinates that
 come near the pole of the mirror map get a new anchor, and the pulls of data that are not separable
-cancel, from when on the implicit form of the flow is solved.
+cancel, from when on the implicit form of the flow is solved. Of partly separable classes the pulls
+of the separable samples fall below the rounding of those that cancel, and are given coordinates of
+their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.linalg import solve
 
 from grokflow.simulations.diagonal.axes import axes_of
+from grokflow.simulations.diagonal.solvers import Equations, Evaluations, cvode, ida
 from grokflow.simulations.diagonal.tolerance import (
     KEPT,
     UNRESOLVED,
@@ -34,9 +38,12 @@ if TYPE_CHECKING:
 
 # Size of the pulls, in units of the rate that they add up to, from which on the implicit form is
 # solved. Each is rounded by 2⁻⁵³ of its size, which moves p by 1e-12 in a unit of solver time:
-# below the tolerance of `state_tolerance`, rtol/320 at κ = 40, for every rtol from 1e-9 on. At the
-# default rtol that holds up to 1e8, so that the exact value matters little.
+# below the tolerance of `state_tolerance`, rtol/320 at κ = 40, for every rtol from 1e-9 on.
 _CANCELLATION = 1e4
+# Part of that tolerance by which rounding may move p. Pulls beyond must cancel: no rate is as large.
+_ROUNDED = 0.1
+# Fraction of such a pull from which on others are taken to cancel as well.
+_APART = 0.1
 # Steps between two that are verified: each costs two evaluations and a Jacobian.
 _VERIFIED_EVERY = 64
 # Slow time from which on every step is: in less nothing changes by orders.
@@ -78,24 +85,21 @@ class DiagonalStepper:
     ) -> None:
         self.rtol, self.end, self.max_steps, self.tightened = rtol, end, max_steps, tightened
         self.implicit = not flow.loss.acts_on_margins
-        self.flows = [flow]
+        self.flow, self.flows = flow, [flow]
         self.anchors: list[tuple[float, np.ndarray]] = []
         self.rest: Rest | None = None
         self.decays = False
-        self.evaluations = 0
-        self.jacobians = 0
+        self.evaluations = Evaluations()
         self.unverified = 0
-        self.largest_pull = 0.0
+        # Pulls of a tail may cancel, where no weights fit all samples.
+        may_cancel = not self.implicit and flow.problem.n > flow.space.rank
+        self.watched = np.ones(flow.problem.n, dtype=bool) if may_cancel else None
+        self.turn: np.ndarray | None = None
         self.axes = axes_of(flow)
         self.began, self.unfelt_from = 0.0, unfelt_from(flow)
         self.solver: CVODE | IDA | None = None
         rate = flow.start_rate() if self.implicit else np.empty(0)
         self.now = self.before = SolverState(0.0, np.zeros(flow.space.rank), rate)
-
-    @property
-    def flow(self) -> ReducedFlow:
-        """The flow, in the coordinates of the last state."""
-        return self.flows[-1]
 
     def resume(self, state: SolverState, anchors: Iterable[tuple[float, np.ndarray]]) -> None:
         """Go on from a state of an earlier run, and from the anchors that it had set."""
@@ -121,7 +125,7 @@ class DiagonalStepper:
             if self.unverified and tau == taus[-1]:
                 self.verify()
             left = self.max_steps
-            yield self.at(tau)
+            yield self._turned_back(self.at(tau))
 
     def at(self, tau: float) -> SolverState:
         """Return the state at a time within the last step, or after the data have moved it last."""
@@ -148,17 +152,18 @@ class DiagonalStepper:
     def work(self, seconds: float) -> SolverWork:
         """Return what was spent."""
         name = "IDA (BDF)" if self.implicit else "CVODE (BDF)"
-        return SolverWork(name, self.evaluations, self.jacobians, seconds)
+        return SolverWork(name, self.evaluations.rates, self.evaluations.jacobians, seconds)
 
     def begin(self, state: SolverState, first_step: float = 0.0) -> None:
         """Start the solver from a state."""
         self.now = self.before = state
         self.began, self.unfelt_from = state.tau, unfelt_from(self.flow)
         self.axes = axes_of(self.flow)
-        turned = state._replace(y=self.axes.along(state.y))
-        if self.implicit:
-            turned = turned._replace(rate=self.axes.along(state.rate))
-        self.solver = (self._ida if self.implicit else self._cvode)(turned, first_step)
+        rate = self.axes.along(state.rate) if self.implicit else state.rate
+        turned = SolverState(state.tau, self.axes.along(state.y), rate)
+        equations = Equations(self.flow, self.axes, self.evaluations, self.watched)
+        make = ida if self.implicit else cvode
+        self.solver = make(equations, turned, self._options(first_step))
 
     def step(self, tau: float) -> None:
         """Take one step towards a time.
@@ -193,10 +198,35 @@ class DiagonalStepper:
         at = self.flow.clock.at
         if self.implicit and at(self.now.tau).s >= self.unfelt_from > at(self.began).s:
             self.begin(self.now, _RESTART * (self.now.tau - self.before.tau))
-        if not self.implicit and self.largest_pull > _CANCELLATION:
-            rate = self.flow.rate(self.flow.clock.at(self.now.tau), self.now.y)
-            self.implicit = True
-            self.begin(self.now._replace(rate=rate))
+        if self.evaluations.largest_pull > _CANCELLATION:
+            if not self.implicit:
+                rate = self.flow.rate(at(self.now.tau), self.now.y)
+                self.implicit = True
+                self.begin(self.now._replace(rate=rate))
+            self._set_apart()
+
+    def _set_apart(self) -> None:
+        """Take coordinates in most of which pulls that hide others are zero, and not rounded."""
+        most = _ROUNDED * self._tolerance(implicit=False) / float(np.finfo(np.float64).eps / 2)
+        most = max(_CANCELLATION, most)
+        if self.watched is None or self.evaluations.largest_pull <= most:
+            return
+        state, self.evaluations.largest_pull = self.now, 0.0
+        pulls = self.flow.pulls(self.flow.clock.at(state.tau), state.y)
+        apart = self.flow.space.apart(~self.watched | (pulls > _APART * most))
+        self.watched = None if apart is None or apart.inside.all() else ~apart.inside
+        if apart is None or self.watched is None:
+            return
+        self.turn = apart.turn if self.turn is None else self.turn @ apart.turn
+        self.flow = replace(self.flow, space=apart.space)
+        self.begin(state._replace(y=state.y @ apart.turn, rate=state.rate @ apart.turn))
+
+    def _turned_back(self, state: SolverState) -> SolverState:
+        """Return a state in the coordinates in which the flow began."""
+        if self.turn is None:
+            return state
+        rate = self.turn @ state.rate if state.rate.size else state.rate
+        return SolverState(state.tau, self.turn @ state.y, rate)
 
     def verify(self) -> None:
         """Judge the last step, unless the solver has started anew since.
@@ -257,8 +287,9 @@ class DiagonalStepper:
         return p
 
     def _set_anchor(self, s: float, p: np.ndarray) -> None:
-        self.flows.append(self.flow.anchored(s, p))
-        self.anchors.append((s, p))
+        self.flow = self.flow.anchored(s, p)
+        self.flows.append(replace(self.flow, space=self.flows[0].space))
+        self.anchors.append((s, p if self.turn is None else self.turn @ p))
 
     def _rest(self) -> Rest | None:
         """Return where the net is at rest at the anchor, if it is."""
@@ -287,11 +318,14 @@ class DiagonalStepper:
             return None
         return float(clock.of(np.array(max(scale.bend(1e-3), s + span))))
 
-    def _options(self, first_step: float) -> dict[str, object]:
+    def _tolerance(self, *, implicit: bool) -> float:
+        """Return the tolerance of the state from now on."""
         s = self.flow.clock.at(self.now.tau).s
         end = max(s, self.end if self.flow.scale.depth == 2 else s)
-        tolerance = state_tolerance(self.flow, self.rtol, s, end, implicit=self.implicit)
-        tolerance *= self.tightened
+        return self.tightened * state_tolerance(self.flow, self.rtol, s, end, implicit=implicit)
+
+    def _options(self, first_step: float) -> dict[str, object]:
+        tolerance = self._tolerance(implicit=self.implicit)
         least = 0.03 if self.flow.anchor is None else 1.0  # p starts at 0, in its own unit
         return {
             "rtol": tolerance,
@@ -300,46 +334,3 @@ class DiagonalStepper:
             "linsolver": "lapackdense",
             "first_step": first_step,
         }
-
-    def _cvode(self, start: SolverState, first_step: float) -> CVODE:
-        from sksundae.cvode import CVODE
-
-        flow, axes = self.flow, self.axes
-        may_cancel = flow.problem.n > flow.space.rank  # else some weights fit all samples
-
-        def rate(tau: float, y: np.ndarray, out: np.ndarray) -> None:
-            self.evaluations += 1
-            at, p = flow.clock.at(tau), axes.state(y)
-            pulls = flow.pulls(at, p)
-            out[:] = axes.along(flow.rate_of_pulls(at, p, pulls))
-            if may_cancel:
-                self.largest_pull = float(pulls.max())
-
-        def jacobian(tau: float, y: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
-            self.jacobians += 1
-            out[:] = axes.jacobian(flow.rate_jacobian(flow.clock.at(tau), axes.state(y)))
-
-        solver = CVODE(rate, jacfn=jacobian, **self._options(first_step))
-        solver.init_step(start.tau, start.y)
-        return solver
-
-    def _ida(self, start: SolverState, first_step: float) -> IDA:
-        from sksundae.ida import IDA
-
-        flow, axes = self.flow, self.axes
-
-        def defect(tau: float, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
-            self.evaluations += 1
-            at = flow.clock.at(tau)
-            out[:] = axes.along(flow.defect(at, axes.state(y), axes.state(dy)))
-
-        def jacobian(
-            tau: float, y: np.ndarray, dy: np.ndarray, _: np.ndarray, cj: float, out: np.ndarray
-        ) -> None:
-            self.jacobians += 1
-            at = flow.clock.at(tau)
-            out[:] = axes.jacobian(flow.defect_jacobian(at, axes.state(y), cj))
-
-        solver = IDA(defect, jacfn=jacobian, **self._options(first_step))
-        solver.init_step(start.tau, start.y, start.rate)
-        return solver

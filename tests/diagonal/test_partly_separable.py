@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import grokflow as gf
 from grokflow.theory.diagonal.partly.ends import certificate_of, early_of, limit_of
 from grokflow.theory.diagonal.partly.split import split
+from tests.reference import log_flow
 
 LOGISTIC = gf.LOSSES["logistic"]
 LEVEL = 7.0
@@ -111,3 +112,49 @@ def test_depth_three_names_the_samples():
     with pytest.raises(gf.PartlySeparable, match="at depth 2 only") as refused:
         gf.forecast(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
     assert refused.value.samples.tolist() == list(range(30, 36))
+
+
+def relative(w, reference):
+    """Return the largest distance from reference weights, relative to their norm."""
+    return (np.linalg.norm(w - reference, axis=0) / np.linalg.norm(reference, axis=0)).max()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "lam", "depth"), [(1e7, 1e-3, 2), (1e12, 1e-5, 2), (1e6, 1e-4, 3)]
+)
+def test_flows_from_large_scales_are_those_of_the_full_system(alpha, lam, depth):
+    """Pulls of overlapping samples are rounded by more than the pull of the separable one is."""
+    x, y = np.array([[1.0, 0.0], [2.0, 0.0], [1.0, 1.0]]), np.array([1.0, -1.0, 1.0])
+    problem = gf.make_problem("p", "classification", x, y, gf.StoredTestSet(x, y))
+    times = np.append(np.array([0.5, 5.0, 10.0]), np.log(alpha) + np.array([0.0, 4.0]))
+    found = gf.DiagonalFlow(lam=lam, loss=LOGISTIC).run(
+        gf.DiagonalStart(problem, alpha, depth), times
+    )
+    z, targets = problem.inputs.to_array(), problem.targets
+    reference = log_flow.weights(z, targets, alpha, lam, "logistic", times, 1e-8, depth)
+    assert relative(found.weights, reference) <= 1e-4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_scale_ends_at_the_same_weights(seed):
+    """Once the data are fitted a flow depends on α e^{-λt} alone; the reference starts small."""
+    rng = np.random.default_rng([12, seed])
+    sizes = {"inputs": 6, "rank": 3, "core": 14, "rest": int(rng.integers(1, 5))}
+    problem, lam = partly_separable(seed, **sizes), 10.0 ** rng.uniform(-5, -2)
+    flow = gf.DiagonalFlow(lam=lam, loss=LOGISTIC)
+    after = np.array([1.0, 3.0, 5.0])
+    near, far = (
+        flow.run(gf.DiagonalStart(problem, alpha), np.log(alpha) + after).weights
+        for alpha in (1e2, 1e10)
+    )
+    # Each is right to rtol, and what is left of the start falls like e^{-2λt}.
+    assert relative(far, near) <= 2 * flow.rtol + np.exp(-2 * np.log(1e2))
+
+
+def test_a_flow_is_taken_up_again_after_samples_were_set_apart(tmp_path):
+    problem, times = partly_separable(0), np.array([1.0, 10.0, 20.0, 24.0])
+    flow, start = gf.DiagonalFlow(lam=1e-3, loss=LOGISTIC), gf.DiagonalStart(problem, 1e9)
+    saved = gf.Checkpoint(tmp_path / "flow.npz")
+    whole = flow.run(start, times)
+    flow.run(start, times[:2], checkpoint=saved)
+    assert relative(flow.run(start, times, checkpoint=saved).weights, whole.weights) <= flow.rtol

@@ -124,3 +124,29 @@ def solved(matrix, right):
             if i != k:
                 rows[i] = [a - rows[i][k] * b for a, b in zip(rows[i], rows[k], strict=True)]
     return [row[-1] for row in rows]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 4), st.sampled_from([0, 3]))
+def test_samples_set_apart_are_zero_in_the_coordinates_of_the_others(seed, rank, more, decades):
+    """Among the samples in their span are all that combine them; none of the others do."""
+    rng, own, d = np.random.default_rng(seed), 2 * rank + 1, rank + more
+    inside = rng.standard_normal((own + 2, rank)) @ rng.standard_normal((rank, d))
+    matrix = np.vstack([inside, rng.standard_normal((more + 2, d))])
+    matrix *= 10.0 ** rng.uniform(-decades, decades, d)
+    space = row_space(DataMatrix.from_array(matrix)).graded()
+    found = space.apart(np.arange(len(matrix)) < own)
+    assert found.inside.tolist() == [True] * (own + 2) + [False] * (more + 2)
+    assert not found.space.basis[found.inside, rank:].any()
+    assert np.allclose(found.turn.T @ found.turn, np.eye(d), atol=1e-13)
+    assert error(matrix, found.space) <= 1e-11
+    # The state of a flow, turned, has the same weights: ξ = Rᵀp.
+    p = rng.standard_normal(d)
+    xi = space.rows.correlate(p)
+    turned = found.space.rows.correlate(found.turn.T @ p)
+    assert np.allclose(turned, xi, rtol=0, atol=1e-12 * np.abs(space.rows.to_array()).sum(axis=0))
+
+
+def test_samples_that_span_everything_leave_the_coordinates_as_they_are():
+    space = row_space(DataMatrix.from_array(np.random.default_rng(0).standard_normal((9, 3))))
+    found = space.apart(np.arange(9) < 4)
+    assert found.space is space and found.inside.all()

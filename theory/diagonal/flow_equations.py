@@ -165,9 +165,18 @@ class ReducedFlow:
         For the square loss this form keeps all digits where `rate` subtracts two numbers of
         size 1/ε.
         """
-        pull = self.loss.descent(self.outputs(at.s, p), self.problem.targets)
+        return self.defect_of_descent(at, p, rate, self.descent(at, p))
+
+    def descent(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
+        """Return ``-l'(q)``, the pulls on the samples as they are."""
+        return self.loss.descent(self.outputs(at.s, p), self.problem.targets)
+
+    def defect_of_descent(
+        self, at: SolverMoment, p: np.ndarray, rate: np.ndarray, descent: np.ndarray
+    ) -> np.ndarray:
+        """Return `defect` where the pulls are known."""
         weight, drift = self._weights_of_defect(at)
-        return np.asarray(weight * rate + drift * p - self.space.gather(pull))
+        return np.asarray(weight * rate + drift * p - self.space.gather(descent))
 
     def defect_jacobian(self, at: SolverMoment, p: np.ndarray, rate_weight: float) -> np.ndarray:
         """Return the Jacobian of `defect` in p when ``d(rate)/dp`` is ``rate_weight`` times 1."""

@@ -31,6 +31,8 @@ _SCALING_ROUNDS = 2
 # that move a small one carry the rounding of the large ones, 1e-15 of the small one at this ratio:
 # less than the tightest tolerance of a flow in these coordinates, 3e-13, by two orders.
 _ALIKE = 10.0
+# Relative change of the data that is no harm: a hundredth of the tightest tolerance of a flow.
+_DROPPED = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +89,45 @@ class RowSpace:
         least = float(squares[squares > 0].min())
         if not isinstance(self.rows, DataMatrix) or squares.max() <= _ALIKE**2 * least:
             return self
-        rotation, triangle, order = qr(self.rows.to_array(), mode="economic", pivoting=True)
-        rows = np.empty_like(triangle)
-        rows[:, order] = triangle
+        rotation, rows = _eliminated(self.rows.to_array())
         basis = rotation if self.basis is None else self.basis @ rotation
         return replace(self, rows=DataMatrix.from_array(rows, self.rows.threads), basis=basis)
+
+    def apart(self, samples: np.ndarray) -> Apart | None:
+        """Return the factorisation in which some samples have coordinates of their own.
+
+        The first coordinates span the rows of these samples. In all others these rows, and every
+        row in their span, are exactly zero, so that no multiplier of theirs is rounded into them.
+        Within both groups columns are eliminated from the largest to the smallest, as by `graded`.
+        None where rounding hides what is in the span: what is taken for zero would change the
+        scaled data by more than `_DROPPED`.
+
+        Parameters
+        ----------
+        samples : ndarray of bool, shape (n,)
+            The samples.
+        """
+        assert self.basis is not None
+        own, data = self.rows.to_array(), self.basis @ self.rows.to_array()
+        row_sizes, column_sizes, scaled = _equilibrated(data)
+        rounding = _tolerance(scaled) * float(np.linalg.norm(scaled))
+        across, triangle, _ = qr(scaled[samples].T, mode="economic", pivoting=True)
+        rank, _ = _rank(triangle, rounding / float(np.linalg.norm(triangle)))
+        if rank == self.rank:
+            return Apart(self, np.eye(rank), np.ones(len(data), dtype=bool))
+        span = across[:, :rank]
+        inside = np.linalg.norm(scaled - scaled @ span @ span.T, axis=1) <= rounding
+        inside |= samples
+        turn, _, _ = qr(self.basis[inside].T / row_sizes[inside], pivoting=True)
+        parts = [_eliminated(part.T @ own) for part in (turn[:, :rank], turn[:, rank:])]
+        turn = np.hstack([turn[:, :rank] @ parts[0][0], turn[:, rank:] @ parts[1][0]])
+        rows, basis = np.vstack([part[1] for part in parts]), self.basis @ turn
+        dropped = basis[inside, rank:] @ rows[rank:] / column_sizes / row_sizes[inside, None]
+        if not np.linalg.norm(dropped) <= _DROPPED * np.linalg.norm(scaled):
+            return None
+        basis[inside, rank:] = 0.0
+        matrix = DataMatrix.from_array(rows, self.rows.threads)
+        return Apart(replace(self, rows=matrix, basis=basis), turn, inside)
 
     def spread(self, coordinates: np.ndarray) -> np.ndarray:
         """Return ``Q c``: the outputs, shape (n,), of weights with ``R w = c``, shape (r,)."""
@@ -112,6 +148,17 @@ class RowSpace:
         if self.basis is None:
             return np.asarray(weights[:, None] * matrix)
         return np.asarray(self.weighted(weights) @ matrix)
+
+
+class Apart(NamedTuple):
+    """A row space with some samples apart, the turn of its coordinates ``p = turn y``, and these.
+
+    `inside` has, beside the samples that were asked for, all others in the span of their rows.
+    """
+
+    space: RowSpace
+    turn: np.ndarray
+    inside: np.ndarray
 
 
 def row_space(inputs: DesignMatrix) -> RowSpace:
@@ -170,6 +217,14 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
     w = np.empty(len(order))
     w[order] = qr_multiply(across, combination, mode="left", pivoting=True)[0]
     return w
+
+
+def _eliminated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return Q and R of ``matrix = Q R``, columns eliminated from the largest to the smallest."""
+    rotation, triangle, order = qr(matrix, mode="economic", pivoting=True)
+    rows = np.empty_like(triangle)
+    rows[:, order] = triangle
+    return rotation, rows
 
 
 def _rows_are_independent(inputs: DesignMatrix) -> bool:
