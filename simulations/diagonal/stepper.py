@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # solved. Each is rounded by 2⁻⁵³ of its size, which moves p by 1e-12 in a unit of solver time:
 # below the tolerance of `state_tolerance`, rtol/320 at κ = 40, for every rtol from 1e-9 on.
 _CANCELLATION = 1e4
-# Part of that tolerance by which rounding may move p. Pulls beyond must cancel: no rate is as large.
+# Part of that tolerance by which rounding may move p. Larger pulls must cancel, as no rate is.
 _ROUNDED = 0.1
 # Fraction of such a pull from which on others are taken to cancel as well.
 _APART = 0.1
