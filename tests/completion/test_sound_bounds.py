@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grokflow.theory.completion import certificates, exact
+from grokflow.theory.completion import certificates, exact, proximal_points
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.exact import ObservedEntries
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
-from grokflow.theory.completion.nuclear import MinNuclearNorm
+from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
+from grokflow.theory.completion.problem import make_measurement_problem
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
-from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.predictor import NotInterpolable, NotResolved
 
 
 def observed(problem, whole):
@@ -45,7 +46,7 @@ def test_the_certified_interval_holds_the_optimum(drawn, seed):
     shape, m = problem.space.shape, problem.measurements.size
     try:
         best = MinNuclearNorm().predict(problem)
-    except NotConverged:
+    except NotResolved:
         return  # no false answer; how often that is so is counted below
     noise = rng.standard_normal(shape)
     noise = noise + noise.T if whole else noise
@@ -73,7 +74,7 @@ def test_the_least_nuclear_norm_is_seldom_refused(spread):
         whole, u, i = bool(rng.random() < 0.5), int(rng.integers(1, 5)), int(rng.integers(2, 5))
         try:
             found = MinNuclearNorm().predict(few_entries(rng, whole, u, i, spread))
-        except NotConverged:
+        except NotResolved:
             refused += 1
         else:
             assert found.certificate.gap <= MinNuclearNorm().gap
@@ -114,3 +115,73 @@ def test_the_scale_of_all_values_changes_no_gap(size, scale):
     problem = make_entries_problem("x", size, rows, columns, scale * values)
     for predictor in (MinNuclearNorm(), MinFrobeniusNorm()):
         assert predictor.predict(problem).certificate.gap <= 1e-7
+
+
+def general_measurements(rng, m=8, d=5):
+    """Return symmetric matrices, and their inner products with a matrix of rank one."""
+    a = rng.standard_normal((m, d, d))
+    a = a + a.transpose(0, 2, 1)
+    return a, a @ np.arange(d) @ np.arange(d)
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e100])
+@pytest.mark.parametrize("unit", [1e-100, 1e-12, 1e12, 1e100])
+def test_the_scale_of_measurements_and_values_changes_no_gap(scale, unit):
+    a, y = general_measurements(np.random.default_rng(0))
+    problem = make_measurement_problem("x", unit * a, scale * y)
+    # This λ is as large beside the measurements and values as 0.01 is beside the unscaled ones.
+    for predictor in (MinNuclearNorm(), NuclearPenalised(0.01 * scale * unit)):
+        assert predictor.predict(problem).certificate.gap <= 1e-7
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_measurements_of_many_sizes_are_met_each_in_its_own_unit(seed):
+    rng = np.random.default_rng(seed)
+    a, y = general_measurements(rng)
+    rows = 10.0 ** rng.uniform(-12, 12, len(y))
+    problem = make_measurement_problem("x", a * rows[:, None, None], y * rows)
+    plain = make_measurement_problem("x", a, y)
+    for predictor in (MinNuclearNorm(), MinFrobeniusNorm()):
+        found, expected = (predictor.predict(p).certificate for p in (problem, plain))
+        assert found.gap <= 1e-7
+        # The optimum is the same up to what rounding does to the products of rows, 1e-16.
+        assert np.isclose(found.upper, expected.upper, rtol=3e-7)
+
+
+def test_a_matrix_that_misses_general_measurements_bounds_no_optimum():
+    """Values at 1e-6 of it are a hundred times nearer than what the multipliers charge for them.
+
+    Two measurements that nearly agree take a matrix of size 1 to meet them.
+    """
+    apart = 1e-6
+    a = np.stack([np.diag([1.0, 0.0]), np.diag([1.0, apart])])
+    problem = make_measurement_problem("x", a, [0.0, apart])
+    nothing = np.zeros((2, 2)), np.zeros(2)
+    # diag(0, 1) is the optimum of both.
+    assert certificates.min_nuclear_norm(problem, *nothing).upper >= 1
+    assert certificates.min_frobenius_norm(problem, *nothing).upper >= 0.5
+
+
+def test_that_no_matrix_has_the_values_is_proved_or_not_said():
+    """The last measurement is the sum of the others up to rounding, and exactly for integers."""
+    a = general_measurements(np.random.default_rng(1), m=3)[0]
+    whole = np.round(10 * a)
+    dependent = np.concatenate([whole, whole.sum(axis=0, keepdims=True)])
+    consistent = make_measurement_problem("x", dependent, [1.0, 2.0, 3.0, 6.0])
+    assert MinFrobeniusNorm().predict(consistent).certificate.gap <= 1e-7
+    off = make_measurement_problem("x", dependent, [1.0, 2.0, 3.0, 6.0 + 1e-9])
+    with pytest.raises(NotInterpolable, match="no symmetric matrix has the values"):
+        MinFrobeniusNorm().predict(off)
+    near = dependent.copy()
+    near[-1, 0, 0] += 1e-9
+    # One more multiple of the identity of the corner meets the last value: none is excluded.
+    found = MinFrobeniusNorm().predict(make_measurement_problem("x", near, [1.0, 2.0, 3.0, 6.1]))
+    assert found.certificate.gap <= 1e-7
+    assert found.certificate.lower > 1e15
+
+
+def test_what_is_not_converged_is_not_resolved(monkeypatch):
+    monkeypatch.setattr(proximal_points, "_OUTER_STEPS", 1)
+    problem = few_entries(np.random.default_rng(0), False, 4, 4, 0)
+    with pytest.raises(NotResolved, match="not resolved in double precision: the nuclear-norm"):
+        MinNuclearNorm(1e-12).predict(problem)

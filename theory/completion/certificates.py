@@ -3,7 +3,7 @@
 As in `grokflow.theory.linear.certificates`: the multipliers are scaled until they are dual
 feasible, weak duality bounds the optimum from below, and the answer bounds it from above. An answer
 that misses observed entries bounds nothing: they are put in first. General measurements cannot be
-put in exactly; what is missed of them is charged with the multipliers, to first order.
+put in exactly: the bound is that of a matrix with the measured values which is proved to be near.
 
 Every bound is moved to the safe side by its rounding. Eigenvalues and singular values that LAPACK
 computes are those of a matrix within ``p(d) u ‖W‖_F`` of W, with a modestly growing p [1]_, here
@@ -17,42 +17,56 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
+from grokflow.theory.completion.units import Units
 from grokflow.theory.numerics.rounding import (
+    TINY,
+    Enclosed,
     down,
     gamma,
+    half_square_above,
     half_square_below,
     inner_below,
+    minus,
+    multiplied,
     norm_above,
     power_of_two,
+    product_above,
+    ratio_above,
     ratio_below,
+    sum_above,
     up,
 )
+from grokflow.theory.numerics.verified import spanning_equations
 
 
 def min_frobenius_norm(
     problem: CompletionProblem, w: np.ndarray, multipliers: np.ndarray
 ) -> Certificate:
     """Certify ``min ½‖W‖_F² : A(W) = y`` by the dual ``max yᵀμ - ½‖A*(μ)‖_F²``."""
-    fitted = _fit(problem, w, multipliers)
+    units = Units.of(problem)
+    problem, mu = units.of_problem(problem), multipliers * units.rows
+    fitted = _fit(problem, w / units.size)
     # Sums of d² squares, and the rounding of what is squared.
     slack = gamma(problem.d**2 + problem.measurements.sums + 8)
     # The dual bound does not depend on the unit of the multipliers.
-    mu = multipliers / power_of_two(np.array([np.abs(multipliers).max(initial=0.0)]))
+    mu = mu / power_of_two(np.array([np.abs(mu).max(initial=0.0)]))
     norm = up(sqrt(problem.space.squared_norm(problem.measurements.adjoint(mu)) * (1 + slack)))
     best = max(inner_below(problem.values, mu), 0.0)
     lower = half_square_below(ratio_below(best, norm)) if best > 0 else 0.0
-    upper = problem.space.squared_norm(fitted.matrix) / 2 * (1 + slack) + fitted.penalty
+    size = _above(sqrt(problem.space.squared_norm(fitted.matrix) * (1 + slack)))
     if fitted.matrix.any():  # squares may underflow
-        upper += problem.d**2 * float(np.finfo(float).smallest_subnormal)
-    return Certificate(lower, _above(upper), fitted.miss)
+        size = up(size + problem.d * 2.0**-537)
+    upper = half_square_above(_above(size + fitted.distance))
+    return units.restored(Certificate(lower, upper, fitted.miss), 2)
 
 
 def min_nuclear_norm(
@@ -62,11 +76,15 @@ def min_nuclear_norm(
 
     The upper bound is that of `w` with the observed entries put in.
     """
-    fitted = _fit(problem, w, multipliers)
-    reach = max(1.0, _reach_above(problem, multipliers))
-    lower = down(inner_below(problem.values, multipliers) / reach)
-    upper = nuclear_norm_above(problem.space, fitted.matrix) + fitted.penalty
-    return Certificate(max(lower, 0.0), _above(upper), fitted.miss)
+    units = Units.of(problem)
+    problem, mu = units.of_problem(problem), multipliers * units.rows
+    fitted = _fit(problem, w / units.size)
+    reach = max(1.0, _reach_above(problem, mu))
+    lower = down(inner_below(problem.values, mu) / reach)
+    # A difference of d×d matrices has a nuclear norm of at most √d times its Frobenius norm.
+    far = product_above(fitted.distance, up(sqrt(problem.d)))
+    upper = _above(nuclear_norm_above(problem.space, fitted.matrix) + far)
+    return units.restored(Certificate(max(lower, 0.0), upper, fitted.miss), 1)
 
 
 def nuclear_penalised(
@@ -77,15 +95,18 @@ def nuclear_penalised(
     ``max yᵀμ - Σ N μ_i² / 4c_i : ‖A*(μ)‖₂ ≤ λ/2``, c_i the counts. Every `w` is feasible; the
     multipliers are scaled down to feasibility.
     """
-    reach = _reach_above(problem, multipliers)
-    mu = multipliers * min(1.0, lam / 2 / reach) if reach > 0 else multipliers
-    slack = gamma(mu.size + problem.measurements.terms + 8)
-    cost = float((mu**2 / problem.weights).sum()) / 4 * (1 + slack)
-    lower = down(inner_below(problem.values, mu) - up(cost))
-    norm = nuclear_norm_above(problem.space, w)
-    return Certificate(
-        max(lower, 0.0), _above(problem.loss(w) * (1 + slack) + _above(lam / 2 * norm)), 0.0
-    )
+    if not (w.any() or problem.values.any()):
+        return Certificate(0.0, 0.0, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = _reach_above(problem, multipliers)
+        mu = multipliers * min(1.0, lam / 2 / reach) if reach > 0 else multipliers
+        slack = gamma(mu.size + problem.measurements.terms + 8)
+        cost = float((mu**2 / problem.weights).sum()) / 4 * (1 + slack)
+        lower = down(inner_below(problem.values, mu) - up(cost))
+        missed = problem.weights * _residuals(problem, w).size ** 2
+        penalty = _above(lam / 2 * nuclear_norm_above(problem.space, w))
+    lost = sum_above(missed) * (1 + gamma(8)) + missed.size * TINY
+    return Certificate(max(lower, 0.0), _above(_above(lost) + penalty), 0.0)
 
 
 def operator_norm_above(space: MatrixSpace, w: np.ndarray) -> float:
@@ -153,21 +174,47 @@ def factors(
 
 
 class _Fitted(NamedTuple):
-    """A matrix with the measured values, what is charged for them, and what was missed."""
+    """A matrix, how far one with the measured values is from it at most, and what was missed."""
 
     matrix: np.ndarray
-    penalty: float
+    distance: float
     miss: float
 
 
-def _fit(problem: CompletionProblem, w: np.ndarray, multipliers: np.ndarray) -> _Fitted:
-    """Put the measured values in, where that is possible exactly."""
-    miss = float(np.abs(problem.residuals(w)).max())
-    size = float(np.abs(problem.values).max()) or 1.0
+def _fit(problem: CompletionProblem, w: np.ndarray) -> _Fitted:
+    """Put the measured values in, or prove that a matrix with these values is near.
+
+    With residuals r that matrix is ``W + A⁺r``, at most ‖r‖ over the least singular value of the
+    measurements away: infinitely far where this is not proved to be positive.
+    """
     fitted = problem.measurements.put_in(w, problem.values)
-    if fitted is None:
-        return _Fitted(w, miss * float(np.abs(multipliers).sum()), miss / size)
-    return _Fitted(fitted, 0.0, miss / size)
+    if fitted is not None:
+        missed = np.abs(problem.residuals(w))
+        size = float(np.abs(problem.values).max()) or 1.0
+        return _Fitted(fitted, 0.0, float(missed.max()) / size)
+    if not (w.any() or problem.values.any()):
+        return _Fitted(w, 0.0, 0.0)
+    assert isinstance(problem.measurements, Matrices)  # entries are put in
+    residuals, norms = _residuals(problem, w), problem.measurements.norms
+    typical = norms * float(np.linalg.norm(w)) + np.abs(problem.values)
+    missed = np.abs(residuals.value)
+    miss = float((missed / np.where(missed > 0, typical, 1.0)).max())
+    lengths = power_of_two(norms)
+    rows = problem.measurements.array.reshape(len(norms), -1) / lengths[:, None]
+    chosen, least = spanning_equations(rows, problem.values / lengths)
+    size = norm_above(np.nextafter(residuals.size / lengths, inf)[chosen])
+    return _Fitted(w, ratio_above(size, least) if least > 0 else inf, miss)
+
+
+def _residuals(problem: CompletionProblem, w: np.ndarray) -> Enclosed:
+    """Enclose ``<A_i, W> - y_i``."""
+    measurements = problem.measurements
+    if isinstance(measurements, Matrices):
+        outputs = multiplied(measurements.array.reshape(measurements.size, -1), w.ravel())
+    else:
+        entries = measurements.apply(w)
+        outputs = Enclosed(entries, np.zeros_like(entries))
+    return minus(outputs, problem.values)
 
 
 def _reach_above(problem: CompletionProblem, multipliers: np.ndarray) -> float:

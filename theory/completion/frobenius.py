@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +16,18 @@ from grokflow.theory.arguments import check_data
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.checks import check_size
+from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
-from grokflow.theory.predictor import NotInterpolable
+from grokflow.theory.completion.units import Units
+from grokflow.theory.predictor import NotInterpolable, NotResolved
 from grokflow.theory.summary import Summarised
+
+if TYPE_CHECKING:
+    from grokflow.theory.numerics.exact_answers import Rounded
+
+# Relative gap that the early predictor is returned with at most.
+_WANTED_GAP = 1e-7
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,25 +107,56 @@ class MinFrobeniusNorm:
     name: str = "min-Frobenius-norm"
 
     def predict(self, problem: CompletionProblem) -> MatrixPrediction:
-        """Solve with the Gram matrix, and refine once.
+        """Solve with the Gram matrix, and refine; in rational numbers where that does not do.
 
         Raises
         ------
         NotInterpolable
-            When no symmetric matrix has the measured values.
+            When it is proved that no symmetric matrix has the measured values.
+        NotResolved
+            When neither that nor a matrix of least norm to a relative gap of 1e-7 is proved.
         """
         check_data(problem, CompletionProblem)
         check_size(problem.space.shape)
-        measurements, shift = problem.measurements, np.zeros(problem.measurements.size)
-        mu = measurements.solve_gram(problem.values, shift)
+        units = Units.of(problem)
+        scaled = units.of_problem(problem)
+        measurements, shift = scaled.measurements, np.zeros(problem.measurements.size)
+        mu = measurements.solve_gram(scaled.values, shift)
         for _ in range(2):
-            miss = problem.values - measurements.apply(measurements.adjoint(mu))
+            miss = scaled.values - measurements.apply(measurements.adjoint(mu))
             mu = mu + measurements.solve_gram(miss, shift)
         w = measurements.adjoint(mu)
-        certificate = certificates.min_frobenius_norm(problem, w, mu)
-        if certificate.infeasibility > 1e-6:
-            raise NotInterpolable(
-                f"no symmetric matrix has the values (residual {certificate.infeasibility:.1e}), "
-                "expected independent measurements: drop those that depend on others"
+        found = certificates.min_frobenius_norm(scaled, w, mu)
+        if not max(found.gap, found.infeasibility) <= _WANTED_GAP:
+            w, mu, found = _exact(scaled, found)
+        found = units.restored(found, 2)
+        if not found.gap <= _WANTED_GAP:
+            raise NotResolved(
+                f"not resolved in double precision: ½‖W‖² is {found.lower:.1e} or more: divide the "
+                "values by a number"
             )
-        return MatrixPrediction(self.name, w, mu, certificate)
+        w, mu = units.size * w, mu * (units.size / units.rows)
+        return MatrixPrediction(self.name, w, mu, found)
+
+
+def _exact(problem: CompletionProblem, found: Certificate) -> Rounded:
+    """Find the matrix in rational numbers, or the proof that there is none."""
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.exact_answers import Refuted, least_square
+
+    exact = None
+    if isinstance(problem.measurements, Matrices):
+        rows = problem.measurements.array.reshape(problem.measurements.size, -1)
+        exact = least_square(rows, problem.values, problem.values, equal=True)
+    if isinstance(exact, Refuted):
+        raise NotInterpolable(
+            f"no symmetric matrix has the values (residual {found.infeasibility:.1e}), expected "
+            "independent measurements: drop those that depend on others"
+        )
+    if exact is None or not exact.certificate.gap <= _WANTED_GAP:
+        raise NotResolved(
+            f"not resolved in double precision: the values are met to {found.infeasibility:.1e} of "
+            "their size, which neither proves nor excludes a matrix that has them: scale the "
+            "measurements to similar sizes, or drop near-copies"
+        )
+    return exact._replace(w=exact.w.reshape(problem.space.shape))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
-from grokflow.theory.completion.proximal_points import Iterate, proximal_points
+from grokflow.theory.completion.proximal_points import Iterate, ProximalWork, proximal_points
+from grokflow.theory.completion.units import Units
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved
 
@@ -74,27 +76,27 @@ class MinNuclearNorm:
         Raises
         ------
         NotInterpolable
-            When no symmetric matrix has the values.
+            When it is proved that no symmetric matrix has the values.
+        NotResolved
+            When neither that nor the least norm to the wanted gap is proved.
         """
         check_data(problem, CompletionProblem)
-        MinFrobeniusNorm().predict(problem)
+        units = Units.of(problem)
+        # This proves that there is a matrix with the values, or none.
+        MinFrobeniusNorm().predict(units.of_problem(problem))
         start = None
         if near is not None and near.matrix.any():
             reach = problem.space.operator_norm(problem.measurements.adjoint(near.multipliers))
-            start = Iterate(near.matrix, near.multipliers / reach)
-
-        def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
-            return certificates.min_nuclear_norm(problem, w, mu)
-
-        w, mu, work = proximal_points(
+            start = Iterate(near.matrix / units.size, near.multipliers * units.rows / reach)
+        solved = _solved(
             problem,
             np.zeros(problem.measurements.size),
-            certify,
+            lambda w, mu: certificates.min_nuclear_norm(problem, w, mu),
             near=start,
             gap=self.gap,
             interrupt=interrupt,
         )
-        return MatrixPrediction(self.name, w, mu, certify(w, mu), work)
+        return MatrixPrediction(self.name, *solved)
 
 
 @dataclass(frozen=True)
@@ -147,22 +149,56 @@ class NuclearPenalised:
         """
         check_data(problem, CompletionProblem)
         tau = self.lam / 2
+        w, mu, certificate, work = _solved(
+            problem,
+            tau / (2 * problem.weights),
+            lambda w, mu: certificates.nuclear_penalised(problem, w, tau * mu, self.lam),
+            near=None,
+            gap=self.gap,
+            interrupt=interrupt,
+            remedy=", or take a λ that is larger beside the values",
+        )
+        return MatrixPrediction(self.name, w, tau * mu, certificate, work)
 
-        def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
-            return certificates.nuclear_penalised(problem, w, tau * mu, self.lam)
 
-        try:
+class _Solved(NamedTuple):
+    """A matrix, multipliers of shape (m,), what they are proved to be worth, and their cost."""
+
+    w: np.ndarray
+    mu: np.ndarray
+    certificate: Certificate
+    work: ProximalWork
+
+
+def _solved(
+    problem: CompletionProblem,
+    compliance: np.ndarray,
+    certify: Callable[[np.ndarray, np.ndarray], Certificate],
+    *,
+    near: Iterate | None,
+    gap: float,
+    interrupt: Callable[[], None],
+    remedy: str = "",
+) -> _Solved:
+    """Iterate proximal points in units of order one; `near` is in these already.
+
+    Raises
+    ------
+    NotResolved
+        When the gap is not met.
+    """
+    units = Units.of(problem)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
             w, mu, work = proximal_points(
-                problem,
-                tau / (2 * problem.weights),
-                certify,
-                near=None,
-                gap=self.gap,
+                units.of_problem(problem),
+                compliance / units.rows**2 / units.size,
+                lambda w, mu: certify(units.size * w, mu / units.rows),
+                near=near,
+                gap=gap,
                 interrupt=interrupt,
             )
-        except NotConverged as error:
-            raise NotResolved(
-                f"not resolved in double precision: {error}, or take a λ that is larger beside the "
-                "values"
-            ) from error
-        return MatrixPrediction(self.name, w, tau * mu, certify(w, mu), work)
+    except NotConverged as error:
+        raise NotResolved(f"not resolved in double precision: {error}{remedy}") from error
+    w, mu = units.size * w, mu / units.rows
+    return _Solved(w, mu, certify(w, mu), work)

@@ -7,14 +7,20 @@ shifted matrix that it ends on proves a lower bound on the least eigenvalue.
 
 from __future__ import annotations
 
+from math import sqrt
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cholesky
 from scipy.linalg.lapack import dpocon
 
-from grokflow.theory.numerics.rounding import TINY, gamma
+from grokflow.theory.numerics.hard_margin import independent_rows
+from grokflow.theory.numerics.rounding import TINY, down, gamma
 
 # Fractions of the estimated least eigenvalue that are tried as bounds.
 _FRACTIONS = (0.5, 0.1, 0.01)
+# Entries of a matrix up to which its rank is found in rational numbers, in about a second.
+_MOST_FOR_RANK = 20_000
 
 
 def least_eigenvalue_above(matrix: np.ndarray, error: float = 0.0) -> float:
@@ -39,6 +45,49 @@ def least_eigenvalue_above(matrix: np.ndarray, error: float = 0.0) -> float:
         if shift > doubt and _ends(matrix, shift):
             return (shift - doubt) * (1 - 4 * 2.0**-53)
     return 0.0
+
+
+class Spanning(NamedTuple):
+    """Equations that imply all others, and a lower bound on the least singular value of their rows.
+
+    The bound is 0 where it is not proved to be positive, and then nothing is proved.
+    """
+
+    rows: list[int]
+    least: float
+
+
+def spanning_equations(x: np.ndarray, targets: np.ndarray) -> Spanning:
+    """Choose equations of ``Xw = t`` that imply the others, if that is proved.
+
+    Where rows depend on each other, the rank of X with t beside is found in rational numbers: the
+    equations of as many independent rows imply all.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Rows, of lengths from 1 to 2.
+    targets : ndarray, shape (n,)
+        t.
+    """
+    rows = list(range(len(x)))
+    least = _least_singular_value(x)
+    if least > 0 or x.size > _MOST_FOR_RANK:
+        return Spanning(rows, least)
+    # Rational arithmetic takes a while to import, and most data do without.
+    from grokflow.theory.numerics.rational import matrix
+
+    chosen = independent_rows(x)
+    if matrix(np.column_stack([x, targets])).rank() > len(chosen):
+        return Spanning(rows, 0.0)
+    return Spanning(chosen, _least_singular_value(x[chosen]))
+
+
+def _least_singular_value(x: np.ndarray) -> float:
+    """Return a proved lower bound on the singular values of rows that are shorter than 2."""
+    # |<x_i, x_j> - K_ij| ≤ γ_d ‖x_i‖‖x_j‖.
+    error = 4.1 * gamma(x.shape[1]) + x.shape[1] * TINY
+    return max(down(sqrt(least_eigenvalue_above(x @ x.T, error))), 0.0)
 
 
 def _least_eigenvalue(matrix: np.ndarray) -> float:
