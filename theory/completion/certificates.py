@@ -26,7 +26,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
-from grokflow.theory.completion.units import Units
+from grokflow.theory.completion.spaces.units import Units
 from grokflow.theory.numerics.rounding import (
     TINY,
     Enclosed,

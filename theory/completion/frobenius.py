@@ -19,7 +19,7 @@ from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
-from grokflow.theory.completion.units import Units
+from grokflow.theory.completion.spaces.units import Units
 from grokflow.theory.predictor import NotInterpolable, NotResolved
 from grokflow.theory.summary import Summarised
 

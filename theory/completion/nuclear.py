@@ -20,7 +20,7 @@ from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, ProximalWork, proximal_points
-from grokflow.theory.completion.units import Units
+from grokflow.theory.completion.spaces.units import Units
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved
 
