@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from grokflow.theory.numerics.sparse_matrix import Table
+from grokflow.theory.numerics.sparse_matrix import Table, is_sparse
 from grokflow.theory.summary import Summarised
+
+# Samples of which copies are looked for at once.
+_BLOCK = 4096
 
 
 class Outputs(NamedTuple):
@@ -58,6 +65,61 @@ class StoredTestSet(Summarised):
         """Number of test points."""
         return len(self.labels)
 
+    @cached_property
+    def alike(self) -> np.ndarray | None:
+        """The number of the first sample that each is a copy of; None where all differ."""
+        first: dict[bytes, int] = {}
+        marks = enumerate(fingerprints(self.inputs, np.asarray(self.labels)))
+        found = np.array([first.setdefault(mark, i) for i, mark in marks])
+        return None if len(first) == len(found) else found
+
     def outputs(self, w: np.ndarray) -> Outputs:
         """Return ``inputs @ w`` and the labels."""
         return Outputs(np.asarray(self.inputs.astype(np.float64) @ w), self.labels)
+
+
+def copies_among(test: TestSet) -> np.ndarray | None:
+    """Return which test samples are copies, see `StoredTestSet.alike`; None where it is not known.
+
+    Parameters
+    ----------
+    test : TestSet
+        Whatever predictors are judged on; what is drawn has no copies.
+    """
+    return getattr(test, "alike", None)
+
+
+def fingerprints(inputs: Table, labels: np.ndarray) -> Iterator[bytes]:
+    """Yield what tells labelled samples apart: equal for copies, and for nothing else in practice.
+
+    Parameters
+    ----------
+    inputs : array or sparse array, shape (m, d)
+        Inputs; 0 and -0 are one number.
+    labels : ndarray, shape (m,)
+        Their labels.
+    """
+    rows = _sparse_rows if is_sparse(inputs) else _dense_rows
+    for start in range(0, len(labels), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        for row, label in zip(rows(inputs[part]), _dense_rows(labels[part, None]), strict=True):
+            yield blake2b(row + label, digest_size=16).digest()
+
+
+def _dense_rows(rows: np.ndarray) -> list[bytes]:
+    """Return the bytes of every row."""
+    plain = np.ascontiguousarray(rows.astype(np.float64) + 0.0)
+    found: list[bytes] = plain.view(f"V{plain.itemsize * plain.shape[1]}").ravel().tolist()
+    return found
+
+
+def _sparse_rows(inputs: Any) -> list[bytes]:
+    """Return where the entries of each row stand that are not zero, and what they are."""
+    rows = inputs.tocsr(copy=True)
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    parts = [slice(*ends) for ends in pairwise(rows.indptr.tolist())]
+    return [
+        rows.indices[part].tobytes() + rows.data[part].astype(np.float64).tobytes()
+        for part in parts
+    ]

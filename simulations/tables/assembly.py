@@ -10,7 +10,7 @@ import numpy as np
 from grokflow.simulations.tables.contents import Column, Columns
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
-from grokflow.simulations.tables.remarks import remarks_on
+from grokflow.simulations.tables.remarks import remarks_on, remarks_on_copies
 from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked
 from grokflow.simulations.tables.table import Table
@@ -134,13 +134,14 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         train, test = _filled(train, test, notes)
     size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
     remarks = remarks_on(train, parts.y, rows.names, regression=labels.regression)
+    copies = remarks_on_copies((train, parts.y), (test, parts.y_test))
     return Table(
         Task.REGRESSION if labels.regression else Task.CLASSIFICATION,
         train,
         parts.y,
         test,
         parts.y_test,
-        (size, *labels.notes, *parts.notes, *notes, *remarks),
+        (size, *labels.notes, *parts.notes, *notes, *remarks, *copies),
         classes=labels.classes,
         names=rows.names,
         places=parts.train,

@@ -1,4 +1,4 @@
-"""What is worth saying of a table once it is read: inputs that give the target away, or nothing."""
+"""What is worth saying of a table once it is read: inputs that give the target away, copies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from grokflow.simulations.tables.contents import TARGET_NAMES
 from grokflow.simulations.tables.reading import spelled
 from grokflow.theory.numerics.sparse_matrix import is_sparse
+from grokflow.theory.samples import fingerprints
 
 # Fewer rows a class, and an input may have one value in each of them by chance.
 _ROWS_PER_CLASS = 4
@@ -57,6 +58,32 @@ def remarks_on(
         notes.append(
             f"inputs of one value in all {len(x)} training rows: {_listed(constant, names)}; they "
             "act as an intercept of that size, and not at all where it is 0"
+        )
+    return tuple(notes)
+
+
+def remarks_on_copies(
+    train: tuple[Any, np.ndarray], test: tuple[Any, np.ndarray]
+) -> tuple[str, ...]:
+    """Return what is to be said of test rows that are copies of others, labels included.
+
+    Parameters
+    ----------
+    train, test : tuple
+        Inputs and labels, numbers of the same meaning in both.
+    """
+    known, seen, size = set(fingerprints(*train)), list(fingerprints(*test)), len(test[1])
+    learned, again = sum(mark in known for mark in seen), size - len(set(seen))
+    notes = []
+    if learned:
+        notes.append(
+            f"{learned} of {size} test rows are copies of training rows: these are known by heart, "
+            "and say nothing about other rows; leave copies out of the data"
+        )
+    if again:
+        notes.append(
+            f"{again} of {size} test rows are copies of other test rows: intervals count distinct "
+            "rows alone"
         )
     return tuple(notes)
 

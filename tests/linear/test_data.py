@@ -142,7 +142,8 @@ def test_npz_files_with_and_without_a_test_set(tmp_path):
     full = load(save(tmp_path, X=X, y=Y, X_test=X[:3], y_test=Y[:3]))
     assert full.n == 12
     assert full.test.size == 3
-    assert full.notes == ("15 rows of 4 inputs", "y read as 2 classes: -1 (9 rows), 1 (3 rows)")
+    assert full.notes[:2] == ("15 rows of 4 inputs", "y read as 2 classes: -1 (9 rows), 1 (3 rows)")
+    assert full.notes[2].startswith("3 of 3 test rows are copies of training rows")
     split = load(save(tmp_path, X=X, y=Y), seed=4)
     assert (split.n, split.test.size) == (9, 3)
     assert split.notes[2] == (

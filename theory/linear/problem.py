@@ -24,7 +24,7 @@ from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import is_sparse, nonzero_rows, signed_rows
 from grokflow.theory.pairing import check_paired
-from grokflow.theory.samples import StoredTestSet, TestSet
+from grokflow.theory.samples import StoredTestSet, TestSet, copies_among
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes, scores_of_targets
 
@@ -151,6 +151,7 @@ class Problem(Summarised):
                 "for each input"
             )
         values, labels = self.test.outputs(w.reshape(self.d, -1))
+        alike = copies_among(self.test)
         m = len(labels)
         if self.is_classification:
             if not (np.abs(labels) == 1).all():
@@ -162,11 +163,12 @@ class Problem(Summarised):
             # An output of zero decides nothing: it is right half of the time.
             wrong = (1 - np.sign(margins)) / 2
             mean = loss.value(margins, np.ones((m, 1))).mean(axis=0) if loss else None
-            return scores_of_classes(wrong, 0.5, self.signs, labels, mean)
+            return scores_of_classes(wrong, 0.5, self.signs, labels, mean, alike)
         mean = None
         if loss is not None and not loss.acts_on_margins:
             mean = loss.value(values, labels[:, None]).mean(axis=0)
-        return scores_of_targets(values, labels, float(self.targets.mean()), mean)
+        average = float(self.targets.mean())
+        return scores_of_targets(values, labels, average, mean, alike=alike)
 
 
 def check_problem(problem: object, *, margins: str | None = None) -> None:

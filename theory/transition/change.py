@@ -46,6 +46,8 @@ class Change:
         Whether neither predictor is better than that.
     least_gain : float
         Lower end of the 95 % interval of what the better predictor is better by than that.
+    distinct : int
+        Test points without copies of others: these alone are independent.
     """
 
     early: float
@@ -60,6 +62,7 @@ class Change:
     constant: float
     is_useless: bool
     least_gain: float
+    distinct: int
 
     @property
     def drop(self) -> float:
@@ -109,6 +112,7 @@ def change_of(scores: Scores, *, determined: bool = False) -> Change:
         1 - scores.baseline / scale,
         scores.is_useless,
         -excess.high / scale,
+        scores.distinct,
     )
 
 

@@ -44,8 +44,8 @@ class Diagnosis:
     visible : float
         Three standard errors of the difference of quality.
     needed : float
-        Test points of which those would be as large as the measured difference; infinite where
-        there is none, NaN where the standard error is not known.
+        Distinct test points of which those would be as large as the measured difference; infinite
+        where there is none, NaN where the standard error is not known.
     lam : float
         Weight decay.
     tailed : bool
@@ -100,7 +100,7 @@ def diagnose(
     """
     change = change_of(scores, determined=determined)
     curve = _curve_of(lambda_t, along)
-    visible = 3 * change.error if change.size > 1 else np.nan
+    visible = 3 * change.error if change.distinct > 1 else np.nan
     ratio = visible / abs(change.drop) if change.drop else np.inf
     when = transition.lambda_t
     return Diagnosis(
@@ -113,7 +113,7 @@ def diagnose(
         curve.end_quality,
         float(np.clip(when, 0, np.log(10))) if np.isfinite(when) else np.nan,
         visible,
-        float(np.ceil(change.size * ratio**2)),
+        float(np.ceil(change.distinct * ratio**2)),
         lam,
         tailed,
         curve.stands_still,

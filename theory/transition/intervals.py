@@ -26,7 +26,48 @@ class Estimate(NamedTuple):
     high: float
 
 
-def paired_shares(changes: np.ndarray, confidence: float = 0.95) -> Interval:
+def effective_size(values: np.ndarray, counts: np.ndarray) -> float:
+    """Return how many samples that occur once tell as much about the mean of their values.
+
+    The mean of k independent values x_j, of which each occurs c_j times, is a ratio of two sums
+    over j. It errs by ``Σ c_j² (x_j - x̄)² / (Σ c_j)²`` in variance [1]_, the mean of n values of
+    the same spread by ``Σ c_j (x_j - x̄)² / (n Σ c_j)``. Where copies have nothing to do with the
+    values these are equal at the n of Kish [2]_, ``(Σ c_j)² / Σ c_j²``. That is returned where it
+    is the smaller one, as few values that happen to be alike show no smaller variance.
+
+    Parameters
+    ----------
+    values, counts : ndarray, shape (k,)
+        Values of distinct samples, and how often each of them occurs.
+
+    References
+    ----------
+    .. [1] Cochran, Sampling Techniques, 1977, chapter 9: clusters of unequal sizes.
+    .. [2] Kish, Survey Sampling, 1965, section 11.7.
+    """
+    kish = float(counts.sum() ** 2 / (counts**2).sum())
+    squares = (values - np.average(values, weights=counts)) ** 2
+    apart = float((counts**2 * squares).sum())
+    return min(kish, float(counts.sum() * (counts * squares).sum()) / apart) if apart else kish
+
+
+def standard_error(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the standard errors of means of values that occur so often, see `effective_size`.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, p)
+        Values of distinct samples.
+    counts : ndarray, shape (k,)
+        How often each of them occurs.
+    """
+    apart = values - np.average(values, axis=0, weights=counts)
+    return np.asarray(np.sqrt((counts**2) @ apart**2) / counts.sum())
+
+
+def paired_shares(
+    changes: np.ndarray, confidence: float = 0.95, counts: np.ndarray | None = None
+) -> Interval:
     """Return an interval for the mean of changes between -1 and 1, sample by sample.
 
     A change of 1 is an event that only the second of two methods has, -1 one that only the first
@@ -42,17 +83,22 @@ def paired_shares(changes: np.ndarray, confidence: float = 0.95) -> Interval:
         Changes of the m samples, from -1 to 1.
     confidence : float
         Probability with which the interval holds the mean over all possible samples.
+    counts : ndarray, shape (m,), optional
+        How often each sample occurs, once by default. The mean is over all of these, and as exact
+        as that of `effective_size` samples.
 
     References
     ----------
     .. [1] Agresti and Min, "Simple improved confidence intervals for comparing matched
        proportions", Statistics in Medicine 24, 2005.
     """
-    cells, quantile = len(changes) + 2, student(confidence, len(changes))
+    size = len(changes) if counts is None else effective_size(changes, counts)
+    cells, quantile = size + 2, student(confidence, size)
     if not np.isfinite(quantile):
         return Interval(-1.0, 1.0)
-    mean = float(changes.sum()) / cells
-    variance = (float(np.abs(changes).sum()) + 1) / cells - mean**2
+    mean = size * float(np.average(changes, weights=counts)) / cells
+    events = size * float(np.average(np.abs(changes), weights=counts))
+    variance = (events + 1) / cells - mean**2
     reach = quantile * np.sqrt(variance / cells) + 1 / cells
     return Interval(float(max(mean - reach, -1.0)), float(min(mean + reach, 1.0)))
 
@@ -78,7 +124,12 @@ def sign_test(changes: np.ndarray) -> float:
     return min(1.0, 2 * float(betainc(more, fewer + 1, 0.5)))
 
 
-def mean_interval(values: np.ndarray, confidence: float = 0.95, untested: float = 1.0) -> Interval:
+def mean_interval(
+    values: np.ndarray,
+    confidence: float = 0.95,
+    untested: float = 1.0,
+    counts: np.ndarray | None = None,
+) -> Interval:
     """Return Student's interval for a mean: unbounded for one value, exact where all are tested.
 
     Values that all equal one number other than 0 count as one: changes of different test points
@@ -93,27 +144,32 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95, untested: float 
         many.
     untested : float
         Part of all values that was not drawn, by which the variance is smaller.
+    counts : ndarray, shape (m,), optional
+        How often each value occurs, once by default; see `effective_size`.
     """
-    mean = float(values.mean())
+    mean = float(np.average(values, weights=counts))
     if not untested:
         return Interval(mean, mean)
     if len(values) < 2 or (values.any() and np.ptp(values) <= ROUNDING * np.abs(values).max()):
         return Interval(-np.inf, np.inf)
-    reach = student(confidence, len(values)) * values.std(ddof=1) * np.sqrt(untested / len(values))
+    size = len(values) if counts is None else effective_size(values, counts)
+    variance = float(np.average((values - mean) ** 2, weights=counts)) * untested
+    reach = student(confidence, size) * np.sqrt(variance / (size - 1)) if size > 1 else np.inf
     return Interval(float(mean - reach), float(mean + reach))
 
 
-def student(confidence: float, size: int) -> float:
+def student(confidence: float, size: int | float) -> float:
     """Return how many standard errors around a mean of `size` values reach this confidence."""
     from scipy.special import stdtrit
 
     return float(stdtrit(size - 1, (1 + confidence) / 2)) if size > 1 else np.inf
 
 
-def clopper_pearson(count: int | float, draws: int, confidence: float = 0.95) -> Interval:
+def clopper_pearson(count: int | float, draws: int | float, confidence: float = 0.95) -> Interval:
     """Return the exact interval for a probability after `count` events in `draws` trials.
 
     Half an event (an output of zero is right half of the time) widens it to both whole numbers.
+    Trials may be the part of one as well, as those of `effective_size` are.
     """
     from scipy.special import betaincinv
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from grokflow.theory.transition.intervals import (
     sign_test,
     student,
 )
+from grokflow.theory.transition.sample_errors import SampleErrors
 
 # Confidence at which a transition counts: that of three standard errors of a Gaussian.
 VISIBLE = 0.9973
@@ -52,31 +52,6 @@ class Kind(Enum):
     def is_visible(self) -> bool:
         """Whether there is a transition that the test set shows."""
         return self in (Kind.GROKKING, Kind.MISGROKKING)
-
-
-class SampleErrors(NamedTuple):
-    """The error of every test sample, by which predictors are compared sample by sample.
-
-    Parameters
-    ----------
-    predicted : ndarray, shape (m, p)
-        Errors of the p predictors on the m samples: 0 for the right class, 1 for a wrong one, the
-        part that is wrong on average for a guess among several; or squared errors.
-    constant : ndarray, shape (m,)
-        Those of the best constant predictor, as the training set has it.
-    untested : float
-        Part of all that could be tested that is not in the test set. It is 1 for a small sample
-        of many, and 0 where everything is tested, so that nothing is left to chance.
-    """
-
-    predicted: np.ndarray
-    constant: np.ndarray
-    untested: float = 1.0
-
-    @property
-    def changes(self) -> np.ndarray:
-        """Errors of the second predictor minus those of the first, shape (m,)."""
-        return np.asarray(self.predicted[:, 1] - self.predicted[:, 0])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +99,11 @@ class Scores(Summarised):
     zero: float | None = None
     samples: SampleErrors | None = None
 
+    @property
+    def distinct(self) -> int:
+        """Number of test samples without copies of others, as far as is known."""
+        return self.size if self.samples is None else self.samples.size
+
     def at(self, chosen: slice | Sequence[int]) -> Scores:
         """Return the scores of some of the predictors, by their numbers."""
         samples = self.samples
@@ -147,13 +127,18 @@ class Scores(Summarised):
         if self.samples is None:
             early, late = (self.error_interval(i, (1 + confidence) / 2) for i in (0, 1))
             return Interval(late.low - early.high, late.high - early.low)
-        return self._mean_of(self.samples.changes, confidence, self.samples.untested)
+        return self._mean_of(self.samples.changes, confidence)
 
     @property
     def differ(self) -> bool:
-        """Whether the first two errors differ at a confidence of 99.73 %."""
+        """Whether the first two errors differ at a confidence of 99.73 %.
+
+        For classes each distinct sample counts once, and copies may not reverse what these show.
+        """
         if self.samples is not None and self.accuracy is not None:
-            return sign_test(self.samples.changes) < 1 - VISIBLE
+            changes = self.samples.distinct(self.samples.changes).errors
+            same_way = changes.sum() * (self.error[1] - self.error[0]) > 0
+            return bool(same_way and sign_test(changes) < 1 - VISIBLE)
         low, high = self.increase(VISIBLE)
         return not low <= 0 <= high
 
@@ -167,7 +152,7 @@ class Scores(Summarised):
         """Standard error of the difference of the first two errors."""
         if self.samples is None:
             return float(np.hypot(*self.spread[:2]))
-        return float(self.samples.changes.std() * np.sqrt(self.samples.untested / self.size))
+        return float(self.samples.spread(self.samples.changes[:, None])[0])
 
     def excess(self, i: int, confidence: float) -> Interval:
         """Return an interval for the error of predictor `i` minus that of a constant."""
@@ -176,26 +161,35 @@ class Scores(Summarised):
             low, high = self.error_interval(i, confidence)
             return Interval(low - self.baseline, high - self.baseline)
         more = self.samples.predicted[:, i] - self.samples.constant
-        return self._mean_of(more, confidence, self.samples.untested)
+        return self._mean_of(more, confidence)
 
-    def _mean_of(self, changes: np.ndarray, confidence: float, untested: float) -> Interval:
+    def _mean_of(self, changes: np.ndarray, confidence: float) -> Interval:
         """Return an interval for the mean of differences of errors, sample by sample."""
+        assert self.samples is not None
+        each, counts = self.samples.distinct(changes)
         if self.accuracy is not None:
-            return paired_shares(changes, confidence)
-        return mean_interval(changes, confidence, untested)
+            return paired_shares(each, confidence, counts)
+        return mean_interval(each, confidence, self.samples.untested, counts)
 
     def error_interval(self, i: int, confidence: float) -> Interval:
         """Return an interval for the error of predictor `i` over the draw of the test set."""
         error = float(self.error[i])
         if self.accuracy is not None:
             # A count, up to the rounding of the mean that it comes from; a guess is part of one.
-            wrong = error * self.size
-            near = round(wrong) if abs(wrong - round(wrong)) < ROUNDING * self.size else wrong
-            return clopper_pearson(near, self.size, confidence)
+            size = self._effective_size(i)
+            wrong = error * size
+            near = round(wrong) if abs(wrong - round(wrong)) < ROUNDING * size else wrong
+            return clopper_pearson(min(near, size), size, confidence)
         if self.size < 2:
             return Interval(0.0, np.inf)
-        reach = student(confidence, self.size) * float(self.spread[i])
+        reach = student(confidence, self._effective_size(i)) * float(self.spread[i])
         return Interval(error - reach, error + reach)
+
+    def _effective_size(self, i: int) -> float:
+        """Return how many distinct samples tell as much of the error of predictor `i`."""
+        if self.samples is None:
+            return float(self.size)
+        return self.samples.effective_size(self.samples.predicted[:, i])
 
 
 def errors_of_most_frequent(labels: np.ndarray, tested: np.ndarray) -> np.ndarray:
@@ -219,6 +213,7 @@ def scores_of_classes(
     labels: np.ndarray | None,
     tested: np.ndarray,
     loss: np.ndarray | None = None,
+    alike: np.ndarray | None = None,
 ) -> Scores:
     """Judge p classifiers by how wrong they are on m samples.
 
@@ -234,14 +229,16 @@ def scores_of_classes(
         Classes of the test samples.
     loss : ndarray, shape (p,), optional
         Mean losses.
+    alike : ndarray of int, shape (m,), optional
+        Which samples are copies, see `SampleErrors`.
     """
     size, error = len(wrong), wrong.mean(axis=0)
-    spread = np.sqrt(error * (1 - error) / size)
     constant = np.full(size, chance)
     if labels is not None:
         constant = errors_of_most_frequent(labels, tested)
     baseline = float(constant.mean())
-    samples = SampleErrors(wrong, constant)
+    samples = SampleErrors(wrong, constant, alike=alike)
+    spread = np.sqrt(error * (1 - error) / size) if alike is None else samples.spread(wrong)
     return Scores(1 - error, error, loss, size, spread, baseline, chance, samples)
 
 
@@ -251,6 +248,7 @@ def scores_of_targets(
     mean: float,
     loss: np.ndarray | None = None,
     untested: float = 1.0,
+    alike: np.ndarray | None = None,
 ) -> Scores:
     """Judge p predictors of real targets by their squared errors on m samples.
 
@@ -266,12 +264,13 @@ def scores_of_targets(
         Mean losses.
     untested : float
         Part of all that could be tested that is not in the test set.
+    alike : ndarray of int, shape (m,), optional
+        Which samples are copies, see `SampleErrors`.
     """
     squares, size = (values - targets[:, None]) ** 2, len(targets)
-    spread = squares.std(axis=0) * np.sqrt(untested / size)
     constant, zero = (targets - mean) ** 2, float(np.mean(targets**2))
-    samples = SampleErrors(squares, constant, untested)
-    error = squares.mean(axis=0)
+    samples = SampleErrors(squares, constant, untested, alike)
+    error, spread = squares.mean(axis=0), samples.spread(squares)
     return Scores(None, error, loss, size, spread, float(constant.mean()), zero, samples)
 
 

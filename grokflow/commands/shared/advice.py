@@ -247,10 +247,11 @@ def _neither(found: Diagnosis) -> list[str]:
     lines = []
     if not change.learns:
         lines.append(_nothing_learned(change))
-    if change.drop and change.size < found.needed < 1e9:
+    if change.drop and change.distinct < found.needed < 1e9:
         size = f"{100 * abs(change.drop):.2g} percentage points"
         size = size if change.is_accuracy else "this size"
-        lines.append(f"to see a change of {size}, test on about {found.needed:.0f} samples")
+        kind = "distinct samples" if change.distinct < change.size else "samples"
+        lines.append(f"to see a change of {size}, test on about {found.needed:.0f} {kind}")
     if change.learns:
         lines.append("whether α and λ matter for the test results is open until more is tested")
     return lines
@@ -287,6 +288,9 @@ def _ends(change: Change) -> tuple[float, float]:
 
 def _points(change: Change) -> str:
     """Say how many test points there are, as the subject of a sentence."""
+    if change.distinct < change.size:
+        plural = "s" if change.distinct > 1 else ""
+        return f"{change.distinct} distinct test point{plural} of {change.size}"
     return "1 test point" if change.size == 1 else f"{change.size} test points"
 
 

@@ -124,6 +124,7 @@ def change_record(change: Change) -> Record:
         "low": change.low,
         "high": change.high,
         "n_test": change.size,
+        "n_distinct": change.distinct,
     }
 
 

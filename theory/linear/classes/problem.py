@@ -22,7 +22,7 @@ from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
 from grokflow.theory.pairing import check_paired
-from grokflow.theory.samples import Outputs, StoredTestSet, TestSet
+from grokflow.theory.samples import Outputs, StoredTestSet, TestSet, copies_among
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes
 
@@ -131,7 +131,8 @@ class ClassesProblem(Summarised):
             grown, _ = self._outputs(growing)
             values = np.where(grown == grown.max(axis=1, keepdims=True), values, -np.inf)
         right = share_right(values, labels.astype(int))
-        return scores_of_classes(1 - right, 1 - 1 / len(self.classes), self.labels, labels)
+        chance, alike = 1 - 1 / len(self.classes), copies_among(self.test)
+        return scores_of_classes(1 - right, chance, self.labels, labels, alike=alike)
 
     def _outputs(self, w: np.ndarray) -> Outputs:
         """Return the test outputs of all classes, shape (m, C, p), and the labels."""
@@ -178,6 +179,10 @@ class _OneClass:
     @property
     def size(self) -> int:
         return self.whole.size
+
+    @property
+    def alike(self) -> np.ndarray | None:
+        return copies_among(self.whole)
 
     def outputs(self, w: np.ndarray) -> Outputs:
         values, labels = self.whole.outputs(w)
