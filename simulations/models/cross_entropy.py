@@ -13,9 +13,9 @@ from grokflow.simulations.models.protocol import Progress, no_progress
 from grokflow.simulations.models.results import Description, ModelForecast, PredictorResult
 from grokflow.simulations.runs.measure import Measure, Measures, measures
 from grokflow.theory.diagonal.classes.softmax import SoftmaxForecast, forecast_softmax
-from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.linear.prediction import Prediction
 
 NAME = "cross-entropy"
@@ -46,7 +46,7 @@ class BoundCrossEntropy(BoundModel):
     @property
     def log_scale(self) -> float:
         """Logarithm of the α of the weights' size, ``½ log ω``."""
-        return float(np.log(SoftmaxEquations(self.problem, 1.0, self.lam).scale.omega)) / 2
+        return float(np.log(stacked_problem(self.problem).scale)) / 2
 
     @property
     def unit_norm(self) -> float:

@@ -7,6 +7,7 @@ import grokflow as gf
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
+from grokflow.theory.linear.classes.softmax import stacked_problem
 from tests.diagonal.test_one_vs_rest import largest
 from tests.reference.softmax_flow import softmax_weights
 
@@ -30,11 +31,11 @@ def test_the_flow_is_that_of_all_u_and_v(alpha, lam, overlapping):
 
 
 def test_the_jacobian_is_that_of_the_rate():
-    equations = SoftmaxEquations(PROBLEM, 10.0, 1e-3)
-    at, y = equations.clock.at(30.0), 0.3 * np.random.default_rng(0).standard_normal(120)
+    equations = SoftmaxEquations.of_classes(PROBLEM, 10.0, 1e-3)
+    at, y = equations.clock.at(30.0), 0.3 * np.random.default_rng(0).standard_normal(40)
     jacobian = equations.rate_jacobian(at, y)
-    for j in (0, 50, 119):
-        step = np.zeros(120)
+    for j in (0, 20, 39):
+        step = np.zeros(40)
         step[j] = 1e-6
         change = equations.rate(at, y + step) - equations.rate(at, y - step)
         # Second differences of the rate are of its own size; rounding takes 1e-16 / 1e-6.
@@ -126,9 +127,28 @@ def test_classes_that_overlap_have_no_forecast_and_the_flow_all_the_same():
     ) as no:
         gf.forecast_softmax(problem, alpha=10.0, lam=1e-3)
     multipliers = no.value.certificate.multipliers
-    combined = multipliers @ SoftmaxEquations(problem, 1.0, 1e-3).rows
+    combined = multipliers @ stacked_problem(problem).inputs.to_array()
     # The proof, up to the rounding of a sum of 80 rows.
     assert multipliers.min() >= 0 and multipliers.sum() == pytest.approx(1.0)
     assert np.linalg.norm(combined) <= no.value.certificate.residual * (1 + 1e-6) + 1e-14
     run = gf.SoftmaxFlow(lam=1e-3).run(problem, alpha=10.0, times=np.array([1.0, 8.0]))
     assert run.error <= 1e-4
+
+
+@pytest.mark.parametrize("rest", [0, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_scale_ends_at_the_same_weights_where_classes_overlap(seed, rest):
+    """Some samples may have an input of their own, which tells them apart."""
+    rng = np.random.default_rng([5, seed])
+    x, y = rng.standard_normal((30, 3 + rest)), rng.permutation(np.arange(30) % 3)
+    x[: 30 - rest, 3:] = 0.0
+    problem = gf.make_classes_problem("p", x, y, x, y)
+    flow = gf.SoftmaxFlow(lam=10.0 ** rng.uniform(-5, -2))
+    after = np.array([1.0, 3.0])
+    near, far = (
+        flow.run(problem, alpha=alpha, times=np.log(alpha) + after).weights.reshape(-1, 2)
+        for alpha in (1e3, 1e9)
+    )
+    off = np.linalg.norm(far - near, axis=0) / np.linalg.norm(near, axis=0)
+    # Each is right to rtol, and what is left of the start falls like e^{-2λt}, a millionth of it.
+    assert (off <= 2 * flow.rtol + 1e-4).all()

@@ -144,16 +144,29 @@ class ReducedFlow:
     def rate_jacobian(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return the Jacobian of `rate`, ``-pace (Qᵀ diag(l'') (dq/dp) / ε + d)``."""
         q = self.outputs(at.s, p)
-        scale = -self._pull(at, q) * self._tailed_loss.tail(q)
-        jacobian = self.space.weigh(scale, self.output_jacobian(at.s, p))
+        jacobian = -self._bent(q, self._pull(at, q), self.output_jacobian(at.s, p))
         jacobian[np.diag_indices_from(jacobian)] -= at.pace * self.potential(at.s).drift
         return jacobian
 
     def _pull(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
         """Return ``-pace l'(q) / ε``, of order one while its factors under- and overflow."""
-        log_pull = self._tailed_loss.log_descent(q) + at.log_pace - self.log_stiffness(at.s)
+        log_pull = self._log_descent(q) + at.log_pace - self.log_stiffness(at.s)
         # A wild trial state saturates instead of overflowing, and is rejected.
         return np.asarray(np.exp(np.minimum(log_pull, 300.0)))
+
+    def _log_descent(self, q: np.ndarray) -> np.ndarray:
+        """Return the logarithms of the pulls, ``log -l'(q)``."""
+        return self._tailed_loss.log_descent(q)
+
+    def _descent(self, q: np.ndarray) -> np.ndarray:
+        """Return the pulls ``-l'(q)``."""
+        return self.loss.descent(q, self.problem.targets)
+
+    def _bent(self, q: np.ndarray, pulls: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        """Return ``Qᵀ H Q A`` with the second derivatives H of the loss, in units of the pulls."""
+        if self.loss.acts_on_margins:
+            return self.space.weigh(pulls * self._tailed_loss.tail(q), matrix)
+        return self.space.weigh(self.loss.curvature(q, self.problem.targets), matrix)
 
     @cached_property  # a structural check takes longer than an evaluation of a small problem
     def _tailed_loss(self) -> TailedLoss:
@@ -169,7 +182,7 @@ class ReducedFlow:
 
     def descent(self, at: SolverMoment, p: np.ndarray) -> np.ndarray:
         """Return ``-l'(q)``, the pulls on the samples as they are."""
-        return self.loss.descent(self.outputs(at.s, p), self.problem.targets)
+        return self._descent(self.outputs(at.s, p))
 
     def defect_of_descent(
         self, at: SolverMoment, p: np.ndarray, rate: np.ndarray, descent: np.ndarray
@@ -180,8 +193,8 @@ class ReducedFlow:
 
     def defect_jacobian(self, at: SolverMoment, p: np.ndarray, rate_weight: float) -> np.ndarray:
         """Return the Jacobian of `defect` in p when ``d(rate)/dp`` is ``rate_weight`` times 1."""
-        curvature = self.loss.curvature(self.outputs(at.s, p), self.problem.targets)
-        jacobian = self.space.weigh(curvature, self.output_jacobian(at.s, p))
+        q = self.outputs(at.s, p)
+        jacobian = self._bent(q, self._descent(q), self.output_jacobian(at.s, p))
         weight, drift = self._weights_of_defect(at)
         jacobian[np.diag_indices_from(jacobian)] += weight * rate_weight + drift
         return jacobian

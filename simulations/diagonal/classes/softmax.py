@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from grokflow.simulations.diagonal.stepper import DiagonalStepper
 from grokflow.simulations.runs.checks import check_ranges, checked_times
 from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
-from grokflow.simulations.runs.sundials import SolverFailure, advance
+from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.arguments import LAM_RANGE, check_data
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     import xarray
 
 _RTOL_RANGE = (1e-8, 1e-2)
-# Local errors of many steps add up to a few, and at κ = 30 an error of y is thirty times that of
-# w. The run beside it, ten times finer, says what they add up to.
-_LOCAL, _FINER = 1 / 40, 1 / 10
+# The run beside it, ten times finer, says what the errors of the steps add up to.
+_FINER = 1 / 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,8 +42,10 @@ class SoftmaxTrajectory(Summarised):
 
     Parameters
     ----------
+    problem : ClassesProblem
+        The data.
     flow : SoftmaxEquations
-        Problem, scale and λ.
+        Scale, λ and the margins of the data.
     lambda_t : ndarray, shape (m,)
         Slow times λt.
     weights : ndarray, shape (C, d, m)
@@ -67,6 +69,7 @@ class SoftmaxTrajectory(Summarised):
     SoftmaxTrajectory(problem=animals, times=2, lambda_t=0 → 5, norm=60 → ...
     """
 
+    problem: ClassesProblem
     flow: SoftmaxEquations
     lambda_t: np.ndarray
     weights: np.ndarray
@@ -78,7 +81,7 @@ class SoftmaxTrajectory(Summarised):
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
         return {
-            "problem": self.flow.problem.name,
+            "problem": self.problem.name,
             "times": len(self.lambda_t),
             "lambda_t": ends(self.lambda_t),
             "norm": ends(self.norms),
@@ -96,7 +99,7 @@ class SoftmaxTrajectory(Summarised):
     @property
     def norms(self) -> np.ndarray:
         """``‖(u, v)‖``, shape (m,)."""
-        twice_beta = 2 * np.exp(2 * (np.log(self.flow.alpha) - self.lambda_t))
+        twice_beta = 2 * np.exp(2 * (np.log(self.flow.scale.alpha) - self.lambda_t))
         return np.asarray(np.sqrt(np.hypot(self._flat, twice_beta).sum(axis=0)))
 
     @property
@@ -117,7 +120,7 @@ class SoftmaxTrajectory(Summarised):
 
     @cached_property
     def _scores(self) -> Scores:
-        return self.flow.problem.score(self.weights)
+        return self.problem.score(self.weights)
 
     def transition(self, early: float, late: float) -> Transition:
         """Return when, in slow time, the test error crosses from `early` to `late`."""
@@ -141,7 +144,7 @@ class SoftmaxTrajectory(Summarised):
             name: ("lambda_t", values) for name, values in self.curves().items()
         }
         variables["weight"] = (("class", "input", "lambda_t"), self.weights)
-        coords = {"lambda_t": self.lambda_t, "class": list(self.flow.problem.classes)}
+        coords = {"lambda_t": self.lambda_t, "class": list(self.problem.classes)}
         shown = self.settings if settings is None else settings
         attributes = {"settings": json.dumps(jsonable(shown)), "versions": json.dumps(versions())}
         return xarray.Dataset(variables, coords, attributes)
@@ -214,24 +217,23 @@ class SoftmaxFlow:
         check_data(problem, ClassesProblem)
         check_scale(alpha)
         times = checked_times(times)
-        flow, started = SoftmaxEquations(problem, alpha, self.lam), perf_counter()
-        coarse, fine = _Run(flow, self.rtol * _LOCAL), _Run(flow, self.rtol * _LOCAL * _FINER)
+        flow, started = SoftmaxEquations.of_classes(problem, alpha, self.lam), perf_counter()
+        coarse, fine = (
+            _Run(DiagonalStepper(flow, rtol, float(times[-1]), self.max_steps))
+            for rtol in (self.rtol, self.rtol * _FINER)
+        )
         interrupted = False
         try:
-            coarse.follow(times, self.max_steps, lambda x: progress(x / 2))
-            fine.follow(times, self.max_steps, lambda x: progress((1 + x) / 2))
+            coarse.follow(times, lambda x: progress(x / 2))
+            fine.follow(times, lambda x: progress((1 + x) / 2))
         except KeyboardInterrupt:
             interrupted = True
         errors = _differences(coarse.weights, fine.weights)
         good = int(np.argmax([*(errors > self.rtol), True]))
-        work = SolverWork(
-            "CVODE (BDF)",
-            coarse.evaluations + fine.evaluations,
-            coarse.jacobians + fine.jacobians,
-            perf_counter() - started,
-        )
+        work = _work(coarse.stepper, fine.stepper, perf_counter() - started)
         weights = np.array(fine.weights[:good]).reshape(good, len(problem.classes), problem.d)
         found = SoftmaxTrajectory(
+            problem,
             flow,
             times[:good],
             weights.transpose(1, 2, 0),
@@ -265,42 +267,29 @@ class SoftmaxFlow:
 class _Run:
     """One run of the solver: the weights that it has reached, and why it ended where it did."""
 
-    def __init__(self, flow: SoftmaxEquations, tolerance: float) -> None:
-        self.flow, self.tolerance = flow, tolerance
+    def __init__(self, stepper: DiagonalStepper) -> None:
+        self.stepper, self.flow = stepper, stepper.flow
         self.weights: list[np.ndarray] = []
-        self.evaluations = self.jacobians = 0
         self.failure = ""
 
-    def follow(self, times: np.ndarray, max_steps: int, progress: Callable[[float], None]) -> None:
+    def follow(self, times: np.ndarray, progress: Callable[[float], None]) -> None:
         """Step from time to time."""
-        from sksundae.cvode import CVODE
+        states = self.stepper.states(self.flow.clock.of(times))
+        try:
+            for s, state in zip(times.tolist(), states, strict=True):
+                self.weights.append(self.flow.weights(s, state.y))
+                progress(len(self.weights) / len(times))
+        except SolverFailure as error:
+            self.failure = str(error)
 
-        options = {"rtol": self.tolerance, "atol": self.tolerance / 1000}
-        solver = CVODE(
-            self._rate,
-            jacfn=self._jacobian,
-            max_num_steps=max_steps,
-            linsolver="lapackdense",
-            **options,
-        )
-        start = np.zeros(self.flow.rows.shape[1])
-        solver.init_step(0.0, start)
-        for s, tau in zip(times.tolist(), self.flow.clock.of(times).tolist(), strict=True):
-            try:
-                state = advance(solver, tau).y if tau else start
-            except SolverFailure as error:
-                self.failure = str(error)
-                return
-            self.weights.append(self.flow.weights(s, state))
-            progress(len(self.weights) / len(times))
 
-    def _rate(self, tau: float, y: np.ndarray, out: np.ndarray) -> None:
-        self.evaluations += 1
-        out[:] = self.flow.rate(self.flow.clock.at(tau), y)
-
-    def _jacobian(self, tau: float, y: np.ndarray, _: np.ndarray, out: np.ndarray) -> None:
-        self.jacobians += 1
-        out[:] = self.flow.rate_jacobian(self.flow.clock.at(tau), y)
+def _work(coarse: DiagonalStepper, fine: DiagonalStepper, seconds: float) -> SolverWork:
+    """Return what both runs took."""
+    first, second = coarse.work(0.0), fine.work(seconds)
+    return second._replace(
+        rhs_evaluations=first.rhs_evaluations + second.rhs_evaluations,
+        jacobian_evaluations=first.jacobian_evaluations + second.jacobian_evaluations,
+    )
 
 
 def _differences(coarse: list[np.ndarray], fine: list[np.ndarray]) -> np.ndarray:

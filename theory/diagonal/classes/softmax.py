@@ -179,12 +179,11 @@ def _early(stacked: Problem) -> Prediction:
     try:
         return MaxL2Margin().predict(stacked)
     except NotSeparable as error:
-        proof = int((error.certificate.multipliers > 0).sum())
         error.args = (
-            f"no linear outputs tell the classes apart: {proof} margins combine to a vector of "
-            f"norm {error.certificate.residual:.1e} (Farkas), expected none to, as the forecast "
-            "under cross-entropy begins at the largest margin: take the logistic loss (--loss "
-            "logistic), whose forecast covers classes that overlap, or simulate the flow",
+            "no linear outputs tell the classes apart, expected some that give every sample its "
+            "own class, for the forecast under cross-entropy begins at the largest margin: take "
+            "the logistic loss (--loss logistic), whose forecast covers classes that overlap, or "
+            "simulate the flow",
         )
         raise
 

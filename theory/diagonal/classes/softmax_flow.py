@@ -1,100 +1,67 @@
-"""The gradient flow with weight decay of a diagonal net under cross-entropy, depth 2.
+"""The gradient flow with weight decay of a diagonal net under cross-entropy.
 
-With ``u v = α(s)²`` the net of C outputs has one unknown for each weight,
-``w = ω sinh(κy) / sinh κ`` in the coordinates of `grokflow.theory.diagonal.mirror`, in which
-
-    dy/ds = (4 / (nλκ)) Zᵀr - d y,    κ = asinh(ω / 2α(s)²),    d = d log κ/ds,
-
-exactly, with the pulls r of `grokflow.theory.linear.classes.softmax`. It is integrated in the time
-of `grokflow.theory.numerics.solver_time`.
+All margins ``q_ic`` are linear in the weights of all classes together, so that the flow is the
+reduced flow of the stacked problem (`grokflow.theory.diagonal.flow_equations`), one unknown for
+each dimension that the margins have, with the pulls ``r_ic`` of
+`grokflow.theory.linear.classes.softmax` in place of those of a loss of single margins.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from grokflow.theory.diagonal.mirror import Hypentropy
+from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import log_pulls, stacked_problem
-from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
+from grokflow.theory.linear.row_space import row_space
+from grokflow.theory.losses import LOSSES
 
 
 @dataclass(frozen=True, eq=False)
-class SoftmaxEquations:
-    """Right-hand side and Jacobian of the flow.
+class SoftmaxEquations(ReducedFlow):
+    """Right-hand side and Jacobian of the flow of a net with an output for each class.
+
+    `of_classes` makes it. The problem is the stacked one of n (C-1) margins, over which the loss is
+    a mean with weight ``1/n`` each: its weight decay is ``λ / (C-1)``. The loss is that for two
+    classes, the logistic one.
 
     Parameters
     ----------
-    problem : ClassesProblem
-        The data.
-    alpha, lam : float
-        Scale of the start and weight decay.
+    others : int
+        C - 1, the number of classes that are not a sample's own.
     """
 
-    problem: ClassesProblem
-    alpha: float
-    lam: float
+    others: int = 1
 
-    @cached_property
-    def rows(self) -> np.ndarray:
-        """Z, shape (n (C-1), C d)."""
-        return stacked_problem(self.problem).inputs.to_array()
+    @classmethod
+    def of_classes(cls, problem: ClassesProblem, alpha: float, lam: float) -> SoftmaxEquations:
+        """Return the flow of a net from scale α under weight decay λ."""
+        stacked, others = stacked_problem(problem), len(problem.classes) - 1
+        scale, space = DiagonalScale(alpha, stacked.scale), row_space(stacked.inputs).graded()
+        return cls(stacked, LOSSES["logistic"], scale, lam / others, space, others=others)
 
-    @property
-    def others(self) -> int:
-        """Number of classes that are not a sample's own."""
-        return len(self.problem.classes) - 1
-
-    @cached_property
-    def scale(self) -> DiagonalScale:
-        """The scale of the net: a typical weight brings a margin of one."""
-        omega = math.sqrt(len(self.rows) / float(np.sum(self.rows**2)))
-        return DiagonalScale(self.alpha, omega)
-
-    @cached_property
-    def clock(self) -> SolverTime:
-        """The solver's time; the transient is that of the fastest mode at the start."""
-        kappa = math.log(self.scale.kappa(0.0))
-        fit = math.log(self.scale.omega * float(np.sum(self.rows**2)) / self.problem.n)
-        return SolverTime(math.log(self.lam / 4) + kappa - fit)
-
-    def weights(self, s: float, y: np.ndarray) -> np.ndarray:
-        """Return the weights, shape (C d,)."""
-        return self._map(s).weights(y)
+    def by_sample(self, q: np.ndarray) -> np.ndarray:
+        """Return margins in the shape (n, C-1)."""
+        return q.reshape(-1, self.others)
 
     def margins(self, w: np.ndarray) -> np.ndarray:
-        """Return the margins, shape (n, C-1)."""
-        return np.asarray((self.rows @ w).reshape(-1, self.others))
+        """Return the margins of weights of shape (C d,), shape (n, C-1)."""
+        return self.by_sample(self.problem.inputs.combine(w))
 
-    def rate(self, at: SolverMoment, y: np.ndarray) -> np.ndarray:
-        """Return ``dy/dτ``."""
-        pulls = self._pulls(at, self.margins(self.weights(at.s, y)))
-        return np.asarray(self.rows.T @ pulls.ravel() - at.pace * self._map(at.s).drift * y)
+    def _log_descent(self, q: np.ndarray) -> np.ndarray:
+        return log_pulls(self.by_sample(q)).ravel()
 
-    def rate_jacobian(self, at: SolverMoment, y: np.ndarray) -> np.ndarray:
-        """Return the Jacobian of `rate`."""
-        potential = self._map(at.s)
-        q = self.margins(potential.weights(y))
-        pulls, shares = self._pulls(at, q), np.exp(log_pulls(q))
-        slopes = self.rows * potential.curvature(y)
-        # dr_c = r_c (-dq_c + Σ_e r_e dq_e)
-        by_sample = slopes.reshape(len(q), self.others, -1)
-        mean = np.einsum("ic,icj->ij", shares, by_sample)
-        change = pulls[:, :, None] * (mean[:, None] - by_sample)
-        jacobian: np.ndarray = self.rows.T @ change.reshape(slopes.shape)
-        jacobian[np.diag_indices_from(jacobian)] -= at.pace * potential.drift
-        return jacobian
+    def _descent(self, q: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(self._log_descent(q)))
 
-    def _pulls(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
-        """Return ``pace 4 r / (nλκ)``, of order one while its factors under- and overflow."""
-        kappa = math.log(self.scale.kappa(at.s))
-        size = at.log_pace - math.log(self.problem.n) - math.log(self.lam / 4) - kappa
-        return np.asarray(np.exp(np.minimum(log_pulls(q) + size, 300.0)))
-
-    def _map(self, s: float) -> Hypentropy:
-        return Hypentropy(self.scale.omega, self.scale.kappa(s))
+    def _bent(self, q: np.ndarray, pulls: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        # -dr_c = r_c (dq_c - Σ_e r_e dq_e)
+        changes = self.space.spread(matrix).reshape(-1, self.others, matrix.shape[1])
+        shares = self.by_sample(self._descent(q))
+        means = np.einsum("ic,icj->ij", shares, changes)
+        bent = self.by_sample(pulls)[:, :, None] * (changes - means[:, None])
+        flat = bent.reshape(len(q), -1)
+        return flat if self.space.basis is None else np.asarray(self.space.basis.T @ flat)
