@@ -120,21 +120,42 @@ def test_raw_wine_has_a_path_of_every_class_against_the_rest(number, depth):
     assert (problem.inputs.to_array() @ found.curve.path.weights).min() >= 1 - 1e-3
 
 
-def test_raw_breast_cancer_has_a_path():
+@pytest.mark.parametrize("depth", [2, 3])
+def test_raw_breast_cancer_has_a_path(depth):
     """Multipliers rounded to doubles leave the margins of inputs over five decades open."""
     x, y = load_breast_cancer(return_X_y=True)
     sides = 2.0 * y - 1
     problem = make_problem("tumours", Task.CLASSIFICATION, x, sides, StoredTestSet(x, sides))
     w = MaxL2Margin().predict(problem).w
-    path = trace(problem, scales(problem, float(np.abs(w).max())))
+    path = trace(problem, scales(problem, float(np.abs(w).max()), depth=depth), depth=depth)
     # The tolerance of a path, and ten of it where rounding keeps a point.
     assert (problem.inputs.to_array() @ path.weights).min() >= 1 - 1e-3
     # At the first scale, ten times the largest weight, the map is linear up to (1/20)²/6, and
     # margins known to 1e-3 leave as much of the norm open.
     assert np.linalg.norm(path.weights[:, 0] - w) <= 2e-3 * np.linalg.norm(w)
+    if depth > 2:
+        return  # margins end at a stationary point of another norm
     # At the last one what is left of the L1-norm is the entropy of d weights over κ = 25.
     least = np.abs(MaxL1Margin().predict(problem).w).sum()
     assert np.abs(path.weights[:, -1]).sum() <= least * (1 + np.log(problem.d) / 25)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_more_samples_than_inputs_over_twelve_decades_have_a_forecast_with_a_time(seed, depth):
+    """Margins of inputs that nearly depend on each other, and weights that are small by units."""
+    rng = np.random.default_rng(seed)
+    x = (rng.standard_normal((60, 14)) + 2) * 10.0 ** rng.permutation(np.linspace(-6, 6, 14))
+    sides = np.where(x @ (rng.standard_normal(14) / np.abs(x).max(axis=0)) > 0, 1.0, -1.0)
+    problem = make_problem("units", Task.CLASSIFICATION, x, sides, StoredTestSet(x, sides))
+    found = forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["logistic"], depth=depth)
+    assert found.no_time == ""
+    w = found.curve.path.weights
+    assert (problem.inputs.to_array() @ w).min() >= 1 - 1e-3
+    assert np.diff(found.curve.path.multipliers, axis=0).min() >= 0
+    if depth == 2:  # as above, with margins known to 1e-3
+        least = np.abs(found.limit.w).sum()
+        assert np.abs(w[:, -1]).sum() <= least * (1 + np.log(problem.d) / 25 + 1e-3)
 
 
 @pytest.mark.parametrize("depth", [2, 3])

@@ -249,4 +249,5 @@ class ReducedFlow:
 @lru_cache(maxsize=16)
 def _anchored(anchor: Anchor, scale: DiagonalScale, s: float) -> AnchoredHypentropy:
     """Return the mirror map; one evaluation of a flow asks for it several times."""
-    return AnchoredHypentropy(anchor, scale.depth, scale.depth * scale.log_scale(s))
+    log_beta = scale.depth * scale.log_scale(s)
+    return AnchoredHypentropy(anchor, scale.depth, log_beta, anchor.unit)

@@ -29,8 +29,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.diagonal.anchored import Bound, Standing, extrapolated, standing_of
 from grokflow.theory.diagonal.deep_mirror import mirror_map
-from grokflow.theory.diagonal.path_points import check_point, path_point
+from grokflow.theory.diagonal.path_points import check_point, check_tilt, path_point
 from grokflow.theory.diagonal.scale import check_depth, kernel_end
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
@@ -244,28 +245,36 @@ def _followed(
     early = None if first else (holding.early if holding else _kernel_predictor(problem))
     # The size of the weights decides in what units the state is of order one; a typical size by
     # the norms of the inputs is far below it where margins are small or units differ.
-    known = path.weights[:, -1] if early is None else early.w
-    omega = float(np.abs(known).max()) or problem.scale
+    w = path.weights[:, -1] if early is None else early.w
+    omega = float(np.abs(w).max()) or problem.scale
     everywhere = np.concatenate([path.log_beta, log_beta])
     multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
     weights = np.empty((problem.d, len(log_beta)))
+    nothing = Standing(np.zeros(problem.n), np.zeros(problem.d))
+    bound = Bound(nothing, np.full(problem.n, True))
+    known = [
+        standing_of(problem, row, problem.inputs.correlate(row), depth, bound)
+        for row in path.multipliers[-2:]
+    ]
     hessian: Hessian | None = None
     for i, scale in enumerate(log_beta, start=first):
         potential = mirror_map(path.depth, omega, float(scale))
+        # Multipliers start at zero and never fall.
+        bound = Bound(known[-1] if known else nothing, equal)
         if early is None or i:
-            guess = _extrapolated(problem, multipliers[:i], everywhere, path.depth) / potential.unit
+            start = extrapolated(problem, known, everywhere[: i + 1], depth, bound)
         else:
-            guess = early.multipliers / omega  # of weights w = ω Xᵀp = Xᵀμ
-        # Multipliers start at zero and never fall; index -1 is still zero at the first scale.
-        floor = np.where(equal, -np.inf, multipliers[i - 1] / potential.unit)
+            unit = potential.unit / omega  # of weights w = ω Xᵀp = Xᵀμ
+            start = standing_of(problem, unit * early.multipliers, unit * early.w, depth, bound)
         targets = holding.targets[i - first] if holding else problem.targets
         held = replace(problem, targets=targets)
-        found = path_point(held, potential, guess, floor, tolerance, hessian)
+        found = path_point(held, potential, start, bound, tolerance, hessian)
         check_point(found, float(scale), tolerance, margins=path.margins)
-        hessian = found.hessian
-        multipliers[i] = potential.unit * found.multipliers
-        weights[:, i - first] = potential.weights(found.coordinates)
+        known, hessian = [*known[-1:], found.standing], found.hessian
+        multipliers[i] = found.standing.multipliers
+        weights[:, i - first] = found.weights
         progress((i - first + 1) / len(log_beta))
+    check_tilt(problem, known[-1], potential.unit)
     return replace(
         path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
     )
@@ -295,32 +304,6 @@ def resting(w: np.ndarray, log_beta: np.ndarray, depth: int) -> Path:
     """
     multipliers = np.empty((len(log_beta), 0))
     return Path(log_beta, multipliers, np.repeat(w[:, None], len(log_beta), axis=1), depth)
-
-
-def _extrapolated(
-    problem: Problem, known: np.ndarray, log_beta: np.ndarray, depth: int
-) -> np.ndarray:
-    """Extrapolate the multipliers, linearly in the variable in which the rich regime is linear.
-
-    That is log β for L = 2 and ``β^{(L-2)/L}`` for L ≥ 3. The second point continues the kernel
-    regime, where multipliers grow like 1/β. For L ≥ 3 the guess must stay inside ``|x| < 1``,
-    where the last point is at every scale.
-    """
-    i = len(known)
-    last = known[-1]
-    if i == 1:
-        step = last * np.expm1(log_beta[0] - log_beta[1])
-    else:
-        c = (depth - 2) / depth
-        clock = (
-            np.exp(c * (log_beta[i - 2 : i + 1] - log_beta[i])) if c else log_beta[i - 2 : i + 1]
-        )
-        step = (clock[2] - clock[1]) / (clock[1] - clock[0]) * (last - known[-2])
-    if depth == 2:
-        return np.asarray(last + step)
-    now, move = (np.abs(problem.inputs.correlate(part)) for part in (last, step))
-    steps_left = np.divide(1 - now, move, out=np.full_like(now, np.inf), where=move > 0)
-    return np.asarray(last + min(1.0, 0.5 * float(steps_left.min())) * step)
 
 
 def _kernel_predictor(problem: Problem) -> Prediction:

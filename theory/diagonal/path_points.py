@@ -8,15 +8,18 @@ on their bounds for ever; small data are then given to exact quadratic programs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError
 
-from grokflow.theory.diagonal.deep_mirror import MirrorMap
+from grokflow.theory.diagonal.anchored import Anchor, AnchoredHypentropy, Bound, Standing
+from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap
 from grokflow.theory.linear.dual import Constraint, Dual, Moved
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.numerics.margin_steps import minimise_by_programs
-from grokflow.theory.numerics.newton import Hessian, Minimum, NotConverged, minimise
+from grokflow.theory.numerics.margin_steps import Model, minimise_by_programs
+from grokflow.theory.numerics.newton import Hessian, NotConverged, ValueGradient, minimise
 from grokflow.theory.predictor import NotResolved
 
 # Where margins are held, at a level that is known up to 1/m, a violation so much larger than the
@@ -29,33 +32,28 @@ _PROGRAM = 1e8
 _MOST_STEPS, _PATIENT_STEPS = 200, 15
 # Times that changes of the multipliers are counted from a new point; two have sufficed.
 _ANCHORS = 8
+_EPSILON = float(np.finfo(np.float64).eps)
+# Part of a typical weight that is not told from zero on a path.
+_MOST_TILT = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
-class PathPoint:
+class PathPoint(NamedTuple):
     """One point of the path.
-
-    With more samples than inputs, and inputs that nearly depend on each other, the terms of
-    ``z = Xᵀp`` are large numbers that cancel, and outputs are sensitive to z: multipliers rounded
-    to doubles do not say what the margins are. Therefore z is kept beside them, every step changes
-    both, and small steps round little. That z differs from ``Xᵀp`` by rounding, e, is no harm where
-    the outputs are held all the same: weights that hold them exactly at the minimum of a potential
-    tilted by e differ from those of the true one by about e in units of typical weights.
 
     Parameters
     ----------
-    multipliers : ndarray, shape (n,)
-        p.
-    coordinates : ndarray, shape (d,)
-        ``z = Xᵀp``, of which the weights are functions.
+    standing : Standing
+        Its multipliers and coordinates.
+    weights : ndarray, shape (d,)
+        Its weights.
     residual : float
-        Violation of what is held, by the weights that are recorded, relative to the largest target.
+        Violation of what is held, by these weights, relative to the largest target.
     hessian : Hessian or None
         The last one of Newton's method.
     """
 
-    multipliers: np.ndarray
-    coordinates: np.ndarray
+    standing: Standing
+    weights: np.ndarray
     residual: float
     hessian: Hessian | None
 
@@ -63,78 +61,162 @@ class PathPoint:
 def path_point(
     problem: Problem,
     potential: MirrorMap,
-    guess: np.ndarray,
-    floor: np.ndarray,
+    start: Standing,
+    bound: Bound,
     tolerance: float,
     hessian: Hessian | None,
 ) -> PathPoint:
     """Return one point of the path, as near to it as rounding lets it be."""
-    start = np.maximum(guess, floor)
-    at = PathPoint(start, problem.inputs.correlate(start), np.inf, hessian)
-    for _ in range(_ANCHORS):
-        new, known = _from_anchor(problem, potential, at, floor, tolerance), at.residual
+    n, d = problem.inputs.shape
+    small = n * min(n, d) ** 2 <= _PROGRAM
+    at = PathPoint(start, np.empty(0), np.inf, hessian)
+    function = _Dual.at(problem, potential, start, bound)
+    if small and n > d:
+        at = _by_programs(function, at, tolerance)
+        if at.residual <= tolerance:
+            return at
+    for _ in range(1 if small else _ANCHORS):
+        known, new = at.residual, _by_newton(problem, potential, at, bound, tolerance)
         at = new if new.residual < known else at
         if at.residual <= tolerance or at.residual > known / 2:
             break
-    return at
+    if at.residual <= tolerance or not small:
+        return at
+    return _by_programs(function, at, tolerance)
 
 
-def _from_anchor(
-    problem: Problem, potential: MirrorMap, at: PathPoint, floor: np.ndarray, tolerance: float
+@dataclass(frozen=True, eq=False)
+class _Dual:
+    """The function whose minimum is the next point, of changes of the multipliers from some point.
+
+    Multipliers are in units of the potential, in which they are of order one at every scale.
+    """
+
+    dual: Dual
+    potential: MirrorMap
+    standing: Standing
+    bound: Bound
+
+    @classmethod
+    def at(cls, problem: Problem, potential: MirrorMap, standing: Standing, bound: Bound) -> _Dual:
+        reach = potential.omega / float(potential.curvature(np.ones(1))[0])
+        size = float(np.abs(problem.targets).max())
+        data = Constraint(problem.targets, -np.inf, reach * size)
+        counted = _counted_from(standing.coordinates, potential)
+        return cls(Dual(problem, data, counted), potential, standing, bound)
+
+    @property
+    def multipliers(self) -> np.ndarray:
+        return self.standing.multipliers / self.potential.unit
+
+    @cached_property
+    def lower(self) -> np.ndarray:
+        return np.asarray(self.bound.floor / self.potential.unit - self.multipliers)
+
+    def value_gradient(self, change: np.ndarray) -> ValueGradient:
+        return self.dual.value_gradient(change)
+
+    def residual(self, change: np.ndarray, gradient: np.ndarray, lower: np.ndarray) -> float:
+        return self.dual.residual(change, gradient, lower)
+
+    def model(self) -> Model:
+        x, last, unit = self.dual.problem.inputs.to_array(), self.bound.last, self.potential.unit
+        above = (self.standing.x - last.x) / unit
+        # Multipliers without a bound have moved too, which is no distance from one.
+        above -= (self.bound.equal * (self.standing.multipliers - last.multipliers) / unit) @ x
+        scale = np.sqrt(self.dual.potential.curvature(np.zeros(len(above))))
+        return Model(x * scale, above * scale)
+
+    def moved(self, step: np.ndarray) -> _Dual:
+        return self.at(self.dual.problem, self.potential, self.after(step)[0], self.bound)
+
+    def after(self, change: np.ndarray) -> tuple[Standing, np.ndarray]:
+        """Return where a change leads to, and the weights there."""
+        unit, move = self.potential.unit, self.dual.problem.inputs.correlate(change)
+        standing = self.standing.moved(unit * change, unit * move)
+        multipliers = np.maximum(standing.multipliers, self.bound.floor)
+        return standing._replace(multipliers=multipliers), self.dual.potential.weights(move)
+
+
+def _by_newton(
+    problem: Problem, potential: MirrorMap, at: PathPoint, bound: Bound, tolerance: float
 ) -> PathPoint:
     """Return the point that Newton's method finds in changes of the multipliers from `at`."""
-    targets, inputs = problem.targets, problem.inputs
-    reach = potential.omega / float(potential.curvature(np.ones(1))[0])
-    data = Constraint(targets, -np.inf, reach * float(np.abs(targets).max()))
+    function = _Dual.at(problem, potential, at.standing, bound)
+    multipliers, nothing = function.multipliers, np.zeros(problem.n)
     # With more samples than inputs the multipliers are not unique: a proximal term that costs
     # at most a hundredth of the tolerance picks those nearest to the guess.
-    ridge = 1e-2 * tolerance / float(np.abs(at.multipliers).max())
-    moved = Moved(potential, at.coordinates)
-    nothing, lower = np.zeros(problem.n), floor - at.multipliers
+    ridge = 1e-2 * tolerance / float(np.abs(multipliers).max())
     # Newton's method judges steps whose descent is lost in rounding by their slope. With the whole
     # value, not that of the change alone, it knows them; programs need no more than the change.
-    level = data.value(at.multipliers)
-    n, d = inputs.shape
-    small = n * min(n, d) ** 2 <= _PROGRAM
+    level = function.dual.data.value(multipliers)
+    n, d = problem.inputs.shape
     found = minimise(
-        Dual(problem, data, moved, ridge, level=level),
+        replace(function.dual, ridge=ridge, level=level),
         nothing,
         tolerance=tolerance,
-        lower=lower,
+        lower=function.lower,
         hessian=at.hessian,
-        max_steps=_PATIENT_STEPS if small else _MOST_STEPS,
+        max_steps=_PATIENT_STEPS if n * min(n, d) ** 2 <= _PROGRAM else _MOST_STEPS,
         strict=False,
     )
     # Without the proximal term the gradient is what the outputs miss the targets by.
-    found = replace(found, gradient=found.gradient - ridge * found.x)
-    if found.residual > tolerance and small:
-        found = _by_programs(Dual(problem, data, moved), found, nothing, lower, tolerance)
-    coordinates = at.coordinates + inputs.correlate(found.x)
-    residual = data.residual(found.x, found.gradient, lower)
-    multipliers = np.maximum(at.multipliers + found.x, floor)
-    return PathPoint(multipliers, coordinates, residual, found.hessian)
+    gradient = found.gradient - ridge * found.x
+    residual = function.residual(found.x, gradient, function.lower)
+    return PathPoint(*function.after(found.x), residual, found.hessian)
 
 
-def _by_programs(
-    dual: Dual, found: Minimum, guess: np.ndarray, floor: np.ndarray, tolerance: float
-) -> Minimum:
+def _by_programs(function: _Dual, found: PathPoint, tolerance: float) -> PathPoint:
     """Return a point that Newton's method is kept from, or what it found where that is nearer."""
-    inputs = dual.problem.inputs
-    x = inputs.to_array()
-
-    def root(mu: np.ndarray) -> np.ndarray:
-        return np.asarray(x * np.sqrt(dual.potential.curvature(inputs.correlate(mu))))
-
     try:
         with np.errstate(all="ignore"):
-            mu = minimise_by_programs(dual, root, guess, floor, tolerance)
+            end = minimise_by_programs(function, tolerance)
     except (NotConverged, LinAlgError, ValueError):
         return found
-    gradient = dual.value_gradient(mu).gradient
-    residual = dual.residual(mu, gradient, floor)
-    if found.residual <= residual:
+    nothing = np.zeros_like(end.lower)
+    residual = end.residual(nothing, end.value_gradient(nothing).gradient, end.lower)
+    if not residual < found.residual:
         return found
-    return replace(found, x=mu, gradient=gradient, residual=residual)
+    return PathPoint(*end.after(nothing), residual, found.hessian)
+
+
+def _counted_from(at: np.ndarray | Anchor, potential: MirrorMap) -> Moved | AnchoredHypentropy:
+    """Return the potential with coordinates counted from a point, in its own units."""
+    if isinstance(at, Anchor):
+        assert isinstance(potential, DeepHypentropy)
+        return AnchoredHypentropy(at, potential.depth, potential.log_beta, potential.unit)
+    return Moved(potential, at / potential.unit)
+
+
+def check_tilt(problem: Problem, standing: Standing, unit: float) -> None:
+    """Refuse a path on which rounding has driven the coordinates away from the multipliers.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data.
+    standing : Standing
+        Its last point, where all that was rounded on the way has added up.
+    unit : float
+        The coordinate of a typical weight.
+
+    Raises
+    ------
+    NotResolved
+        Where they differ by more than a small part of it, and than multipliers rounded to doubles
+        leave open.
+    """
+    inputs, size = problem.inputs, np.abs(standing.multipliers)
+    rounding = problem.n * _EPSILON * inputs.absolute.correlate(size)
+    off = np.abs(standing.x - inputs.correlate(standing.multipliers)) - rounding
+    tilt = float(off.max()) / unit
+    if not tilt <= _MOST_TILT:
+        raise NotResolved(
+            "the weights on the way from the early to the late weights are known to "
+            f"{tilt:.1e} of a typical one in double precision, expected {_MOST_TILT:.0e}: "
+            "standardise the inputs (--standardise, standardise=True), or follow the flow, which "
+            "needs no predictor (grokflow simulate)"
+        )
 
 
 def check_point(found: PathPoint, log_beta: float, tolerance: float, *, margins: bool) -> None:

@@ -44,7 +44,7 @@ _STATIONARY = 1e-6
 # Change of the weights between two sweeps, a little above the accuracy of the L1 predictors, at
 # which only polishing is left to do.
 _SETTLED_CHANGE = 1e-4
-# Weights below this fraction of the largest are rounding errors of the solver that gave them.
+# Weights that add less than this fraction of the largest to the outputs are rounding errors.
 _NEGLIGIBLE_WEIGHT = 1e-7
 
 
@@ -299,9 +299,10 @@ def _reweighted(
     solve: Callable[[Problem], Prediction],
 ) -> np.ndarray:
     """Minimise weighted L1 norms until the weights that they are made of no longer change."""
-    w = start
+    w, lengths = start, np.sqrt(problem.inputs.column_squares)
     for _ in range(_SWEEPS):
-        support = np.flatnonzero(np.abs(w) > _NEGLIGIBLE_WEIGHT * np.abs(w).max())
+        size = np.abs(w) * lengths
+        support = np.flatnonzero(size > _NEGLIGIBLE_WEIGHT * size.max())
         if support.size == 0:
             return np.zeros_like(w)
         # The slope of |w|^{2/L} is the price of column j: dividing the column by it makes it 1.
@@ -310,12 +311,12 @@ def _reweighted(
         columns = DataMatrix.from_array(priced, problem.inputs.threads)
         new = np.zeros_like(w)
         new[support] = _solved_on_support(solve, replace(problem, inputs=columns)) / price
-        if np.abs(new - w).max() <= _SETTLED_CHANGE * np.abs(new).max():
+        change, whole = ((np.abs(part) * lengths).max() for part in (new - w, new))
+        if change <= _SETTLED_CHANGE * whole:
             return new
         w = new
-    change = float(np.abs(new - w).max() / np.abs(new).max())
     raise NotConverged(
-        f"reweighting still changes w by {change:.1e} after {_SWEEPS} sweeps, expected "
+        f"reweighting still changes w by {change / whole:.1e} after {_SWEEPS} sweeps, expected "
         f"{_SETTLED_CHANGE:.0e}: start nearer to a KKT point, such as the end of the path"
     )
 
@@ -339,8 +340,7 @@ def _least_norm(problem: Problem) -> Prediction:
 
 def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:
     """Move the nonzero weights onto the constraints that are active, to rounding."""
-    support = np.flatnonzero(w)
-    x = problem.inputs.take(support)
+    support, x = np.flatnonzero(w), problem.inputs.take(np.flatnonzero(w))
     active = np.full(problem.n, True)
     if problem.is_classification:
         active = x @ w[support] <= 1 + kkt.ACTIVE_EXCESS

@@ -94,6 +94,15 @@ def constrained_least_norm(
     NotConverged
         When it is not found which of the other rows are.
     """
+    active = binding_rows(x, targets, equal)
+    w, mu = np.zeros(x.shape[1]), np.zeros(len(x))
+    if active.any():
+        w, mu[active] = least_norm(x[active], targets[active])
+    return w, mu
+
+
+def binding_rows(x: np.ndarray, targets: np.ndarray, equal: np.ndarray) -> np.ndarray:
+    """Return which rows decide the answer of `constrained_least_norm`, as a mask of shape (n,)."""
     free, wanted, active = x[~equal], targets[~equal], equal.copy()
     if equal.any() and not equal.all():
         # What the others ask for beyond that, of weights that leave the equalities alone.
@@ -103,10 +112,7 @@ def constrained_least_norm(
     if (wanted > 0).any():
         root, lengths = margin_root(free)
         active[~equal] = least_distance(root, wanted * lengths.min() / lengths) > 0
-    w, mu = np.zeros(x.shape[1]), np.zeros(len(x))
-    if active.any():
-        w, mu[active] = least_norm(x[active], targets[active])
-    return w, mu
+    return active
 
 
 def independent_rows(x: np.ndarray) -> list[int]:
