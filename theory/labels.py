@@ -11,6 +11,8 @@ import numpy as np
 
 # Whole numbers with at most so many values, each of which occurs twice on average, are classes.
 _MOST_CLASSES = 20
+# Classes that a note lists.
+_LISTED = 10
 # Characters of a name that a note repeats.
 _LONGEST = 40
 # A whole number as it is written; no more digits than Python reads.
@@ -278,7 +280,8 @@ def _classes(y: np.ndarray, y_test: np.ndarray | None, names: list[str], what: s
         f"{name}{f' as {number:+g}' if renamed else ''} ({count} row{'s' if count > 1 else ''})"
         for name, number, count in zip(map(_shown, names), numbers, counts, strict=True)
     ]
-    notes = [f"{what} read as {len(names)} classes: {', '.join(said)}"]
+    more = f", ... and {len(said) - _LISTED} more" if len(said) > _LISTED else ""
+    notes = [f"{what} read as {len(names)} classes: {', '.join(said[:_LISTED])}{more}"]
     extra = None
     if y_test is not None:
         if names == ["-1", "1"] and set(_distinct(y_test)) == {"0", "1"}:
@@ -301,8 +304,8 @@ def _numbered(y: np.ndarray, table: Mapping[str, float], what: str) -> np.ndarra
 
 def _listed(names: list[str]) -> str:
     """Return the first names in a list."""
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(map(_shown, names[:10])) + more
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(_shown, names[:_LISTED])) + more
 
 
 def _shown(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.doubts.remarks import remarks_on, remarks_on_copies
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
-from grokflow.simulations.tables.remarks import remarks_on, remarks_on_copies
 from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked
 from grokflow.simulations.tables.table import Table

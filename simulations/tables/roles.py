@@ -14,6 +14,8 @@ from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.values import holds_times, numbers_of
 
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
+# Names of numbers by which rows are held out in turn.
+_FOLD_NAMES = {"fold", "folds", "kfold", "fold_id", "cv", "cv_fold", "cv_split", "split_id"}
 # In so many rows numbers do not rise by chance: that would happen once in 10! = 3 628 800 columns.
 _RISING = 10
 # Names that a message lists.
@@ -164,6 +166,12 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
                 notes.append(
                     f"{column.label} is an input, though it has the name of a target: if it is "
                     f"one, leave it out with {spelled('drop', column.name)}"
+                )
+            if column.name.lower() in _FOLD_NAMES:
+                notes.append(
+                    f"{column.label} is an input, though it is called as what marks rows to train "
+                    "and to test on: if it does, leave it out with "
+                    f"{spelled('drop', column.name)}"
                 )
             if _counts(column):
                 notes.append(

@@ -26,7 +26,7 @@ MORE = {
     "simulations": {
         *("models", "runs", "tables", "diagonal/classes"),
         *("nets/explicit", "nets/implicit", "nets/tasks"),
-        *("tables/binary", "tables/text"),
+        *("tables/binary", "tables/doubts", "tables/text"),
     },
     "proofs_check": {"evidence", "diagonal/regimes", "diagonal/classes"},
     "figures": set(),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import TARGET_NAMES
+from grokflow.simulations.tables.doubts.leaks import affine_copies
+from grokflow.simulations.tables.doubts.sentinels import sentinels
 from grokflow.simulations.tables.reading import spelled
+from grokflow.theory.labels import name_of
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 from grokflow.theory.samples import fingerprints
 
@@ -50,7 +54,7 @@ def remarks_on(
         )
     notes = []
     if same.size and (regression or len(y) >= _ROWS_PER_CLASS * len(np.unique(y))):
-        like = "equal to y in every row" if regression else "of one value in each class"
+        like = _likeness(x[:, same], y) if regression else "of one value in each class"
         remedy = f"; {spelled('drop', names[same[0]])} leaves the first out" if names else ""
         notes.append(f"inputs {like}, as if they were the target: {_listed(same, names)}{remedy}")
     constant = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
@@ -59,7 +63,33 @@ def remarks_on(
             f"inputs of one value in all {len(x)} training rows: {_listed(constant, names)}; they "
             "act as an intercept of that size, and not at all where it is 0"
         )
-    return tuple(notes)
+    return (*notes, *_remarks_on_sentinels(x, y, names, regression))
+
+
+def _likeness(x: np.ndarray, y: np.ndarray) -> str:
+    """Say in what inputs are like real targets."""
+    if (x == y[:, None]).all():
+        return "equal to y in every row"
+    return "equal to a multiple of y plus a constant, up to rounding, in every row"
+
+
+def _remarks_on_sentinels(
+    x: np.ndarray, y: np.ndarray, names: Sequence[str], regression: bool
+) -> Iterator[str]:
+    """Say which numbers may stand for no value."""
+    tables = [(x, names), (y[:, None], ["y"])] if regression else [(x, names)]
+    for table, called in tables:
+        for value, others in groupby(sentinels(table), key=lambda found: found.value):
+            found = list(others)
+            places = np.array([item.place for item in found])
+            counts = {item.often for item in found}
+            often = f"up to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
+            low, high = min(item.low for item in found), max(item.high for item in found)
+            yield (
+                f"{name_of(value)} in {often} of {len(y)} training rows, far from all other values "
+                f"({low:g} to {high:g}): {_listed(places, called)}; if that stands for no value, "
+                "leave it empty or NaN, and missing='drop' (--missing drop) leaves such rows out"
+            )
 
 
 def remarks_on_copies(
@@ -89,9 +119,9 @@ def remarks_on_copies(
 
 
 def _repeats(x: np.ndarray, y: np.ndarray, regression: bool) -> np.ndarray:
-    """Return which inputs equal the target, or have one value in each class and no other twice."""
+    """Return which inputs are the target in some units, or have one value of its own per class."""
     if regression:
-        return np.asarray((x == y[:, None]).all(axis=0))
+        return np.asarray((x == y[:, None]).all(axis=0) | affine_copies(x, y))
     order = np.argsort(y, kind="stable")
     first = np.flatnonzero(np.diff(y[order], prepend=np.nan))
     if len(first) == len(y):

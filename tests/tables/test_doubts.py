@@ -1,0 +1,131 @@
+"""What is said of inputs that may not be meant so, and what is not said of ordinary ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import datasets
+
+import grokflow as gf
+from grokflow.simulations.tables.doubts.leaks import affine_copies
+from grokflow.simulations.tables.doubts.sentinels import sentinels
+from grokflow.theory.labels import name_of
+
+CELSIUS = np.random.default_rng(0).normal(12, 9, size=60)
+PLAIN = np.random.default_rng(1).normal(size=(60, 2))
+SAID = "a multiple of y plus a constant, up to rounding"
+REAL = ["iris", "breast_cancer", "wine", "digits", "diabetes"]
+
+
+def notes(column, y, **asked):
+    """Return what is said of a table with one column in doubt."""
+    frame = pd.DataFrame({"a": PLAIN[:, 0], "b": PLAIN[:, 1], "c": column, "y": y})
+    return gf.as_problem(frame, **asked).notes
+
+
+@pytest.mark.parametrize("decimals", [(0, 1), (1, 0), (1, 1), (2, 1), (2, None), (None, None)])
+@pytest.mark.parametrize("before", [True, False])
+def test_the_target_in_other_units_is_told_with_its_remedy(decimals, before):
+    """Computed before the target was rounded, or after; also where rows are in single precision."""
+    y = CELSIUS if decimals[0] is None else CELSIUS.round(decimals[0])
+    fahrenheit = 1.8 * (CELSIUS if before else y) + 32
+    x = fahrenheit if decimals[1] is None else fahrenheit.round(decimals[1])
+    for column in (x, -x / 7, 1e6 * x) if decimals == (None, None) else (x, -x):
+        (note,) = (note for note in notes(column, y, regression=True) if SAID in note)
+        assert "'c'; drop='c' (--drop c) leaves the first out" in note
+    assert affine_copies(np.column_stack([x, x.astype("f4"), PLAIN[:, 0]]), y).tolist() == [
+        True,
+        True,
+        False,
+    ]
+    assert not any(SAID in note for note in notes(x, y, regression=True, drop="c"))
+
+
+def test_whole_numbers_are_told_from_few_values_by_the_number_of_rows():
+    y = np.arange(60.0) % 4
+    assert affine_copies(3 - 2 * y[:, None], y).all()
+    assert not affine_copies(3 - 2 * y[:8, None], y[:8]).any()
+    other = 3 - 2 * y
+    other[5] += 2
+    assert not affine_copies(other[:, None], y).any()
+
+
+def test_a_column_with_the_name_of_a_target_in_other_units_is_refused():
+    frame = pd.DataFrame({"a": PLAIN[:, 0], "label": (1.8 * CELSIUS + 32).round(1), "y": CELSIUS})
+    with pytest.raises(ValueError, match="column 'label' is the target over again"):
+        gf.as_problem(frame, target="y")
+
+
+def test_ordinary_data_are_no_copies():
+    """Correlated up to 0.99 and rounded: of a thousand tables a thousandth of one is mistaken."""
+    mistaken = 0
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        n, d = int(rng.integers(5, 300)), int(rng.integers(1, 8))
+        correlation, scale = rng.uniform(0, 0.99, d), 10 ** rng.uniform(-2, 3, d + 1)
+        y = rng.normal(size=n)
+        x = correlation * y[:, None] + np.sqrt(1 - correlation**2) * rng.normal(size=(n, d))
+        rounded = (scale[:d] * x).round(int(rng.integers(-1, 5)))
+        mistaken += affine_copies(rounded, (scale[d] * y).round(int(rng.integers(-1, 5)))).any()
+    assert mistaken == 0
+
+
+def test_neighbouring_scores_are_no_copies():
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, int(rng.integers(2, 30)), int(rng.integers(5, 300))).astype(float)
+        x = np.clip(y[:, None] + rng.integers(-1, 2, (len(y), 3)), 0, None)
+        assert not affine_copies(x, y).any()
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_of_real_tables_nothing_is_told(name):
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    assert not affine_copies(x, y.astype(float)).any()
+    assert not list(sentinels(x))
+    if name != "digits":
+        for place in range(x.shape[1]):
+            assert not affine_copies(np.delete(x, place, axis=1), x[:, place]).any()
+
+
+@pytest.mark.parametrize("value", [-999.0, 9999.0, -99.99, -1e6, 2.0**31 - 1])
+@pytest.mark.parametrize("as_target", [False, True])
+def test_numbers_that_stand_for_no_value_are_told(value, as_target):
+    column = PLAIN[:, 0].copy()
+    column[::6] = value
+    if as_target:
+        said = notes(PLAIN[:, 0] ** 2, column)
+    else:
+        said = notes(column, [0, 1] * 30)
+    (note,) = (note for note in said if "if that stands for no value" in note)
+    assert note.startswith(f"{name_of(value)} in ") and ("'y';" if as_target else "'c';") in note
+    emptied = np.where(column == value, np.nan, column)
+    columns = (PLAIN[:, 0] ** 2, emptied) if as_target else (emptied, [0, 1] * 30)
+    mended = notes(*columns, missing="drop")
+    assert not any("stands for no value" in note for note in mended)
+
+
+def test_two_kinds_of_them_are_told_and_counts_are_none():
+    column = PLAIN[:, 0].copy()
+    column[::6], column[1::6] = -999, 9999
+    assert [found.value for found in sentinels(column[:, None])] == [-999, 9999]
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.3, size=(400, 50)).astype(float)
+    grades = rng.choice([1.0, 2.0, 4.0, 9.0], size=(400, 3))
+    heavy = rng.pareto(1.0, size=(400, 20)).round(1)
+    for table in (counts, grades, heavy, rng.integers(0, 2, (400, 9)).astype(float)):
+        assert not list(sentinels(table))
+
+
+@pytest.mark.parametrize("name", ["fold", "cv_fold", "split_id", "Fold"])
+def test_numbers_of_folds_are_told(name):
+    frame = pd.DataFrame({"a": PLAIN[:, 0], name: np.arange(60) % 5, "y": [0, 1] * 30})
+    (note,) = (note for note in gf.as_problem(frame).notes if "what marks rows" in note)
+    assert f"column {name!r} is an input" in note and f"drop='{name}'" in note
+    assert gf.as_problem(frame, drop=name).d == 1
+
+
+def test_long_lists_of_classes_are_cut():
+    words = [f"w{i % 15:02}" for i in range(60)]
+    note = gf.as_problem(PLAIN, words).notes[1]
+    assert note.startswith("y read as 15 classes: w00 (4 rows), w01 (4 rows), ")
+    assert note.endswith("w09 (4 rows), ... and 5 more")
