@@ -168,6 +168,10 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     method with k = min(n, d) reflections of vectors of m = max(n, d) entries errs by ``k √m u``
     times the Frobenius norm, u = 1.1e-16, for the m roundings of a sum add like random numbers.
 
+    Sparse rows that are independent stay sparse. Those that depend on each other, as with more
+    samples than inputs, are written out: Q, of shape (n, r), has no zeros to leave out. That takes
+    some three arrays of n d numbers at a time, each of at most 1 GiB.
+
     Parameters
     ----------
     inputs : DesignMatrix
