@@ -264,7 +264,8 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
         return resting(w, log_beta, depth), ""
     try:
         with resolving("the path"):
-            return trace(held.problem, log_beta, depth=depth, progress=progress), ""
+            path = trace(held.problem, log_beta, depth=depth, early=held.early, progress=progress)
+            return path, ""
     except NotResolved as error:
         margins = held.problem.is_classification
         other = _OTHER_END if margins and depth > 2 else ""

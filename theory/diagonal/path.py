@@ -164,6 +164,7 @@ def trace(
     tolerance: float = 1e-4,
     after: Path | None = None,
     holding: Holding | None = None,
+    early: Prediction | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Path:
     """Follow the quasi-static path: the weights of the diagonal net as λ → 0, at falling scales.
@@ -185,6 +186,8 @@ def trace(
         What is known at larger scales; the path continues from its last point.
     holding : Holding, optional
         What is held, where the task does not say it of all samples alike.
+    early : Prediction, optional
+        The max-L2-margin of classes, where it is known.
     progress : callable
         Called with the fraction of scales done.
 
@@ -216,6 +219,9 @@ def trace(
     """
     _check(problem, depth)
     space = problem.row_space
+    if problem.is_classification and holding is None and early is not None:
+        equal = np.full(problem.n, False)
+        holding = Holding(equal, np.tile(problem.targets, (len(log_beta), 1)), early)
     if problem.is_classification or holding is not None or space.basis is not None:
         return _followed(problem, log_beta, depth, tolerance, after, holding, progress)
     # Outputs are held in any coordinates. Where inputs differ in size by orders, those that move

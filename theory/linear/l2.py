@@ -82,8 +82,11 @@ class MaxL2Margin:
             When neither that nor a margin to a relative gap of 1e-7 is proved.
         """
         check_problem(problem, margins=self.name)
+        solvers = [lambda: _gram_margin(problem), lambda: _factored_margin(problem)]
+        if problem.n > problem.d:  # a factor of X is smaller than the Gram matrix, and singular not
+            solvers.reverse()
         found = best_of(
-            (lambda: _gram_margin(problem), lambda: _factored_margin(problem)),
+            solvers,
             lambda w, mu: certificates.max_l2_margin(problem, w, mu),
             WANTED_GAP,
         )
