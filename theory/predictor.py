@@ -43,6 +43,22 @@ class NoPredictor(WholeError, ValueError):
     no w interpolates the targets ... use fewer samples or more inputs
     """
 
+    # What was found, without what helps those who want a predictor; empty where that is all one.
+    finding: str = ""
+
+    @property
+    def in_short(self) -> str:
+        """What was found, in one line, for those who go on without a predictor.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import grokflow as gf
+        >>> print(gf.PartlySeparable(np.array([3]), n=20).in_short)
+        1 of 20 samples can be classified ever better and the others overlap, ... at depth 2 only
+        """
+        return " ".join((self.finding or str(self)).split())
+
 
 class NotInterpolable(NoPredictor):
     """No weights that are linear in the features fit the targets.

@@ -50,7 +50,7 @@ def _forecast_if_any(request: Request) -> tuple[ModelForecast | None, str]:
         with bar() as show:
             return request.forecast(partial(show, "predicting")), ""
     except NoPredictor as error:
-        return None, " ".join(str(error).split())
+        return None, error.in_short
 
 
 def _without(reason: str, left_out: frozenset[Measure]) -> str:

@@ -232,7 +232,7 @@ def _outlook_if_any(group: Cell) -> Outlook | str:
     try:
         return _outlook(group)
     except NoPredictor as error:
-        return " ".join(str(error).split())
+        return error.in_short
 
 
 def _without_scale(cell: Cell) -> Cell:

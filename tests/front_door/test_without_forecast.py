@@ -140,3 +140,17 @@ def test_wrong_arguments_stay_what_they_are():
     with pytest.raises(ValueError, match=r"^alpha is") as raised, resolving("the forecast"):
         raise ValueError("alpha is -1, expected above 0: raise it")
     assert not isinstance(raised.value, gf.NoPredictor)
+
+
+@pytest.mark.parametrize("command", [["simulate", "--points", "5"], ["scan"]])
+def test_what_goes_on_without_a_forecast_says_why_and_no_remedy(command, tmp_path, capsys):
+    """Depth 3 was asked for: a note that one should take depth 2 answers nobody."""
+    name, *options = command
+    path = tmp_path / "partly.npz"
+    x = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.0, 1.0]])
+    np.savez(path, X=x, y=[1, -1, 1, 1], X_test=x, y_test=[1, -1, 1, 1])
+    settings = ["--depth", "3", "--alpha", "10", "--lam", "1e-3", *options]
+    code, out, err = ran(capsys, name, str(path), *settings)
+    said = out + err
+    assert code == 0 and said.count("samples can be classified ever better") == 1
+    assert "at depth 2 only" in said and "take depth 2" not in said

@@ -179,11 +179,11 @@ def _early(stacked: Problem) -> Prediction:
     try:
         return MaxL2Margin().predict(stacked)
     except NotSeparable as error:
+        error.finding = "no linear outputs tell the classes apart"
         error.args = (
-            "no linear outputs tell the classes apart, expected some that give every sample its "
-            "own class, for the forecast under cross-entropy begins at the largest margin: take "
-            "the logistic loss (--loss logistic), whose forecast covers classes that overlap, or "
-            "simulate the flow",
+            f"{error.finding}, expected some that give every sample its own class, for the "
+            "forecast under cross-entropy begins at the largest margin: take the logistic loss "
+            "(--loss logistic), whose forecast covers classes that overlap, or simulate the flow",
         )
         raise
 

@@ -55,15 +55,18 @@ class PartlySeparable(NoPredictor):
     """
 
     def __init__(self, samples: np.ndarray, n: int, *, intercept_helps: bool = False) -> None:
+        found = (
+            f"{len(samples)} of {n} samples can be classified ever better and the others overlap"
+        )
         remedy = (
             "take depth 2 or the square loss, or leave out what sets these samples apart (the "
             f"first is {samples[0]})"
         )
         super().__init__(
-            f"{len(samples)} of {n} samples can be classified ever better and the others overlap, "
-            "expected all of either kind: the forecast covers this at depth 2 only, so "
+            f"{found}, expected all of either kind: the forecast covers this at depth 2 only, so "
             f"{Remedy.INTERCEPT.value if intercept_helps else remedy}"
         )
+        self.finding = f"{found}, which the forecast covers at depth 2 only"
         self.samples = samples
 
 
