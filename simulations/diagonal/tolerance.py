@@ -20,9 +20,12 @@ def state_tolerance(
     at a typical weight for those that matter. At other depths ``w'/w`` is at most ``p/(1-|x|)``,
     and 1 - |x| at least the fraction `KEPT` of what it is at the anchor, in whose least distance
     δξ is counted. Errors of many steps add up: to four local ones at depth 2, and to sixteen in the
-    explosive growth of deep nets from small scales, which nothing damps. Neither is a bound. Of 507
-    random nets of depth 2 to 8 on at most 20 samples, 352 could be compared with the full system,
-    and the weights of all of them were within `rtol` = 1e-4; other data rely on the verification.
+    explosive growth of deep nets from small scales, which nothing damps. Both are measured, not
+    derived: of 507 random nets of depth 2 to 8 on at most 20 samples, 352 could be compared with
+    the full system, and the weights of all of them were within `rtol` = 1e-4. The bound that needs
+    no such number, the sum of what the verification finds of single steps, counts errors that the
+    pulls undo at once: at depth 2 its median over 57 random flows is 2.6 `rtol`, and its largest
+    value 37, so that it would refuse most flows that are right.
     """
     scale = flow.scale
     if scale.depth == 2:
