@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +73,7 @@ class Table(NamedTuple):
         """Build the problem of one net; ValueError for data that it does not learn."""
         self.check_two_classes()
         self._check_rows()
-        return make_problem(
+        found = make_problem(
             name,
             self.task,
             self.x,
@@ -83,13 +84,14 @@ class Table(NamedTuple):
             intercept=self.intercept,
             standardise=self.standardise,
         )
+        return replace(found, places=self._known_places)
 
     def any_problem(self, name: str, settings: Mapping[str, object]) -> Problem | ClassesProblem:
         """Build the problem of one net, or of one for each of several classes."""
         if self.task is Task.REGRESSION or len(self.classes) < 3:
             return self.problem(name, settings)
         self._check_rows()
-        return numbered_classes(
+        several = numbered_classes(
             name,
             self.classes,
             (self.x, self.y.astype(int)),
@@ -99,6 +101,7 @@ class Table(NamedTuple):
             intercept=self.intercept,
             standardise=self.standardise,
         )
+        return replace(several, places=self._known_places)
 
     def _check_rows(self) -> None:
         """Refuse training rows of zeros by their place in the data, unless they are changed."""
@@ -115,6 +118,11 @@ class Table(NamedTuple):
                 "nonzero input, as its output is 0 for all weights: intercept=1 (--intercept) adds "
                 f"a column of ones{centred}, or drop the row"
             )
+
+    @property
+    def _known_places(self) -> np.ndarray | None:
+        """The places of the training rows, where they are known."""
+        return self.places if len(self.places) else None
 
     @property
     def _changes(self) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import cvxpy
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +113,33 @@ def test_depth_three_names_the_samples():
     with pytest.raises(gf.PartlySeparable, match="at depth 2 only") as refused:
         gf.forecast(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
     assert refused.value.samples.tolist() == list(range(30, 36))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_samples_are_named_as_rows_of_the_file_they_were_read_from(tmp_path, several):
+    problem = partly_separable(0)
+    x, signs = problem.inputs.to_array() * problem.signs[:, None], problem.signs
+    separable = set(range(31, 37))
+    labels = np.where(signs > 0, "up", "down").tolist()
+    if several:  # a third class, which an input of its own sets apart, comes last
+        x = np.column_stack([np.vstack([x, x[:2]]), np.append(np.zeros(len(x)), [9.0, 9.0])])
+        labels += ["third"] * 2
+    # Held-out rows come first and in between, so that training rows are not counted as the file is.
+    rows = np.arange(2 * len(x))
+    held = np.where(rows % 2 == 0, "test", "train")
+    frame = pd.DataFrame(np.repeat(x, 2, axis=0)).add_prefix("c")
+    frame["y"], frame["split"] = np.repeat(labels, 2), held
+    frame.to_csv(tmp_path / "parts.csv", index=False)
+    read = gf.load(tmp_path / "parts.csv")
+    assert read.places.tolist() == list(range(1, 2 * len(x), 2))
+    with pytest.raises(gf.PartlySeparable, match=r"the first is row \d+ of the data") as refused:
+        forecast = gf.forecast_classes if several else gf.forecast
+        forecast(read, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
+    first = int(str(refused.value).split("the first is row ")[1].split()[0])
+    assert first == 2 * (int(refused.value.samples[0]) + 1)
+    assert several or first // 2 in separable
+    with pytest.raises(gf.PartlySeparable, match="the first is training row 31"):
+        gf.forecast(problem, alpha=10.0, lam=1e-3, loss=LOGISTIC, depth=3)
 
 
 def relative(w, reference):

@@ -244,7 +244,7 @@ def _descent(
     """
     if depth > 2:
         helps = intercept_separates(problem)
-        raise PartlySeparable(parts.rest, problem.n, intercept_helps=helps)
+        raise PartlySeparable(parts.rest, problem.n, places=problem.places, intercept_helps=helps)
     try:
         with resolving("the path"):
             return descend(parts, problem.n, loss, lam, progress), ""

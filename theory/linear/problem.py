@@ -75,6 +75,9 @@ class Problem(Summarised):
         How the inputs were made from those of the user, where they were changed.
     signs : ndarray, shape (n,), or None
         The labels ±1 of classes, where they are known beside the rows ``y_i x_i``.
+    places : ndarray of int, shape (n,), or None
+        The places of the samples among the rows that the user gave, from 0, where they are known:
+        others are tested on or left out.
 
     Examples
     --------
@@ -97,6 +100,7 @@ class Problem(Summarised):
     notes: tuple[str, ...] = ()
     transform: InputTransform | None = None
     signs: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""

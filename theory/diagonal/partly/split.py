@@ -37,9 +37,11 @@ class PartlySeparable(NoPredictor):
     Parameters
     ----------
     samples : ndarray, shape (k,)
-        Numbers of the samples that can.
+        Numbers of the samples that can, among those for training, from 0.
     n : int
-        Number of all samples.
+        Number of all samples for training.
+    places : ndarray, shape (n,), optional
+        The places of all samples among the rows that the user gave, from 0.
     intercept_helps : bool
         Whether an intercept separates all of them.
 
@@ -54,13 +56,24 @@ class PartlySeparable(NoPredictor):
     1 of 20 samples can be classified ever better and the others overlap, ...
     """
 
-    def __init__(self, samples: np.ndarray, n: int, *, intercept_helps: bool = False) -> None:
+    def __init__(
+        self,
+        samples: np.ndarray,
+        n: int,
+        *,
+        places: np.ndarray | None = None,
+        intercept_helps: bool = False,
+    ) -> None:
+        first = int(samples[0])
+        where = f"training row {first + 1}"
+        if places is not None:
+            where = f"row {places[first] + 1} of the data"
         found = (
             f"{len(samples)} of {n} samples can be classified ever better and the others overlap"
         )
         remedy = (
             "take depth 2 or the square loss, or leave out what sets these samples apart (the "
-            f"first is {samples[0]})"
+            f"first is {where})"
         )
         super().__init__(
             f"{found}, expected all of either kind: the forecast covers this at depth 2 only, so "

@@ -51,6 +51,9 @@ class ClassesProblem(Summarised):
         What was changed when the data were read.
     transform : InputTransform or None
         How the inputs were made from those of the user.
+    places : ndarray of int, shape (n,), or None
+        The places of the samples among the rows that the user gave, from 0, where they are known:
+        others are tested on or left out.
 
     Examples
     --------
@@ -72,6 +75,7 @@ class ClassesProblem(Summarised):
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     transform: InputTransform | None = None
+    places: np.ndarray | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -114,7 +118,8 @@ class ClassesProblem(Summarised):
     ) -> Problem:
         name, test = f"{self.name}: {self.classes[number]}", _OneClass(self.test, number, other)
         settings = {**self.settings, "class": self.classes[number]}
-        return Problem(name, task, design, targets, test, settings, (), self.transform)
+        found = Problem(name, task, design, targets, test, settings, (), self.transform)
+        return replace(found, places=self.places)
 
     def in_user_units(self, w: np.ndarray) -> AffineWeights:
         """Return weights, one column for each class, as weights and intercepts of user's inputs."""
