@@ -15,6 +15,7 @@ from grokflow.theory.conversion import check_no_name, check_unmasked
 from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.merged import rounded_inputs
 from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.numerics.sparse_matrix import Table, signed_rows
 from grokflow.theory.pairing import check_paired
@@ -66,6 +67,9 @@ class Estimator(ABC, BaseEstimator):
     def _checked(self, X: ArrayLike, y: Any = _NO_LABELS, **settings: Any) -> Any:
         """Return arrays as scikit-learn has them, which forgets masks and names of rows."""
         check_unmasked("X", X)
+        plain = X.to_numpy() if hasattr(X, "to_numpy") else X
+        if isinstance(plain, np.ndarray):
+            rounded_inputs("X", plain)
         if not isinstance(y, str) or y != _NO_LABELS:
             check_no_name("y", y)
             check_unmasked("y", y)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grokflow.theory.labels import kept_apart, name_of
+from grokflow.theory.merged import rounded_inputs
 
 # Floating types whose products with ±1, and whose differences from float64, are exact.
 _KEPT = (np.dtype(np.float32), np.dtype(np.float64))
@@ -65,6 +66,7 @@ def as_table(what: str, value: Any, *, missing: bool = False) -> Any:
     if array.dtype == np.int8 and array.min() > np.iinfo(np.int8).min:
         return array
     found = _real(what, array)
+    rounded_inputs(what, array)
     _check_finite(what, found, missing)
     return found
 

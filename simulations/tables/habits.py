@@ -9,7 +9,8 @@ import numpy as np
 from grokflow.simulations.tables.contents import AnyArray, Arrays
 from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.reading import Reading
-from grokflow.theory.conversion import as_labels, as_table
+from grokflow.theory.conversion import as_array, as_labels, as_table
+from grokflow.theory.merged import rounded_inputs
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 
 _INPUTS = ("x", "data", "inputs", "features", "images", "xs")
@@ -89,7 +90,10 @@ def samples(
         For arrays that are no inputs or labels, and shapes that do not go together.
     """
     said = [*notes]
-    inputs = as_table("X", _flat("X", x, said), missing=True)
+    flat = _flat("X", x, said)
+    inputs = as_table("X", flat, missing=True)
+    if not is_sparse(inputs):
+        said += rounded_inputs("X", as_array("X", flat))
     labels = _labels("y", y, inputs, "X", said)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"

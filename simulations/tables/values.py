@@ -10,6 +10,7 @@ import numpy as np
 
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column
+from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.reading import Reading, spelled
 
 _PLAIN_CHARACTERS = set("0123456789+-.eE")
@@ -227,7 +228,9 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
     """
     plain = _numeric_matrix(columns)
     if plain is not None:
-        x, names, notes = plain, tuple(_shown_name(column) for column in columns), list[str]()
+        x, names = plain, tuple(_shown_name(column) for column in columns)
+        said = (remark_on_rounding(column, x[:, i]) for i, column in enumerate(columns))
+        notes = [note for note in said if note]
     else:
         parts = [_part(column, decimal, reading) for column in columns]
         names = tuple(name for part in parts for name in part.names)
@@ -279,7 +282,7 @@ def _part(column: Column, decimal: str, reading: Reading) -> _Part:
         )
     numbers = numbers_of(column, decimal)
     if numbers is not None:
-        return _Part((name,), (numbers,))
+        return _Part((name,), (numbers,), remark_on_rounding(column, numbers))
     if reading.categories:
         return _categories(name, column)
     row, word = next(_words(column, decimal))

@@ -74,12 +74,14 @@ def _column(name: str, column: Any, place: int) -> Column:
     missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     if types.is_null(kind):
         return Column(name, np.full(len(missing), np.nan), missing, place)
+    exact = None
     if types.is_decimal(kind):
+        exact = np.array([str(item) for item in values.to_pylist()], dtype=object)
         values, kind = values.cast("float64"), pyarrow.float64()
     if any(test(kind) for test in (types.is_floating, types.is_integer, types.is_boolean)):
         nothing = False if types.is_boolean(kind) else 0
         filled = values.fill_null(nothing) if values.null_count else values
-        return Column(name, filled.to_numpy(zero_copy_only=False), missing, place)
+        return Column(name, filled.to_numpy(zero_copy_only=False), missing, place, words=exact)
     if types.is_temporal(kind):
         return Column(name, np.zeros(len(missing), dtype="datetime64[s]"), missing, place)
     # Lists and the like are words too, so that they are named, and can be left out.

@@ -13,6 +13,7 @@ import numpy as np
 
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import NO_VALUE, Column
+from grokflow.theory.merged import LARGEST_WHOLE
 
 # From so many characters on the reader of pyarrow is faster, its import included; it spends a
 # while on every column.
@@ -78,7 +79,8 @@ def _column(name: str, words: Any, place: int) -> Column | None:
         numbers = compute.cast(filled, "float64").to_numpy()
     except pyarrow.ArrowException:
         numbers = np.array([np.inf])
-    if np.isfinite(numbers).all():
+    # Beyond 2^53 the words say what is lost.
+    if np.isfinite(numbers).all() and np.abs(numbers).max(initial=0.0) < LARGEST_WHOLE:
         # Labels may be different words for one number; they have few values.
         few = len(np.unique(numbers[:_SAMPLE])) < _SAMPLE / 10
         if not few or len(np.unique(numbers)) == compute.count_distinct(filled).as_py():

@@ -1,0 +1,94 @@
+"""Whole numbers beyond 2^53: what is rounded is said, and what would become one is refused."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import grokflow as gf
+
+CLASSES = [0, 1] * 12
+STEPS = np.random.default_rng(0).permutation(24)
+PLAIN = np.random.default_rng(1).normal(size=24)
+APART = (2**60 + 1 + 4096 * STEPS).astype(np.int64)
+MERGED = (2**60 + STEPS).astype(np.int64)
+
+
+def frame(column):
+    return pd.DataFrame({"a": PLAIN, "b": column, "y": CLASSES})
+
+
+def csv(path, column):
+    frame(column).to_csv(path / "a.csv", index=False)
+    return gf.load(path / "a.csv")
+
+
+def parquet(path, column):
+    frame(column).to_parquet(path / "a.parquet")
+    return gf.load(path / "a.parquet")
+
+
+def decimals(path, column):
+    exact = pa.array(column.tolist(), pa.decimal128(20, 0))
+    return gf.as_problem(pa.table({"a": PLAIN, "b": exact, "y": CLASSES}))
+
+
+def npz(path, column):
+    np.savez(path / "a.npz", X=np.column_stack([STEPS, column]), y=CLASSES)
+    return gf.load(path / "a.npz")
+
+
+def wide(path, column):
+    frame(column).join(pd.DataFrame(np.ones((24, 1100), int))).to_csv(path / "a.csv", index=False)
+    return gf.load(path / "a.csv")
+
+
+READERS = {
+    "csv": csv,
+    "a wide csv": wide,
+    "parquet": parquet,
+    "decimals": decimals,
+    "npz": npz,
+    "frame": lambda path, column: gf.as_problem(frame(column)),
+    "array": lambda path, column: gf.as_problem(np.column_stack([STEPS, column]), CLASSES),
+    "lists": lambda path, column: gf.as_problem([[1, c] for c in column.tolist()], CLASSES),
+    "unsigned": lambda path, column: gf.as_problem(frame(column.astype("u8"))),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_rounded_is_said_and_what_becomes_one_is_refused(tmp_path, name):
+    said = [note for note in READERS[name](tmp_path, APART).notes if "beyond 2^53" in note]
+    assert len(said) == 1 and "is rounded to double precision in 24 rows, as " in said[0]
+    message = r"^(column 'b'|X\[:, 1\]) holds \d+ and \d+, which are one number .*: subtract \d+"
+    with pytest.raises(ValueError, match=message) as caught:
+        READERS[name](tmp_path, MERGED)
+    assert "\n" not in str(caught.value)
+    small = READERS[name](tmp_path, 2**53 - STEPS)
+    assert not any("2^53" in note for note in small.notes)
+
+
+def test_large_texts_say_it_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("grokflow.simulations.tables.text.delimited.LARGE", 10)
+    column = np.tile(APART, 10)
+    table = pd.DataFrame({"a": np.tile(PLAIN, 10), "b": column, "y": CLASSES * 10})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    assert any("column 'b' is rounded" in note for note in gf.load(tmp_path / "a.csv").notes)
+
+
+@pytest.mark.parametrize("make", ["make_problem", "make_classes_problem", "estimator"])
+def test_all_functions_refuse_numbers_that_become_one(make):
+    x = np.column_stack([STEPS, MERGED])
+    calls = {
+        "make_problem": lambda: gf.make_problem(
+            "m", "classification", x, CLASSES, gf.StoredTestSet(x, CLASSES)
+        ),
+        "make_classes_problem": lambda: gf.make_classes_problem("m", x, CLASSES, x, CLASSES),
+        "estimator": lambda: gf.L1PenalisedClassifier(0.1).fit(x, CLASSES),
+    }
+    with pytest.raises(ValueError, match=r"^X\[:, 1\] holds \d+ and \d+, which are one number"):
+        calls[make]()
+
+
+def test_the_remedies_help():
+    assert gf.as_problem(frame(MERGED - 2**60)).d == gf.as_problem(frame(MERGED), drop="b").d + 1
