@@ -38,7 +38,7 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
     modular_decays,
     modular_scales,
 )
-from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
+from grokflow.proofs_check.outcome import ClaimOutcome, row_of, said_of_seeds, summarise
 from grokflow.simulations.models.completion import completion_forecast, completion_picture
 from grokflow.simulations.models.diagonal import diagonal_forecast
 from grokflow.simulations.models.picture import Picture, picture_of
@@ -186,9 +186,7 @@ def _completion_caption(experiment: CompletionExperiment) -> str:
     )
 
 
-def write_page(
-    folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[Panel], seed: int
-) -> Path:
+def write_page(folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[Panel]) -> Path:
     """Write ``index.html`` and the figures as PNG into `folder`, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = jinja2.Environment(
@@ -203,11 +201,11 @@ def write_page(
         for item in drawn
     ]
     text = environment.get_template("template.html").render(
-        claims=[row_of(outcome) for outcome in outcomes],
+        claims=[(row_of(outcome), said_of_seeds(outcome)) for outcome in outcomes],
         figures=figures,
         summary=summarise(outcomes),
         all_expected=all(outcome.as_expected for outcome in outcomes),
-        seed=seed,
+        seeds=_seeds(outcomes),
         versions=versions(),
         number=number,
     )
@@ -216,6 +214,12 @@ def write_page(
     for item in drawn:
         write_whole(folder / f"{item.name}.png", partial(save, item.figure))
     return page
+
+
+def _seeds(outcomes: Sequence[ClaimOutcome]) -> str:
+    """Return the seeds of a report, which claims that take long have only the first of."""
+    seeds = sorted({seed for outcome in outcomes for seed in outcome.seeds})
+    return f"Seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
 def typeset(text: str) -> Markup:

@@ -205,6 +205,8 @@ from grokflow.proofs_check.claim import Evidence as Evidence
 from grokflow.proofs_check.claim import Verdict as Verdict
 from grokflow.proofs_check.outcome import ClaimOutcome as ClaimOutcome
 from grokflow.proofs_check.registry import CLAIMS as CLAIMS
+from grokflow.proofs_check.seeds.gathering import verdict_store as verdict_store
+from grokflow.proofs_check.seeds.gathering import verify_seeds as verify_seeds
 from grokflow.proofs_check.verify import verify as verify
 from grokflow.proofs_check.laboratory import Laboratory as Laboratory
 from grokflow.proofs_check import strategies as strategies

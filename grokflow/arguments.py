@@ -183,6 +183,24 @@ def seed(text: str) -> int:
     return int(_parsed(text, int, lambda value: value >= 0, "a whole number of at least 0"))
 
 
+# More would not end; a mistyped end is refused before anything is computed.
+_MOST_SEEDS = 10_000
+
+
+def seeds(text: str) -> list[int]:
+    """Parse ``FIRST:END``, which leaves END out, or whole numbers between commas."""
+    ends = text.split(":") if ":" in text else []
+    found = [seed(part) for part in ends or text.split(",")]
+    if ends:
+        found = list(range(*found[:2])) if len(ends) == 2 and found[1] <= _MOST_SEEDS else []
+    if not found or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} found, expected FIRST:END with FIRST below END, or different seeds such as "
+            "0,3,7: for example 0:20"
+        )
+    return found
+
+
 def whole(text: str) -> int:
     """Parse a whole number."""
     return int(_parsed(text, int, lambda value: True, "a whole number"))

@@ -23,6 +23,7 @@ from grokflow.arguments import (
     count,
     number,
     seed,
+    seeds,
     share,
     whole,
 )
@@ -79,6 +80,7 @@ examples:
   grokflow modular train --corruption 0.35 --weight-decay 15 --steps 300
   grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow verify --report report                          check every claim
+  grokflow verify --seeds 0:20 --out verdicts.db           at twenty seeds, to be resumed
 """
 
 
@@ -159,9 +161,27 @@ def _add_verify(commands: Commands) -> None:
     verify.add_argument(
         "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
     )
-    verify.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
-    verify.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
+    which = verify.add_mutually_exclusive_group()
+    which.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
+    which.add_argument(
+        "--seeds",
+        type=seeds,
+        metavar="FIRST:END",
+        help="every seed from FIRST up to END, or A,B,C",
+    )
+    verify.add_argument(
+        "--cheap",
+        type=number,
+        default=float("inf"),
+        metavar="SECONDS",
+        help="other seeds only for claims that take at most this long at the first",
+    )
+    who = verify.add_mutually_exclusive_group()
+    who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
+    who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
     verify.add_argument("--thorough", action="store_true", help="more points in every limit")
+    verify.add_argument("--out", type=Path, metavar="FILE", help="keep finished verdicts here")
+    verify.add_argument("--resume", action="store_true", help="go on with the file of --out")
     add_json(verify)
     verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")
 

@@ -9,11 +9,12 @@ refuted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
+from grokflow.proofs_check.evidence.replicates import Replicates
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
 from grokflow.theory.summary import Summarised
 
@@ -64,6 +65,8 @@ class Evidence(Summarised):
     resolution : float
         The smallest discrepancy that a false statement would show. A check that allows more is too
         blunt to decide.
+    parts : tuple of Replicates
+        The samples that were judged, where there are some: those of several seeds are put together.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Evidence(Summarised):
     allowed: float
     derivation: str
     resolution: float = np.inf
+    parts: tuple[Replicates, ...] = ()
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -96,6 +100,12 @@ class Evidence(Summarised):
             return Verdict.REFUTED
         return Verdict.SUPPORTED if self.allowed < self.resolution else Verdict.INCONCLUSIVE
 
+    @property
+    def ratio(self) -> float:
+        """Discrepancy in units of what is allowed; infinite where a number is missing."""
+        value = self.discrepancy / self.allowed if self.allowed else self.discrepancy
+        return value if np.isfinite(value) else np.inf
+
 
 def weakest(parts: Sequence[Evidence]) -> Evidence:
     """Return the evidence of a statement of several parts: of that which is worst supported.
@@ -103,14 +113,11 @@ def weakest(parts: Sequence[Evidence]) -> Evidence:
     One refuted part refutes the whole, else one that decides nothing leaves it undecided; among
     equals the largest ratio of discrepancy to allowance counts.
     """
-
-    def ratio(part: Evidence) -> float:
-        value = part.discrepancy / part.allowed if part.allowed else part.discrepancy
-        return value if np.isfinite(value) else np.inf
-
     refuted = [part for part in parts if part.verdict is Verdict.REFUTED]
     undecided = [part for part in parts if part.verdict is Verdict.INCONCLUSIVE]
-    return max(refuted or undecided or parts, key=ratio)
+    worst = max(refuted or undecided or parts, key=lambda part: part.ratio)
+    # Samples of one part are not those of the whole: they must not be pooled over seeds.
+    return replace(worst, parts=()) if len(parts) > 1 and worst.parts else worst
 
 
 Check = Callable[[Laboratory], Evidence]

@@ -19,6 +19,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import numpy as np
+
 from grokflow.simulations.runs.files import write_whole
 
 Result = TypeVar("Result")
@@ -109,6 +111,15 @@ class Laboratory:
             self._done[key] = run() if self.folder is None else self._shared(key, run)
         result: Result = self._done[key]
         return result
+
+    def draws(self, name: str, count: int) -> list[int]:
+        """Return seeds of `count` draws of what is named; no other name or laboratory has them.
+
+        More draws begin with the same ones.
+        """
+        stream = int.from_bytes(sha256(name.encode()).digest()[:8])
+        sequence = np.random.SeedSequence((self.seed, stream))
+        return [int(state) for state in sequence.generate_state(count)]
 
     def _shared(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
         """Load what another process has run under the same key, else run it and keep it."""

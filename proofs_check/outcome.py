@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from grokflow.proofs_check.claim import Claim, Evidence, Verdict
 from grokflow.theory.summary import Summarised
 
+# Seeds that are listed one by one.
+_LISTED = 10
+
 
 @dataclass(frozen=True, repr=False)
 class ClaimOutcome(Summarised):
@@ -25,6 +28,13 @@ class ClaimOutcome(Summarised):
         Wall time, simulations included when this claim was the first to need them.
     error : str
         What went wrong, when something did; the verdict is then inconclusive.
+    seeds : tuple of int
+        The seeds at which it was checked.
+    worst : int, optional
+        The seed that the evidence is of: the one farthest from what is expected. None where the
+        samples of all seeds are judged together.
+    unexpected : tuple of int
+        The seeds that by themselves do not have the expected verdicts.
 
     Examples
     --------
@@ -42,6 +52,9 @@ class ClaimOutcome(Summarised):
     broken: tuple[tuple[str, Evidence], ...]
     seconds: float
     error: str = ""
+    seeds: tuple[int, ...] = (0,)
+    worst: int | None = 0
+    unexpected: tuple[int, ...] = ()
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -51,6 +64,7 @@ class ClaimOutcome(Summarised):
             "verdict": self.evidence.verdict,
             "expected": self.claim.expected,
             "variants refuted": f"{refuted} of {len(self.broken)}",
+            "seeds": len(self.seeds),
             "seconds": self.seconds,
         } | ({"error": self.error} if self.error else {})
 
@@ -87,6 +101,9 @@ class ClaimRow:
     derivation: str
     seconds: float
     error: str
+    seeds: list[int]
+    worst_seed: int | None
+    unexpected_seeds: list[int]
     broken: list[VariantRow]
 
 
@@ -106,6 +123,9 @@ def row_of(outcome: ClaimOutcome) -> ClaimRow:
         derivation=evidence.derivation,
         seconds=outcome.seconds,
         error=outcome.error,
+        seeds=list(outcome.seeds),
+        worst_seed=outcome.worst,
+        unexpected_seeds=list(outcome.unexpected),
         broken=[
             VariantRow(name, item.verdict.value, item.discrepancy, item.allowed)
             for name, item in outcome.broken
@@ -114,11 +134,29 @@ def row_of(outcome: ClaimOutcome) -> ClaimRow:
 
 
 def summarise(outcomes: Sequence[ClaimOutcome]) -> str:
-    """Say in one sentence how many claims came out as expected."""
+    """Say in one sentence how many claims came out as expected, and at how many seeds."""
     good = sum(outcome.as_expected for outcome in outcomes)
     variants = [item for outcome in outcomes for _, item in outcome.broken]
     refuted = sum(item.verdict is Verdict.REFUTED for item in variants)
+    counts = sorted({len(outcome.seeds) for outcome in outcomes})
+    seeds = ""
+    if counts and counts[-1] > 1:
+        number = {count: sum(len(o.seeds) == count for o in outcomes) for count in counts}
+        parts = [f"{number[count]} at {count} seed{'s' * (count > 1)}" for count in counts]
+        seeds = f" Claims checked: {', '.join(parts)}."
     return (
         f"{good} of {len(outcomes)} claims have the expected verdict; "
-        f"{refuted} of {len(variants)} false variants are refuted."
+        f"{refuted} of {len(variants)} false variants are refuted.{seeds}"
     )
+
+
+def said_of_seeds(outcome: ClaimOutcome) -> str:
+    """Say at which of several seeds the verdicts are not the expected ones; empty for one seed."""
+    count, off = len(outcome.seeds), outcome.unexpected
+    if count == 1:
+        return ""
+    worst = "all seeds together" if outcome.worst is None else f"worst at seed {outcome.worst}"
+    if not off:
+        return f"{count} seeds, each as expected; {worst}"
+    listed = ", ".join(map(str, off[:_LISTED])) + (", ..." if len(off) > _LISTED else "")
+    return f"{count} seeds, {len(off)} of them not as expected by itself ({listed}); {worst}"

@@ -51,7 +51,9 @@ def verify(claim: Claim, laboratory: Laboratory) -> ClaimOutcome:
             results.append(Evidence(float("nan"), float("nan"), "the check did not finish"))
     names = [variant.name for variant in claim.broken]
     pairs = tuple(zip(names, results[1:], strict=True))
-    return ClaimOutcome(claim, results[0], pairs, perf_counter() - started, error)
+    seconds, seed = perf_counter() - started, laboratory.seed
+    outcome = ClaimOutcome(claim, results[0], pairs, seconds, error, seeds=(seed,), worst=seed)
+    return outcome if outcome.as_expected else replace(outcome, unexpected=(seed,))
 
 
 def _evidence(found: object) -> Evidence:

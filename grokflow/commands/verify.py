@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,66 +13,112 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from grokflow.commands.shared.output import workers
 from grokflow.figures.report import PANEL_EXPERIMENTS, Panel, number, panels, write_page
 from grokflow.progress import bar
 from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.outcome import ClaimOutcome, row_of, summarise
+from grokflow.proofs_check.outcome import ClaimOutcome, row_of, said_of_seeds, summarise
 from grokflow.proofs_check.registry import select
+from grokflow.proofs_check.seeds.cells import row_of as seed_row_of
+from grokflow.proofs_check.seeds.gathering import (
+    cells_of,
+    kept_outcomes,
+    verdict_store,
+    verify_seeds,
+)
 from grokflow.proofs_check.verify import verify_all
-from grokflow.simulations.runs.executors import local_workers, one_thread
+from grokflow.simulations.runs.executors import one_thread
 from grokflow.simulations.runs.files import check_suffix, versions, write_json
+from grokflow.simulations.runs.store import Store
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print and write; an interruption keeps what was finished."""
     claims = select(arguments.claim)
+    seeds = arguments.seeds or [arguments.seed]
+    _check_options(arguments)
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)
-    if arguments.json:
-        check_suffix(arguments.json, (".json",))
-    outcomes: list[ClaimOutcome] = []
     drawn: list[Panel] = []
     interrupted = False
-    try:
-        drawn = _check(claims, arguments, outcomes)
-    except KeyboardInterrupt:
-        interrupted = True
-    # Processes answer in any order; the table has that of the registry.
-    outcomes.sort(key=lambda outcome: claims.index(outcome.claim))
+    with verdict_store(arguments.out or ":memory:", resume=arguments.resume) as store:
+        try:
+            drawn = _check(claims, seeds, arguments, store)
+        except KeyboardInterrupt:
+            interrupted = True
+        outcomes = kept_outcomes(claims, seeds, store, thorough=arguments.thorough)
     Console(width=None if sys.stdout.isatty() else 120).print(_table(outcomes), summarise(outcomes))
     if arguments.json:
         rows = [asdict(row_of(outcome)) for outcome in outcomes]
         content = {"claims": rows, "summary": summarise(outcomes)}
-        write_json(arguments.json, content | {"versions": versions(), "seed": arguments.seed})
+        write_json(arguments.json, content | {"versions": versions(), "seeds": seeds})
     if arguments.report:
-        print(f"report: {write_page(arguments.report, outcomes, drawn, arguments.seed)}")
+        print(f"report: {write_page(arguments.report, outcomes, drawn)}")
     if interrupted:
         print(f"interrupted: {len(outcomes)} of {len(claims)} claims were finished and are kept")
         return 130
     return 0 if all(outcome.as_expected for outcome in outcomes) else 1
 
 
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not go together, and files that cannot be written."""
+    if arguments.json:
+        check_suffix(arguments.json, (".json",))
+    if arguments.resume and not arguments.out:
+        raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
+
+
 def _check(
-    claims: Sequence[Claim], arguments: argparse.Namespace, outcomes: list[ClaimOutcome]
+    claims: Sequence[Claim], seeds: Sequence[int], arguments: argparse.Namespace, store: Store
 ) -> list[Panel]:
-    """Append to `outcomes` what the claims come to, as soon as it is known; return the figures.
+    """Check what the store does not hold; return the figures of the first seed.
 
     There are figures in a report on all claims, not on a few that were chosen.
     """
     draws = bool(arguments.report and not arguments.claim)
-    jobs = arguments.jobs or min(os.cpu_count() or 1, len(claims))
     with bar() as show, TemporaryDirectory(prefix="grokflow-") as folder:
-        laboratory = Laboratory(arguments.seed, arguments.thorough, show)
+        laboratory = Laboratory(seeds[0], arguments.thorough, show)
         # One thread here too: the numbers do not depend on how many processes there are.
-        with local_workers(jobs) as pool, one_thread():
-            laboratory.folder = Path(folder) if pool else None
-            more = PANEL_EXPERIMENTS if draws else ()
-            for outcome in verify_all(claims, laboratory, pool, more=more):
-                outcomes.append(outcome)
-                words = f"{outcome.claim.label} is {outcome.evidence.verdict.value}"
-                show("claims", len(outcomes) / len(claims), words)
+        with workers(arguments) as pool, one_thread():
+            if not arguments.dask:
+                laboratory.folder = Path(folder) if pool else None
+                _check_first_seed(claims, laboratory, pool, store, draws=draws)
+            verify_seeds(
+                claims,
+                seeds,
+                store,
+                executor=pool,
+                thorough=arguments.thorough,
+                cheap=arguments.cheap,
+                progress=show,
+            )
         return panels(laboratory) if draws else []
+
+
+def _check_first_seed(
+    claims: Sequence[Claim],
+    laboratory: Laboratory,
+    pool: Executor | None,
+    store: Store,
+    *,
+    draws: bool,
+) -> None:
+    """Check the first seed with processes that share experiments, also with the figures."""
+    cells = cells_of(claims, [laboratory.seed], thorough=laboratory.thorough)
+    known = store.outcomes(cell.key() for cell in cells)
+    missing = {
+        claim.label: (claim, cell)
+        for claim, cell in zip(claims, cells, strict=True)
+        if cell.key() not in known
+    }
+    more = PANEL_EXPERIMENTS if draws else ()
+    left = [claim for claim, _ in missing.values()]
+    done = len(claims) - len(missing)
+    for outcome in verify_all(left, laboratory, pool, more=more):
+        store.add([missing[outcome.claim.label][1]], [seed_row_of(outcome)])
+        done += 1
+        laboratory.progress(f"claims, {outcome.claim.label}", done / len(claims))
 
 
 def _table(outcomes: list[ClaimOutcome]) -> Table:
@@ -80,16 +126,17 @@ def _table(outcomes: list[ClaimOutcome]) -> Table:
     table = Table(box=None, padding=(0, 1))
     for name in ("claim", "statement", "verdict"):
         table.add_column(name, overflow="fold")
-    for name in ("measured", "allowed", "s"):
+    for name in ("measured", "allowed", "seeds", "s"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         row = row_of(outcome)
         verdict = row.verdict + ("" if row.verdict == row.expected else " (NOT expected)")
-        numbers = (number(row.discrepancy), number(row.allowed))
+        numbers = (number(row.discrepancy), number(row.allowed), str(len(row.seeds)))
         table.add_row(row.label, row.statement, verdict, *numbers, f"{row.seconds:.1f}")
         for variant in row.broken:
-            numbers = (number(variant.discrepancy), number(variant.allowed))
+            numbers = (number(variant.discrepancy), number(variant.allowed), "")
             table.add_row("", f"  false variant: {variant.name}", variant.verdict, *numbers, "")
-        if row.error:
-            table.add_row("", row.error, "", "", "", "")
+        for line in (said_of_seeds(outcome), row.error):
+            if line:
+                table.add_row("", line, "", "", "", "", "")
     return table

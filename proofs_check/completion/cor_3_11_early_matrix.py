@@ -19,7 +19,7 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.completion.experiments import completion_entries, completion_window
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
@@ -87,11 +87,16 @@ def check(
     """Extrapolate the distance to `target` at T_c^- (end 0) or T_c^+ (end 1)."""
     first = 2 if sigma is none else 1
     terms = np.column_stack([_ALPHAS**-power for power in range(first, first + 3)])
-    discrepancy = allowed = 0.0
-    for mirrored in (False, True):
-        limit = extrapolate(distances(laboratory, mirrored, sigma, target, end), terms)
-        discrepancy, allowed = max(discrepancy, abs(limit.value)), max(allowed, limit.halfwidth)
-    return Evidence(discrepancy, allowed + 1e-6, DERIVATION, resolution=0.01)
+    limits = [
+        extrapolate(distances(laboratory, mirrored, sigma, target, end), terms)
+        for mirrored in (False, True)
+    ]
+    return weakest(
+        [
+            Evidence(abs(limit.value), limit.halfwidth + 1e-6, DERIVATION, resolution=0.01)
+            for limit in limits
+        ]
+    )
 
 
 _HYPOTHESES = (

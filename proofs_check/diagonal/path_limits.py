@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.experiments import path_classes, path_targets
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
@@ -21,7 +21,7 @@ from grokflow.theory.diagonal.path import Path, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 
 DERIVATION = (
     "95 % interval of the extrapolation, plus twice the changes when the last term or a third of "
@@ -29,45 +29,68 @@ DERIVATION = (
 )
 _TOLERANCE = 1e-7
 _POINTS = 9
+_EARLY_DEPTHS = (2, 3, 4)
 
 
 def early(laboratory: Laboratory, rival: bool = False) -> Evidence:
     """Extrapolate the distance to the L2 predictor, or to the L1 predictor with `rival`."""
-    worst = Limit(0.0, 0.0)
-    for problem in (path_classes(laboratory), path_targets(laboratory)):
-        target = (_l1 if rival else _l2)(problem)
-        log_beta = np.log(np.abs(_l2(problem).w).max()) + np.linspace(6.0, 2.0, _POINTS)
-        w = trace(problem, log_beta, tolerance=_TOLERANCE).weights
-        distance = np.linalg.norm(w - target.w[:, None], axis=0) / np.linalg.norm(target.w)
-        # Ordered towards the limit, which is the largest scale.
-        terms = np.column_stack([np.exp(-2 * log_beta), np.exp(-4 * log_beta)])[::-1]
-        limit = extrapolate(distance[::-1], terms)
-        worst = max(worst, Limit(abs(limit.value), limit.halfwidth + target.certificate.gap))
-    return Evidence(worst.value, worst.halfwidth + 10 * _TOLERANCE, DERIVATION, resolution=0.1)
+    problems = (path_classes(laboratory), path_targets(laboratory))
+    return weakest(
+        [_early(problem, depth, rival=rival) for problem in problems for depth in _EARLY_DEPTHS]
+    )
 
 
-def late(
-    laboratory: Laboratory, rival: bool = False, classes_depth: tuple[int, ...] = (2,)
-) -> Evidence:
-    """Extrapolate the excess of the L1 norm over the best one, or the L2 predictor's norm."""
+def _early(problem: Problem, depth: int, *, rival: bool) -> Evidence:
+    target = (_l1 if rival else _l2)(problem)
+    log_beta = np.log(np.abs(_l2(problem).w).max()) + np.linspace(6.0, 2.0, _POINTS)
+    w = trace(problem, log_beta, depth=depth, tolerance=_TOLERANCE).weights
+    distance = np.linalg.norm(w - target.w[:, None], axis=0) / np.linalg.norm(target.w)
+    # The mirror potential is even: corrections are even powers of w/β. Towards the limit.
+    terms = np.column_stack([np.exp(-2 * log_beta), np.exp(-4 * log_beta)])[::-1]
+    return _judged(extrapolate(distance[::-1], terms), target, resolution=0.1)
+
+
+def late(laboratory: Laboratory, rival: bool = False, factor: float = 1.0) -> Evidence:
+    """Extrapolate the excess of the L1 norm over `factor` times the best one.
+
+    With `rival` the norm is compared with that of the L2 predictor.
+    """
     cases = [(path_targets(laboratory), depth) for depth in (2, 3, 4, 6)]
-    cases += [(path_classes(laboratory), depth) for depth in classes_depth]
-    discrepancy, allowed = 0.0, 0.0
-    for problem, depth in cases:
-        target = _l1(problem)
-        best = float(np.abs((_l2(problem) if rival else target).w).sum())
-        if depth == 2:
-            log_beta = np.log(problem.scale) - np.geomspace(20, 400, 4 * _POINTS)
-            terms = np.column_stack([1 / log_beta, 1 / log_beta**2])
-        else:
-            rate = (depth - 2) / depth
-            log_beta = np.log(problem.scale) - np.linspace(4, 11, 4 * _POINTS) / rate
-            terms = np.column_stack([np.exp(rate * log_beta), np.exp(2 * rate * log_beta)])
-        excess = np.abs(_end(problem, log_beta, depth).weights).sum(axis=0) / best - 1
-        limit = extrapolate(excess[-_POINTS:], terms[-_POINTS:])
-        discrepancy = max(discrepancy, abs(limit.value))
-        allowed = max(allowed, limit.halfwidth + target.certificate.gap)
-    return Evidence(discrepancy, allowed + 10 * _TOLERANCE, DERIVATION, resolution=0.02)
+    cases += [(path_classes(laboratory), 2)]
+    return weakest([_late(problem, depth, rival=rival, factor=factor) for problem, depth in cases])
+
+
+def deep_late(laboratory: Laboratory) -> Evidence:
+    """Extrapolate the excess at depth 4 with exponential tails, for data on which it is a fifth.
+
+    On other data the path may end at the L1 predictor by chance, so these are always the same.
+    """
+    x = np.array(
+        [[-0.7, -0.5, -0.3, 0.4, 1.0], [-0.1, 1.4, -0.7, 0.4, 0.9], [0.1, -0.7, -0.9, -0.5, 0.2]]
+    )
+    y = np.array([1.0, -1.0, 1.0])
+    problem = make_problem("elsewhere", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    return _late(problem, 4)
+
+
+def _late(problem: Problem, depth: int, *, rival: bool = False, factor: float = 1.0) -> Evidence:
+    target = _l1(problem)
+    best = factor * float(np.abs((_l2(problem) if rival else target).w).sum())
+    if depth == 2:
+        log_beta = np.log(problem.scale) - np.geomspace(20, 400, 4 * _POINTS)
+        terms = np.column_stack([1 / log_beta, 1 / log_beta**2])
+    else:
+        rate = (depth - 2) / depth
+        log_beta = np.log(problem.scale) - np.linspace(4, 11, 4 * _POINTS) / rate
+        terms = np.column_stack([np.exp(rate * log_beta), np.exp(2 * rate * log_beta)])
+    excess = np.abs(_end(problem, log_beta, depth).weights).sum(axis=0) / best - 1
+    return _judged(extrapolate(excess[-_POINTS:], terms[-_POINTS:]), target, resolution=0.02)
+
+
+def _judged(limit: Limit, target: Prediction, resolution: float) -> Evidence:
+    """Compare a limit with zero."""
+    allowed = limit.halfwidth + target.certificate.gap + 10 * _TOLERANCE
+    return Evidence(abs(limit.value), allowed, DERIVATION, resolution)
 
 
 def _end(problem: Problem, log_beta: np.ndarray, depth: int) -> Path:
@@ -89,7 +112,10 @@ def _l1(problem: Problem) -> Prediction:
 EARLY = Claim(
     label="path-early",
     statement="as β → ∞ the quasi-static path tends to the L2 predictor",
-    hypotheses=("diagonal net", "separable classes, or targets that can be interpolated"),
+    hypotheses=(
+        "diagonal net of depth 2, 3 and 4",
+        "separable classes, or targets that can be interpolated",
+    ),
     source="grokflow; for unregularised flow at scale α, Woodworth et al. 2020, Theorem 3",
     kind=StatementKind.LIMIT,
     expected=Verdict.SUPPORTED,
@@ -110,6 +136,7 @@ LATE = Claim(
     check=late,
     broken=(
         Broken("the L1 norm of the L2 predictor instead", partial(late, rival=True)),
-        Broken("depth 4 with exponential tails", partial(late, classes_depth=(4,))),
+        Broken("2 % above the least L1 norm", partial(late, factor=1.02)),
+        Broken("depth 4 with exponential tails", deep_late),
     ),
 )

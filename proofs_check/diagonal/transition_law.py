@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.experiments import (
     SLOW_LAMS,
     SLOW_TIMES,
@@ -67,7 +67,7 @@ def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) ->
         terms = np.column_stack([1 / levels, 1 / levels**2])
         shift = np.log(SLOW_ALPHA) - np.log(levels) / 2 * level
         found.append(_compare(path, curves, terms, shift, constant=constant))
-    return max(found, key=lambda evidence: evidence.discrepancy / evidence.allowed)
+    return weakest(found)
 
 
 @dataclass(frozen=True, eq=False)

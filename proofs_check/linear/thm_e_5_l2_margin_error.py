@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.evidence.probability import failure_rate
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.linear.margin_errors import DELTA, HYPOTHESES, check
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
@@ -25,10 +26,10 @@ def check_without_dimension(laboratory: Laboratory) -> Evidence:
     """Compare the error for n = 500, d = 10 000, k = 1 with the bound for d = 1."""
     n, d, k = 500, 10_000, 1
     bound = max_l2_margin_error(n=n, d=1, k=k, delta=DELTA).value
-    weights = sparse_weights(laboratory, MaxL2Margin(), n=n, d=d, k=k, draws=4)
+    weights = sparse_weights(laboratory, MaxL2Margin(), n=n, d=d, k=k, draws=6)
     # The label of every draw is the sign of the first input: one test set serves all of them.
     scores = sparse(n=1, d=d, k=k, seed=laboratory.seed, n_test=4000).score(np.array(weights).T)
-    return failure_rate(scores.error - 5 * scores.spread > bound, DELTA)
+    return judge_samples(rate_at_most(scores.error - 5 * scores.spread > bound, DELTA))
 
 
 _check = partial(check, predictor=MaxL2Margin(), law=max_l2_margin_error)

@@ -3,7 +3,7 @@
 How it is measured. `KINDS` draws problems from six families, keeps those for which the predictors
 promise a visible change, and simulates them: the sign of the change from T_c^- to the end of the
 record must be the promised one. Promises may fail in one problem of five, for α and λ are finite
-(Clopper-Pearson over independent problems). `FAMILIES` takes, in every family, the first problem
+(over independent problems). `FAMILIES` takes, in every family, the first problem
 whose predictors promise a drop of six standard errors and whose simulation keeps it, and asks for a
 simulated drop of five standard errors of the test set, as Figure 1b does; a chance drop of that
 size among sixteen problems has a probability below 1e-5.
@@ -17,7 +17,8 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.evidence.probability import failure_rate
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.misgrokking.cases import Trial, judge
 from grokflow.simulations.misgrokking.comparison import NetSettings, simulate_change
@@ -31,8 +32,8 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.transition.change import Change
 
 DELTA = 0.2
-# One failure among so few still has an interval below δ.
-_PROBLEMS, _THOROUGH = 26, 80
+# With four failures among so many the interval is still below δ.
+_PROBLEMS, _THOROUGH = 100, 200
 _DRAWS_EACH = 4
 # Seeds of a family to choose from, fewer of a false variant, and the drop, promised or simulated,
 # in standard errors, with which a problem is chosen.
@@ -72,7 +73,7 @@ def kinds(laboratory: Laboratory, swapped: bool = False, linear: bool = False) -
     for trial, change in laboratory.remember(("misgrokking kinds",), partial(_visible, laboratory)):
         promise = _linear_drop(trial) if linear else _change(trial).drop
         fails.append(np.sign(-promise if swapped else promise) != np.sign(change.drop))
-    return failure_rate(np.array(fails), DELTA)
+    return judge_samples(rate_at_most(fails, DELTA))
 
 
 def _visible(laboratory: Laboratory) -> list[tuple[Trial, Change]]:

@@ -4,8 +4,8 @@ How it is measured: as in `grokflow.proofs_check.modular.corrupted_labels`; nets
 start and steps, on batches with BatchNorm, on the same batches without it, and on all pairs at
 once. Accuracy on corrupted pairs falls when the rule is learned and creeps up afterwards. BatchNorm
 puts both off, so what it adds depends on when one looks: here after as many steps as the claims on
-corrupted labels take, in the mean over the last quarter. It differs from seed to seed: ten small
-nets.
+corrupted labels take, in the mean over the last quarter. It differs from seed to seed: twenty
+small nets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Evidence, StatementKind
-from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import mean_at_least
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.modular.corrupted_labels import BATCHES, claim
 from grokflow.proofs_check.modular.experiments import (
@@ -46,10 +47,10 @@ def check_batches(
     ends = [np.array([_at_end(run) for run in runs]) for runs in (paired, without, with_it)]
     at_end = np.array([values[: len(paired)] for values in ends])
     by_batches, by_norm = at_end[:-1] - at_end[1:]
-    return all_at_least(
-        AtLeast(0.5 - at_end[1] / at_end[0], 0.0),
-        AtLeast(0.9 - ends[2] / ends[1], 0.0),
-        AtLeast(sign * (by_batches - by_norm), 0.0),
+    return judge_samples(
+        mean_at_least(0.5 - at_end[1] / at_end[0], 0.0),
+        mean_at_least(0.9 - ends[2] / ends[1], 0.0),
+        mean_at_least(sign * (by_batches - by_norm), 0.0),
     )
 
 
@@ -64,7 +65,7 @@ def check_strength(
 ) -> Evidence:
     """Correlate what neurons give out with their ratios."""
     found = correlations_with_ipr(laboratory, name, _strength, stream=3, shuffled=shuffled)
-    return all_at_least(AtLeast(found, 0.5))
+    return judge_samples(mean_at_least(found, 0.5))
 
 
 def _strength(run: CorruptedRun) -> np.ndarray:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Evidence, StatementKind
-from grokflow.proofs_check.evidence.seeds import AtLeast, all_at_least
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import mean_at_least
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.modular.corrupted_labels import BATCHES, DECAY, DROPOUT, claim
 from grokflow.proofs_check.modular.experiments import (
@@ -43,13 +44,13 @@ def check_neurons(
     parts = []
     for name, level in cleaned.items():
         left = _memorising(corrupted_runs(laboratory, name), plain.thresholds)
-        parts.append(AtLeast(level - left.shares / plain.shares, 0.0))
+        parts.append(mean_at_least(level - left.shares / plain.shares, 0.0))
     before, after = (corrupted_runs(laboratory, name) for name in kept)
     without = _memorising(before)
     left = _memorising(after, without.thresholds)
-    parts.append(AtLeast(left.shares / without.shares, 0.5))
-    parts.append(AtLeast([0.75 - _damping(run) for run in after], 0.0))
-    return all_at_least(*parts)
+    parts.append(mean_at_least(left.shares / without.shares, 0.5))
+    parts.append(mean_at_least([0.75 - _damping(run) for run in after], 0.0))
+    return judge_samples(*parts)
 
 
 class _Shares(NamedTuple):
@@ -87,7 +88,7 @@ def check_gamma(laboratory: Laboratory, *, shuffled: bool = False, level: float 
     found = correlations_with_ipr(
         laboratory, "batch norm", lambda run: np.abs(_gamma(run)), stream=1, shuffled=shuffled
     )
-    return all_at_least(AtLeast(found, level))
+    return judge_samples(mean_at_least(found, level))
 
 
 def check_phases(laboratory: Laboratory, *, sign: int = 1, shuffled: bool = False) -> Evidence:
@@ -105,7 +106,7 @@ def check_phases(laboratory: Laboratory, *, sign: int = 1, shuffled: bool = Fals
         chi = rng.permutation(neurons.chi) if shuffled else neurons.chi
         one.append(float(np.mean(found.frequencies_agree[periodic])))
         aligned.append(float(np.mean(np.cos(neurons.phi + sign * neurons.psi - chi))))
-    return all_at_least(AtLeast(one, 0.95), AtLeast(aligned, 0.95))
+    return judge_samples(mean_at_least(one, 0.95), mean_at_least(aligned, 0.95))
 
 
 NEURONS = claim(

@@ -39,7 +39,7 @@ class Delays(NamedTuple):
 @remembered
 def linear_students(laboratory: Laboratory) -> Students:
     """Train linear students with d/n = 1/2 at nine sizes and average the losses over draws."""
-    draws = 100 if laboratory.thorough else 25
+    draws = 200 if laboratory.thorough else 50
     lr, steps, sizes = 0.1, np.array([3, 12]), np.array(_STUDENT_SIZES)
     losses = np.zeros((len(sizes), 2, len(steps)))
     for i, d in enumerate(_STUDENT_SIZES):

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
@@ -41,7 +41,7 @@ def check(
         found.append(
             Evidence(abs(limit.value - value), limit.halfwidth, DERIVATION, resolution=0.05)
         )
-    return max(found, key=lambda evidence: evidence.discrepancy / evidence.allowed)
+    return weakest(found)
 
 
 CLAIM = Claim(

@@ -28,11 +28,17 @@ def code_version() -> str:
     The digest changes with every edit, so that results of older code are never mistaken for those
     of the present one.
     """
+    named = [f"{name} {version}" for name, version in versions().items()]
+    return ", ".join([*named, f"source {source_digest(*_COMPUTING)}"])
+
+
+@cache
+def source_digest(*packages: str) -> str:
+    """Return a digest of the source of packages, which changes with every edit."""
     digest = hashlib.sha256()
-    for package in _COMPUTING:
+    for package in packages:
         folder = Path(import_module(package).__path__[0])
         for file in sorted(folder.rglob("*.py")):
             place = file.relative_to(folder).as_posix()
             digest.update(f"{package}/{place}".encode() + b"\0" + file.read_bytes())
-    named = [f"{name} {version}" for name, version in versions().items()]
-    return ", ".join([*named, f"source {digest.hexdigest()[:16]}"])
+    return digest.hexdigest()[:16]

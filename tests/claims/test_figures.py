@@ -46,7 +46,7 @@ def test_collapse_curves_agree_for_every_scale(laboratory):
 @pytest.mark.slow
 def test_the_report_shows_every_claim_and_figure(laboratory, tmp_path):
     outcomes = [verify(CLAIMS["cor-3.6"], laboratory)]
-    page = write_page(tmp_path / "report", outcomes, panels(laboratory), 0)
+    page = write_page(tmp_path / "report", outcomes, panels(laboratory))
     text = page.read_text()
     assert text.count("<svg") == 9
     figures = ("Grokking", "Collapse", "Scales of the start", "Matrix completion")

@@ -264,7 +264,7 @@ def test_verify_reports_json_and_page(capsys, tmp_path):
     code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
     assert code == 0
     record = read(out)
-    assert {"claims", "summary", "versions", "seed"} <= set(record)
+    assert {"claims", "summary", "versions", "seeds"} <= set(record)
     keys = "label statement source kind expected verdict discrepancy allowed seconds broken"
     for claim in record["claims"]:
         assert set(keys.split()) <= set(claim)

@@ -1,0 +1,60 @@
+"""Samples that a statement is judged by: their values, and what is asked of them.
+
+They are kept with the evidence, so that those of several seeds can be put together.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class Requirement(Enum):
+    """What is asked of the law that samples are drawn from."""
+
+    MEAN_AT_LEAST = "the mean is at least the level"
+    MEAN_EQUALS = "the mean is the level"
+    RATE_AT_MOST = "an event has at most this probability"
+
+
+class Replicates(NamedTuple):
+    """Independent samples and what is asked of them.
+
+    Parameters
+    ----------
+    values : tuple of float
+        One for every sample; for an event 1 where it happened, and 0.
+    requirement : Requirement
+        What is asked.
+    level : float
+        Of the mean, or of the probability.
+    resolution : float
+        The smallest distance from the level that a false equality would show.
+    """
+
+    values: tuple[float, ...]
+    requirement: Requirement
+    level: float
+    resolution: float = float("inf")
+
+
+def mean_at_least(values: ArrayLike, level: float) -> Replicates:
+    """Ask that the mean be at least the level."""
+    return Replicates(_numbers(values), Requirement.MEAN_AT_LEAST, float(level))
+
+
+def mean_equals(values: ArrayLike, level: float, resolution: float) -> Replicates:
+    """Ask that the mean be the level, and that the samples tell it from `resolution` away."""
+    return Replicates(_numbers(values), Requirement.MEAN_EQUALS, float(level), float(resolution))
+
+
+def rate_at_most(happened: ArrayLike, delta: float) -> Replicates:
+    """Ask that the event have at most the probability `delta`."""
+    return Replicates(_numbers(happened), Requirement.RATE_AT_MOST, float(delta))
+
+
+def _numbers(values: ArrayLike) -> tuple[float, ...]:
+    return tuple(np.asarray(values, dtype=np.float64).tolist())

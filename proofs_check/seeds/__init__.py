@@ -1,0 +1,1 @@
+"""Claims checked at many seeds."""
