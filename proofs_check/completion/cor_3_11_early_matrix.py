@@ -21,15 +21,13 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.completion.experiments import completion_entries, completion_window
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.completion.nuclear import MinNuclearNorm
 from grokflow.theory.completion.problem import CompletionProblem
 
-DERIVATION = (
-    "95 % interval of the extrapolation in powers of 1/α, plus twice the changes when the last "
-    "term or a third of the points is dropped, plus the integrator's tolerance of 1e-6"
-)
+DERIVATION = extrapolated("in powers of 1/α") + ", plus the integrator's tolerance of 1e-6"
 _ALPHAS = np.geomspace(20.0, 1000.0, 8)
 
 
@@ -86,7 +84,7 @@ def check(
 ) -> Evidence:
     """Extrapolate the distance to `target` at T_c^- (end 0) or T_c^+ (end 1)."""
     first = 2 if sigma is none else 1
-    terms = np.column_stack([_ALPHAS**-power for power in range(first, first + 3)])
+    terms = powers(1 / _ALPHAS, first + 3)[:, first - 1 :]
     limits = [
         extrapolate(distances(laboratory, mirrored, sigma, target, end), terms)
         for mirrored in (False, True)

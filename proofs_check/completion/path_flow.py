@@ -17,14 +17,14 @@ from grokflow.proofs_check.completion.experiments import (
     completion_entries,
     completion_slow_flow,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.completion.path import trace_completion
 
 DERIVATION = (
-    "95 % interval of the extrapolation of the slope in λ, plus twice the changes when the last "
-    "term or a third of the points is dropped; the flow is integrated to 1e-8 and the path to "
-    "1e-9, a thousandth of the smallest distance"
+    extrapolated("of the slope in λ")
+    + "; the flow is integrated to 1e-8 and the path to 1e-9, a thousandth of the smallest distance"
 )
 _LAMS = np.geomspace(1e-2, 1e-5, 9)
 
@@ -41,7 +41,7 @@ def check(laboratory: Laboratory, power: float = 2.0) -> Evidence:
     ]
     slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
     middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
-    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    limit = extrapolate(slopes, powers(middle))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
 
 

@@ -13,17 +13,15 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 
-DERIVATION = (
-    "95 % interval of the extrapolation (A = log α) in 1/A, log A/A², 1/A², plus twice the changes "
-    "when the last term or a third of the points is dropped"
-)
+DERIVATION = extrapolated("(A = log α) in 1/A, log A/A², 1/A²")
 
 
 Rival = MaxL1Margin | MaxL2Margin
@@ -43,7 +41,7 @@ def check(laboratory: Laboratory, predictor: Rival = _EARLY, end: int = 0) -> Ev
     alphas = limit_alphas(laboratory)
     a = np.log(alphas)
     angles = [sine(window_ends(laboratory, x).weights[:, end], target.w) for x in alphas]
-    terms = np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2])
+    terms = tails(a)
     limit = extrapolate(np.array(angles), terms)
     return Evidence(abs(limit.value), limit.halfwidth, DERIVATION, resolution=0.1)
 

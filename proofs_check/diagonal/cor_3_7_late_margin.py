@@ -15,7 +15,8 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -25,8 +26,7 @@ Rival = MaxL1Margin | MaxL2Margin
 _LATE = MaxL1Margin()
 
 DERIVATION = (
-    "95 % interval of the extrapolation (A = log α) in 1/A, log A/A², 1/A², plus twice the changes "
-    "when the last term or a third of the points is dropped, plus the certified gap of the margin"
+    extrapolated("(A = log α) in 1/A, log A/A², 1/A²") + ", plus the certified gap of the margin"
 )
 
 
@@ -47,7 +47,7 @@ def check(laboratory: Laboratory, rival: Rival = _LATE, end: int = 1) -> Evidenc
     weights = [target.w, *(window_ends(laboratory, x).weights[:, end] for x in alphas)]
     margins = [l1_margin(problem, w) for w in weights]
     shortfall = 1 - np.array(margins[1:]) / margins[0]
-    terms = np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2])
+    terms = tails(a)
     limit = extrapolate(shortfall, terms)
     allowed = limit.halfwidth + target.certificate.gap
     return Evidence(abs(limit.value), allowed, DERIVATION, resolution=0.1)

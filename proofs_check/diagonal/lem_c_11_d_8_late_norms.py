@@ -22,13 +22,18 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
-from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, local_slopes
+from grokflow.proofs_check.evidence.corrections import lambert, powers
+from grokflow.proofs_check.evidence.extrapolation import (
+    Limit,
+    extrapolate,
+    extrapolated,
+    local_slopes,
+)
 from grokflow.proofs_check.laboratory import Laboratory
 
 _DERIVATION = (
-    "95 % interval of the extrapolation of the local slope, plus twice the changes when the last "
-    "term or a third of the points is dropped, plus the integrator's tolerance at both ends of the "
-    "shortest interval"
+    extrapolated("of the slope")
+    + ", plus the integrator's tolerance at both ends of the shortest interval"
 )
 
 
@@ -90,9 +95,9 @@ def _slopes(laboratory: Laboratory, loss: str, depth: int) -> list[Limit]:
         at, slopes = local_slopes(x, values)
         log_lam = np.exp(at)
         if loss == "square":
-            terms = np.column_stack([np.exp(-log_lam), np.exp(-2 * log_lam)])
+            terms = powers(np.exp(-log_lam))
         else:
-            terms = np.column_stack([at / log_lam, 1 / log_lam, at / log_lam**2])
+            terms = lambert(log_lam)
         limit = extrapolate(slopes, terms)
         found.append(Limit(limit.value, limit.halfwidth + noise))
     return found

@@ -28,16 +28,14 @@ from grokflow.proofs_check.diagonal.kernel_phase import (
     kernel_phase,
     log_capital_a,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
+from grokflow.proofs_check.evidence.corrections import lambert, tails
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.losses import LOSSES
 
 _ALPHAS = np.geomspace(1e8, 1e80, 9)
 
-_DERIVATION = (
-    "95 % interval of the extrapolation of the local slope, plus twice the changes when the last "
-    "term or a third of the points is dropped"
-)
+_DERIVATION = extrapolated("of the slope")
 
 
 def _phases(laboratory: Laboratory, depth: int) -> list[KernelPhase]:
@@ -57,7 +55,7 @@ def check(laboratory: Laboratory, delay: float = 1.0, growth: float = 1.0) -> Ev
         ):
             slopes = local_slopes(x, np.array(values))
             log_a = np.exp(slopes.at)
-            terms = np.column_stack([slopes.at / log_a, 1 / log_a, slopes.at / log_a**2])
+            terms = lambert(log_a)
             limit = extrapolate(slopes.values, terms)
             excess = limit.value - claimed
             parts.append(Evidence(excess, limit.halfwidth, _DERIVATION, resolution=1 / depth))
@@ -71,7 +69,7 @@ def check_order(laboratory: Laboratory, sign: int = -1) -> Evidence:
         far = np.array([phase.log_departure for phase in _phases(laboratory, depth)])
         slopes = local_slopes(np.log(_ALPHAS), far)
         a = slopes.at
-        limit = extrapolate(slopes.values, np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2]))
+        limit = extrapolate(slopes.values, tails(a))
         miss = abs(limit.value - sign * depth / 2)
         parts.append(Evidence(miss, limit.halfwidth, _DERIVATION, resolution=0.5))
     return weakest(parts)

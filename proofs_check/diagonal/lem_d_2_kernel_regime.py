@@ -16,16 +16,16 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, kernel_phase, rtol
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.losses import LOSSES
 
 _ALPHAS = np.geomspace(1e8, 1e80, 9)
 
 _DERIVATION = (
-    "95 % interval of the extrapolation of the local slope in powers of λ, plus twice the changes "
-    "when the last term or a third of the points is dropped, plus the integrator's tolerance at "
-    "both ends of the shortest interval"
+    extrapolated("of the slope in powers of λ")
+    + ", plus the integrator's tolerance at both ends of the shortest interval"
 )
 
 
@@ -57,7 +57,7 @@ def _at_depth(
     ):
         slopes = local_slopes(x, np.array(values))
         lam = np.exp(-power * np.exp(slopes.at))
-        limit = extrapolate(slopes.values, np.column_stack([lam, lam**2]))
+        limit = extrapolate(slopes.values, powers(lam))
         allowed = limit.halfwidth + noise
         parts.append(Evidence(limit.value - claimed, allowed, _DERIVATION, resolution=1 / depth))
     return weakest(parts)

@@ -18,14 +18,14 @@ from grokflow.proofs_check.diagonal.experiments import (
     path_targets,
     slow_flow,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.diagonal.path import trace
 
 DERIVATION = (
-    "95 % interval of the extrapolation of the slope in λ, plus twice the changes when the last "
-    "term or a third of the points is dropped; the flow is integrated to 1e-9, a hundredth of the "
-    "smallest distance"
+    extrapolated("of the slope in λ")
+    + "; the flow is integrated to 1e-9, a hundredth of the smallest distance"
 )
 
 
@@ -42,7 +42,7 @@ def check(laboratory: Laboratory, power: float = 2.0, depth: int = 2) -> Evidenc
     lams = np.array(SLOW_LAMS)
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
-    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    limit = extrapolate(slopes, powers(middle))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.experiments import path_classes, path_targets
-from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.diagonal.path import Path, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
@@ -24,8 +25,7 @@ from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
 
 DERIVATION = (
-    "95 % interval of the extrapolation, plus twice the changes when the last term or a third of "
-    "the points is dropped, plus the tolerance of the path and the certified gap of the predictor"
+    extrapolated() + ", plus the tolerance of the path and the certified gap of the predictor"
 )
 _TOLERANCE = 1e-7
 _POINTS = 9
@@ -46,7 +46,7 @@ def _early(problem: Problem, depth: int, *, rival: bool) -> Evidence:
     w = trace(problem, log_beta, depth=depth, tolerance=_TOLERANCE).weights
     distance = np.linalg.norm(w - target.w[:, None], axis=0) / np.linalg.norm(target.w)
     # The mirror potential is even: corrections are even powers of w/β. Towards the limit.
-    terms = np.column_stack([np.exp(-2 * log_beta), np.exp(-4 * log_beta)])[::-1]
+    terms = powers(np.exp(-2 * log_beta))[::-1]
     return _judged(extrapolate(distance[::-1], terms), target, resolution=0.1)
 
 
@@ -78,11 +78,11 @@ def _late(problem: Problem, depth: int, *, rival: bool = False, factor: float = 
     best = factor * float(np.abs((_l2(problem) if rival else target).w).sum())
     if depth == 2:
         log_beta = np.log(problem.scale) - np.geomspace(20, 400, 4 * _POINTS)
-        terms = np.column_stack([1 / log_beta, 1 / log_beta**2])
+        terms = powers(1 / log_beta)
     else:
         rate = (depth - 2) / depth
         log_beta = np.log(problem.scale) - np.linspace(4, 11, 4 * _POINTS) / rate
-        terms = np.column_stack([np.exp(rate * log_beta), np.exp(2 * rate * log_beta)])
+        terms = powers(np.exp(rate * log_beta))
     excess = np.abs(_end(problem, log_beta, depth).weights).sum(axis=0) / best - 1
     return _judged(extrapolate(excess[-_POINTS:], terms[-_POINTS:]), target, resolution=0.02)
 

@@ -27,7 +27,8 @@ from grokflow.proofs_check.diagonal.experiments import (
     tailed_lams,
     tailed_scores,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
@@ -36,9 +37,9 @@ from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import crossing
 
 DERIVATION = (
-    "95 % interval of the extrapolation in λ, plus twice the changes when the last term or a third "
-    "of the points is dropped, plus the changes of both crossings when every second point of the "
-    "path and of the record is dropped"
+    extrapolated("in λ")
+    + ", plus the changes of both crossings when every second point of the path and of the record "
+    "is dropped"
 )
 
 
@@ -47,7 +48,7 @@ def square(laboratory: Laboratory, constant: bool = True) -> Evidence:
     problem = path_targets(laboratory)
     curves = [(SLOW_TIMES, slow_scores(laboratory, lam)) for lam in SLOW_LAMS]
     lams = np.array(SLOW_LAMS)
-    terms = np.column_stack([lams, lams**2])
+    terms = powers(lams)
     shift = np.log(SLOW_ALPHA)
     shifts = np.full(len(lams), shift)
     return _compare(path_of(problem), curves, terms, shifts, constant=constant)
@@ -64,7 +65,7 @@ def tailed(laboratory: Laboratory, level: bool = True, constant: bool = True) ->
         ]
         path = path_of(problem)
         levels = np.array([path.level(LOSSES[name], float(lam)) for lam in lams])
-        terms = np.column_stack([1 / levels, 1 / levels**2])
+        terms = powers(1 / levels)
         shift = np.log(SLOW_ALPHA) - np.log(levels) / 2 * level
         found.append(_compare(path, curves, terms, shift, constant=constant))
     return weakest(found)

@@ -7,6 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
+from grokflow.proofs_check.evidence.judging import FALSE_REFUTATIONS
+
+
+def extrapolated(what: str = "") -> str:
+    """Say what the half-width of an extrapolation holds, for the derivation of an allowance."""
+    return (
+        f"interval of the extrapolation {what} at an error rate of {FALSE_REFUTATIONS:g}, plus "
+        "twice the changes when its last term or a third of the points is dropped and when one "
+        "term more is fitted"
+    ).replace("  ", " ")
+
 
 class Limit(NamedTuple):
     """An extrapolated limit and the half-width of the interval that should hold it."""
@@ -27,34 +38,41 @@ def local_slopes(x: np.ndarray, y: np.ndarray) -> Slopes:
     return Slopes((x[1:] + x[:-1]) / 2, np.diff(y) / np.diff(x))
 
 
-def extrapolate(values: np.ndarray, corrections: np.ndarray) -> Limit:
-    """Fit ``value = limit + Σ c_j correction_j`` and judge the fit by what it leaves out.
+def extrapolate(values: np.ndarray, terms: np.ndarray) -> Limit:
+    """Fit ``value = limit + Σ c_j term_j`` and judge the fit by what it leaves out.
 
     Parameters
     ----------
     values : ndarray, shape (m,)
-        Measurements, at least six.
-    corrections : ndarray, shape (m, k)
-        The leading correction terms, known up to their coefficients, most important first;
-        all of them vanish in the limit.
+        Measurements, at least six, ordered towards the limit.
+    terms : ndarray, shape (m, k + 1)
+        The leading correction terms, known up to their coefficients, most important first; all of
+        them vanish in the limit. The last one is not fitted (`corrections` has families).
 
     Returns
     -------
     Limit
-        The half-width adds the 95 % interval of the fit, which covers noise, to twice the two
-        changes of the limit, which cover terms beyond the last: when the last correction is
-        dropped, and when the third of the points farthest from the limit is dropped (twice,
-        because either can be small by accident). Points are ordered towards the limit.
+        The half-width adds the interval of the fit, which covers noise at the rate
+        `FALSE_REFUTATIONS`, to twice the three changes of the limit that show what is left out:
+        when the last term of the fit is dropped, when the first one beyond is added, and when the
+        third of the points farthest from the limit is dropped. Three, because any can be small by
+        accident; the tests draw curves of every family with coefficients of one size beyond the
+        last term, and the interval holds the limit of at least 99.9 % of them.
     """
-    m, k = corrections.shape
+    m, k = terms.shape[0], terms.shape[1] - 1
     needed = max(6, (3 * (k + 2) + 1) // 2)
-    if m < needed:
-        raise ValueError(f"{m} points for {k} corrections, expected at least {needed}: add points")
-    full, error = _fit(values, corrections)
-    fewer_terms, _ = _fit(values, corrections[:, :-1])
-    fewer_points, _ = _fit(values[m // 3 :], corrections[m // 3 :])
-    change = abs(full - fewer_terms) + abs(full - fewer_points)
-    return Limit(full, float(student.ppf(0.975, m - k - 1)) * error + 2 * change)
+    if k < 1 or m < needed:
+        raise ValueError(
+            f"{m} points for {k} corrections, expected at least {needed} and 1: add points"
+        )
+    fitted = terms[:, :-1]
+    full, error = _fit(values, fitted)
+    fewer_terms, _ = _fit(values, fitted[:, :-1])
+    more_terms, _ = _fit(values, terms)
+    fewer_points, _ = _fit(values[m // 3 :], fitted[m // 3 :])
+    changes = sum(abs(full - other) for other in (fewer_terms, more_terms, fewer_points))
+    quantile = float(student.ppf(1 - FALSE_REFUTATIONS / 2, m - k - 1))
+    return Limit(full, quantile * error + 2 * changes)
 
 
 def _fit(values: np.ndarray, corrections: np.ndarray) -> tuple[float, float]:

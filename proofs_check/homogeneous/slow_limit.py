@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
@@ -40,13 +41,13 @@ def check(laboratory: Laboratory, speed: float = 1.0, project: bool = True) -> E
     distances = np.array([np.linalg.norm(run - path, axis=1).max() for run in followed.runs])
     slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
     middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
-    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    limit = extrapolate(slopes, powers(middle))
     return Evidence(
         abs(limit.value - 1),
         limit.halfwidth + 0.01,
-        "95 % interval of the extrapolation of the slope, plus twice the changes when the last "
-        "term or a third of the points is dropped, plus 0.01 for flow and path, which are "
-        "followed to a hundredth of the smallest distance",
+        extrapolated("of the slope")
+        + ", plus 0.01 for flow and path, which are followed to a hundredth of the smallest "
+        "distance",
         resolution=0.3,
     )
 

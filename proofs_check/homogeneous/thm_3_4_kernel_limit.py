@@ -16,22 +16,14 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin
 from grokflow.theory.homogeneous.normaliser import Normaliser, log_normaliser
 
-DERIVATION = (
-    "95 % interval of the extrapolation (A = log α) in log A/A, 1/A, log A/A², plus twice the "
-    "changes when the last term or a third of the points is dropped"
-)
-
-
-def corrections(alphas: np.ndarray) -> np.ndarray:
-    """Return the correction terms of the kernel regime, shape (m, 3)."""
-    a = np.log(alphas)
-    return np.column_stack([np.log(a) / a, 1 / a, np.log(a) / a**2])
+DERIVATION = extrapolated("(A = log α) in log A/A, 1/A, log A/A²")
 
 
 def kernel_limit(laboratory: Laboratory) -> np.ndarray:
@@ -53,7 +45,7 @@ def check(laboratory: Laboratory, form: Normaliser, factor: float = 1.0) -> Evid
     """Extrapolate the ratio, times `factor`, and compare with one."""
     alphas = limit_alphas(laboratory)
     ratios = factor * np.array([ratio(laboratory, form, alpha) for alpha in alphas])
-    limit = extrapolate(ratios, corrections(alphas))
+    limit = extrapolate(ratios, lambert(np.log(alphas)))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=1 / 3)
 
 

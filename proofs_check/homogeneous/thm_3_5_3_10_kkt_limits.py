@@ -21,7 +21,8 @@ import torch
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, local_slopes
+from grokflow.proofs_check.evidence.corrections import powers, tails
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.theory.homogeneous.comparisons import relative_distance
@@ -29,10 +30,7 @@ from grokflow.theory.homogeneous.kkt import stationarity
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.transition.times import window
 
-_DERIVATION = (
-    "95 % interval of the extrapolation of the residual, plus twice the changes when the last term "
-    "or a third of the points is dropped, plus twice the integrator's tolerance"
-)
+_DERIVATION = extrapolated("of the residual") + ", plus twice the integrator's tolerance"
 # Scales of the quadratic net, and the power of 1/α that λ is.
 _NETS = {
     "exponential": (np.geomspace(4.0, 10.0, 6), 12.0),
@@ -66,14 +64,14 @@ def check_net(laboratory: Laboratory, loss: str, turned: bool = False) -> Eviden
     alphas, power = _NETS[loss]
     values = [_net_residual(laboratory, loss, a, a**-power, turned) for a in alphas.tolist()]
     log_lam = power * np.log(alphas)
-    return _limit(np.array(values), _corrections(loss, log_lam)[:, :2], _NET_RTOL)
+    return _limit(np.array(values), _corrections(loss, log_lam)[:, :3], _NET_RTOL)
 
 
 def _corrections(loss: str, log_lam: np.ndarray) -> np.ndarray:
     """Return the correction terms at the given values of log 1/λ."""
     if loss == "square":
-        return np.exp(-np.outer(log_lam, [1.0, 2.0]))
-    return np.column_stack([1 / log_lam, np.log(log_lam) / log_lam**2, 1 / log_lam**2])
+        return powers(np.exp(-log_lam))
+    return tails(log_lam)
 
 
 def _limit(values: np.ndarray, corrections: np.ndarray, tolerance: float) -> Evidence:

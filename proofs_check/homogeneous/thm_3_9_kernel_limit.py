@@ -20,7 +20,8 @@ import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -38,10 +39,7 @@ _ALPHAS = np.geomspace(10.0, 1000.0, 8)
 _NET_ALPHAS = np.geomspace(10.0, 60.0, 6)
 _NET_RTOL = 1e-4
 
-_DERIVATION = (
-    "95 % interval of the extrapolation in powers of α^-L, plus twice the changes when the last "
-    "term or a third of the points is dropped, plus ten times the integrator's tolerance"
-)
+_DERIVATION = extrapolated("in powers of α^-L") + ", plus ten times the integrator's tolerance"
 
 Predict = Callable[[Problem, int, np.ndarray], np.ndarray]
 
@@ -66,7 +64,7 @@ def check(laboratory: Laboratory, predict: Predict = kernel, end: int = 0) -> Ev
     for depth in DEPTHS:
         expected = predict(problem, depth, x)
         outputs = [x @ _weights(laboratory, depth, a)[:, end] for a in _ALPHAS.tolist()]
-        corrections = np.column_stack([_ALPHAS ** -(depth * k) for k in (1.0, 2.0, 3.0)])
+        corrections = powers(_ALPHAS ** -float(depth), 4)
         parts.append(_limit(np.array(outputs), expected, corrections, rtol(depth)))
     return weakest(parts)
 
@@ -102,7 +100,7 @@ def check_net(laboratory: Laboratory, draw: int = 0, end: int = 0) -> Evidence:
         time = np.array([window(alpha, WINDOW)[end]])
         theta = follow(laboratory, alpha, 1 / alpha, time, _NET_RTOL).theta[0]
         outputs.append(net.outputs(torch.from_numpy(theta), tested).numpy()[:, 0])
-    corrections = np.column_stack([_NET_ALPHAS ** -(DEGREE * k) for k in (1.0, 2.0)])
+    corrections = powers(_NET_ALPHAS ** -float(DEGREE))
     return _limit(np.array(outputs), expected, corrections, _NET_RTOL)
 
 

@@ -13,15 +13,13 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
 from grokflow.theory.nets.linear_student import limit_losses
 
-DERIVATION = (
-    "95 % interval of the extrapolation in 1/d, plus twice the changes when the last term or a "
-    "third of the sizes is dropped"
-)
+DERIVATION = extrapolated("in 1/d")
 
 
 def check(
@@ -32,7 +30,7 @@ def check(
     closed = limit_losses(ratio, factor * runs.lr, runs.steps)
     expected = np.array([closed.test, closed.train] if swapped else [closed.train, closed.test])
     inverse = 1 / runs.sizes
-    corrections = np.column_stack([inverse, inverse**2])
+    corrections = powers(inverse)
     found = []
     for measured, value in zip(
         runs.losses.reshape(len(runs.sizes), -1).T, expected.ravel(), strict=True

@@ -6,6 +6,8 @@ from scipy.stats import binom
 
 from grokflow.proofs_check.claim import Verdict
 from grokflow.proofs_check.evidence.confidence_sequences import mean_interval, rate_interval
+from grokflow.proofs_check.evidence.corrections import lambert, powers, tails
+from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.evidence.judging import FALSE_REFUTATIONS, judge_samples, pooled
 from grokflow.proofs_check.evidence.replicates import mean_at_least, mean_equals, rate_at_most
 
@@ -115,3 +117,27 @@ def test_seeds_add_up():
     assert pooled([once] * 3).verdict is Verdict.SUPPORTED
     assert pooled([once, judge_samples(rate_at_most([False] * 40, 0.2))]) is None
     assert pooled([judge_samples(rate_at_most([True] * 40, 0.1)), once]).verdict is Verdict.REFUTED
+
+
+# The families that claims name, at the points at which they are measured.
+FAMILIES = {
+    "powers of λ": powers(np.geomspace(1e-3, 1e-6, 7)),
+    "powers of 1/d": powers(1 / np.geomspace(10, 400, 9)),
+    "powers of α^-2": powers(np.geomspace(10, 1e4, 9) ** -2.0, 4),
+    "tails": tails(np.log(np.geomspace(1e16, 1e80, 9))),
+    "Lambert": lambert(np.log(np.geomspace(1e16, 1e80, 9))),
+}
+CURVES = 10_000
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3])
+def test_extrapolations_hold_known_limits(name, noise):
+    """Limits of curves whose terms, that which is left out included, have normal coefficients."""
+    terms = FAMILIES[name]
+    rng = np.random.default_rng(5)
+    coefficients = rng.standard_normal((CURVES // 15, terms.shape[1]))
+    curves = 2.0 + coefficients @ terms.T + noise * rng.standard_normal((CURVES // 15, len(terms)))
+    found = [extrapolate(curve, terms) for curve in curves]
+    missed = sum(abs(limit.value - 2.0) > limit.halfwidth + 1e-12 for limit in found)
+    assert missed <= 1e-3 * len(curves)

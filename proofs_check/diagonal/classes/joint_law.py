@@ -26,6 +26,7 @@ from grokflow.proofs_check.diagonal.classes.experiments import (
 )
 from grokflow.proofs_check.diagonal.experiments import SLOW_LAMS, SLOW_TIMES, tailed_lams
 from grokflow.proofs_check.diagonal.transition_law import DERIVATION, crossing_of
+from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory, remembered
 from grokflow.theory.diagonal.classes.softmax import margin_level
@@ -105,7 +106,7 @@ def square(laboratory: Laboratory, constant: bool = True, slowest: bool = False)
     """Check the law for targets 1 and 0; `slowest` for the last of the classes alone."""
     path, lams = one_vs_rest_path(laboratory, "square"), np.array(SLOW_LAMS)
     curves = [(SLOW_TIMES, one_vs_rest_scores(laboratory, "square", lam)) for lam in lams.tolist()]
-    terms = np.column_stack([lams, lams**2])
+    terms = powers(lams)
     return _compare(path, curves, terms, np.zeros(len(lams)), constant=constant, slowest=slowest)
 
 
@@ -151,7 +152,7 @@ def _level(path: JointPath, levels: list[np.ndarray]) -> float:
 
 def _tail(levels: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the corrections in 1/m, and what the law adds to λt*."""
-    return np.column_stack([1 / levels, 1 / levels**2]), power * np.log(levels)
+    return powers(1 / levels), power * np.log(levels)
 
 
 def _compare(

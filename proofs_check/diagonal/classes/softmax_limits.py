@@ -18,7 +18,8 @@ from grokflow.proofs_check.diagonal.classes.experiments import classes, softmax_
 from grokflow.proofs_check.diagonal.cor_3_6_early_direction import sine
 from grokflow.proofs_check.diagonal.cor_3_7_late_margin import l1_margin
 from grokflow.proofs_check.diagonal.experiments import limit_alphas
-from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate
+from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import stacked_problem
@@ -26,8 +27,7 @@ from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 
 DERIVATION = (
-    "95 % interval of the extrapolation (A = log α) in 1/A, log A/A², 1/A², plus twice the changes "
-    "when the last term or a third of the points is dropped, plus the certified gap of the margin"
+    extrapolated("(A = log α) in 1/A, log A/A², 1/A²") + ", plus the certified gap of the margin"
 )
 Predictor = MaxL1Margin | MaxL2Margin
 _L1, _L2 = MaxL1Margin(), MaxL2Margin()
@@ -78,7 +78,7 @@ def _weights(
 
 def _limit(laboratory: Laboratory, values: np.ndarray) -> Limit:
     a = np.log(limit_alphas(laboratory))
-    return extrapolate(values, np.column_stack([1 / a, np.log(a) / a**2, 1 / a**2]))
+    return extrapolate(values, tails(a))
 
 
 _HYPOTHESES = (

@@ -21,6 +21,7 @@ from grokflow.proofs_check.claim import (
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import LAMS, RANK, data, flow
 from grokflow.proofs_check.diagonal.regimes.least_loss_flow import DERIVATION
+from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.linear.least_loss import MinLoss
@@ -45,7 +46,7 @@ def _one(laboratory: Laboratory, name: str, inputs: int, of: ConcordantLoss | No
     lams = np.array(LAMS)
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
-    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    limit = extrapolate(slopes, powers(middle))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
 
 

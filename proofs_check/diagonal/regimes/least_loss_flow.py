@@ -29,7 +29,8 @@ from grokflow.proofs_check.diagonal.regimes.experiments import (
     data,
     flow,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
@@ -38,9 +39,8 @@ from grokflow.theory.linear.problem import Problem, make_problem
 from grokflow.theory.losses import LOSSES, Square
 
 DERIVATION = (
-    "95 % interval of the extrapolation of the slope in λ, plus twice the changes when the last "
-    "term or a third of the points is dropped; u and v are integrated to 1e-8, 1e-4 of the "
-    "smallest distance"
+    extrapolated("of the slope in λ")
+    + "; u and v are integrated to 1e-8, 1e-4 of the smallest distance"
 )
 
 _TAILED = ("exponential", "logistic")
@@ -93,7 +93,7 @@ def _one(laboratory: Laboratory, loss: str, held: Problem, level: bool, moving: 
     lams = np.array(LAMS)
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
-    limit = extrapolate(slopes, np.column_stack([middle, middle**2]))
+    limit = extrapolate(slopes, powers(middle))
     return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
 
 

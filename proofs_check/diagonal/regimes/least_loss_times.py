@@ -28,7 +28,8 @@ from grokflow.proofs_check.diagonal.regimes.experiments import (
     data,
     flow,
 )
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
@@ -37,9 +38,8 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.times import crossing
 
 DERIVATION = (
-    "95 % interval of the extrapolation in λ, plus twice the changes when the last term or a third "
-    "of the points is dropped, plus twice the largest change of a crossing when every second "
-    "point of a curve is dropped"
+    extrapolated("in λ")
+    + ", plus twice the largest change of a crossing when every second point of a curve is dropped"
 )
 
 
@@ -61,7 +61,7 @@ def _one(laboratory: Laboratory, loss: str, level: bool, constant: bool) -> Evid
         times.append(time + level * np.log(np.log(1 / lam)) / 2)
         roughness = max(roughness, rough)
     lams = np.array(LAMS)
-    limit = extrapolate(np.array(times), np.column_stack([lams, lams**2]))
+    limit = extrapolate(np.array(times), powers(lams))
     allowed = limit.halfwidth + 2 * roughness
     return Evidence(abs(limit.value - target * constant), allowed, DERIVATION, resolution=0.3)
 

@@ -30,7 +30,8 @@ from grokflow.proofs_check.claim import (
     weakest,
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import START, TIMES, unreduced
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.theory.diagonal.partly.descent import descend
 from grokflow.theory.diagonal.partly.split import split
@@ -56,14 +57,12 @@ CORE_DERIVATION = (
     "are below 1e-4 of it there"
 )
 DERIVATION = (
-    "95 % interval of the extrapolation of the slope, plus twice the changes when the last term or "
-    "a third of the points is dropped; u and v are integrated to 1e-8, a hundredth of the distance"
+    extrapolated("of the slope") + "; u and v are integrated to 1e-8, a hundredth of the distance"
 )
 
 
 PATH_DERIVATION = (
-    "95 % interval of the extrapolation of the distance, plus twice the changes when the last term "
-    "or a third of the points is dropped; the cubic spline of the flow, 0.025 apart, errs by 1e-6"
+    extrapolated("of the distance") + "; the cubic spline of the flow, 0.025 apart, errs by 1e-6"
 )
 
 
@@ -137,7 +136,7 @@ def on_the_rest(laboratory: Laboratory, everywhere: bool = False) -> Evidence:
     for name in ("exponential", "logistic"):
         least = margins(laboratory, name)[:, chosen, -1].min(axis=1)
         slopes = np.diff(least) / np.diff(np.log(1 / _LAMS))
-        limit = extrapolate(slopes, np.column_stack([1 / _LEVELS, 1 / _LEVELS**2]))
+        limit = extrapolate(slopes, powers(1 / _LEVELS))
         found.append(Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.5))
     return weakest(found)
 
@@ -165,7 +164,7 @@ def _one(laboratory: Laboratory, name: str, moving: bool, core: bool) -> Evidenc
         off = np.linalg.norm(w - expected, axis=0) / np.linalg.norm(expected, axis=0)
         distances.append(np.sqrt(np.mean(off**2)))
     m = np.log(1 / _LAMS)
-    limit = extrapolate(np.array(distances), np.column_stack([1 / m, 1 / m**2]))
+    limit = extrapolate(np.array(distances), powers(1 / m))
     return Evidence(abs(limit.value), limit.halfwidth, PATH_DERIVATION, resolution=0.3)
 
 

@@ -1,0 +1,33 @@
+"""Families of corrections by which measurements differ from their limit.
+
+Each function returns columns, the most important first. The last one is not fitted: it says how
+much the terms that are left out may matter (`grokflow.proofs_check.evidence.extrapolation`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def powers(small: np.ndarray, count: int = 3) -> np.ndarray:
+    """Return x, x², ... of a small quantity, such as λ, 1/d or α^-L: `count` columns."""
+    return np.column_stack([small**power for power in range(1, count + 1)])
+
+
+def tails(a: np.ndarray) -> np.ndarray:
+    """Return 1/A, log A/A², 1/A², (log A)²/A³ for a large logarithm A, such as log 1/λ.
+
+    Margins at finite λ are A + O(log A) with constants that differ from sample to sample; divided
+    by A they have these terms.
+    """
+    log_a = np.log(a)
+    return np.column_stack([1 / a, log_a / a**2, 1 / a**2, log_a**2 / a**3])
+
+
+def lambert(a: np.ndarray) -> np.ndarray:
+    """Return log A/A, 1/A, log A/A², (log A/A)² for a large logarithm A, such as log α.
+
+    They are those of the Lambert function, W(e^A) = A - log A + log A/A + ...
+    """
+    log_a = np.log(a)
+    return np.column_stack([log_a / a, 1 / a, log_a / a**2, (log_a / a) ** 2])
