@@ -68,7 +68,10 @@ def pooled(evidence: Sequence[Evidence]) -> Evidence | None:
     columns = zip(*(item.parts for item in evidence), strict=True)
     return judge_samples(
         *(
-            column[0]._replace(values=tuple(value for part in column for value in part.values))
+            column[0]._replace(
+                values=tuple(value for part in column for value in part.values),
+                tolerance=max(part.tolerance for part in column),
+            )
             for column in columns
         )
     )
@@ -80,7 +83,7 @@ def _judged(part: Replicates, error: float) -> Evidence:
         low, high = rate_interval(int(np.count_nonzero(values)), len(values), error)
         return Evidence(low, part.level, _RATES, np.inf if high <= part.level else part.level)
     low, high = mean_interval(values, error)
-    mean, half = float(values.mean()), (high - low) / 2
+    mean, half = float(values.mean()), (high - low) / 2 + part.tolerance
     if part.requirement is Requirement.MEAN_EQUALS:
         return Evidence(abs(mean - part.level), half, _MEANS, part.resolution)
     short = part.level - mean

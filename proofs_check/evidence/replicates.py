@@ -33,12 +33,15 @@ class Replicates(NamedTuple):
         Of the mean, or of the probability.
     resolution : float
         The smallest distance from the level that a false equality would show.
+    tolerance : float
+        What is wrong with all values alike, and so does not show in their spread.
     """
 
     values: tuple[float, ...]
     requirement: Requirement
     level: float
     resolution: float = float("inf")
+    tolerance: float = 0.0
 
 
 def mean_at_least(values: ArrayLike, level: float) -> Replicates:
@@ -46,9 +49,12 @@ def mean_at_least(values: ArrayLike, level: float) -> Replicates:
     return Replicates(_numbers(values), Requirement.MEAN_AT_LEAST, float(level))
 
 
-def mean_equals(values: ArrayLike, level: float, resolution: float) -> Replicates:
+def mean_equals(
+    values: ArrayLike, level: float, resolution: float, tolerance: float = 0.0
+) -> Replicates:
     """Ask that the mean be the level, and that the samples tell it from `resolution` away."""
-    return Replicates(_numbers(values), Requirement.MEAN_EQUALS, float(level), float(resolution))
+    asked = Requirement.MEAN_EQUALS
+    return Replicates(_numbers(values), asked, float(level), float(resolution), float(tolerance))
 
 
 def rate_at_most(happened: ArrayLike, delta: float) -> Replicates:

@@ -21,7 +21,10 @@ _ALPHA = 0.5
 
 
 class Students(NamedTuple):
-    """Losses of linear students, shape (sizes, 2, steps): training and test, one output's mean."""
+    """Losses of linear students, one output's mean.
+
+    Their shape is (draws, sizes, 2, steps), with training and test losses.
+    """
 
     lr: float
     steps: np.ndarray
@@ -38,18 +41,19 @@ class Delays(NamedTuple):
 
 @remembered
 def linear_students(laboratory: Laboratory) -> Students:
-    """Train linear students with d/n = 1/2 at nine sizes and average the losses over draws."""
-    draws = 200 if laboratory.thorough else 50
+    """Train linear students with d/n = 1/2 at nine sizes, each on independent draws."""
+    draws = 100 if laboratory.thorough else 40
     lr, steps, sizes = 0.1, np.array([3, 12]), np.array(_STUDENT_SIZES)
-    losses = np.zeros((len(sizes), 2, len(steps)))
+    losses = np.zeros((draws, len(sizes), 2, len(steps)))
     for i, d in enumerate(_STUDENT_SIZES):
         laboratory.progress("linear students", i / len(sizes))
-        for child in np.random.SeedSequence((laboratory.seed, d)).generate_state(draws):
+        children = np.random.SeedSequence((laboratory.seed, d)).generate_state(draws)
+        for draw, child in enumerate(children):
             task = teacher_student(
                 n=2 * d, d=d, outputs=_STUDENT_OUTPUTS, n_test=500, seed=int(child)
             )
             run = Descent(lr=lr).run(task, steps)
-            losses[i] += np.array([run.train_loss, run.test_loss]) / (draws * _STUDENT_OUTPUTS)
+            losses[draw, i] = np.array([run.train_loss, run.test_loss]) / _STUDENT_OUTPUTS
     return Students(lr, steps, sizes, losses)
 
 

@@ -1,9 +1,11 @@
 """Gradient descent of a linear student follows the closed form of Levi et al.
 
 How it is measured: `grokflow.simulations.nets.explicit.descent` trains linear students of linear
-teachers on Gaussian samples, d/n = 1/2, at nine sizes d. The mean losses over draws, extrapolated
-to d = ∞ in 1/d and 1/d² (moments of a finite spectrum are polynomials in 1/d), are compared with
-the integrals over the spectrum of Marchenko and Pastur, which know nothing of the training.
+teachers on Gaussian samples, d/n = 1/2, at nine sizes d. The losses of every draw are extrapolated
+to d = ∞ in 1/d and 1/d² (moments of a finite spectrum are polynomials in 1/d), each size with the
+weight d of its fluctuations, which are of order 1/d. The mean over draws is compared with the
+integrals over the spectrum of Marchenko and Pastur, which know nothing of the training. What the
+fit leaves out is judged by what the mean changes when 1/d³ is added.
 """
 
 from __future__ import annotations
@@ -12,14 +14,13 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.corrections import powers
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
 from grokflow.theory.nets.linear_student import limit_losses
-
-DERIVATION = extrapolated("in 1/d")
 
 
 def check(
@@ -29,17 +30,26 @@ def check(
     runs = linear_students(laboratory)
     closed = limit_losses(ratio, factor * runs.lr, runs.steps)
     expected = np.array([closed.test, closed.train] if swapped else [closed.train, closed.test])
-    inverse = 1 / runs.sizes
-    corrections = powers(inverse)
-    found = []
-    for measured, value in zip(
-        runs.losses.reshape(len(runs.sizes), -1).T, expected.ravel(), strict=True
-    ):
-        limit = extrapolate(measured, corrections)
-        found.append(
-            Evidence(abs(limit.value - value), limit.halfwidth, DERIVATION, resolution=0.05)
+    limits, finer = (_limits(runs.losses, runs.sizes, count) for count in (2, 3))
+    return judge_samples(
+        *(
+            mean_equals(
+                limits[:, k], value, resolution=0.05, tolerance=_apart(limits[:, k], finer[:, k])
+            )
+            for k, value in enumerate(expected.ravel())
         )
-    return weakest(found)
+    )
+
+
+def _limits(losses: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
+    """Return the limits of all losses of every draw, with `count` corrections in 1/d."""
+    design = np.column_stack([np.ones(len(sizes)), powers(1 / sizes, count)])
+    intercept = np.linalg.pinv(sizes[:, None] * design)[0] * sizes
+    return np.einsum("s,dsk->dk", intercept, losses.reshape(*losses.shape[:2], -1))
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> float:
+    return float(abs(first.mean() - second.mean()))
 
 
 CLAIM = Claim(

@@ -101,7 +101,5 @@ def _evidence(plain: dict[str, object]) -> Evidence:
     return Evidence(**plain, parts=tuple(_replicates(*part) for part in parts))  # type: ignore[arg-type]
 
 
-def _replicates(
-    values: list[float], requirement: str, level: float, resolution: float
-) -> Replicates:
-    return Replicates(tuple(values), Requirement[requirement], level, resolution)
+def _replicates(values: list[float], asked: str, *numbers: float) -> Replicates:
+    return Replicates(tuple(values), Requirement[asked], *numbers)
