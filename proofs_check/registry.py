@@ -41,6 +41,7 @@ from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
 from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
 from grokflow.proofs_check.homogeneous import thm_3_9_kernel_limit as thm_3_9
+from grokflow.proofs_check.linear import thm_e_2_e_3_complexity as complexity
 from grokflow.proofs_check.linear import thm_e_4_l1_margin_error as thm_e_4
 from grokflow.proofs_check.linear import thm_e_5_l2_margin_error as thm_e_5
 from grokflow.proofs_check.misgrokking import kinds_and_families as misgrokking
@@ -96,6 +97,8 @@ CLAIMS: dict[str, Claim] = {
         law_fit.LOGISTIC,
         law_fit.EXPONENTIAL,
         law_fit.COMPLETION,
+        complexity.MARGINS,
+        complexity.BALLS,
         thm_e_4.CLAIM,
         thm_e_5.CLAIM,
         f_1_to_3.CLAIM,

@@ -45,7 +45,8 @@ def _limits(losses: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
     """Return the limits of all losses of every draw, with `count` corrections in 1/d."""
     design = np.column_stack([np.ones(len(sizes)), powers(1 / sizes, count)])
     intercept = np.linalg.pinv(sizes[:, None] * design)[0] * sizes
-    return np.einsum("s,dsk->dk", intercept, losses.reshape(*losses.shape[:2], -1))
+    flat = losses.reshape(*losses.shape[:2], -1)
+    return np.asarray(np.einsum("s,dsk->dk", intercept, flat))
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> float:
