@@ -22,7 +22,8 @@ from grokflow.theory.diagonal.path import Path, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem, StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
+from grokflow.theory.samples import StoredTestSet
 
 DERIVATION = (
     extrapolated() + ", plus the tolerance of the path and the certified gap of the predictor"

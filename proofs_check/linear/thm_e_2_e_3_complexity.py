@@ -25,7 +25,8 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.linear.margin_errors import DELTA
 from grokflow.theory.linear.bounds import l1_ball_complexity, l2_ball_complexity, margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
-from grokflow.theory.linear.problem import StoredTestSet, Task, make_problem
+from grokflow.theory.linear.problem import Task, make_problem
+from grokflow.theory.samples import StoredTestSet
 
 _N, _D, _SIGNS = 64, 10_000, 120
 _SAMPLES, _DRAWS = 100, 120
