@@ -54,7 +54,8 @@ Models of your own, which commands and scans ask once they are registered
     unregister_model
 
 Claims
-    Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verify Laboratory strategies
+    Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verdict_store verify_seeds
+    verify Laboratory strategies
 """
 
 from __future__ import annotations

@@ -129,14 +129,14 @@ class NotConverged(RuntimeError):
 
     Examples
     --------
-    Double precision has no room for so small a gap:
+    Reweighting, as `QuasiPenalised` does it, may come to no end:
 
     >>> import grokflow as gf
     >>> try:
-    ...     gf.MinNuclearNorm(gap=1e-30).predict(gf.completion(d=4, fraction=0.5))
-    ... except gf.NotConverged as reason:
+    ...     raise gf.NotConverged("w changes by 0.1 after 9 sweeps, expected 1e-8: start nearer")
+    ... except RuntimeError as reason:
     ...     print(reason)
-    the nuclear-norm predictor has relative gap ... expected 1.0e-30: ask for a larger gap
+    w changes by 0.1 after 9 sweeps, expected 1e-8: start nearer
     """
 
 
