@@ -120,6 +120,30 @@ def test_raw_wine_has_a_path_of_every_class_against_the_rest(number, depth):
     assert (problem.inputs.to_array() @ found.curve.path.weights).min() >= 1 - 1e-3
 
 
+@pytest.mark.parametrize("seed", [28, 40, 49, 94])
+def test_multipliers_grow_only_at_margin_one_in_units_of_their_own_row(seed):
+    """Small changes of a multiplier matter where its row is large: margins of 1.008 were seen."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(8, 60)), int(rng.integers(3, 12))
+    decades, true = rng.uniform(0, 14), rng.standard_normal(d)
+    x = rng.standard_normal((n, d))
+    x = x + 2 * rng.standard_normal((1, d)) if rng.random() < 0.5 else x
+    y = np.sign(x @ true)
+    x = x * 10.0 ** rng.permutation(np.linspace(-decades / 2, decades / 2, d))
+    problem = make_problem("units", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    tolerance = 1e-4
+    w = MaxL2Margin().predict(problem).w
+    path = trace(problem, scales(problem, float(np.abs(w).max())), tolerance=tolerance)
+    over = problem.inputs.combine(path.weights) - 1
+    # Of w = 2β sinh(4 Xᵀa), dw/dx = 4 sqrt(w² + 4β²): what a multiplier adds to its own output.
+    slopes = 4 * np.hypot(path.weights, 2 * np.exp(path.log_beta))
+    response = problem.inputs.to_array() ** 2 @ slopes
+    grown = np.diff(path.multipliers, axis=0, prepend=0.0).T
+    # Ten tolerances are allowed where rounding keeps a point from one; here it does not.
+    assert over.min() >= -tolerance and grown.min() >= 0
+    assert np.minimum(grown * response, over).max() <= tolerance
+
+
 @pytest.mark.parametrize("depth", [2, 3])
 def test_raw_breast_cancer_has_a_path(depth):
     """Multipliers rounded to doubles leave the margins of inputs over five decades open."""

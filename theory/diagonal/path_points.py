@@ -32,7 +32,7 @@ _PROGRAM = 1e8
 _MOST_STEPS, _PATIENT_STEPS = 200, 15
 # Times that changes of the multipliers are counted from a new point; two have sufficed.
 _ANCHORS = 8
-_EPSILON = float(np.finfo(np.float64).eps)
+_EPSILON, _TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
 # Part of a typical weight that is not told from zero on a path.
 _MOST_TILT = 1e-3
 
@@ -99,10 +99,13 @@ class _Dual:
 
     @classmethod
     def at(cls, problem: Problem, potential: MirrorMap, standing: Standing, bound: Bound) -> _Dual:
-        reach = potential.omega / float(potential.curvature(np.ones(1))[0])
-        size = float(np.abs(problem.targets).max())
-        data = Constraint(problem.targets, -np.inf, reach * size)
         counted = _counted_from(standing.coordinates, potential)
+        # What a multiplier adds to its own output tells how much of it is too much: with inputs
+        # in different units one number for all rows is far too coarse for some of them.
+        response = problem.inputs.gram_diagonal(counted.curvature(np.zeros(problem.d)))
+        size = float(np.abs(problem.targets).max())
+        unit = size / np.maximum(response, _TINY * max(1.0, size))
+        data = Constraint(problem.targets, -np.inf, unit)
         return cls(Dual(problem, data, counted), potential, standing, bound)
 
     @property
@@ -134,7 +137,9 @@ class _Dual:
         """Return where a change leads to, and the weights there."""
         unit, move = self.potential.unit, self.dual.problem.inputs.correlate(change)
         standing = self.standing.moved(unit * change, unit * move)
-        multipliers = np.maximum(standing.multipliers, self.bound.floor)
+        # What is put on its bound is there exactly, not but for the rounding of the step.
+        down = (change <= self.lower) | (standing.multipliers < self.bound.floor)
+        multipliers = np.where(down, self.bound.floor, standing.multipliers)
         return standing._replace(multipliers=multipliers), self.dual.potential.weights(move)
 
 

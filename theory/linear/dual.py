@@ -62,8 +62,8 @@ class Constraint:
         t.
     lower : float
         Lower bound on μ: 0 for margins, -inf for outputs.
-    unit : float
-        A typical multiplier, or by how much one must change to change the outputs by a typical
+    unit : float or ndarray of shape (n,)
+        A typical multiplier, or by how much each must change to change its own output by a typical
         target: distances from the bound are judged against it.
     upper : float
         Upper bound on μ: none.
@@ -71,7 +71,7 @@ class Constraint:
 
     targets: np.ndarray
     lower: float
-    unit: float = 1.0
+    unit: float | np.ndarray = 1.0
     upper: float = np.inf
 
     def value(self, mu: np.ndarray) -> float:

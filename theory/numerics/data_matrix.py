@@ -206,6 +206,10 @@ class DataMatrix:
         """Return ``X diag(weights) X.T`` of shape (n, n), in one pass."""
         return self.sweep(partial(_weighted_gram, weights))
 
+    def gram_diagonal(self, weights: np.ndarray) -> Samples:
+        """Return the diagonal of `weighted_gram`, shape (n,)."""
+        return self.sweep(lambda columns, block: block**2 @ weights[columns])
+
     def restricted(self, columns: np.ndarray) -> DataMatrix:
         """Return the matrix of these columns alone (increasing indices), in float64."""
         return DataMatrix((self.take(columns),), len(columns), self.threads)

@@ -162,6 +162,10 @@ class SparseMatrix:
         scaled.data *= np.repeat(chosen, np.diff(part.indptr))
         return np.asarray((scaled @ part.T).toarray())
 
+    def gram_diagonal(self, weights: np.ndarray) -> Samples:
+        """Return the diagonal of `weighted_gram`, shape (n,)."""
+        return np.asarray(self.entries.power(2) @ weights)
+
     def of_samples(self, rows: np.ndarray) -> SparseMatrix:
         """Return the matrix of these rows alone."""
         return SparseMatrix(self.entries[rows], self.threads)
