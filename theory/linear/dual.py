@@ -235,7 +235,7 @@ class Dual:
         """Return the Hessian, in one pass over the active columns of X."""
         shift = self.ridge + self.data.curvature(mu)
         factor = self.problem.inputs.active(mu, self.potential)
-        if factor is not None and 2 * factor.shape[1] <= len(mu):
+        if factor is not None and factor.shape[1] <= len(mu):
             return LowRank(shift, factor)
         if factor is None:
             matrix = self.problem.inputs.curvature(mu, self.potential)

@@ -53,7 +53,9 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
-    """A Hessian ``diag(δ) + F Fᵀ`` with fewer columns of F than unknowns.
+    """A Hessian ``diag(δ) + F Fᵀ`` with no more columns of F than unknowns.
+
+    It is not written out: few of the unknowns may be free.
 
     Parameters
     ----------
@@ -76,7 +78,12 @@ class LowRank:
         return np.asarray(self.shift * x + self.factor @ (x @ self.factor))
 
     def solve(self, free: np.ndarray, pull: np.ndarray) -> np.ndarray:
-        """Solve with the rows and columns `free`, by Woodbury's formula."""
+        """Solve with the rows and columns `free`, by Woodbury's formula where they are many."""
+        if int(free.sum()) <= self.factor.shape[1]:
+            factor = self.factor[free]
+            matrix = factor @ factor.T
+            matrix[np.diag_indices_from(matrix)] += self.shift[free]
+            return _solve_in_place(matrix, pull)
         scale = 1 / np.sqrt(self.shift[free])
         factor = self.factor[free] * scale[:, None]
         inner = factor.T @ factor

@@ -142,7 +142,7 @@ def forecast_softmax(
     path, no_time = _path(stacked, early, lambda x: progress(0.05 + 0.75 * x))
     limit = MaxL1Margin().predict(stacked)
     near = path.end_level(LOSSES["exponential"], lam / others) * limit.w
-    late = L1PenalisedCrossEntropy(lam).predict(stacked, others, near)
+    late = L1PenalisedCrossEntropy(lam).predict(stacked, near)
     progress(0.95)
 
     def by_class(w: np.ndarray) -> np.ndarray:

@@ -27,10 +27,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import xlog1py, xlogy
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.classes.margins import ClassMargins, class_blocks, class_margins
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task
-from grokflow.theory.numerics.design_matrix import design_matrix
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.samples import Outputs
 
@@ -38,8 +38,10 @@ from grokflow.theory.samples import Outputs
 _LARGEST = 2**26
 # Scales of the smoothed L1 norm, relative to the largest weight: from where all weights move to
 # where those that vanish are a billionth.
-_SMOOTHING = np.geomspace(0.1, 1e-11, 21)
+_SMOOTHING = np.geomspace(0.1, 1e-11, 11)
 _NEWTON_STEPS = 500
+# Where they end: at a small part of what the smoothing adds to the value, or at its rounding.
+_PART_OF_SMOOTHING, _ROUNDING = 1e-2, 1e-14
 _GAP = 1e-6
 
 
@@ -69,13 +71,7 @@ def stacked_problem(problem: ClassesProblem) -> Problem:
             f"expected at most {_LARGEST} entries: use fewer rows, or the logistic loss, which "
             "learns one class after the other"
         )
-    x = problem.inputs.to_array()
-    others = np.array([[c for c in range(count) if c != own] for own in problem.labels.tolist()])
-    design = np.zeros((n, count - 1, count, d))
-    sample, place = np.arange(n)[:, None], np.arange(count - 1)[None, :]
-    design[sample, place, problem.labels[:, None]] = x[:, None]
-    design[sample, place, others] = -x[:, None]
-    matrix = design_matrix(design.reshape(rows, count * d))
+    matrix = class_margins(problem.inputs.to_array(), problem.labels, count)
     return Problem(problem.name, Task.CLASSIFICATION, matrix, np.ones(rows), _NoTest())
 
 
@@ -105,15 +101,13 @@ class L1PenalisedCrossEntropy:
     lam: float
     name: str = "L1-penalised cross-entropy"
 
-    def predict(self, stacked: Problem, others: int, start: np.ndarray) -> Prediction:
+    def predict(self, stacked: Problem, start: np.ndarray) -> Prediction:
         """Solve by Newton's method, the norm smoothed less and less.
 
         Parameters
         ----------
         stacked : Problem
             All margins, see `stacked_problem`.
-        others : int
-            C - 1.
         start : ndarray, shape (C d,)
             Weights of the right size.
 
@@ -122,12 +116,13 @@ class L1PenalisedCrossEntropy:
         NotResolved
             When the certificate's gap stays above 1e-6.
         """
-        z, w = stacked.inputs.to_array(), start
+        z, w, sign = stacked.inputs, start, np.zeros_like(start)
+        assert isinstance(z, ClassMargins)
         largest = float(np.abs(start).max())
         for share in _SMOOTHING:
-            w = self._minimised(z, others, w, share * largest)
-        r = np.exp(log_pulls((z @ w).reshape(-1, others)))
-        found = certificate(z, w, r, self.lam)
+            w, sign = self._minimised(z, w, sign, share * largest)
+        r = np.exp(log_pulls(z.combine(w).reshape(z.others.shape)))
+        found = certificate(z.to_array(), w, r, self.lam)
         if not found.gap <= _GAP:
             raise NotResolved(
                 f"the L1-penalised cross-entropy at lam = {self.lam:g} is known to a relative "
@@ -136,36 +131,55 @@ class L1PenalisedCrossEntropy:
         n = len(r)
         return Prediction(self.name, w, r.ravel() / n, normalised_margin(stacked, w, 1), found)
 
-    def _minimised(self, z: np.ndarray, others: int, w: np.ndarray, size: float) -> np.ndarray:
-        """Minimise with ``Σ sqrt(w² + size²)`` in place of the norm."""
+    def _minimised(
+        self, z: ClassMargins, w: np.ndarray, sign: np.ndarray, size: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Minimise with ``Σ sqrt(w² + size²)`` in place of the norm.
+
+        Its derivative ``w / sqrt(w² + size²)``, a smoothed sign, bends at the scale `size`, so that
+        Newton's method on the weights alone takes many small steps. The method of Chan, Golub and
+        Mulet (SIAM J. Sci. Comput. 20, 1999) has the sign s as an unknown of its own, with
+        ``s sqrt(w² + size²) = w``, which is nearly linear.
+        """
+        # By so much at most the smoothed norm is above the norm.
+        unsettled = self.lam / 2 * size * len(w)
         for _ in range(_NEWTON_STEPS):
-            value, slope, bend = self._expansion(z, others, w, size)
+            root = np.hypot(w, size)
+            value, slope, bend = self._expansion(z, w, size)
+            stiffness = (1 - sign * w / root) / root
+            bend[np.diag_indices_from(bend)] += self.lam / 2 * stiffness
             step = -_solved(bend, slope)
             fall, length = float(slope @ step), 1.0
-            while self._value(z, others, w + length * step, size) > value + 1e-4 * length * fall:
+            while self._value(z, w + length * step, size) > value + 1e-4 * length * fall:
                 length /= 2
                 if length < 1e-10:
-                    return w
+                    return w, sign
+            sign = np.clip(w / root + stiffness * step, -1.0, 1.0)
             w = w + length * step
-            if -fall <= 1e-14 * value:
-                return w
-        return w
+            if -fall <= max(_PART_OF_SMOOTHING * unsettled, _ROUNDING * value):
+                break
+        return w, sign
 
-    def _value(self, z: np.ndarray, others: int, w: np.ndarray, size: float) -> float:
-        losses = sample_losses((z @ w).reshape(-1, others))
+    def _value(self, z: ClassMargins, w: np.ndarray, size: float) -> float:
+        losses = sample_losses(z.combine(w).reshape(z.others.shape))
         return float(losses.mean() + self.lam / 2 * np.hypot(w, size).sum())
 
     def _expansion(
-        self, z: np.ndarray, others: int, w: np.ndarray, size: float
+        self, z: ClassMargins, w: np.ndarray, size: float
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return value, gradient and Hessian."""
-        q = (z @ w).reshape(-1, others)
+        q = z.combine(w).reshape(z.others.shape)
         r, n, root = np.exp(log_pulls(q)), len(q), np.hypot(w, size)
-        slope = -z.T @ r.ravel() / n + self.lam / 2 * w / root
-        mean = np.einsum("ic,icj->ij", r, z.reshape(n, others, -1))
-        bend = ((z.T * r.ravel()) @ z - mean.T @ mean) / n
-        bend[np.diag_indices_from(bend)] += self.lam / 2 * (size / root) ** 2 / root
-        return self._value(z, others, w, size), slope, bend
+        slope = self.lam / 2 * w / root - z.correlate(r.ravel()) / n
+        # The probabilities p of all classes bend the loss by diag(p) - p pᵀ, that of a sample's own
+        # class being one less the pulls.
+        missing, sample = r.sum(axis=1), np.arange(n)
+        p = np.zeros((n, z.count))
+        p[sample[:, None], z.others], p[sample, z.labels] = r, 1 - missing
+        bends = -p[:, :, None] * p[:, None]
+        bends[:, np.arange(z.count), np.arange(z.count)] += p
+        bends[sample, z.labels, z.labels] = missing * (1 - missing)
+        return self._value(z, w, size), slope, class_blocks(z.x, bends / n)
 
 
 def certificate(z: np.ndarray, w: np.ndarray, r: np.ndarray, lam: float) -> Certificate:
