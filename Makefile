@@ -7,11 +7,16 @@ STAMP := $(VENV)/.installed
 # One process a core, each with one thread of BLAS; the tests of one file share their fixtures.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --durations 20
 
-.PHONY: report test test-slow lint bench figures clean
+.PHONY: report nightly test test-slow lint bench figures clean
 
+# Claims that take long are checked at one seed, the others at three.
 report: $(STAMP)
-	$(BIN)/grokflow verify --report report --json report/verify.json
+	$(BIN)/grokflow verify --seeds 0:3 --cheap 3 --report report --json report/verify.json
 	@echo "open report/index.html"
+
+# Verdicts over a hundred seeds, twenty minutes of which at most for any claim; it can be resumed.
+nightly: $(STAMP)
+	$(BIN)/grokflow verify --seeds 0:100 --cheap 12 --out verdicts.db --resume --json verdicts.json
 
 test: $(STAMP)
 	$(PYTEST) -m "not slow"

@@ -1,1 +1,1 @@
-"""Claims: every statement of the theory as a test that could fail."""
+"""Claims: statements of the theory as tests that could fail."""

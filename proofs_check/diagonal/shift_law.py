@@ -43,7 +43,7 @@ def check(laboratory: Laboratory, offset: int = 0) -> Evidence:
 
 CLAIM = Claim(
     label="shift-law",
-    statement="at equal λt - log α the weights agree, whatever α",
+    statement="at equal λt - log α the weights agree, for α from 1e8 to 1e100",
     hypotheses=("depth-2 diagonal net", "logistic loss, λ = 1e-3", "α from 1e8 to 1e100"),
     source="grokflow: exact reduction w = 2β sinh(4 Xᵀν) with β = α² e^{-2λt}",
     kind=StatementKind.EQUALITY,

@@ -62,7 +62,7 @@ def _run(laboratory: Laboratory, alpha: float, lam: float, rtol: float) -> NetTr
 
 CLAIM = Claim(
     label="net-shift",
-    statement="λt* of a homogeneous net grows by ln 10 with a tenfold α, whatever its degree",
+    statement="λt* of a homogeneous net of degree 3 grows by ln 10 with a tenfold α",
     hypotheses=(
         "two-layer quadratic net (L = 3), symmetrised start",
         "square loss, targets that can be interpolated",
