@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | scan | misgrok | modular | verify``.
+"""Command line: ``grokflow predict | simulate | scan | misgrok | modular | verify | new-claim``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -126,6 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_misgrok(commands)
     add_modular(commands)
     _add_verify(commands)
+    _add_new_claim(commands)
     return parser
 
 
@@ -159,7 +160,10 @@ def _add_verify(commands: Commands) -> None:
     """Add the command that checks the claims."""
     verify = add_command(commands, "verify", "check every claim of the theory", home="verify")
     verify.add_argument(
-        "--claim", action="append", metavar="LABEL", help="only this claim; may be repeated"
+        "--claim",
+        action="append",
+        metavar="LABEL",
+        help="only this claim, or module:NAME of your own; may be repeated",
     )
     which = verify.add_mutually_exclusive_group()
     which.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
@@ -184,6 +188,14 @@ def _add_verify(commands: Commands) -> None:
     verify.add_argument("--resume", action="store_true", help="go on with the file of --out")
     add_json(verify)
     verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")
+
+
+def _add_new_claim(commands: Commands) -> None:
+    """Add the command that writes a claim to start from."""
+    new = add_command(
+        commands, "new-claim", "write a claim of your own to start from", home="new_claim"
+    )
+    new.add_argument("name", metavar="NAME", help="its label; the file is NAME.py")
 
 
 def _add_problem_command(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:

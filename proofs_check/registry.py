@@ -11,6 +11,8 @@ Examples
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.completion import block_form_flow, block_form_norm
 from grokflow.proofs_check.completion import cor_3_11_early_matrix as cor_3_11
@@ -55,6 +57,7 @@ from grokflow.proofs_check.modular import closed_form as modular_solution
 from grokflow.proofs_check.nets import levi_linear_student as levi
 from grokflow.proofs_check.nets import shift_law as net_shift
 from grokflow.proofs_check.nets import thm_b_1_label_noise as thm_b_1
+from grokflow.proofs_check.own_claims import claim_at, installed_claims
 from grokflow.proofs_check.scan import law as law_fit
 
 CLAIMS: dict[str, Claim] = {
@@ -127,8 +130,26 @@ CLAIMS: dict[str, Claim] = {
 
 
 def select(labels: list[str] | None) -> list[Claim]:
-    """Return the claims with the given labels, or all; ValueError for an unknown label."""
-    for label in labels or []:
-        if label not in CLAIMS:
-            raise ValueError(f"claim is {label!r}, expected one of {', '.join(CLAIMS)}: pick one")
-    return [CLAIMS[label] for label in labels or CLAIMS]
+    """Return the claims with these labels, or all, those of installed packages included.
+
+    A label that holds a colon is the place ``module:NAME`` of a claim of one's own.
+
+    Raises
+    ------
+    ValueError
+        For an unknown label; it names those that are spelled like it.
+    """
+    known = CLAIMS | installed_claims()
+    return [_named(label, known) for label in labels] if labels else list(known.values())
+
+
+def _named(label: str, known: dict[str, Claim]) -> Claim:
+    if label in known:
+        return known[label]
+    if ":" in label:
+        return claim_at(label)
+    near = get_close_matches(label, known, n=5, cutoff=0.3) or list(known)
+    raise ValueError(
+        f"claim is {label!r}, expected one of {', '.join(near)} ({len(known)} in all), or "
+        "module:NAME: pick one"
+    )

@@ -35,6 +35,8 @@ from grokflow.simulations.runs.store import Store
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print and write; an interruption keeps what was finished."""
+    if any(":" in label for label in arguments.claim or ()):
+        sys.path.insert(0, str(Path.cwd()))  # where claims of one's own are
     claims = select(arguments.claim)
     seeds = arguments.seeds or [arguments.seed]
     _check_options(arguments)

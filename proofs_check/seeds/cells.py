@@ -11,7 +11,6 @@ from grokflow.proofs_check.claim import Claim, Evidence
 from grokflow.proofs_check.evidence.replicates import Replicates, Requirement
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.outcome import ClaimOutcome
-from grokflow.proofs_check.registry import CLAIMS
 from grokflow.proofs_check.verify import verify
 from grokflow.simulations.runs.code import key_of, source_digest
 from grokflow.simulations.runs.executors import one_thread
@@ -24,7 +23,9 @@ class ClaimCell:
     Parameters
     ----------
     label : str
-        The claim, by its label in the registry.
+        The claim, by its label.
+    source : str
+        A digest of the file that holds its check.
     seed : int
         Seed of the laboratory.
     thorough : bool
@@ -32,6 +33,7 @@ class ClaimCell:
     """
 
     label: str
+    source: str
     seed: int
     thorough: bool = False
 
@@ -54,11 +56,11 @@ class SeedRow(NamedTuple):
     error: str = ""
 
 
-def measure(cells: Sequence[ClaimCell]) -> list[SeedRow]:
-    """Check claims of one seed, which share their experiments, one after the other."""
+def measure(cells: Sequence[ClaimCell], claims: Mapping[str, Claim]) -> list[SeedRow]:
+    """Check claims, by their labels, at one seed: they share their experiments."""
     laboratories = {cell.seed: Laboratory(cell.seed, cell.thorough) for cell in cells}
     with one_thread():
-        return [row_of(verify(CLAIMS[cell.label], laboratories[cell.seed])) for cell in cells]
+        return [row_of(verify(claims[cell.label], laboratories[cell.seed])) for cell in cells]
 
 
 def row_of(outcome: ClaimOutcome) -> SeedRow:

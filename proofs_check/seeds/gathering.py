@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.outcome import ClaimOutcome
+from grokflow.proofs_check.own_claims import source_of
 from grokflow.proofs_check.seeds.cells import ClaimCell, SeedRow, measure, outcome_of
 from grokflow.proofs_check.seeds.combining import across_seeds
 from grokflow.simulations.runs.executors import compute
@@ -120,10 +122,11 @@ def cells_of(
     claims: Sequence[Claim], seeds: Sequence[int], *, thorough: bool = False
 ) -> list[ClaimCell]:
     """Return the cells of claims, seed by seed."""
+    sources = [source_of(claim) for claim in claims]
     return [
-        ClaimCell(label=claim.label, seed=seed, thorough=thorough)
+        ClaimCell(label=claim.label, source=source, seed=seed, thorough=thorough)
         for seed in seeds
-        for claim in claims
+        for claim, source in zip(claims, sources, strict=True)
     ]
 
 
@@ -138,7 +141,8 @@ def _compute(
     known = store.outcomes(cell.key() for cell in cells)
     missing = [cell for cell in cells if cell.key() not in known]
     done = len(cells) - len(missing)
-    for task, rows in compute(_tasks(missing, claims), measure, executor):
+    check = partial(measure, claims={claim.label: claim for claim in claims})
+    for task, rows in compute(_tasks(missing, claims), check, executor):
         store.add(task, rows)
         done += len(task)
         progress(f"claims, seed {task[0].seed}", done / len(cells))
