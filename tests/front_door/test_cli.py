@@ -219,7 +219,7 @@ def test_a_flow_that_is_stopped_writes_what_it_reached(
         (["simulate", "sparse", "--out", "nowhere/out.npz"], "nowhere is not a folder"),
         (["simulate", "sparse", "--out", "folder.nc"], "folder.nc is a folder, expected a file"),
         (["simulate", "sparse", "--points", "0"], "0 found, expected a whole number"),
-        (["verify", "--claim", "thm-9"], "claim is 'thm-9', expected one of thm-3.4"),
+        (["verify", "--claim", "thm-9"], "claim is 'thm-9', expected one of thm-"),
         (["predict", "missing.npz"], "cannot read missing.npz"),
         (["predict", "sparse", "--alpha", "x"], "--alpha: x found, expected a finite number above"),
         (["predict", "sparse", "--fast"], "unrecognized arguments: --fast: see grokflow"),

@@ -34,6 +34,7 @@ MORE = {
     "tests": {
         "claims",
         "front_door",
+        "front_door/sample_package",
         "layout",
         "numerics",
         "reference",
