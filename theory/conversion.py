@@ -145,6 +145,18 @@ def as_labels(what: str, value: Any) -> NDArray[Any]:
     return found
 
 
+def labels_and_gaps(what: str, value: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels as `as_labels` does, and which are missing: any label is in their place."""
+    array = _dense(_plain(what, value))
+    column = array.ravel() if array.shape == (array.size, 1) else array
+    if column.ndim != 1 or column.dtype.kind not in "fO":
+        return (labels := as_labels(what, array)), np.zeros(len(labels), dtype=bool)
+    gaps = np.array([is_missing(item) for item in column.tolist()], dtype=bool)
+    if gaps.any() and not gaps.all():
+        column = np.where(gaps, column[int(gaps.argmin())], column)
+    return as_labels(what, column), gaps
+
+
 def _plain(what: str, value: Any) -> Any:
     """Return an array of numpy, or a sparse matrix of scipy, of whatever type."""
     if hasattr(value, "tocsr"):

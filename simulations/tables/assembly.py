@@ -73,7 +73,7 @@ def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     return Rows(x, y, target.missing, names, called, roles.split, notes=said)
 
 
-def rows_of_inputs(table: Columns, y: np.ndarray, reading: Reading) -> Rows:
+def rows_of_inputs(table: Columns, y: np.ndarray, unlabelled: np.ndarray, reading: Reading) -> Rows:
     """Return the rows of a table whose labels stand apart."""
     columns, said = without_index(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
@@ -83,13 +83,13 @@ def rows_of_inputs(table: Columns, y: np.ndarray, reading: Reading) -> Rows:
             f"y has shape {y.shape}, expected ({len(x)},) to match the rows of X: give one label "
             "for each row"
         )
-    return Rows(x, y, np.zeros(len(y), dtype=bool), names, notes=(*table.notes, *said, *notes))
+    return Rows(x, y, unlabelled, names, notes=(*table.notes, *said, *notes))
 
 
 def rows_of_samples(found: Samples) -> Rows:
     """Return the rows of arrays, those of a test set last."""
     if found.x_test is None or found.y_test is None:
-        return Rows(found.x, found.y, np.zeros(len(found.y), dtype=bool), notes=found.notes)
+        return Rows(found.x, found.y, found.unlabelled, notes=found.notes)
     if hasattr(found.x, "tocsr") or hasattr(found.x_test, "tocsr"):
         from scipy import sparse
 
@@ -98,7 +98,7 @@ def rows_of_samples(found: Samples) -> Rows:
     else:
         x = np.concatenate([found.x, found.x_test])
     y = joined_labels(found.y, found.y_test)
-    return Rows(x, y, np.zeros(len(y), dtype=bool), tested_from=len(found.y), notes=found.notes)
+    return Rows(x, y, found.unlabelled, tested_from=len(found.y), notes=found.notes)
 
 
 def joined_labels(y: np.ndarray, y_test: np.ndarray) -> np.ndarray:
@@ -240,19 +240,22 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
         return
     row = int(np.flatnonzero(rows.unlabelled if rows.unlabelled.any() else lacking)[0])
     remedy = "missing='drop' (--missing drop) leaves such rows out"
+    after = row - (rows.tested_from or 0)
+    tested = rows.tested_from is not None and after >= 0
+    place, part = (after, "_test") if tested else (row, "")
     if rows.unlabelled[row]:
+        where = f"{rows.target} has no value in row {row + 1}"
+        if not rows.names:
+            where = f"y{part}[{place}] has no value"
         raise ValueError(
-            f"{rows.target} has no value in row {row + 1} ({int(rows.unlabelled.sum())} missing), "
-            f"expected a label: {remedy}"
+            f"{where} ({int(rows.unlabelled.sum())} missing), expected a label: {remedy}"
         )
     column = int(np.flatnonzero(np.isnan(rows.x[row]))[0])
     count = f"rows that lack a value: {int(lacking.sum())} of {len(lacking)}"
     if rows.names:
         where = f"column {rows.names[column]!r} has no value in row {row + 1}"
     else:
-        after = row - (rows.tested_from or 0)
-        tested = rows.tested_from is not None and after >= 0
-        where = f"{'X_test' if tested else 'X'}[{after if tested else row}, {column}] is nan"
+        where = f"X{part}[{place}, {column}] is nan"
     raise ValueError(
         f"{where} ({count}), expected a number: {remedy}, missing='mean' (--missing mean) fills in "
         "the mean of the column"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grokflow.simulations.tables.assembly import (
     Rows,
     joined_labels,
@@ -22,7 +24,7 @@ from grokflow.simulations.tables.habits import samples, samples_of
 from grokflow.simulations.tables.reading import Missing, Reading, reading_of
 from grokflow.simulations.tables.slips import check_data_call, check_file, check_name
 from grokflow.simulations.tables.table import Table
-from grokflow.theory.conversion import as_labels
+from grokflow.theory.conversion import labels_and_gaps
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.pairing import check_paired
@@ -248,12 +250,13 @@ def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -
         raise ValueError(
             f"target is {reading.target!r} and y is given too, expected one of them: leave one out"
         )
-    labels = as_labels("y", y)
+    labels, gaps = labels_and_gaps("y", y)
     if len(labels) == 1 < table.rows:
         check_name(labels[0], table.names)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"
         raise ValueError(f"{lacking} is missing, expected X_test and y_test together: give both")
     if y_test is not None:
-        labels = joined_labels(labels, as_labels("y_test", y_test))
-    return replace(rows_of_inputs(table, labels, reading), tested_from=tested_from)
+        tested, test_gaps = labels_and_gaps("y_test", y_test)
+        labels, gaps = joined_labels(labels, tested), np.concatenate([gaps, test_gaps])
+    return replace(rows_of_inputs(table, labels, gaps, reading), tested_from=tested_from)

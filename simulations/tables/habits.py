@@ -9,7 +9,7 @@ import numpy as np
 from grokflow.simulations.tables.contents import AnyArray, Arrays
 from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.reading import Reading
-from grokflow.theory.conversion import as_array, as_labels, as_table
+from grokflow.theory.conversion import as_array, as_table, labels_and_gaps
 from grokflow.theory.merged import rounded_inputs
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 
@@ -19,13 +19,17 @@ _TRAIN, _TEST, _VALIDATION = ("", "train", "tr"), ("test", "te"), ("val", "valid
 
 
 class Samples(NamedTuple):
-    """Inputs and labels of training and, where there are any, of test rows; names and notes."""
+    """Inputs and labels of training and, where there are any, of test rows; notes.
+
+    Which of all rows have no label is `unlabelled`, those of the test set last.
+    """
 
     x: Any
     y: np.ndarray
     x_test: Any = None
     y_test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    unlabelled: np.ndarray = np.empty(0, dtype=bool)
 
 
 def samples_of(found: Arrays, reading: Reading) -> Samples:
@@ -94,19 +98,21 @@ def samples(
     inputs = as_table("X", flat, missing=True)
     if not is_sparse(inputs):
         said += rounded_inputs("X", as_array("X", flat))
-    labels = _labels("y", y, inputs, "X", said)
+    labels, gaps = _labels("y", y, inputs, "X", said)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"
         raise ValueError(f"{lacking} is missing, expected X_test and y_test together: give both")
     if x_test is None:
-        return Samples(inputs, labels, notes=tuple(said))
+        return Samples(inputs, labels, notes=tuple(said), unlabelled=gaps)
     test = as_table("X_test", _flat("X_test", x_test, []), missing=True)
     if test.shape[1] != inputs.shape[1]:
         raise ValueError(
             f"X_test has {test.shape[1]} columns, expected {inputs.shape[1]} as in X: give both "
             "the same inputs"
         )
-    return Samples(inputs, labels, test, _labels("y_test", y_test, test, "X_test", []), tuple(said))
+    tested, test_gaps = _labels("y_test", y_test, test, "X_test", [])
+    unlabelled = np.concatenate([gaps, test_gaps])
+    return Samples(inputs, labels, test, tested, tuple(said), unlabelled)
 
 
 def _named(found: Arrays, bases: tuple[str, ...], parts: tuple[str, ...]) -> str | None:
@@ -146,12 +152,14 @@ def _flat(what: str, value: AnyArray, notes: list[str]) -> AnyArray:
     return flat
 
 
-def _labels(what: str, value: Any, x: Any, beside: str, notes: list[str]) -> np.ndarray:
-    """Return labels, one for each row of the inputs."""
+def _labels(
+    what: str, value: Any, x: Any, beside: str, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels, one for each row of the inputs, and which of them are missing."""
     shape: tuple[int, ...] = tuple(getattr(value, "shape", ()))
     if len(shape) == 2 and shape[0] == 1 and shape[-1] == x.shape[0] > 1:
         value = value.reshape(-1)  # vectors of MATLAB are rows
-    labels = as_labels(what, value)
+    labels, gaps = labels_and_gaps(what, value)
     if len(shape) == 2 and shape[0] == len(labels) and shape[-1] > 1:
         notes.append(f"{what} is one-hot: its {shape[-1]} columns are classes 0 to {shape[-1] - 1}")
     if len(labels) != x.shape[0]:
@@ -160,4 +168,4 @@ def _labels(what: str, value: Any, x: Any, beside: str, notes: list[str]) -> np.
             f"{what} has shape {labels.shape}, expected ({x.shape[0]},) to match the rows of "
             f"{beside}: {hint}"
         )
-    return labels
+    return labels, gaps

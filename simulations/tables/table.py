@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,7 +72,7 @@ class Table(NamedTuple):
         """Build the problem of one net; ValueError for data that it does not learn."""
         self.check_two_classes()
         self._check_rows()
-        found = make_problem(
+        return make_problem(
             name,
             self.task,
             self.x,
@@ -83,15 +82,15 @@ class Table(NamedTuple):
             self.notes,
             intercept=self.intercept,
             standardise=self.standardise,
+            places=self._known_places,
         )
-        return replace(found, places=self._known_places)
 
     def any_problem(self, name: str, settings: Mapping[str, object]) -> Problem | ClassesProblem:
         """Build the problem of one net, or of one for each of several classes."""
         if self.task is Task.REGRESSION or len(self.classes) < 3:
             return self.problem(name, settings)
         self._check_rows()
-        several = numbered_classes(
+        return numbered_classes(
             name,
             self.classes,
             (self.x, self.y.astype(int)),
@@ -100,8 +99,8 @@ class Table(NamedTuple):
             self.notes,
             intercept=self.intercept,
             standardise=self.standardise,
+            places=self._known_places,
         )
-        return replace(several, places=self._known_places)
 
     def _check_rows(self) -> None:
         """Refuse training rows of zeros by their place in the data, unless they are changed."""

@@ -65,7 +65,7 @@ def _not_finite(array: Table) -> tuple[int, ...] | None:
     return tuple(int(i) for i in bad[0]) if len(bad) else None
 
 
-def check_sizes(x: Table, targets: np.ndarray) -> None:
+def check_sizes(x: Table, targets: np.ndarray, places: np.ndarray | None = None) -> None:
     """Refuse columns and targets whose squares, or whose weights, leave double precision."""
     sizes = _column_sizes(x)
     largest, (low, high) = float(sizes.max(initial=0.0)), _SIZES
@@ -80,8 +80,9 @@ def check_sizes(x: Table, targets: np.ndarray) -> None:
         )
     i = int(np.argmax(np.abs(targets)))
     if not abs(targets[i]) <= high:
+        where = f"y[{i}]" if places is None else f"the target in row {places[i] + 1} of the data"
         raise ValueError(
-            f"y[{i}] is {targets[i]:.3g}, expected sizes to {high:g}, whose squares are doubles: "
+            f"{where} is {targets[i]:.3g}, expected sizes to {high:g}, whose squares are doubles: "
             "rescale the targets"
         )
 
@@ -94,13 +95,25 @@ def _column_sizes(x: Table) -> np.ndarray:
     return np.asarray(np.maximum(*ends))
 
 
-def check_rows(x: Table, targets: np.ndarray) -> None:
-    """Refuse rows of zeros, whose outputs no weights change, and sizes that have no squares."""
-    check_sizes(x, targets)
+def check_rows(x: Table, targets: np.ndarray, places: np.ndarray | None = None) -> None:
+    """Refuse rows of zeros, whose outputs no weights change, and sizes that have no squares.
+
+    Parameters
+    ----------
+    x : ndarray or sparse array, shape (n, d)
+        Inputs of the training samples.
+    targets : ndarray, shape (n,)
+        Their targets.
+    places : ndarray of int, shape (n,), optional
+        Their places among the rows that the user gave, from 0.
+    """
+    check_sizes(x, targets, places)
     entries = np.diff(x.indptr) if isinstance(x, csr_array) else x.any(axis=1)
     empty = np.flatnonzero(entries == 0)
     if empty.size:
+        first = int(empty[0])
+        where = f"row {first} of X" if places is None else f"row {places[first] + 1} of the data"
         raise ValueError(
-            f"row {empty[0]} of X is all zeros, expected a nonzero input: its margin is 0 for "
+            f"{where} is all zeros, expected a nonzero input: its margin is 0 for "
             "every w, so drop the row"
         )

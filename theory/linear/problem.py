@@ -205,6 +205,7 @@ def make_problem(
     *,
     intercept: float = 0.0,
     standardise: bool = False,
+    places: np.ndarray | None = None,
 ) -> Problem:
     """Check data and make a `Problem` of them.
 
@@ -233,6 +234,8 @@ def make_problem(
     standardise : bool, optional
         Whether the columns are centred and scaled to standard deviation 1, by the training rows.
         `Problem.in_user_units` returns weights for the inputs as they were.
+    places : ndarray of int, shape (n,), optional
+        The places of the samples among the rows of a larger table, from 0: messages name these.
 
     Raises
     ------
@@ -277,10 +280,10 @@ def make_problem(
     design, signs = x, None
     if task is Task.CLASSIFICATION:
         design, signs, targets = signed_rows(x, targets), targets, np.ones(len(y))
-    check_rows(x, targets)
+    check_rows(x, targets, places)
     said = (*notes, *transform.notes) if transform else notes
     matrix, kept = design_matrix(design), dict(settings or {})
-    return Problem(name, task, matrix, targets, test, kept, said, transform, signs)
+    return Problem(name, task, matrix, targets, test, kept, said, transform, signs, places)
 
 
 def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:

@@ -274,6 +274,7 @@ def numbered_classes(
     *,
     intercept: float,
     standardise: bool,
+    places: np.ndarray | None = None,
 ) -> ClassesProblem:
     """Make a problem of inputs with numbers of classes, which were checked before."""
     x, labels = train
@@ -283,7 +284,7 @@ def numbered_classes(
     check_inputs(design, labels, "transformed X")
     if is_sparse(design):
         design = nonzero_rows(design)
-    check_rows(design, labels)
+    check_rows(design, labels, places)
     return ClassesProblem(
         name,
         classes,
@@ -293,4 +294,5 @@ def numbered_classes(
         settings,
         (*notes, *transform.notes),
         transform if changes else None,
+        places,
     )
