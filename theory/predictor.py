@@ -133,7 +133,7 @@ class NotSeparable(NoPredictor):
     ...     gf.MaxL1MarginClassifier().fit([[1.0], [2.0]], ["left", "right"])
     ... except gf.NotSeparable as reason:
     ...     print(reason)
-    the data are not separable: 2 of the rows y_i x_i combine to a vector of norm ...
+    the data are not separable: 2 of the rows y_i x_i, each times a positive number, add up to ...
     """
 
     def __init__(
@@ -141,8 +141,9 @@ class NotSeparable(NoPredictor):
     ) -> None:
         support = int((certificate.multipliers > 1e-12).sum())
         self.finding = (
-            f"the data are not separable: {support} of the {rows} combine to a vector of "
-            f"norm {certificate.residual:.1e} (Farkas), expected no positive combination to vanish"
+            f"the data are not separable: {support} of the {rows}, each times a positive number, "
+            f"add up to a vector of norm {certificate.residual:.1e}, so that no weights classify "
+            "all of them right, expected data that some weights do"
         )
         super().__init__(f"{self.finding}: {remedy.value}")
         self.certificate = certificate

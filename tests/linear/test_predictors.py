@@ -350,3 +350,12 @@ def test_small_multipliers_are_judged_against_a_typical_one(scale):
     scaled = MaxL1Margin().predict(classification(scale * z))
     assert scaled.certificate.gap <= GAP
     assert np.isclose(scaled.margin, scale * base.margin, rtol=2 * GAP)
+
+
+def test_a_proof_that_no_weights_separate_is_told_in_plain_words():
+    x, y = np.array([[1.0], [2.0]]), np.array([1.0, -1.0])
+    problem = make_problem("two", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    with pytest.raises(NotSeparable) as found:
+        MaxL1Margin().predict(problem)
+    assert "no weights classify all of them right" in str(found.value)
+    assert "Farkas" not in str(found.value)
