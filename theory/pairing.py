@@ -1,4 +1,4 @@
-"""Rows and labels that pandas names: what bears different names belongs to different samples."""
+"""Rows and columns that have names: what bears different names is never paired by place."""
 
 from __future__ import annotations
 
@@ -37,6 +37,55 @@ def check_paired(**parts: Any) -> None:
         first, names = next(iter(indices.items()))
         if len(index) == len(names) and not index.equals(names):
             _check_names(first, names.tolist(), name, index.tolist())
+
+
+def check_same_columns(**parts: Any) -> None:
+    """Refuse data frames whose columns are named differently, or stand in another order.
+
+    Parameters
+    ----------
+    **parts : object
+        Inputs of any kind by what users call them; only data frames have names of columns. All are
+        compared with the first of these.
+
+    Raises
+    ------
+    ValueError
+        In one line, with what pairs them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from grokflow.theory.pairing import check_same_columns
+    >>> x = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 1.0]})
+    >>> check_same_columns(X=x, X_test=x[["a", "b"]])
+    >>> check_same_columns(X=x, X_test=x[["b", "a"]])
+    Traceback (most recent call last):
+        ...
+    ValueError: column 1 is 'a' in X and 'b' in X_test, expected ...: X_test[X.columns] puts ...
+    """
+    named = {name: names for name, data in parts.items() if (names := _columns(data)) is not None}
+    for name, names in named.items():
+        first, expected = next(iter(named.items()))
+        if len(names) != len(expected) or names == expected:
+            continue
+        place = next(
+            i for i, pair in enumerate(zip(expected, names, strict=True)) if len({*pair}) > 1
+        )
+        remedy = f"rename the columns of {name}"
+        if len(set(names)) == len(names) and set(names) == set(expected):
+            remedy = f"{name}[{first}.columns] puts them in the order of {first}"
+        raise ValueError(
+            f"column {place + 1} is {expected[place]!r} in {first} and {names[place]!r} in {name}, "
+            f"expected the same columns in the same order: {remedy}"
+        )
+
+
+def _columns(data: Any) -> list[Any] | None:
+    """Return the names that a data frame has for its columns; None for data of other kinds."""
+    if not hasattr(data, "columns") or not hasattr(data, "shape"):
+        return None
+    return list(getattr(data, "column_names", data.columns))
 
 
 def _check_names(what: str, names: list[object], other: str, others: list[object]) -> None:

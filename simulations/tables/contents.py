@@ -47,6 +47,8 @@ class Column:
         Whether the table says that it names the rows, as data frames of pandas do.
     words : ndarray or None
         The words that numbers stood as, where they are kept: labels may differ in these alone.
+    is_category : bool
+        Whether the table says that its words name categories, also where they are digits.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Column:
     place: int
     is_index: bool = False
     words: np.ndarray | None = None
+    is_category: bool = False
 
     @property
     def label(self) -> str:

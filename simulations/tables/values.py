@@ -48,7 +48,7 @@ def numbers_of(column: Column, decimal: str = ".") -> np.ndarray | None:
     """
     if column.values.dtype.kind in "biuf":
         found = column.values.astype(np.float64)
-    elif column.holds_words:
+    elif column.holds_words and (holds_truth(column) or not column.is_category):
         parsed = _parsed(column.values[~column.missing].tolist(), decimal)
         if parsed is None:
             return None

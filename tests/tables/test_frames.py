@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.datasets import load_iris
 
@@ -183,3 +184,74 @@ def test_the_calls_that_are_proposed_are_right(tmp_path):
     assert gf.as_problem(WHOLE, target="target").d == gf.load(tmp_path / "a.csv", "target").d == 2
     bunch = load_iris()
     assert gf.as_problem(bunch.data, bunch.target).d == gf.as_problem(*load_iris(return_X_y=True)).d
+
+
+ABC = pd.DataFrame(np.random.default_rng(3).normal(size=(24, 3)), columns=list("abc"))
+# Functions that take the inputs of training and test samples apart.
+PAIRS = {
+    "make_problem": lambda x, x_test: gf.make_problem(
+        "m", "classification", x, CLASSES, gf.StoredTestSet(x_test, CLASSES)
+    ),
+    "make_classes_problem": lambda x, x_test: gf.make_classes_problem(
+        "m", x, CLASSES, x_test, CLASSES
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("kind", [lambda frame: frame, pl.from_pandas])
+def test_test_inputs_in_another_order_are_refused_and_the_remedy_puts_them_in_order(name, kind):
+    x, x_test = kind(ABC), kind(ABC[list("cba")])
+    message = r"^column 1 is 'a' in X and 'c' in X_test, .*: X_test\[X\.columns\] puts them in"
+    with pytest.raises(ValueError, match=message):
+        PAIRS[name](x, x_test)
+    assert np.array_equal(PAIRS[name](x, x_test[x.columns]).test.inputs, ABC)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_test_input_of_another_name_is_refused_and_arrays_have_none(name):
+    renamed = ABC.rename(columns={"b": "B"})
+    message = r"^column 2 is 'b' in X and 'B' in X_test, .*: rename the columns of X_test$"
+    with pytest.raises(ValueError, match=message):
+        PAIRS[name](ABC, renamed)
+    PAIRS[name](ABC, renamed.to_numpy())
+
+
+def words_of_polars(kind):
+    """Return a table of polars whose column k has words of some kind, and lacks one."""
+    words = pl.Series([None, "v", *["u", "v", "u", "u"] * 5, "v", "v"], dtype=kind)
+    return pl.DataFrame({"a": INPUTS[:, 0], "k": words, "y": CLASSES})
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["u", "v"]), pl.String])
+@pytest.mark.parametrize("write", [None, "write_ipc", "write_ipc_stream", "write_parquet"])
+def test_categories_of_polars_are_read(tmp_path, kind, write):
+    table = words_of_polars(kind)
+    path = tmp_path / ("a.parquet" if write == "write_parquet" else "a.arrow")
+    if write is not None:
+        getattr(table, write)(path)
+
+    def read(**asked):
+        return gf.as_problem(table, **asked) if write is None else gf.load(path, **asked)
+
+    with pytest.raises(ValueError, match=r"^column 'k' holds '\w' in row \d, expected numbers"):
+        read()
+    problem = read(categories=True, missing="drop")
+    assert problem.d == 3 and "column 'k' is 2 inputs of 0 and 1: u, v" in problem.notes
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+@pytest.mark.parametrize("levels", [[1, 2, 10], [0.5, 1.5, 2.5], ["1", "2", "10"]])
+def test_numbers_that_name_categories_are_no_magnitudes(tmp_path, levels, as_file):
+    table = frame(k=pd.Categorical([levels[i] for i in np.arange(24) * 7 % 3]), y=CLASSES)
+    table.to_parquet(tmp_path / "a.parquet")
+
+    def read(**asked):
+        if as_file:
+            return gf.load(tmp_path / "a.parquet", **asked)
+        return gf.as_problem(table, **asked)
+
+    with pytest.raises(ValueError, match=r"^column 'k' holds '.*' in row 1, expected numbers"):
+        read()
+    assert read(categories=True).d == 5
+    assert read(target="k", drop="y").classes == tuple(sorted(map(str, levels), key=float))

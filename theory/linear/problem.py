@@ -23,7 +23,7 @@ from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import is_sparse, nonzero_rows, signed_rows
-from grokflow.theory.pairing import check_paired
+from grokflow.theory.pairing import check_paired, check_same_columns
 from grokflow.theory.samples import StoredTestSet, TestSet, copies_among
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes, scores_of_targets
@@ -253,6 +253,7 @@ def make_problem(
     """
     task = member_of(Task, "task", task)
     check_paired(X=x, y=y)
+    check_same_columns(X=x, X_test=getattr(test, "inputs", None))
     x, labels = as_table("X", x), as_labels("y", y)
     check_length(x, labels)
     if not isinstance(test, TestSet):

@@ -52,24 +52,31 @@ def columns_of(source: str, table: Any) -> Columns:
     check_budget(16 * table.num_rows * table.num_columns, "its table")
     metadata = getattr(table.schema, "pandas_metadata", None) or {}
     index = {name for name in metadata.get("index_columns", ()) if isinstance(name, str)}
+    told = metadata.get("columns", ())
+    # Parquet keeps numbers that name categories as numbers.
+    categories = {part["name"] for part in told if part.get("pandas_type") == "categorical"}
     columns = []
     for place, (name, values) in enumerate(zip(table.column_names, table.columns, strict=True), 1):
         # The index that pandas stores may have no name for which anybody would ask.
         shown = "" if name.startswith("__index_level_") else name
-        column = _column(shown, values, place)
+        column = _column(shown, values, place, name in categories)
         columns.append(replace(column, is_index=name in index or name != shown))
     return Columns(source, tuple(columns))
 
 
-def _column(name: str, column: Any, place: int) -> Column:
+def _column(name: str, column: Any, place: int, is_category: bool) -> Column:
     """Return one column; what is neither number, truth nor time is words."""
     pyarrow: Any = import_module("pyarrow")
     types: Any = import_module("pyarrow.types")
     kind = column.type
     if types.is_dictionary(kind):
+        is_category = True
         chunks = column.chunks if hasattr(column, "chunks") else [column]
-        column = pyarrow.chunked_array([chunk.dictionary_decode() for chunk in chunks])
-        kind = column.type
+        column = pyarrow.chunked_array([_decoded(chunk) for chunk in chunks])
+    if is_category and (types.is_integer(column.type) or types.is_floating(column.type)):
+        # Numbers that name categories say nothing of how far these are apart.
+        column = column.cast(pyarrow.string())
+    kind = column.type
     values = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     if types.is_null(kind):
@@ -88,7 +95,16 @@ def _column(name: str, column: Any, place: int) -> Column:
     stripped = ["" if word is None else str(word).strip() for word in values.to_pylist()]
     words = np.empty(len(missing), dtype=object)
     words[:] = stripped
-    return Column(name, words, missing | lacks_value(stripped), place)
+    return Column(name, words, missing | lacks_value(stripped), place, is_category=is_category)
+
+
+def _decoded(chunk: Any) -> Any:
+    """Return the values of categories; pyarrow does not decode the words of polars."""
+    pyarrow: Any = import_module("pyarrow")
+    names = chunk.dictionary
+    if str(names.type) == "string_view":
+        names = names.cast(pyarrow.large_string())
+    return names.take(chunk.indices)
 
 
 def _first_line(error: Exception) -> str:

@@ -21,7 +21,7 @@ from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
 from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, nonzero_rows
-from grokflow.theory.pairing import check_paired
+from grokflow.theory.pairing import check_paired, check_same_columns
 from grokflow.theory.samples import Outputs, StoredTestSet, TestSet, copies_among
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Scores, scores_of_classes
@@ -242,6 +242,7 @@ def make_classes_problem(
     """
     check_paired(X=x, y=y)
     check_paired(X_test=x_test, y_test=y_test)
+    check_same_columns(X=x, X_test=x_test)
     x, x_test = as_table("X", x), as_table("X_test", x_test)
     found = numbered_labels(as_labels("y", y), as_labels("y_test", y_test))
     labels, codes, names = found.y.astype(int), found.test.astype(int), found.classes
