@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from sklearn.datasets import load_breast_cancer, load_wine
 
 from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.simulations.linear.presets import sparse
@@ -15,6 +16,7 @@ from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
 from grokflow.theory.linear.problem import Task, make_problem
+from grokflow.theory.linear.proximal_points import L1Program
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics import hard_margin as gram
 from grokflow.theory.numerics.data_matrix import DataMatrix
@@ -169,7 +171,7 @@ def test_non_separable_data_come_with_a_farkas_certificate():
     problem = classification(z)
     for predictor in (MaxL2Margin(), MaxL1Margin()):
         with pytest.raises(
-            NotSeparable, match=r"not separable.*Farkas.*: add an intercept"
+            NotSeparable, match=r"not separable.*no weights classify all.*: add an intercept"
         ) as caught:
             predictor.predict(problem)
         proof = caught.value.certificate
@@ -359,3 +361,18 @@ def test_a_proof_that_no_weights_separate_is_told_in_plain_words():
         MaxL1Margin().predict(problem)
     assert "no weights classify all of them right" in str(found.value)
     assert "Farkas" not in str(found.value)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential", "square"])
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
+def test_few_raw_columns_need_no_step_in_as_many_unknowns_as_samples(loss, load, monkeypatch):
+    """Hundreds of rows of thirty inputs took a second or two by proximal points."""
+    x, y = load(return_X_y=True)
+    sides = np.where(y == 0, 1.0, -1.0)
+    task = Task.REGRESSION if loss == "square" else Task.CLASSIFICATION
+    problem = make_problem("raw", task, x, sides, StoredTestSet(x, sides))
+    by_points, steps = L1Program.approach, []
+    monkeypatch.setattr(L1Program, "approach", lambda *a: steps.append(1) or by_points(*a))
+    found = L1Penalised(LOSSES[loss], 1e-3).predict(problem)
+    assert 0 <= found.certificate.gap <= 1e-7
+    assert not steps

@@ -27,6 +27,9 @@ from grokflow.theory.predictor import NotResolved
 
 # Multiplications that are spent on columns one by one, some seconds of them.
 _WORK = 1e10
+# n d³ up to which all columns may enter one by one, in less time than proximal points take: each
+# step of theirs has n unknowns.
+_COLUMN_BY_COLUMN = 1e8
 # Entries of X above which its orthogonal factors would take minutes.
 _MOST_ENTRIES = 4_000_000
 # Entries of X up to which a product with it in rational numbers takes about a second.
@@ -73,8 +76,10 @@ class L1Penalised:
     def predict(self, problem: Problem) -> Prediction:
         """Solve the penalised problem; it has a solution for any data.
 
-        Proximal points do most of the work. Where rounding keeps them from the wanted gap, such as
-        on columns of very different size, `ActiveSet` goes on column by column.
+        Few columns, and fewer than samples, enter one after the other (`ActiveSet`), each by Newton
+        steps in as many unknowns as have entered. Of others, proximal points find most. Where
+        rounding keeps these from the wanted gap, such as on columns of very different size,
+        `ActiveSet` goes on.
 
         Raises
         ------
@@ -84,13 +89,21 @@ class L1Penalised:
         """
         check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
         units = Units.of(problem.inputs, problem.targets, self.loss, order=1)
-        w, mu = self._solve(_in_units(problem, units), units.strength(self.lam))
-        w, mu = units.weights(w), units.multipliers(mu)
-        answer = problem, w, mu, self.loss, self.lam
-        certificate = certificates.l1_penalised(*answer)
-        if not certificate.gap <= self.gap:
-            certificate = certificates.l1_penalised_by_curvature(*answer)
-        w, mu, certificate = _resolved(self, problem, Certified(w, mu, certificate))
+        scaled, lam = _in_units(problem, units), units.strength(self.lam)
+
+        def certified(w: np.ndarray, mu: np.ndarray) -> Certified:
+            answer = problem, units.weights(w), units.multipliers(mu), self.loss, self.lam
+            certificate = certificates.l1_penalised(*answer)
+            if not certificate.gap <= self.gap:
+                certificate = certificates.l1_penalised_by_curvature(*answer)
+            return Certified(*answer[1:3], certificate)
+
+        found = None
+        if problem.d < problem.n and problem.n * problem.d**3 <= _COLUMN_BY_COLUMN:
+            found = certified(*self._column_by_column(scaled, np.zeros(problem.d), lam))
+        if found is None or not found.gap <= self.gap:
+            found = certified(*self._solve(scaled, lam))
+        w, mu, certificate = _resolved(self, problem, found)
         return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
 
     def _solve(self, problem: Problem, lam: float) -> PrimalDual:
@@ -109,8 +122,11 @@ class L1Penalised:
         point, gap = program.approach(problem, PrimalDual(start, pull / largest))
         if gap <= self.gap / 2:
             return PrimalDual(point.w, tau * point.mu)
-        exact = ActiveSet(problem.inputs, problem.targets, self.loss, tau)
-        return PrimalDual(*exact.solve(point.w, self.gap / 4, _WORK))
+        return self._column_by_column(problem, point.w, lam)
+
+    def _column_by_column(self, problem: Problem, start: np.ndarray, lam: float) -> PrimalDual:
+        exact = ActiveSet(problem.inputs, problem.targets, self.loss, lam / 2)
+        return PrimalDual(*exact.solve(start, self.gap / 4, _WORK))
 
 
 @dataclass(frozen=True)
