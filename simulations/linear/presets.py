@@ -122,6 +122,14 @@ def sparse(
     )
 
 
+def relevant_inputs(problem: Problem) -> int | None:
+    """Return k of data that `sparse` draws, and None of all others, whatever they are called."""
+    test = problem.test
+    if not isinstance(test, GeneratedTestSet) or not isinstance(test.draw, partial):
+        return None
+    return int(test.draw.args[1]) if test.draw.func is _signs else None
+
+
 def _signs(d: int, k: int, rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw inputs ±1, and the sign of the sum of the first k."""
     bits = np.frombuffer(rng.bytes(rows * ((d + 7) // 8)), dtype=np.uint8).reshape(rows, -1)

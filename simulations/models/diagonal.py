@@ -13,7 +13,7 @@ import numpy as np
 from grokflow.simulations.diagonal.flow import DiagonalFlow, check_loss
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
-from grokflow.simulations.linear.presets import PRESETS
+from grokflow.simulations.linear.presets import PRESETS, relevant_inputs
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.exact import ExactModel
 from grokflow.simulations.models.options import Options, call_with_numbers, input_options
@@ -218,10 +218,10 @@ class BoundDiagonal(BoundModel):
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""
-        problem = self.problem
-        if problem.name != "sparse" or self.depth != 2 or not self.loss.acts_on_margins:
+        problem, k = self.problem, relevant_inputs(self.problem)
+        if k is None or self.depth != 2 or not self.loss.acts_on_margins:
             return ()
-        sizes: dict[str, Any] = {"d": problem.d, "k": problem.settings["k"], "delta": _DELTA}
+        sizes: dict[str, Any] = {"d": problem.d, "k": k, "delta": _DELTA}
         return (
             _bound("early_limit", "E.5", partial(max_l2_margin_error, **sizes), problem.n),
             _bound("late_limit", "E.4", partial(max_l1_margin_error, **sizes), problem.n),

@@ -98,6 +98,12 @@ class Scan:
         ValueError
             For settings that do not exist or do not go together, before anything is computed.
         """
+        if not isinstance(problem, str):
+            raise ValueError(
+                f"problem is a {type(problem).__name__}, expected a name, from which every cell "
+                "makes its data: a preset such as 'sparse', the path of a data file, or "
+                "'module:function' for a function of yours that returns the problem"
+            )
         axes = {}
         for name, values in settings.items():
             spaced = isinstance(values, str) and ":" in values

@@ -1,5 +1,6 @@
 """Generalisation bounds: their terms, where they begin to say something, and what they bound."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,6 +12,8 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.linear.margin_errors import exact_error
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
 from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.models.diagonal import BoundDiagonal
+from grokflow.simulations.tables.door import as_problem
 from grokflow.theory.linear.bounds import (
     PRINTED_FACTOR,
     SHARP_FACTOR,
@@ -24,6 +27,7 @@ from grokflow.theory.linear.bounds import (
 )
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.intervals import clopper_pearson
 
 LAWS = {"E.4": max_l1_margin_error, "E.5": max_l2_margin_error}
@@ -214,3 +218,16 @@ def test_repeated_samples_are_dropped_without_changing_the_classifier():
     margin = problem.inputs.combine(w).min() / np.abs(w).sum()
     assert np.isclose(margin, found.margin, rtol=2 * MaxL1Margin().gap)
     assert sparse_weights(laboratory, MaxL1Margin(), **size, draws=1)[0] is w
+
+
+def test_the_bounds_of_a_preset_go_by_its_draws_and_not_by_a_name():
+    """A table of one's own may be called as a preset is, and one of the preset otherwise."""
+    drawn = sparse(n=8, d=10, k=3, n_test=20)
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    own = as_problem(x, np.sign(x[:, 0]), x, np.sign(x[:, 0]))
+
+    def bounds(problem):
+        return BoundDiagonal(problem, 1e-3, LOSSES["logistic"]).bounds()
+
+    assert bounds(replace(own, name="sparse", settings={"k": 3})) == ()
+    assert [bound.theorem for bound in bounds(replace(drawn, name="mine"))] == ["E.5", "E.4"]

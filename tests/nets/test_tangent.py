@@ -332,3 +332,12 @@ def test_evaluation_mode_admits_dropout_and_a_zero_last_layer_meets_a3_2():
     x = gaussian(3, 4)
     net = nn.Sequential(module, nn.Dropout()).eval()
     assert module_tangent(net, x).degree == 2
+
+
+@pytest.mark.parametrize("of", [torch.from_numpy, np.ndarray.tolist])
+def test_inputs_may_be_tensors_and_lists(of):
+    net, x = Diagonal(3, 2).double(), np.random.default_rng(0).standard_normal((4, 3))
+    known, found = module_tangent(net, x), module_tangent(net, of(x))
+    assert np.array_equal(found.gram(of(x)), known.gram(x))
+    assert np.array_equal(found.cross(of(x[:2]), of(x)), known.cross(x[:2], x))
+    assert np.array_equal(found.combine(of(x), np.ones(4)), known.combine(x, np.ones(4)))

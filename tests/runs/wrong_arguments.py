@@ -93,6 +93,9 @@ FORECASTS = {
     "problem is a Problem, expected a ClassesProblem: gf.forecast and": lambda: gf.follow_classes(
         gf.DiagonalFlow(lam=0.1, loss="square"), classes(), alpha=1.0, times=[0.0]
     ),
+    "problem is a Problem, expected a name, from which every cell makes its data": lambda: (
+        gf.Scan.over(classes(), alpha=1.0, lam=0.1)
+    ),
     "alpha is -10, expected 1e-12 to": lambda: forecast(alpha=-10.0),
     "alpha is nan, expected": lambda: forecast(alpha=float("nan")),
     "lam is 0, expected 1e-140 to": lambda: forecast(lam=0),

@@ -206,3 +206,19 @@ def test_better_than_the_most_frequent_class_is_judged_on_the_same_samples():
     assert risen.is_useless and not risen.learns
     learned = change_of(scores_of_classes(right, 0.5, labels, tested))
     assert learned.learns and not learned.is_useless
+
+
+@pytest.mark.parametrize("alike", [None, np.array([0, 1, 2, 3, 3, 5, 6, 7])])
+@pytest.mark.parametrize("decades", [-150, -100, 100, 150])
+def test_the_units_of_the_targets_change_no_interval(decades, alike):
+    """Squared errors of targets of size 1e-100 have no squares that are doubles."""
+    rng = np.random.default_rng(0)
+    targets, values = rng.standard_normal(8), rng.standard_normal((8, 2))
+
+    def change(unit):
+        return change_of(scores_of_targets(unit * values, unit * targets, 0.0, alike=alike))
+
+    known, found = change(1.0), change(10.0**decades)
+    assert found.kind is known.kind and np.isfinite([known.low, known.high]).all()
+    for name in ("low", "high", "error", "least_gain"):
+        assert getattr(found, name) == pytest.approx(getattr(known, name), rel=1e-9)

@@ -79,11 +79,11 @@ def check_sizes(x: Table, targets: np.ndarray, places: np.ndarray | None = None)
             "the inputs (standardise=True, --standardise)"
         )
     i = int(np.argmax(np.abs(targets)))
-    if not abs(targets[i]) <= high:
+    if targets[i] and not _SIZES[0] <= abs(targets[i]) <= high:
         where = f"y[{i}]" if places is None else f"the target in row {places[i] + 1} of the data"
         raise ValueError(
-            f"{where} is {targets[i]:.3g}, expected sizes to {high:g}, whose squares are doubles: "
-            "rescale the targets"
+            f"{where} is {targets[i]:.3g}, the largest, expected a size from {_SIZES[0]:g} to "
+            f"{high:g}, whose square is a double: rescale the targets"
         )
 
 

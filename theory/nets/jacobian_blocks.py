@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from grokflow.theory.conversion import as_array
 from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.parameters import CHUNK_BYTES, kept_storages
 
@@ -126,8 +127,9 @@ class JacobianBlocks:
         return Sensitivity(torch.cat(radial).reshape(shape), torch.cat(reach).reshape(shape))
 
 
-def input_tensor(x: np.ndarray) -> Tensor:
-    """Return inputs as a tensor: integers, for embeddings, as int64, all else as float64."""
+def input_tensor(x: Any) -> Tensor:
+    """Return inputs of any kind as a tensor: integers, for embeddings, as int64, else float64."""
+    x = as_array("x", x)
     return torch.from_numpy(x.astype(np.int64 if x.dtype.kind in "iu" else np.float64))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class ModuleTangent:
     >>> import numpy as np
     >>> import grokflow as gf
     >>> start = gf.modular_addition(p=5, width=8)
-    >>> tangent = gf.module_tangent(start.net, start.problem.x.numpy())
+    >>> tangent = gf.module_tangent(start.net, start.problem.x)
     >>> print(f"degree {tangent.degree:.1f}, {tangent.outputs} outputs")
     degree 3.0, 5 outputs
     >>> tangent.gram(np.eye(10)[:2]).shape
@@ -43,7 +44,7 @@ class ModuleTangent:
     degree: float
 
     @classmethod
-    def of(cls, net: ModuleMap, x: np.ndarray, memory: int) -> ModuleTangent:
+    def of(cls, net: ModuleMap, x: Any, memory: int) -> ModuleTangent:
         """Linearise a net at its own parameters, see `module_tangent`."""
         inputs = input_tensor(x).to(net.theta.device)
         blocks = JacobianBlocks.of(net, inputs, memory)
@@ -61,7 +62,7 @@ class ModuleTangent:
         """Number C of outputs."""
         return self.blocks.outputs
 
-    def gram(self, x: np.ndarray) -> np.ndarray:
+    def gram(self, x: Any) -> np.ndarray:
         """Return the kernel of m inputs with themselves, shape (mC, mC)."""
         inputs = self._inputs(x)
         blocks = self.blocks.rows(len(x))
@@ -75,7 +76,7 @@ class ModuleTangent:
                 kernel[np.ix_(columns, rows)] = part.T
         return kernel
 
-    def cross(self, x_new: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def cross(self, x_new: Any, x: Any) -> np.ndarray:
         """Return the kernel between k new inputs and m inputs, shape (kC, mC)."""
         new, inputs = self._inputs(x_new), self._inputs(x)
         kernel = np.empty((len(x_new) * self.outputs, len(x) * self.outputs))
@@ -85,7 +86,7 @@ class ModuleTangent:
                 kernel[np.ix_(rows, columns)] = held @ self._features(inputs, columns).T
         return kernel
 
-    def combine(self, x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    def combine(self, x: Any, coefficients: np.ndarray) -> np.ndarray:
         """Return ``h = Σ coefficients ∇f``, shape (P,): the direction of a kernel predictor."""
         inputs, c = self._inputs(x), coefficients.ravel()
         parts = (c[rows] @ self._features(inputs, rows) for rows in self.blocks.rows(len(x)))
@@ -94,11 +95,11 @@ class ModuleTangent:
     def _features(self, inputs: Tensor, rows: np.ndarray) -> np.ndarray:
         return np.asarray(self.blocks.gradients(self.net.theta, inputs, rows).cpu().numpy())
 
-    def _inputs(self, x: np.ndarray) -> Tensor:
+    def _inputs(self, x: Any) -> Tensor:
         return input_tensor(x).to(self.net.theta.device)
 
 
-def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> ModuleTangent:
+def module_tangent(module: nn.Module, x: Any, *, memory: int = 2**30) -> ModuleTangent:
     """Linearise a torch module at its parameters θ̄, after checking what the theory supposes of it.
 
     Assumptions are those of Lyu et al. (2024). That f is twice differentiable (Assumption 3.1) is
@@ -110,8 +111,8 @@ def module_tangent(module: nn.Module, x: np.ndarray, *, memory: int = 2**30) -> 
         Maps m inputs to outputs of shape (m,) or (m, C), each input by itself: MLPs,
         convolutional nets and others without batch norm. It is evaluated in float64 on copies of
         its parameters and never changed.
-    x : ndarray, shape (m, ...)
-        Inputs on which homogeneity and zero output are checked.
+    x : array-like, shape (m, ...)
+        Inputs on which homogeneity and zero output are checked: an array, a tensor, or a list.
     memory : int
         Bytes that blocks of the Jacobian and the activations under them may take at any time;
         kernels, inputs and the module come on top.

@@ -46,7 +46,8 @@ def effective_size(values: np.ndarray, counts: np.ndarray) -> float:
     .. [2] Kish, Survey Sampling, 1965, section 11.7.
     """
     kish = float(counts.sum() ** 2 / (counts**2).sum())
-    squares = (values - np.average(values, weights=counts)) ** 2
+    scaled = values / _unit(values)
+    squares = (scaled - np.average(scaled, weights=counts)) ** 2
     apart = float((counts**2 * squares).sum())
     return min(kish, float(counts.sum() * (counts * squares).sum()) / apart) if apart else kish
 
@@ -61,8 +62,19 @@ def standard_error(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     counts : ndarray, shape (k,)
         How often each of them occurs.
     """
-    apart = values - np.average(values, axis=0, weights=counts)
-    return np.asarray(np.sqrt((counts**2) @ apart**2) / counts.sum())
+    unit = _unit(values)
+    apart = values / unit - np.average(values / unit, axis=0, weights=counts)
+    return np.asarray(unit * np.sqrt((counts**2) @ apart**2) / counts.sum())
+
+
+def _unit(values: np.ndarray) -> float:
+    """Return a power of two of the size of the values, in which their squares are doubles.
+
+    Squared errors of targets of size 1e-100 have no squares otherwise. To divide by a power of two
+    rounds nothing.
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)) if 0 < largest < np.inf else 1.0
 
 
 def paired_shares(
@@ -153,8 +165,10 @@ def mean_interval(
     if len(values) < 2 or (values.any() and np.ptp(values) <= ROUNDING * np.abs(values).max()):
         return Interval(-np.inf, np.inf)
     size = len(values) if counts is None else effective_size(values, counts)
-    variance = float(np.average((values - mean) ** 2, weights=counts)) * untested
-    reach = student(confidence, size) * np.sqrt(variance / (size - 1)) if size > 1 else np.inf
+    unit = _unit(values)
+    variance = float(np.average(((values - mean) / unit) ** 2, weights=counts)) * untested
+    deviation = unit * np.sqrt(variance / (size - 1)) if size > 1 else np.inf
+    reach = student(confidence, size) * deviation
     return Interval(float(mean - reach), float(mean + reach))
 
 

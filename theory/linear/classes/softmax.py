@@ -67,9 +67,11 @@ def stacked_problem(problem: ClassesProblem) -> Problem:
     rows = n * (count - 1)
     if rows * max(rows, count * d) > _LARGEST:
         raise ValueError(
-            f"{problem.name} has {rows} margins of {count * d} weights under cross-entropy, "
-            f"expected at most {_LARGEST} entries: use fewer rows, or the logistic loss, which "
-            "learns one class after the other"
+            f"cross-entropy of {problem.name} compares {n} rows with {count - 1} other classes: "
+            f"the matrix of these {rows} comparisons, square or with a column for each of "
+            f"{count * d} weights, has {rows * max(rows, count * d)} entries, expected at most "
+            f"{_LARGEST}: use fewer rows, or the logistic loss, which learns one class after the "
+            "other"
         )
     matrix = class_margins(problem.inputs.to_array(), problem.labels, count)
     return Problem(problem.name, Task.CLASSIFICATION, matrix, np.ones(rows), _NoTest())
