@@ -32,7 +32,10 @@ def test_predict_imports_nothing_that_it_does_not_use(tmp_path):
 
 
 def test_a_forecast_of_569_rows_takes_few_passes(monkeypatch):
-    """Measured are 193; twice as many would be a step back."""
+    """Measured are 605; twice as many would be a step back.
+
+    They were 193 by proximal points, 40 ms in less, which on raw inputs take one second more.
+    """
     data = load_breast_cancer()
     y = np.where(data.target, 1, -1)
     test = gf.StoredTestSet(data.data, y)
@@ -42,7 +45,7 @@ def test_a_forecast_of_569_rows_takes_few_passes(monkeypatch):
         DataMatrix, "sweep", lambda *arguments: passes.append(1) or sweep(*arguments)
     )
     gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"])
-    assert len(passes) <= 2 * 193
+    assert len(passes) <= 2 * 605
 
 
 def cancer():
