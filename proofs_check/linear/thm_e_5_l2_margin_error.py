@@ -15,7 +15,13 @@ from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, 
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.linear.margin_errors import DELTA, HYPOTHESES, check
+from grokflow.proofs_check.linear.margin_errors import (
+    DELTA,
+    HYPOTHESES,
+    check,
+    check_rival,
+    vacuous_in_print,
+)
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import max_l2_margin_error
@@ -32,22 +38,27 @@ def check_without_dimension(laboratory: Laboratory) -> Evidence:
     return judge_samples(rate_at_most(scores.error - 5 * scores.spread > bound, DELTA))
 
 
-_check = partial(check, predictor=MaxL2Margin(), law=max_l2_margin_error)
+_N = 16_500
+_check = partial(check, predictor=MaxL2Margin(), law=max_l2_margin_error, n=_N)
+_rival = partial(check_rival, law=max_l2_margin_error, n=_N)
 
 CLAIM = Claim(
     label="thm-e.5",
     statement="with probability at least 1 - δ the max-L2-margin classifier errs at most "
     "4 √(kd/n) + 3 √(log(2/δ)/2n)",
-    hypotheses=(*HYPOTHESES, "n = 720, where the bound is 0.95"),
+    hypotheses=(
+        *HYPOTHESES,
+        f"n = {_N}, where the bound is 0.2",
+        vacuous_in_print(max_l2_margin_error),
+    ),
     source="Lyu et al. 2024, Theorem E.5",
     kind=StatementKind.PROBABILITY,
     expected=Verdict.SUPPORTED,
-    check=partial(_check, n=720),
+    check=_check,
     broken=(
         Broken("the dimension left out, 4 √(k/n)", check_without_dimension),
-        Broken(
-            "4 samples repeated 10 000 times, not independent",
-            partial(_check, n=40_000, copies=10_000, draws=8),
-        ),
+        Broken("one of the k inputs is another at test time", partial(_check, shift=1)),
+        Broken("weights on one of the k inputs alone", partial(_rival, informed=1)),
+        Broken("random weights", partial(_rival, informed=0)),
     ),
 )

@@ -146,10 +146,12 @@ def expected_square_error(frequencies: np.ndarray, modulus: int) -> float:
 
 
 def error_bound(width: int, p: int) -> float:
-    """Return ``(p - 1) Φ(-√(N/8))``, a bound on the misclassified fraction for Gaussian noise.
+    """Return ``(p - 1) Φ(-√(N/8))``, a bound on the misclassified fraction.
 
-    By the central limit theorem the difference of two logits is Gaussian to leading order in N,
-    with mean 1 and variance 8/N (see `expected_square_error`); the p - 1 wrong classes are added
-    up. Since ``Φ(-x) ≤ exp(-x²/2)/2`` it is below one half from N = 16 ln p on.
+    The difference between the logits of the right and of a wrong class has mean 1 and variance 8/N
+    to leading order (see `expected_square_error`), and its lower tail lies below the Gaussian one
+    from N = 8 on. This is measured, not proved: 0 is √(N/8) standard deviations from the mean, too
+    far for the central limit theorem. The p - 1 wrong classes are added up. Since ``Φ(-x) ≤
+    exp(-x²/2)/2`` the bound is below one half from N = 16 ln p on.
     """
     return float((p - 1) * ndtr(-np.sqrt(width / 8)))
