@@ -11,13 +11,13 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grokflow.theory.conversion import check_no_name, check_unmasked
+from grokflow.theory.conversion import as_array, check_no_name, check_unmasked
 from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
-from grokflow.theory.merged import rounded_inputs
+from grokflow.theory.merged import rounded_inputs, rounded_vector
 from grokflow.theory.numerics.design_matrix import design_matrix
-from grokflow.theory.numerics.sparse_matrix import Table, signed_rows
+from grokflow.theory.numerics.sparse_matrix import Table, is_sparse, signed_rows
 from grokflow.theory.pairing import check_paired
 from grokflow.theory.predictor import NotSeparable, Remedy
 from grokflow.theory.samples import StoredTestSet
@@ -67,9 +67,7 @@ class Estimator(ABC, BaseEstimator):
     def _checked(self, X: ArrayLike, y: Any = _NO_LABELS, **settings: Any) -> Any:
         """Return arrays as scikit-learn has them, which forgets masks and names of rows."""
         check_unmasked("X", X)
-        plain = X.to_numpy() if hasattr(X, "to_numpy") else X
-        if isinstance(plain, np.ndarray):
-            rounded_inputs("X", plain)
+        rounded_inputs("X", X if is_sparse(X) else as_array("X", X))
         if not isinstance(y, str) or y != _NO_LABELS:
             check_no_name("y", y)
             check_unmasked("y", y)
@@ -151,6 +149,7 @@ class Regressor(RegressorMixin, Estimator):
             By the interpolants, when no weights reach the targets.
         """
         x, targets = self._checked(X, y, y_numeric=True)
+        rounded_vector("y", as_array("y", y).reshape(-1))
         found = self._predicted(_problem(x, targets.astype(np.float64), Task.REGRESSION))
         self.coef_ = found.w
         self.certificate_ = found.certificate

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grokflow.theory.labels import kept_apart, name_of
-from grokflow.theory.merged import rounded_inputs
+from grokflow.theory.merged import LARGEST_WHOLE, rounded_inputs, rounded_vector
 
 # Floating types whose products with ±1, and whose differences from float64, are exact.
 _KEPT = (np.dtype(np.float32), np.dtype(np.float64))
@@ -62,6 +62,7 @@ def as_table(what: str, value: Any, *, missing: bool = False) -> Any:
             f"{what} has shape {array.shape}, expected (n, d) with n, d ≥ 1: reshape it"
         )
     if hasattr(array, "tocsr"):
+        rounded_inputs(what, array)
         return _sparse(what, array)
     if array.dtype == np.int8 and array.min() > np.iinfo(np.int8).min:
         return array
@@ -106,6 +107,7 @@ def as_vector(what: str, value: Any) -> NDArray[Any]:
     """
     array = _one_column(what, _dense(_plain(what, value)))
     found = _real(what, array).astype(np.float64)
+    rounded_vector(what, array)
     _check_finite(what, found)
     return found
 
@@ -142,6 +144,7 @@ def as_labels(what: str, value: Any) -> NDArray[Any]:
         alike = kept_apart(array, found)
         if alike is not None and alike.are_names:
             return _words(what, array)
+        rounded_vector(what, array)
     return found
 
 
@@ -172,11 +175,19 @@ def _plain(what: str, value: Any) -> Any:
     if value is None or isinstance(value, bytes | dict | set | Iterator):
         raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        if array is not value and array.dtype == np.float64 and _may_be_rounded(value, array):
+            return np.asarray(value, dtype=object)
+        return array
     except (ValueError, TypeError, RuntimeError):
         raise ValueError(
             f"{what} is no array: its rows differ in length or kind, expected one shape: mend it"
         ) from None
+
+
+def _may_be_rounded(value: Any, array: NDArray[Any]) -> bool:
+    """Whether numpy may have rounded whole numbers of a list, which it does beside broken ones."""
+    return isinstance(value, list | tuple) and bool((np.abs(array) > LARGEST_WHOLE).any())
 
 
 def check_no_name(what: str, value: object) -> None:

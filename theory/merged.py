@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def rounded_numbers(what: str, given: Any, numbers: np.ndarray) -> RoundedNumber
     return RoundedNumbers(len(changed), *changed[0]) if changed else None
 
 
-def rounded_inputs(what: str, array: np.ndarray) -> tuple[str, ...]:
+def rounded_inputs(what: str, array: Any) -> tuple[str, ...]:
     """Return what is to be said of whole numbers in a table that double precision rounds.
 
     Parameters
@@ -64,23 +65,48 @@ def rounded_inputs(what: str, array: np.ndarray) -> tuple[str, ...]:
     what : str
         What messages call the table.
     array : ndarray, shape (n, d)
-        Numbers in their own type.
+        Numbers in their own type; or a sparse matrix.
 
     Raises
     ------
     ValueError
         Where different numbers of a column become one.
     """
+    if hasattr(array, "tocsc"):
+        return _rounded_entries(what, array)
     if array.ndim != 2 or not array.size or not _holds_large(array):
         return ()
-    notes = []
-    for place, column in enumerate(array.T):
-        given = [item if isinstance(item, int) else None for item in column.tolist()]
-        numbers = np.array([float(item or 0) for item in given])
-        name = f"{what}[:, {place}]"
-        if (found := rounded_numbers(name, given, numbers)) is not None:
-            notes.append(note_on(name, found))
-    return tuple(notes)
+    columns = (rounded_vector(f"{what}[:, {i}]", column) for i, column in enumerate(array.T))
+    return tuple(note for notes in columns for note in notes)
+
+
+def rounded_vector(what: str, array: np.ndarray) -> tuple[str, ...]:
+    """Return what is to be said of whole numbers that double precision rounds; as `rounded_inputs`.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    array : ndarray, shape (n,)
+        Numbers in their own type.
+    """
+    if array.ndim != 1 or not array.size or not _holds_large(array):
+        return ()
+    whole = [isinstance(item, int | np.integer) for item in array.tolist()]
+    given = [int(item) if w else None for item, w in zip(array.tolist(), whole, strict=True)]
+    found = rounded_numbers(what, given, np.array([float(item or 0) for item in given]))
+    return () if found is None else (note_on(what, found),)
+
+
+def _rounded_entries(what: str, matrix: Any) -> tuple[str, ...]:
+    """Return what is to be said of the columns of a sparse matrix."""
+    data = matrix.tocoo().data  # rows of lists have no numbers of their own
+    if not data.size or not _holds_large(data):
+        return ()
+    columns = matrix.tocsc()
+    parts = (columns.data[start:end] for start, end in pairwise(columns.indptr.tolist()))
+    found = (rounded_vector(f"{what}[:, {i}]", part) for i, part in enumerate(parts))
+    return tuple(note for notes in found for note in notes)
 
 
 def note_on(name: str, found: RoundedNumbers) -> str:
@@ -102,7 +128,8 @@ def note_on(name: str, found: RoundedNumbers) -> str:
 def _holds_large(array: np.ndarray) -> bool:
     """Whether there are whole numbers that double precision may round."""
     if array.dtype.kind == "O":
-        return any(isinstance(item, int) and abs(item) > LARGEST_WHOLE for item in array.flat)
+        whole = (item for item in array.flat if isinstance(item, int | np.integer))
+        return any(abs(int(item)) > LARGEST_WHOLE for item in whole)
     if array.dtype.kind not in "iu" or array.dtype.itemsize < 8:
         return False
     return max(int(array.max()), -int(array.min())) > LARGEST_WHOLE

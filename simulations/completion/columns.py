@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from grokflow.simulations.tables.contents import SPLIT_NAME, Arrays, Column, Columns, Contents
+from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.entry_names import ROLES, entry_roles, stem_of
 from grokflow.simulations.tables.formats import read
 from grokflow.simulations.tables.frames import columns_of_frame, is_frame
@@ -224,6 +225,7 @@ def _values(source: str, column: Column, decimal: str) -> np.ndarray:
         raise ValueError(
             f"row {row} of {source} has {column.name} {word!r}, expected a number: mend it"
         )
+    remark_on_rounding(column, numbers)
     return numbers
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns
 from grokflow.simulations.tables.doubts.remarks import remarks_on, remarks_on_copies
+from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
@@ -207,7 +208,11 @@ def _labels_of(column: Column, decimal: str, reading: Reading) -> _Labels:
             f"{column.label} is {numbers[infinite[0]]} in row {infinite[0] + 1}, expected finite "
             "numbers: mend the row"
         )
-    return _Labels(numbers) if reading.regression else _told_apart(column, numbers)
+    named = _Labels(numbers) if reading.regression else _told_apart(column, numbers)
+    if named.values.dtype.kind == "O":
+        return named
+    said = remark_on_rounding(column, numbers)
+    return named._replace(notes=(*named.notes, said)) if said else named
 
 
 def _told_apart(column: Column, numbers: np.ndarray) -> _Labels:

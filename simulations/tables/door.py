@@ -24,9 +24,10 @@ from grokflow.simulations.tables.habits import samples, samples_of
 from grokflow.simulations.tables.reading import Missing, Reading, reading_of
 from grokflow.simulations.tables.slips import check_data_call, check_file, check_name
 from grokflow.simulations.tables.table import Table
-from grokflow.theory.conversion import labels_and_gaps
+from grokflow.theory.conversion import as_array, labels_and_gaps
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.merged import rounded_vector
 from grokflow.theory.pairing import check_paired
 
 
@@ -251,6 +252,7 @@ def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -
             f"target is {reading.target!r} and y is given too, expected one of them: leave one out"
         )
     labels, gaps = labels_and_gaps("y", y)
+    rounded = rounded_vector("y", as_array("y", y).reshape(-1)) if labels.dtype.kind == "f" else ()
     if len(labels) == 1 < table.rows:
         check_name(labels[0], table.names)
     if (x_test is None) != (y_test is None):
@@ -259,4 +261,5 @@ def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -
     if y_test is not None:
         tested, test_gaps = labels_and_gaps("y_test", y_test)
         labels, gaps = joined_labels(labels, tested), np.concatenate([gaps, test_gaps])
-    return replace(rows_of_inputs(table, labels, gaps, reading), tested_from=tested_from)
+    rows = rows_of_inputs(table, labels, gaps, reading)
+    return replace(rows, tested_from=tested_from, notes=rows.notes + rounded)

@@ -10,7 +10,7 @@ from grokflow.simulations.tables.contents import AnyArray, Arrays
 from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.reading import Reading
 from grokflow.theory.conversion import as_array, as_table, labels_and_gaps
-from grokflow.theory.merged import rounded_inputs
+from grokflow.theory.merged import rounded_inputs, rounded_vector
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 
 _INPUTS = ("x", "data", "inputs", "features", "images", "xs")
@@ -96,8 +96,7 @@ def samples(
     said = [*notes]
     flat = _flat("X", x, said)
     inputs = as_table("X", flat, missing=True)
-    if not is_sparse(inputs):
-        said += rounded_inputs("X", as_array("X", flat))
+    said += rounded_inputs("X", flat if is_sparse(flat) else as_array("X", flat))
     labels, gaps = _labels("y", y, inputs, "X", said)
     if (x_test is None) != (y_test is None):
         lacking = "y_test" if y_test is None else "X_test"
@@ -160,6 +159,8 @@ def _labels(
     if len(shape) == 2 and shape[0] == 1 and shape[-1] == x.shape[0] > 1:
         value = value.reshape(-1)  # vectors of MATLAB are rows
     labels, gaps = labels_and_gaps(what, value)
+    if labels.dtype.kind == "f":
+        notes += rounded_vector(what, as_array(what, value).reshape(-1))
     if len(shape) == 2 and shape[0] == len(labels) and shape[-1] > 1:
         notes.append(f"{what} is one-hot: its {shape[-1]} columns are classes 0 to {shape[-1] - 1}")
     if len(labels) != x.shape[0]:

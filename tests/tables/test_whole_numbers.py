@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 import grokflow as gf
 
@@ -52,6 +53,12 @@ READERS = {
     "frame": lambda path, column: gf.as_problem(frame(column)),
     "array": lambda path, column: gf.as_problem(np.column_stack([STEPS, column]), CLASSES),
     "lists": lambda path, column: gf.as_problem([[1, c] for c in column.tolist()], CLASSES),
+    "sparse": lambda path, column: gf.as_problem(
+        csr_array(np.column_stack([1 + STEPS, column])), CLASSES
+    ),
+    "lists of broken numbers": lambda path, column: gf.as_problem(
+        [[a, c] for a, c in zip(PLAIN.tolist(), column.tolist(), strict=True)], CLASSES
+    ),
     "unsigned": lambda path, column: gf.as_problem(frame(column.astype("u8"))),
 }
 
@@ -74,6 +81,57 @@ def test_large_texts_say_it_too(tmp_path, monkeypatch):
     table = pd.DataFrame({"a": np.tile(PLAIN, 10), "b": column, "y": CLASSES * 10})
     table.to_csv(tmp_path / "a.csv", index=False)
     assert any("column 'b' is rounded" in note for note in gf.load(tmp_path / "a.csv").notes)
+
+
+def csv_targets(path, y):
+    pd.DataFrame({"a": PLAIN, "y": y}).to_csv(path / "a.csv", index=False)
+    return gf.load(path / "a.csv", regression=True)
+
+
+# Readers of real targets, which say what is rounded where problems have notes.
+TARGETS = {
+    "csv": csv_targets,
+    "frame": lambda path, y: gf.as_problem(pd.DataFrame({"a": PLAIN, "y": y})),
+    "array": lambda path, y: gf.as_problem(PLAIN[:, None], y),
+    "series": lambda path, y: gf.as_problem(pd.DataFrame({"a": PLAIN}), pd.Series(y)),
+    "entries": lambda path, y: gf.make_entries_problem("m", (24, 1), STEPS, 0 * STEPS, y),
+}
+SILENT = {
+    "make_problem": lambda path, y: gf.make_problem(
+        "m", "regression", PLAIN[:, None], y, gf.StoredTestSet(PLAIN[:2, None], y[:2])
+    ),
+    "entries of a file": lambda path, y: gf.load_entries(
+        pd.DataFrame({"user": STEPS, "item": 0 * STEPS, "rating": y}), holdout=0.0
+    ),
+    "estimator": lambda path, y: gf.MinL2NormRegressor().fit(np.eye(24), y),
+    "estimator, list": lambda path, y: gf.MinL2NormRegressor().fit(np.eye(24), y.tolist()),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS | SILENT)
+def test_real_targets_that_become_one_are_refused(tmp_path, name):
+    read = (TARGETS | SILENT)[name]
+    with pytest.raises(ValueError, match=r"holds \d+ and \d+, which are one number .*: subtract"):
+        read(tmp_path, MERGED)
+    found = read(tmp_path, APART)
+    if name in TARGETS:
+        assert sum("is rounded to double precision in" in note for note in found.notes) == 1
+
+
+INPUTS = {
+    "array": lambda x: x,
+    "lists": lambda x: x.tolist(),
+    "tensor": lambda x: pytest.importorskip("torch").tensor(x),
+    "sparse": csr_array,
+    "frame": pd.DataFrame,
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_estimators_refuse_inputs_of_any_kind_that_become_one(kind):
+    x = INPUTS[kind](np.column_stack([1 + STEPS, MERGED]))
+    with pytest.raises(ValueError, match=r"^X\[:, 1\] holds \d+ and \d+, which are one number"):
+        gf.L1PenalisedClassifier(0.1).fit(x, CLASSES)
 
 
 @pytest.mark.parametrize("make", ["make_problem", "make_classes_problem", "estimator"])

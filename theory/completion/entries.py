@@ -21,6 +21,7 @@ from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.conversion import as_array, as_table
+from grokflow.theory.merged import rounded_vector
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 from grokflow.theory.pairing import check_paired
 
@@ -76,10 +77,12 @@ def make_entries_problem(
     check_paired(rows=rows, columns=columns, values=values)
     rows, columns = as_array("i", rows), as_array("j", columns)
     values = as_array("value", values)
+    notes += rounded_vector("value", values)
     if test is not None:
         check_paired(**test._asdict())
         named = zip(("i_test", "j_test", "value_test"), test, strict=True)
         test = TestEntries(*(as_array(what, part) for what, part in named))
+        rounded_vector("value_test", test.values)
     shape = _shape(d)
     check_entries(shape, rows, columns, values, "value")
     if test is not None and len(test.values):
