@@ -6,7 +6,8 @@ D.8, regression: ``‖θ‖ = O(1)`` from ``(1/λ) log α`` to T_c^+.
 
 How it is measured: the largest and the smallest ``‖θ‖`` over records from
 ``(1/λ)(log α - (1/L) log log A)`` (C.11) or ``(1/λ) log α`` (D.8)
-to T_c^+, c = 4, at L = 2, 3, 4 (`grokflow.proofs_check.diagonal.late_phase`). The local slope of
+to T_c^+, c = 4, at L = 2, 3, 4, from scales beyond the last jump from one KKT point to another
+(`grokflow.proofs_check.diagonal.late_phase`). The local slope of
 the logarithm of both in log log 1/λ is extrapolated to 1/L for C.11; for D.8 that of the largest
 must not exceed zero. Corrections: those of the margin, in log log 1/λ / log 1/λ and so on, for
 C.11; powers of λ for D.8.
@@ -21,11 +22,15 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
-from grokflow.proofs_check.diagonal.late_phase import LATE_PHASES, RTOL, late_phases
+from grokflow.proofs_check.diagonal.late_phase import (
+    LATE_PHASES,
+    RTOL,
+    late_phases,
+    settled_limit,
+)
 from grokflow.proofs_check.evidence.corrections import lambert, powers
 from grokflow.proofs_check.evidence.extrapolation import (
     Limit,
-    extrapolate,
     extrapolated,
     local_slopes,
 )
@@ -55,6 +60,11 @@ def zero(depth: int) -> float:
 def of_depth_two(depth: int) -> float:
     """Return ½."""
     return 0.5
+
+
+def slightly_more(depth: int) -> float:
+    """Return 1/L and a tenth more."""
+    return 1.1 / depth
 
 
 def check_tailed(
@@ -98,7 +108,7 @@ def _slopes(laboratory: Laboratory, loss: str, depth: int) -> list[Limit]:
             terms = powers(np.exp(-log_lam))
         else:
             terms = lambert(log_lam)
-        limit = extrapolate(slopes, terms)
+        limit = settled_limit(slopes, terms)
         found.append(Limit(limit.value, limit.halfwidth + noise))
     return found
 
@@ -116,6 +126,7 @@ TAILED = Claim(
     broken=(
         Broken("‖θ‖² = Θ((log 1/λ)^{1/L}), as printed", partial(check_tailed, exponent=printed)),
         Broken("the square root at every depth", partial(check_tailed, exponent=of_depth_two)),
+        Broken("‖θ‖ = Θ((log 1/λ)^{1.1/L})", partial(check_tailed, exponent=slightly_more)),
     ),
     experiments=LATE_PHASES["exponential"],
 )
@@ -142,7 +153,7 @@ SQUARE = Claim(
     check=check_square,
     broken=(
         Broken("the exponential loss instead", check_square_tailed),
-        Broken("‖θ‖ = O(1/√log(1/λ))", partial(check_square, exponent=-0.5)),
+        Broken("‖θ‖ = O((log 1/λ)^{-1/10})", partial(check_square, exponent=-0.1)),
     ),
     experiments=(*LATE_PHASES["square"], LATE_PHASES["exponential"][0]),
 )

@@ -60,7 +60,7 @@ def extrapolate(values: np.ndarray, terms: np.ndarray) -> Limit:
         last term, and the interval holds the limit of at least 99.9 % of them.
     """
     m, k = terms.shape[0], terms.shape[1] - 1
-    needed = max(6, (3 * (k + 2) + 1) // 2)
+    needed = points_needed(terms)
     if k < 1 or m < needed:
         raise ValueError(
             f"{m} points for {k} corrections, expected at least {needed} and 1: add points"
@@ -73,6 +73,12 @@ def extrapolate(values: np.ndarray, terms: np.ndarray) -> Limit:
     changes = sum(abs(full - other) for other in (fewer_terms, more_terms, fewer_points))
     quantile = float(student.ppf(1 - FALSE_REFUTATIONS / 2, m - k - 1))
     return Limit(full, quantile * error + 2 * changes)
+
+
+def points_needed(terms: np.ndarray) -> int:
+    """Return how many measurements a fit in these terms asks for, the last of them not fitted."""
+    count: int = terms.shape[1]
+    return max(6, (3 * (count + 1) + 1) // 2)
 
 
 def _fit(values: np.ndarray, corrections: np.ndarray) -> tuple[float, float]:
