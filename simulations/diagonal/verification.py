@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.linalg import LinAlgError, solve
 
+from grokflow.simulations.diagonal.tolerance import pull_size
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.reached import SolverState
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
@@ -104,6 +105,11 @@ def first_rise(trajectory: DiagonalTrajectory, rtol: float) -> int | None:
     pull is at most e^ρ times as large within ρ, by ``|l'| ρ e^ρ``. ``‖θ‖²`` errs by at most
     ``2 Σ |δw_j|^{2/L} ≤ 2 d^{1-1/L} δ^{2/L}``, for it rises slower than ``2 |w_j|^{2/L}`` in every
     weight. Each sum of k terms also carries k roundings.
+
+    Inputs far larger than others leave outputs open that right weights determine by their balance:
+    there ρ exceeds all outputs, and would allow every rise. No more is therefore allowed than
+    `_LINEAR_MARGIN`, in units of the largest target, which is 1 for classes: a flow whose outputs
+    err by more is not resolved.
     """
     flow = trajectory.flow
     problem, depth = flow.problem, flow.scale.depth
@@ -111,8 +117,9 @@ def first_rise(trajectory: DiagonalTrajectory, rtol: float) -> int | None:
     q, targets = trajectory.outputs, problem.targets
     delta = rtol * trajectory.weight_norms()
     reach = delta[:, None] * np.sqrt(problem.inputs.row_squares)
+    reach = np.minimum(reach, _LINEAR_MARGIN * pull_size(flow))
     pull = np.abs(flow.loss.descent(q, targets))
-    bend = np.exp(np.minimum(reach, 100.0)) if flow.loss.acts_on_margins else 1.0
+    bend = np.exp(reach) if flow.loss.acts_on_margins else 1.0
     loss_error = pull * reach * bend + flow.loss.curvature(q, targets) * reach**2
     decay = flow.lam / 2 * trajectory.norms**2
     rounding = (n + d) * np.finfo(float).eps

@@ -174,6 +174,28 @@ def test_a_rising_objective_is_found():
     assert first_rise(mixed, 1e-4) == 4
 
 
+@pytest.mark.parametrize("depth", [3, 6])
+@pytest.mark.parametrize("size", [1e3, 1e5])
+def test_a_large_input_that_cannot_separate_the_classes(size, depth):
+    """The weights of the other come to 1e5 typical ones while the map of weights still is bent."""
+    x, times = np.array([[1.0, -size], [2.0, size]]), np.array([0.5, 1.0, 2.0, 2.3, 3.0, 4.0])
+    found, fine, _ = flow_and_reference(x, np.ones(2), "logistic", depth, 10.0, 1e-3, times)
+    assert relative(found.weights, fine) <= 1e-4
+
+
+def test_a_rise_is_found_where_weights_leave_the_outputs_open():
+    """A weight of 9 that is right to 1e-4 of it lets outputs of an input of 1e5 err by 90."""
+    x = np.array([[1.0, -1e5], [2.0, 1e5]])
+    found = DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(
+        DiagonalStart(problem_of(x, np.ones(2), "logistic"), 10.0, 3), np.array([0.5, 1.0, 2.0])
+    )
+    assert first_rise(found, 1e-4) is None
+    mixed = replace(found, norms=found.norms[[1, 2, 0]], outputs=found.outputs[[1, 2, 0]])
+    assert first_rise(mixed, 1e-4) == 2
+    beyond = replace(found, outputs=found.outputs - np.array([0.0, 0.0, 20.0])[:, None])
+    assert first_rise(beyond, 1e-4) == 2
+
+
 def test_what_the_solver_says_of_its_failures_is_in_the_exception_alone(capfd):
     rng = np.random.default_rng(2)
     x, y = rng.standard_normal((6, 9)), np.sign(rng.standard_normal(6))

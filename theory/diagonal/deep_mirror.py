@@ -27,8 +27,11 @@ from grokflow.theory.diagonal.mirror import Hypentropy
 
 # The largest |x| below 1: trial points beyond it have an infinite potential.
 _LARGEST_X = 1 - 2.0**-53
-# Logarithm of the largest weight, in typical ones, up to which the map is the true one.
-_LARGEST_LOG_WEIGHT = 12.0
+# |x| below which the map is linear to double precision: (p+1)(p+2)/6 x² < 2⁻⁵² up to p = 3.
+_LINEAR_X = 8e-9
+# Logarithm of the weight, in typical ones, and the |x| up to both of which the map is the true one.
+# Weights of inputs that are small beside others are many typical ones at any |x|.
+_LARGEST_LOG_WEIGHT, _TANGENT_FROM = 12.0, 1 - 1e-3
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class DeepHypentropy:
     @cached_property
     def _tangent_from(self) -> float:
         """The x beyond which the map goes on along its tangent."""
-        return float(np.tanh(self._angle_at(self._log_ratio + _LARGEST_LOG_WEIGHT)))
+        typical = np.tanh(self._angle_at(self._log_ratio + _LARGEST_LOG_WEIGHT))
+        return float(max(typical, _TANGENT_FROM))
 
     def _angle_at(self, wanted: float) -> float:
         """Return artanh x where ``log((1-x)^{-p} - (1+x)^{-p})`` is `wanted`."""
@@ -85,8 +89,12 @@ class DeepHypentropy:
 
     @property
     def is_linear(self) -> bool:
-        """Whether ``(1-x)^{-p} - (1+x)^{-p} = 2px`` to double precision up to x_ω and beyond."""
+        """Whether ``(1-x)^{-p} - (1+x)^{-p} = 2px`` to double precision up to x_ω."""
         return self._log_ratio < -30
+
+    def _is_linear_at(self, xi: np.ndarray) -> bool:
+        """Whether the map is linear to double precision at coordinates of any size."""
+        return self.is_linear and bool(np.abs(xi).max(initial=0.0) * self.unit < _LINEAR_X)
 
     @cached_property
     def log_unit(self) -> float:
@@ -121,11 +129,11 @@ class DeepHypentropy:
         return float(np.tanh(self.angle))
 
     def weights(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        """Return w; beyond `_LARGEST` it follows its tangent, so that it grows through the pole.
+        """Return w; beyond `_tangent_from` it follows its tangent, and grows through the pole.
 
         A solver's trial state there is pulled back, as by the true map, and never accepted.
         """
-        if self.is_linear:
+        if self._is_linear_at(xi):
             return np.asarray(self.omega * xi)
         p = self.power
         inside = np.clip(xi, -self._tangent_from / self.unit, self._tangent_from / self.unit)
@@ -138,7 +146,7 @@ class DeepHypentropy:
 
     def value(self, xi: np.ndarray, columns: slice = slice(None)) -> float:
         """Return the potential, infinite beyond the barrier."""
-        if self.is_linear:
+        if self._is_linear_at(xi):
             return float(self.omega / 2 * (xi @ xi))
         if float(np.abs(xi).max()) * self.unit > _LARGEST_X:
             return float("inf")
@@ -151,7 +159,7 @@ class DeepHypentropy:
 
     def curvature(self, xi: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Return dw/dz."""
-        if self.is_linear:
+        if self._is_linear_at(xi):
             return np.full_like(xi, self.omega)
         p = self.power
         xi = np.clip(xi, -self._tangent_from / self.unit, self._tangent_from / self.unit)
