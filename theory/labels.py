@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +72,7 @@ def read_labels(
     ValueError
         In one line, for labels that are neither, and test labels that do not occur in y.
     """
+    asked = regression
     if regression is None and positive is None:
         regression = not _are_classes(y)
     if regression:
@@ -94,7 +95,19 @@ def read_labels(
         )
     if positive is not None:
         return _one_against_rest(y, y_test, names, positive, what)
-    return _classes(y, y_test, names, what)
+    found = _classes(y, y_test, names, what)
+    if asked is None and y.dtype.kind == "f" and _count_up(names):
+        said = f"{found.notes[0]}; regression=True (--regression) reads them as numbers"
+        return replace(found, notes=(said, *found.notes[1:]))
+    return found
+
+
+def _count_up(names: list[str]) -> bool:
+    """Whether three classes or more are whole numbers in sequence, as counts and grades are."""
+    if len(names) < 3 or not all(_WHOLE.fullmatch(name) for name in names):
+        return False
+    numbers = sorted(map(int, names))
+    return numbers == list(range(numbers[0], numbers[0] + len(names)))
 
 
 def signs_of(y: np.ndarray, y_test: np.ndarray | None = None) -> Labels:

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns
-from grokflow.simulations.tables.doubts.remarks import remarks_on, remarks_on_copies
+from grokflow.simulations.tables.doubts.remarks import (
+    remarks_on,
+    remarks_on_copies,
+    remarks_on_sentinels,
+)
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
@@ -91,15 +95,19 @@ def rows_of_samples(found: Samples) -> Rows:
     """Return the rows of arrays, those of a test set last."""
     if found.x_test is None or found.y_test is None:
         return Rows(found.x, found.y, found.unlabelled, notes=found.notes)
-    if hasattr(found.x, "tocsr") or hasattr(found.x_test, "tocsr"):
-        from scipy import sparse
-
-        both = [sparse.csr_array(found.x), sparse.csr_array(found.x_test)]
-        x: Any = sparse.csr_array(sparse.vstack(both, "csr"))
-    else:
-        x = np.concatenate([found.x, found.x_test])
+    x = _stacked(found.x, found.x_test)
     y = joined_labels(found.y, found.y_test)
     return Rows(x, y, found.unlabelled, tested_from=len(found.y), notes=found.notes)
+
+
+def _stacked(x: Any, x_test: Any) -> Any:
+    """Return training and test inputs as one table, sparse where one of them is."""
+    if not (hasattr(x, "tocsr") or hasattr(x_test, "tocsr")):
+        return np.concatenate([x, x_test])
+    from scipy import sparse
+
+    both = [sparse.csr_array(x), sparse.csr_array(x_test)]
+    return sparse.csr_array(sparse.vstack(both, "csr"))
 
 
 def joined_labels(y: np.ndarray, y_test: np.ndarray) -> np.ndarray:
@@ -135,6 +143,8 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         train, test = _filled(train, test, notes)
     size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
     remarks = remarks_on(train, parts.y, rows.names, regression=labels.regression)
+    both = _stacked(train, test), np.concatenate([parts.y, parts.y_test])
+    doubtful = remarks_on_sentinels(*both, rows.names, labels.classes)
     copies = remarks_on_copies((train, parts.y), (test, parts.y_test))
     return Table(
         Task.REGRESSION if labels.regression else Task.CLASSIFICATION,
@@ -142,7 +152,7 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         parts.y,
         test,
         parts.y_test,
-        (size, *labels.notes, *parts.notes, *notes, *remarks, *copies),
+        (size, *labels.notes, *parts.notes, *notes, *remarks, *doubtful, *copies),
         classes=labels.classes,
         names=rows.names,
         places=parts.train,
@@ -171,6 +181,7 @@ def _parts(rows: Rows, kept: np.ndarray, reading: Reading) -> _Parts:
         what=rows.target,
     )
     if own is not None:
+        _check_not_drawn(reading)
         assert labels.y_test is not None
         places = np.flatnonzero(own.train), np.flatnonzero(own.test)
         return _Parts(labels, labels.y, labels.y_test, *places, own.notes)
@@ -179,6 +190,15 @@ def _parts(rows: Rows, kept: np.ndarray, reading: Reading) -> _Parts:
     y, y_test = labels.y[drawn.train], labels.y[drawn.test]
     left = np.flatnonzero(kept)
     return _Parts(labels, y, y_test, left[drawn.train], left[drawn.test], drawn.notes)
+
+
+def _check_not_drawn(reading: Reading) -> None:
+    """Refuse a share of test rows where the data say which these are."""
+    if reading.holdout != Reading.holdout:
+        raise ValueError(
+            f"holdout is {reading.holdout:g} and the data have test rows of their own, expected "
+            "one of them: leave holdout out, or take the test rows out of the data"
+        )
 
 
 class _Labels(NamedTuple):

@@ -129,3 +129,54 @@ def test_long_lists_of_classes_are_cut():
     note = gf.as_problem(PLAIN, words).notes[1]
     assert note.startswith("y read as 15 classes: w00 (4 rows), w01 (4 rows), ")
     assert note.endswith("w09 (4 rows), ... and 5 more")
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 3])
+def test_one_shared_outlier_makes_no_copy(decimals):
+    for seed in range(40):
+        x, y = np.random.default_rng(seed).normal(size=(2, 50))
+        x[0], y[0] = 2e6, 1e6
+        assert not affine_copies(x.round(decimals)[:, None], y.round(decimals)).any()
+    fahrenheit = (1.8 * y + 32).round(decimals + 1)
+    assert affine_copies(fahrenheit[:, None], y).all()
+
+
+def test_years_that_differ_in_some_rows_are_no_copies_and_shifted_ones_are():
+    y = np.random.default_rng(0).integers(1990, 2020, 60).astype(float)
+    assert affine_copies(y[:, None] + 5, y).all()
+    x = y.copy()
+    x[::10] += 1
+    assert not affine_copies(x[:, None], y).any()
+
+
+def test_numbers_that_stand_for_no_value_are_told_in_test_rows_too():
+    column = PLAIN[:, 0].copy()
+    column[[3, 50, 55]] = -999
+    frame = pd.DataFrame({"c": column, "d": PLAIN[:, 1], "y": [0, 1] * 30})
+    frame["split"] = ["train"] * 40 + ["test"] * 20
+    (note,) = (note for note in gf.as_problem(frame).notes if "stands for no value" in note)
+    assert note.startswith("-999 in 3 of 60 rows") and "'c'" in note
+    assert "missing='drop'" in note and "missing='mean' (--missing mean) fills in" in note
+
+
+def test_a_class_that_stands_for_no_value_is_told():
+    y = [0, 1, 0, 1, -999, 1] * 10
+    (note,) = (note for note in notes(PLAIN[:, 0], y) if "stands for no value" in note)
+    assert note.startswith("-999 in 10 of 60 rows") and "'y'" in note and "mean" not in note
+
+
+def test_whole_numbers_in_sequence_are_classes_that_may_be_numbers():
+    grades = np.arange(60) % 10 + 1
+    said = "; regression=True (--regression) reads them as numbers"
+    assert gf.as_problem(PLAIN, grades).notes[1].endswith(said)
+    assert gf.as_problem(PLAIN, grades, regression=True).notes[1].startswith("y read as real")
+    for others in (grades * 2, [f"g{grade}" for grade in grades], grades % 2):
+        assert not any(said in note for note in gf.as_problem(PLAIN, others).notes)
+
+
+def test_a_share_is_refused_where_the_data_have_test_rows():
+    frame = pd.DataFrame({"a": PLAIN[:, 0], "y": [0, 1] * 30, "split": ["train", "test"] * 30})
+    frame["y"] = [0, 0, 1, 1] * 15
+    with pytest.raises(ValueError, match=r"^holdout is 0\.5 and the data have test rows of their"):
+        gf.as_problem(frame, holdout=0.5)
+    assert gf.as_problem(frame.drop(columns="split"), holdout=0.5).n == 30

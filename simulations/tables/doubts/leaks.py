@@ -9,6 +9,8 @@ import numpy as np
 # An input of this correlation with the target is no copy of it. Where a copy is told from such
 # inputs, the one that looks like one by chance occurs in so few tables.
 _CORRELATED, _CHANCE = 0.99, 1e-6
+# Rows are far from the others where they are so many times the usual distance from the median.
+_FAR = 20.0
 # Rounding of the arithmetic, relative to the largest numbers.
 _EPS = 8 * float(np.finfo(np.float64).eps)
 # Inputs whose correlation is computed at once.
@@ -25,7 +27,9 @@ def affine_copies(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     when the input was computed. That is no evidence where rounding is coarse
     or rows are few. So it is also asked how often an input with a correlation of 0.99 and Gaussian
     deviations would leave as little: less than once in a million tables. Where nothing is left over
-    it is asked for an input that takes its values independently.
+    it is asked for an input that takes its values independently. All of this must hold without the
+    rows that are far from the others as well, and in the units of the target, written to as many
+    decimals, a copy is exact.
 
     Parameters
     ----------
@@ -37,11 +41,21 @@ def affine_copies(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     found = np.zeros(x.shape[1], dtype=bool)
     if len(y) < 3 or np.ptp(y) == 0:
         return found
+    core = _core(y)
     for start in range(0, len(found), _BLOCK):
         block = np.asarray(x[:, start : start + _BLOCK], dtype=np.float64)
         for place in np.flatnonzero(np.abs(_correlations(block, y)) > _CORRELATED**2):
-            found[start + place] = _is_copy(block[:, place], y, len(found))
+            found[start + place] = all(
+                _is_copy(block[rows, place], y[rows], len(found)) for rows in (slice(None), core)
+            )
     return found
+
+
+def _core(y: np.ndarray) -> np.ndarray:
+    """Return which rows are not far from the others: any line meets one that is."""
+    away = np.abs(y - np.median(y))
+    usual = float(np.median(away))
+    return np.asarray(away <= _FAR * usual) if usual > 0 else np.ones(len(y), dtype=bool)
 
 
 def _correlations(block: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -70,7 +84,12 @@ def _is_copy(x: np.ndarray, y: np.ndarray, inputs: int) -> bool:
     if left <= arithmetic:
         # Each of the n - 2 rows beyond two that fix a line agrees by chance once in so many times.
         return bool((n - 2) * np.log(len(np.unique(x))) >= np.log(inputs / _CHANCE))
-    own, other = (np.linalg.norm(_roundings(v) / s) for v, s in ((x, large), (y, size)))
+    roundings = _roundings(x), _roundings(y)
+    own, other = (np.linalg.norm(v / s) for v, s in zip(roundings, (large, size), strict=True))
+    unit = abs(slope) * large / size
+    uncertain = (own + abs(slope) * other) / np.linalg.norm(theirs) * large / size
+    if roundings[0].min() == roundings[1].min() and abs(unit - 1) <= uncertain:
+        return False
     share = float(other / np.linalg.norm(theirs))
     # The input may have been computed from the target as it is written, or before it was rounded.
     both = (own + abs(slope) * other) / (1 - share) if share < 1 else np.inf

@@ -63,7 +63,7 @@ def remarks_on(
             f"inputs of one value in all {len(x)} training rows: {_listed(constant, names)}; they "
             "act as an intercept of that size, and not at all where it is 0"
         )
-    return (*notes, *_remarks_on_sentinels(x, y, names, regression))
+    return tuple(notes)
 
 
 def _likeness(x: np.ndarray, y: np.ndarray) -> str:
@@ -73,23 +73,48 @@ def _likeness(x: np.ndarray, y: np.ndarray) -> str:
     return "equal to a multiple of y plus a constant, up to rounding, in every row"
 
 
-def _remarks_on_sentinels(
-    x: np.ndarray, y: np.ndarray, names: Sequence[str], regression: bool
+def remarks_on_sentinels(
+    x: Any, y: np.ndarray, names: Sequence[str], classes: Sequence[str]
 ) -> Iterator[str]:
-    """Say which numbers may stand for no value."""
-    tables = [(x, names), (y[:, None], ["y"])] if regression else [(x, names)]
-    for table, called in tables:
-        for value, others in groupby(sentinels(table), key=lambda found: found.value):
+    """Say which numbers may stand for no value, in training or test rows; nothing of sparse ones.
+
+    Parameters
+    ----------
+    x, y : ndarray, shapes (n, d) and (n,)
+        Inputs and labels of all rows.
+    names, classes : sequence of str
+        Names of the inputs and of the classes; none for arrays and for real targets.
+    """
+    targets = _as_written(y, classes)
+    tables = [] if is_sparse(x) else [(x, names)]
+    for table, called in tables if targets is None else [*tables, (targets[:, None], ["y"])]:
+        remedy = "missing='drop' (--missing drop) leaves such rows out"
+        if table is x:
+            remedy += ", missing='mean' (--missing mean) fills in the mean of the column"
+        doubtful = sentinels(table, classes=table is not x and bool(classes))
+        for value, others in groupby(doubtful, key=lambda found: found.value):
             found = list(others)
             places = np.array([item.place for item in found])
             counts = {item.often for item in found}
             often = f"up to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
             low, high = min(item.low for item in found), max(item.high for item in found)
             yield (
-                f"{name_of(value)} in {often} of {len(y)} training rows, far from all other values "
+                f"{name_of(value)} in {often} of {len(y)} rows, far from all other values "
                 f"({low:g} to {high:g}): {_listed(places, called)}; if that stands for no value, "
-                "leave it empty or NaN, and missing='drop' (--missing drop) leaves such rows out"
+                f"leave it empty or NaN, and {remedy}"
             )
+
+
+def _as_written(y: np.ndarray, classes: Sequence[str]) -> np.ndarray | None:
+    """Return real targets, or the numbers that several classes are called; None for words."""
+    if not classes:
+        return y
+    try:
+        numbers = np.array([float(name) for name in classes])
+    except ValueError:
+        return None
+    named = len(classes) > 2 and bool(np.isfinite(numbers).all())
+    return numbers[y.astype(int)] if named else None
 
 
 def remarks_on_copies(

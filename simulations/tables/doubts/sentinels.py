@@ -29,26 +29,30 @@ class Sentinel(NamedTuple):
     high: float
 
 
-def sentinels(x: np.ndarray) -> Iterator[Sentinel]:
+def sentinels(x: np.ndarray, *, classes: bool = False) -> Iterator[Sentinel]:
     """Yield values at an end of a column that repeat and are far from the rest of it.
 
     Parameters
     ----------
     x : ndarray, shape (n, d)
         Numbers.
+    classes : bool
+        Whether they are those of classes, all of which repeat.
     """
     for start in range(0, x.shape[1], _BLOCK):
         block = np.asarray(x[:, start : start + _BLOCK], dtype=np.float64)
         low, high = block.min(axis=0), block.max(axis=0)
         often = [np.count_nonzero(block == end, axis=0) >= _OFTEN for end in (low, high)]
         for place in np.flatnonzero((often[0] | often[1]) & (low < high)).tolist():
-            yield from _at_ends(block[:, place], start + place)
+            yield from _at_ends(block[:, place], start + place, classes)
 
 
-def _at_ends(column: np.ndarray, place: int) -> Iterator[Sentinel]:
+def _at_ends(column: np.ndarray, place: int, classes: bool) -> Iterator[Sentinel]:
     """Yield the least and the largest value of a column where they are sentinels."""
     values, counts = np.unique(column, return_counts=True)
-    first, last = int(counts[0] >= _OFTEN), len(values) - int(counts[-1] >= _OFTEN)
+    first, last = 0, len(values)
+    if not classes:
+        first, last = int(counts[0] >= _OFTEN), last - int(counts[-1] >= _OFTEN)
     for end in (0, -1):
         # What is at the other end and repeats may be one as well.
         rest = values[max(first, int(end == 0)) : min(last, len(values) - int(end == -1))]
