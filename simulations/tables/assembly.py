@@ -20,6 +20,7 @@ from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked
 from grokflow.simulations.tables.table import Table
 from grokflow.simulations.tables.values import (
+    check_one_mark,
     decimal_mark,
     holds_times,
     holds_truth,
@@ -219,6 +220,8 @@ def _labels_of(column: Column, decimal: str, reading: Reading) -> _Labels:
         raise ValueError(f"{column.label} has no values, expected labels: fill them in")
     numbers = None if holds_truth(column) else numbers_of(column, decimal)
     if numbers is None:
+        if column.holds_words:
+            check_one_mark(column, decimal)
         words = np.empty(len(column.values), dtype=object)
         words[:] = [str(word) for word in column.values]
         return _Labels(words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,9 @@ from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_clas
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 from grokflow.theory.samples import StoredTestSet
+
+# Largest numbers of inputs that differ by more are told.
+_SIZES = 1e6
 
 
 class Table(NamedTuple):
@@ -56,7 +59,22 @@ class Table(NamedTuple):
         check_number("intercept", intercept)
         if standardise not in (0, 1):
             raise ValueError(f"standardise is {standardise!r}, expected True or False: pick one")
-        return self._replace(intercept=float(intercept), standardise=bool(standardise))
+        notes = self.notes if standardise or is_sparse(self.x) else (*self.notes, *self._sizes())
+        return self._replace(notes=notes, intercept=float(intercept), standardise=bool(standardise))
+
+    def _sizes(self) -> Iterator[str]:
+        """Say that inputs differ so much in size that the largest alone are learned in practice."""
+        sizes = np.abs(self.x).max(axis=0)
+        sizes = np.where(sizes > 0, sizes, np.nan)
+        if np.isnan(sizes).all() or not np.nanmax(sizes) > _SIZES * np.nanmin(sizes):
+            return
+        ends = int(np.nanargmin(sizes)), int(np.nanargmax(sizes))
+        called = [repr(self.names[i]) if self.names else f"X[:, {i}]" for i in ends]
+        said = [f"{sizes[i]:.3g} in {name}" for i, name in zip(ends, called, strict=True)]
+        yield (
+            f"the largest numbers of inputs differ widely, from {' to '.join(said)}, and weights "
+            "with them: standardise=True (--standardise) gives all inputs one size"
+        )
 
     def check_two_classes(self) -> None:
         """Refuse several classes where one net is to learn them."""

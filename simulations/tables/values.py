@@ -11,6 +11,7 @@ import numpy as np
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
+from grokflow.simulations.tables.doubts.words import likely_cause
 from grokflow.simulations.tables.reading import Reading, spelled
 
 _PLAIN_CHARACTERS = set("0123456789+-.eE")
@@ -286,10 +287,23 @@ def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     if reading.categories:
         return _categories(name, column)
     row, word = next(_words(column, decimal))
+    check_one_mark(column, decimal)
+    words = column.values[~column.missing].tolist()
+    cause = likely_cause(words, lambda item: _NUMBERS[decimal].fullmatch(item) is not None)
+    more = f"; {cause}" if cause else ", categories=True (--categories) makes an input of each word"
     raise ValueError(
-        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {_away(name)}, "
-        "categories=True (--categories) makes an input of each of its words"
+        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {_away(name)}{more}"
     )
+
+
+def check_one_mark(column: Column, decimal: str) -> None:
+    """Refuse words that are numbers with the other decimal mark alone."""
+    other = "." if decimal == "," else ","
+    if decimal == "," and _all_match(column, other):
+        raise ValueError(
+            f"{column.label} holds {_first(column, other)!r}, which has no decimal comma as other "
+            "columns have, expected one decimal mark: write all numbers with the same"
+        )
 
 
 def _shown(column: Column) -> str:
