@@ -1,4 +1,4 @@
-"""Simulated transitions on several draws of the data, for the claims of `law_fit`."""
+"""Simulated transitions on several draws of the data, for the claims of the law."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from grokflow.theory.transition.scores import Scores
 
 # Every λ of every draw at one of these, so that α and λ vary independently.
 _ALPHAS = (1e4, 1e6, 1e9)
-_POINTS = 6
+_POINTS = 8
 
 
 class _Setting(NamedTuple):
@@ -38,10 +38,10 @@ class _Setting(NamedTuple):
 
 
 _SETTINGS = {
-    "square": _Setting(1e-3, 1e-7, 3, False),
-    "logistic": _Setting(1e-6, 1e-80, 4, True),
-    "exponential": _Setting(1e-8, 1e-100, 4, True),
-    "completion": _Setting(1e-5, 1e-9, 3, False),
+    "square": _Setting(1e-3, 1e-7, 8, False),
+    "logistic": _Setting(1e-6, 1e-80, 12, True),
+    "exponential": _Setting(1e-8, 1e-100, 12, True),
+    "completion": _Setting(1e-5, 1e-9, 8, False),
 }
 # Times of a record, relative to the constant of the draw.
 _AROUND = np.concatenate([np.arange(-3, -1, 0.1), np.arange(-1, 1.2, 0.02), np.arange(1.2, 4, 0.1)])
@@ -101,7 +101,7 @@ def law_runs(laboratory: Laboratory, model: str) -> LawRuns:
 
 
 def _draws(laboratory: Laboratory, model: str, count: int) -> Iterator[_Draw]:
-    for state in np.random.SeedSequence((laboratory.seed, 5)).generate_state(count).tolist():
+    for state in laboratory.draws("transition law", count):
         if model == "completion":
             yield _matrix(completion(d=8, fraction=0.5, seed=state))
             continue

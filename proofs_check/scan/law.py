@@ -2,81 +2,102 @@
 
 a = 1; b = 0 for the square loss and -1/L for exponential tails; C is the mean over the draws of
 the constant read off the quasi-static path. Unlike in `transition_law`, no coefficient is given:
-a and b are common to all draws, every draw has an intercept of its own.
+every draw has coefficients of its own.
 
-How it is measured: every λ and every draw is simulated at one of three α, so that α and λ vary
-independently. The law is one for λ → 0, and its leading correction is fitted along: λ for the
-square loss; 1/log(1/λ) for tails, because ``log m = log log(1/λ) + O(1/log(1/λ))``, at λ down to
-1e-80 and 1e-100. The interval of a bootstrap over draws covers the data; what the correction
-leaves out is judged by adding its square, and by dropping the third of the λ that are largest.
+How it is measured: on several draws of the data every λ is simulated at one of three α, so that α
+and λ vary independently, and each draw has a fit of its own. The law is one for λ → 0, and its
+leading correction is fitted along: λ for the square loss; 1/log(1/λ) for tails, because
+``log m = log log(1/λ) + O(1/log(1/λ))``, at λ down to 1e-80 and 1e-100. The draws are the samples
+that a, b and C are judged by. C is fitted with a and b as stated, since at these λ an error of b is
+one of C six times as large. What the correction leaves out is in all draws alike and shows in how
+far the mean moves: when the correction is dropped, when the next one is added, and when the third
+of the λ that are largest is dropped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.judging import judge_samples
+from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.scan.experiments import law_runs
-from grokflow.simulations.scan.law import Law, estimate, interval
+from grokflow.proofs_check.scan.experiments import LawRuns, law_runs
 
-DERIVATION = (
-    "half of the 95 % interval of a bootstrap over draws of the data, plus twice the changes when "
-    "the next correction is added or the third of the points farthest from λ = 0 is dropped; for C "
-    "plus twice the changes of both crossings when every second point of path and record is dropped"
-)
-# Half of what a wrong coefficient would be off by at least: a by another power of α, b by 1/L.
-_RESOLUTION = Law(0.25, 0.25, 0.25)
+# What a wrong coefficient would be off by at least: a by a tenth; b by what tells depth 2 from
+# depth 3, 1/2 - 1/3; C by a tenth of itself.
+_RESOLUTION = (0.1, 1 / 6, 0.1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Coefficients, C less the path's, and half of their intervals."""
+class _Stated(NamedTuple):
+    """Coefficients as stated, C in units of the path's."""
 
-    value: np.ndarray
-    halfwidth: np.ndarray
+    a: float
+    b: float
+    constant: float
 
 
 def check(
     laboratory: Laboratory, model: str, *, a: float = 1.0, b: float = 0.0, constant: float = 1.0
 ) -> Evidence:
     """Compare the fitted a, b and C with these, C in units of the path's."""
-    runs = law_runs(laboratory, model)
-    ell = -np.log(runs.lam)
-    corrections = (1 / ell, 1 / ell**2) if runs.tailed else (runs.lam, runs.lam**2)
-    columns = np.column_stack([np.log(runs.alpha), np.log(ell), *corrections])
-    times = runs.lambda_t - constant * runs.constant
-    full = _fit(columns[:, :-1], times, runs.draw)
+    runs, stated = law_runs(laboratory, model), _Stated(a, b, constant)
     near = runs.lam <= np.quantile(runs.lam, 2 / 3)
-    fewer_points = _fit(columns[near, :-1], times[near], runs.draw[near])
-    more_terms = _fit(columns, times, runs.draw)
-    changes = np.abs(full.value - more_terms.value) + np.abs(full.value - fewer_points.value)
-    allowed = full.halfwidth + 2 * changes + np.array([0.0, 0.0, 2 * runs.roughness])
-    off = np.abs(full.value - np.array([a, b, 0.0]))
-    worst = int(np.argmax(off / allowed))
-    if (allowed > np.array(_RESOLUTION)).any():
-        worst = int(np.argmax(allowed / np.array(_RESOLUTION)))
-    return Evidence(
-        float(off[worst]), float(allowed[worst]), DERIVATION, resolution=_RESOLUTION[worst]
+    full = _coefficients(runs, stated, terms=1)
+    others = [
+        _coefficients(runs, stated, terms=0),
+        _coefficients(runs, stated, terms=2),
+        _coefficients(runs, stated, terms=1, used=near),
+    ]
+    changes = sum(np.abs((full - other).mean(axis=0)) for other in others)
+    # A crossing that moves by so much with half of the points moves C by as much.
+    rough = runs.roughness / float(np.abs(runs.constant).mean())
+    tolerance = 2 * changes + np.array([0.0, 0.0, 2 * rough])
+    return judge_samples(
+        *(
+            mean_equals(values, 0.0, resolution, float(common))
+            for values, resolution, common in zip(full.T, _RESOLUTION, tolerance, strict=True)
+        )
     )
 
 
-def _fit(columns: np.ndarray, times: np.ndarray, draw: np.ndarray) -> _Fit:
-    """Return the slopes in log α and log log(1/λ), and the intercept."""
-    found = estimate(columns, times, draw, np.random.default_rng(0))
-    values = [float(found.slopes[0]), float(found.slopes[1]), found.intercept]
-    draws = [found.slope_draws[:, 0], found.slope_draws[:, 1], found.intercept_draws]
-    ends = [interval(v, d, draw) for v, d in zip(values, draws, strict=True)]
-    return _Fit(np.array(values), np.array([(end.high - end.low) / 2 for end in ends]))
+def _coefficients(
+    runs: LawRuns, stated: _Stated, terms: int, used: np.ndarray | None = None
+) -> np.ndarray:
+    """Return a, b and C less what is stated for every draw, shape (draws, 3).
+
+    C is in units of the mean size of the path's.
+    """
+    chosen = np.ones(len(runs.lam), dtype=bool) if used is None else used
+    size, found = float(np.abs(runs.constant).mean()), []
+    for draw in np.unique(runs.draw):
+        of_it = chosen & (runs.draw == draw)
+        log_alpha, ell = np.log(runs.alpha[of_it]), -np.log(runs.lam[of_it])
+        slopes = np.column_stack([log_alpha, np.log(ell)])
+        small = 1 / ell if runs.tailed else runs.lam[of_it]
+        corrections = [small**power for power in range(1, terms + 1)]
+        off = runs.lambda_t[of_it] - slopes @ np.array(stated[:2])
+        off = off - runs.constant[of_it]
+        free = _fitted([*slopes.T, np.ones_like(ell), *corrections], off)
+        held = _fitted([np.ones_like(ell), *corrections], off)
+        found.append([free[0], free[1], held[0] / size - (stated.constant - 1)])
+    return np.array(found)
+
+
+def _fitted(columns: list[np.ndarray], values: np.ndarray) -> np.ndarray:
+    """Return the coefficients of a least-squares fit, columns in units of their largest entry."""
+    design = np.column_stack(columns)
+    units = np.abs(design).max(axis=0)
+    coefficients, *_ = np.linalg.lstsq(design / units, values, rcond=None)
+    return np.asarray(coefficients / units)
 
 
 def _claim(model: str, words: str, hypotheses: tuple[str, ...], source: str, b: float) -> Claim:
     test: Check = partial(check, model=model, b=b)
-    other = "b = 0, as for the square loss" if b else "b = -1/2, as for exponential tails"
-    wrong = partial(check, model=model, b=-0.5 - b)
+    near = b + 0.1
     return Claim(
         label=f"law-{model}",
         statement=f"λt* = a log α + b log log(1/λ) + C with a = 1, {words} and C of the path",
@@ -86,9 +107,9 @@ def _claim(model: str, words: str, hypotheses: tuple[str, ...], source: str, b: 
         expected=Verdict.SUPPORTED,
         check=test,
         broken=(
-            Broken(other, wrong),
-            Broken("a = 1/2", partial(check, model=model, a=0.5, b=b)),
-            Broken("C = 0", partial(check, model=model, b=b, constant=0.0)),
+            Broken("a = 0.9", partial(check, model=model, a=0.9, b=b)),
+            Broken(f"b = {near:.1f}", partial(check, model=model, b=near)),
+            Broken("C a tenth larger", partial(check, model=model, b=b, constant=1.1)),
         ),
     )
 
