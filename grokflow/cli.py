@@ -67,6 +67,18 @@ PROBLEM is a preset or a data file.
                      their mirrors, and for ids of which rows and columns share less than half
 """
 
+WORDS = """
+words of the output:
+  early, late        where training stays first, once the data are fitted, and where it ends
+  early limit,       what early and late come to as λ → 0; they differ from these by what weight
+  late limit         decay of this λ does
+  margin             smallest y <w, x> of the training samples, for weights w of norm 1: above 0
+                     all of them are classified right, below 0 some are not, as weight decay may
+                     have it early
+  gap                how far a predictor can at most be from its exact optimum, in proportion
+  λt, λt*            time times weight decay, and that at which half of the change is done
+"""
+
 EXAMPLES = """\
 examples:
   grokflow predict sparse                                  Figure 1a of Lyu et al. (2024)
@@ -200,7 +212,7 @@ def _add_new_claim(commands: Commands) -> None:
 
 def _add_problem_command(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:
     """Add a command that takes a problem and a model."""
-    command = add_command(commands, name, help_text, home=name, epilog=PROBLEM_HELP)
+    command = add_command(commands, name, help_text, home=name, epilog=PROBLEM_HELP + WORDS)
     command.add_argument("problem", metavar="PROBLEM", help="preset or data file, see below")
     command.add_argument(
         "--set",

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if reason:
         print(_without(reason, wanted & PREDICTED), file=sys.stderr)
         wanted -= PREDICTED
+    if forecast and forecast.remark:
+        print(f"grokflow: note: {forecast.remark}", file=sys.stderr)
     if forecast and forecast.no_time:
         print(_untimed(forecast.no_time), file=sys.stderr)
     try:

@@ -208,7 +208,8 @@ class _Run:
             done = self._trajectory()
             raise Stopped(
                 f"IDA stopped after λt = {done.lambda_t[-1] if self.recorder.count else 0:g} of "
-                f"{self.times[-1]:g} ({error}): raise rtol (now {self.method.rtol:g}) or max_steps",
+                f"{self.times[-1]:g} ({error}): rescale the values to sizes near 1, or in Python "
+                f"raise rtol (now {self.method.rtol:g}) or max_steps",
                 done,
             ) from error
         except KeyboardInterrupt as error:

@@ -109,7 +109,10 @@ class DiagonalRun:
                 f"the sizes of the inputs span {decades:.0f} decades, of which a deep net follows "
                 f"{_DECADES:g}: give them similar sizes with standardise=True, or take depth 2"
             )
-        return f"raise rtol (now {self.settings.rtol:g}) or max_steps"
+        return (
+            "give inputs and targets sizes near 1 (--standardise, or rescale them), or in Python "
+            f"raise rtol (now {self.settings.rtol:g}) or max_steps"
+        )
 
     def _judged(self, found: DiagonalTrajectory) -> DiagonalTrajectory:
         """Return the trajectory unless its objective rises somewhere."""

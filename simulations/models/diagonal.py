@@ -265,6 +265,7 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         regime=found.regime.value,
         early_limit=None if found.early_limit is found.early else early_limit,
         no_time=found.no_time,
+        remark=found.remark,
     )
 
 

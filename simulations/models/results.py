@@ -127,6 +127,8 @@ class ModelForecast(Summarised):
     no_time : str
         Why the time of the transition is unknown, so that the path has no points; empty where it
         is known.
+    remark : str
+        What the reader of the predictors must know of the data; empty where there is nothing.
 
     Examples
     --------
@@ -154,6 +156,7 @@ class ModelForecast(Summarised):
     parts: Mapping[str, ModelForecast] = field(default_factory=dict)
     early_limit: PredictorResult | None = None
     no_time: str = ""
+    remark: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""

@@ -431,3 +431,11 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_the_words_of_the_output_are_explained(capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    words = capsys.readouterr().out.partition("words of the output:")[2]
+    for word in ("early limit", "late limit", "margin", "gap", "λt"):
+        assert word in words

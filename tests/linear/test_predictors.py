@@ -10,6 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 
 from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.simulations.linear.presets import sparse
+from grokflow.simulations.tables.door import as_problem
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear import simplex as linear_program
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
@@ -376,3 +377,10 @@ def test_few_raw_columns_need_no_step_in_as_many_unknowns_as_samples(loss, load,
     found = L1Penalised(LOSSES[loss], 1e-3).predict(problem)
     assert 0 <= found.certificate.gap <= 1e-7
     assert not steps
+
+
+def test_targets_beside_which_weight_decay_is_nothing_are_to_be_rescaled():
+    x = np.random.default_rng(0).standard_normal((30, 60))
+    problem = as_problem(x, 1e30 * (x[:, 0] + x[:, 1]), x, x[:, 0], regression=True)
+    with pytest.raises(NotResolved, match="rescale the targets to sizes near 1, or standardise"):
+        L1Penalised(LOSSES["square"], 1e-3).predict(problem)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from grokflow.commands.shared.advice import advice, findings
 from grokflow.commands.shared.words import consequence_lines, forecast_lines
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -14,13 +15,15 @@ from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.misgrokking.data_families import save_instance
 from grokflow.simulations.misgrokking.families import FAMILIES
 from grokflow.simulations.models.completion import completion_forecast
+from grokflow.simulations.models.results import PredictedConsequences
+from grokflow.simulations.tables.door import as_problem
 from grokflow.simulations.tables.table import Table
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.diagnosis import diagnose
-from grokflow.theory.transition.scores import Kind, Scores
+from grokflow.theory.transition.scores import Kind, Scores, scores_of_targets
 from grokflow.theory.transition.times import Transition
 
 MODEL = {"alpha": 1e3, "lam": 1e-3}
@@ -311,4 +314,57 @@ def test_the_order_of_an_error_is_not_called_a_bound(tmp_path, capsys):
     save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
     assert main(["predict", str(path), "--alpha", "1e3"]) == 0
     said = capsys.readouterr().out
-    assert "to leading order in 1/log(1/λ), which is 0.14 here: not a bound" in said
+    assert "to leading order in 1/log(1/λ), which is 0.14 here: no bound on" in said
+
+
+@pytest.mark.parametrize(("end", "told"), [(0.1, "train until"), (0.8, "train well beyond")])
+def test_how_long_to_train_is_said_where_the_curve_reaches_the_late_predictor(end, told):
+    along = Scores(None, np.array([2.0, 2.0, 0.9, end]), None, 50, np.full(4, 0.01), 2.0)
+    ends = Scores(None, np.array([2.0, 0.1]), None, 50, np.full(2, 0.01), 2.0)
+    times = np.array([-1.0, 1.0, 3.0, 5.0])
+    found = diagnose(ends, Transition(2.5, 1.0), times, along, lam=1e-3, tailed=False)
+    assert told in " ".join(advice(PredictedConsequences(found, 1e-9)))
+
+
+def test_a_hold_out_that_is_tested_whole_is_exact_for_its_split_alone():
+    targets = np.array([1.0, -1.0, 0.5])
+    values = np.column_stack([np.zeros(3), targets])
+    scores = scores_of_targets(values, targets, 0.0, untested=0.0)
+    when = Transition(np.nan, np.nan)
+    found = diagnose(scores, when, np.empty(0), scores.at(slice(0)), lam=1e-3, tailed=False)
+    said = " ".join(findings(PredictedConsequences(found, 1e-9)))
+    assert "exact for this split of the data, and another split may show another one" in said
+
+
+def scaled_problem(inputs, targets, classes):
+    x = np.random.default_rng(0).standard_normal((220, 50))
+    y = np.sign(x[:, 0] + x[:, 1]) if classes else targets * (x[:, 0] + x[:, 1])
+    return as_problem(inputs * x[:20], y[:20], inputs * x[20:], y[20:], regression=not classes)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "classes"), [(1, 1e-6, False), (1e-9, 1, False), (1e-9, 1, True)]
+)
+def test_a_decay_that_is_large_in_the_units_of_the_data_is_told(inputs, targets, classes):
+    """Of inputs in units a and targets in units b, λ has the units a b, of classes a."""
+    loss = "logistic" if classes else "square"
+
+    def remark(inputs, targets, lam):
+        problem = scaled_problem(inputs, targets, classes)
+        return forecast(problem, alpha=10.0, lam=lam, loss=LOSSES[loss]).remark
+
+    said = remark(inputs, targets, 1e-3)
+    assert "presses the late weights to exactly 0" in said and "--standardise" in said
+    assert ("rescale the targets" in said) is not classes
+    assert remark(1.0, 1.0, 1e-3) == "" == remark(inputs, targets, 1e-3 * inputs * targets)
+
+
+def test_a_decay_that_is_too_large_is_told_by_predict_and_simulate(tmp_path, capsys):
+    path, out = tmp_path / "data.npz", tmp_path / "out.json"
+    x = np.random.default_rng(0).standard_normal((40, 50))
+    np.savez(path, X=x[:20], y=1e-6 * x[:20, 0], X_test=x[20:], y_test=1e-6 * x[20:, 0])
+    assert main(["predict", str(path), "--json", str(out)]) == 0
+    remark = json.loads(out.read_text())["remark"]
+    assert "λ = 0.001 is large in the units" in remark and remark in capsys.readouterr().out
+    assert main(["simulate", str(path), "--until", "1"]) == 0
+    assert remark in capsys.readouterr().err

@@ -14,7 +14,7 @@ from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
 from grokflow.theory.diagonal.path import Path, no_path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
-from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights
+from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import intercept_separates
@@ -83,6 +83,9 @@ class Forecast(Summarised):
     no_time : str
         Why the time is unknown: double precision does not resolve the path, and the curve has no
         points. Empty where the path is known.
+    remark : str
+        That λ is large in the units of the data, where weight decay holds the late weights nearer
+        to zero than to a fit, and what helps. Empty elsewhere.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class Forecast(Summarised):
     curve: Curve
     regime: Regime
     no_time: str = ""
+    remark: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -226,8 +230,9 @@ def forecast(
             along = _curve(problem, finer, alpha, lam, loss)
             when = crossing(along.lambda_t, along.scores.error, *ends)
     progress(1.0)
-    order = leading_order(alpha)
-    return Forecast(*found, scores, when, order, kind, along, held.regime, no_time)
+    fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
+    told = held.regime, no_time, shrinking(problem, loss, lam, late.w, None if fits else early.w)
+    return Forecast(*found, scores, when, leading_order(alpha), kind, along, *told)
 
 
 def _descent(

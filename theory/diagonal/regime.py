@@ -59,6 +59,49 @@ class Regime(Enum):
     PARTLY = "classes of which a part is separable and the others overlap"
 
 
+def shrinking(
+    problem: Problem, loss: Loss, lam: float, late: np.ndarray, without_decay: np.ndarray | None
+) -> str:
+    """Say where weight decay holds the late weights nearer to zero than to a fit of the data.
+
+    Parameters
+    ----------
+    problem, loss, lam
+        The data, the loss, and the weight decay λ.
+    late : ndarray, shape (d,)
+        Weights of the late predictor.
+    without_decay : ndarray, shape (d,), or None
+        Weights at which the loss is least; None where some weights bring it as near to 0 as wanted.
+
+    Returns
+    -------
+    str
+        What is found and what helps. It is empty where more than half of the fall of the training
+        loss from zero weights to its least value is left at the late predictor.
+    """
+
+    def loss_at(w: np.ndarray) -> float:
+        return float(loss.value(problem.inputs.combine(w), problem.targets).mean())
+
+    zero, end = loss_at(np.zeros(problem.d)), loss_at(late)
+    least = 0.0 if without_decay is None else loss_at(without_decay)
+    if not zero - end < (zero - least) / 2:
+        return ""
+    weights = "almost to 0" if late.any() else "to exactly 0"
+    rescale = "" if problem.is_classification else ", rescale the targets to sizes near 1"
+    return (
+        f"λ = {lam:g} is large in the units of these data: weight decay presses the late weights "
+        f"{weights}, and their training loss is {_percent(end / zero)} of that of zero weights, "
+        f"while weights without weight decay reach {_percent(least / zero)}: take a smaller λ "
+        f"(--lam){rescale}, or give the inputs standard deviation 1 (--standardise, "
+        "standardise=True)"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
     """What holds the weights, and the early predictor, which is first held by it.

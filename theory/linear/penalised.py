@@ -247,11 +247,15 @@ def _resolved(
         found = found._replace(certificate=replace(found.certificate, lower=lower))
     if not found.gap <= predictor.gap:
         certificate = found.certificate
+        # λ is compared with the loss, whose size that of the targets decides.
+        units = "standardise the inputs (--standardise, standardise=True)"
+        if not problem.is_classification:
+            units = f"rescale the targets to sizes near 1, or {units}"
         raise NotResolved(
             f"the {predictor.name} predictor is not resolved in double precision: the optimum is "
             f"between {certificate.lower:.6g} and {certificate.upper:.6g} (gap "
             f"{certificate.gap:.1e}), expected a gap of {predictor.gap:.1e}: raise lam from "
-            f"{predictor.lam:.3g} or the gap, or standardise the inputs"
+            f"{predictor.lam:.3g}, or {units}"
         )
     return found
 

@@ -114,7 +114,10 @@ def _uncertainty(found: Diagnosis) -> str:
     if found.time_error < _EXACT:
         return ""
     order = "1/log(1/λ)" if found.tailed else "λ"
-    return f" (to leading order in {order}, which is {found.time_error:.2g} here: not a bound)"
+    return (
+        f" (to leading order in {order}, which is {found.time_error:.2g} here: no bound on the "
+        "error, of the time or of the width)"
+    )
 
 
 def _interval(change: Change) -> str:
@@ -123,7 +126,12 @@ def _interval(change: Change) -> str:
     if not np.isfinite([low, high]).all():
         return f"how sure the change is cannot be said from {_points(change)}"
     if low == high:
-        return f"the change is exact, for all that is unobserved is tested ({_points(change)})"
+        if low == 0:
+            return f"both predictors err alike on all test points ({_points(change)})"
+        return (
+            f"all that is not trained on is tested ({_points(change)}): the change is exact for "
+            "this split of the data, and another split may show another one"
+        )
     ends = f"{low:+.3g} to {high:+.3g}"
     if change.is_accuracy:
         ends = f"{100 * low:+.1f} to {100 * high:+.1f} percentage points"
@@ -230,6 +238,11 @@ def _get_late(found: Diagnosis) -> list[str]:
 def _how_long(found: Diagnosis) -> str:
     """Say until when to train for three quarters of a rise, or what is known of that."""
     when, width = found.transition
+    if _caveats(found):
+        return (
+            f"train well beyond λt = {when:.2f}, t = {when / found.lam:.3g}; how long is not "
+            "predicted, for the predicted curve does not end at the late predictor: simulate"
+        )
     if not np.isfinite(width):
         return (
             f"train well beyond λt = {when:.2f}, t = {when / found.lam:.3g}, by when half of the "

@@ -50,6 +50,7 @@ def forecast_record(forecast: ModelForecast) -> Record:
         **({"no_time": forecast.no_time} if forecast.no_time else {}),
         "kind": forecast.kind.value,
         **({"regime": forecast.regime} if forecast.regime else {}),
+        **({"remark": forecast.remark} if forecast.remark else {}),
         "path": {"lambda_t": forecast.path_times, name: values},
         **_parts_record(forecast),
     }

@@ -33,7 +33,14 @@ def forecast_lines(forecast: ModelForecast) -> list[str]:
         for role, item in forecast.roles().items()
     ]
     regime = [f"       data: {forecast.regime}"] if forecast.regime else []
-    return [*regime, *lines, f"       kind: {_kind(forecast)}", *_part_lines(forecast.parts)]
+    remark = [f"       note: {forecast.remark}"] if forecast.remark else []
+    return [
+        *regime,
+        *lines,
+        *remark,
+        f"       kind: {_kind(forecast)}",
+        *_part_lines(forecast.parts),
+    ]
 
 
 def _kind(forecast: ModelForecast) -> str:

@@ -247,6 +247,7 @@ class SoftmaxFlow:
             why = coarse.failure or fine.failure or f"two runs differ by {errors[good]:.1e}"
             raise Stopped(
                 f"the flow stopped before λt = {times[good]:g} of {times[-1]:g} ({why}): "
+                "give the inputs sizes near 1 (--standardise), or in Python "
                 f"raise rtol (now {self.rtol:g}) or max_steps",
                 found,
             )
