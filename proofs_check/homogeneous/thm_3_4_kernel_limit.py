@@ -37,10 +37,6 @@ from grokflow.theory.transition.times import window
 WINDOWS = (0.25, 0.5, 0.75)
 POWERS = (0.5, 1.0, 2.0)
 _UNSEEN = 10
-# A c in Z that is a quarter too large changes it by this at L = 2, c = ¼, λ = α^-2, where the
-# exponent is 2.5; by more elsewhere.
-_RESOLUTION = 0.05
-
 _DERIVATION = (
     extrapolated("(A = γZ) in log A/A, 1/A, log A/A² of the output at an unseen input")
     + ", plus the integrator's tolerance"
@@ -73,7 +69,7 @@ class KernelOutputs(NamedTuple):
 
 @remembered
 def kernel_outputs(laboratory: Laboratory, depth: int, power: float) -> KernelOutputs:
-    """Follow the nets with ``λ = α^-power`` through the kernel regime, from α = 1e16 on."""
+    """Follow the nets with ``λ = α^-power`` through the kernel regime."""
     problem = small_problem(laboratory, LOSSES["exponential"])
     (seed,) = laboratory.draws("unseen inputs of Theorem 3.4", 1)
     unseen = np.random.default_rng(seed).standard_normal((_UNSEEN, problem.d))
@@ -81,7 +77,9 @@ def kernel_outputs(laboratory: Laboratory, depth: int, power: float) -> KernelOu
         DiagonalTangent(depth), problem.inputs.to_array(), problem.targets
     )
     largest = min(1e100, (10 * LAM_RANGE[0]) ** (-1 / power))
-    alphas = np.geomspace(1e16, largest, 17 if laboratory.thorough else 9)
+    # A sample whose margin exceeds the least one by a share s is pulled e^{-sA} as much as others:
+    # where A is smaller this is no small correction.
+    alphas = np.geomspace(np.sqrt(largest), largest, 17 if laboratory.thorough else 9)
     weights = []
     for alpha in alphas.tolist():
         flow = DiagonalFlow(lam=alpha**-power, loss=LOSSES["exponential"], rtol=rtol(depth))
@@ -103,13 +101,17 @@ def instances(laboratory: Laboratory, log_z: LogNormaliser) -> Iterator[Evidence
             )
             misses = (found.outputs[:, i] / z[:, None] - found.limits) / largest
             error = float((found.largest_error[:, i] / z).max()) / largest
-            yield weakest([_limit(values, lambert(z), error) for values in misses.T])
+            # What a c in Z that is a quarter too large changes, as a share of Z.
+            own = 2 * (depth - 1) * c
+            resolution = own / 4 / (own + power)
+            yield weakest([_limit(v, lambert(z), error, resolution) for v in misses.T])
 
 
-def _limit(values: np.ndarray, corrections: np.ndarray, error: float) -> Evidence:
+def _limit(
+    values: np.ndarray, corrections: np.ndarray, error: float, resolution: float
+) -> Evidence:
     limit = extrapolate(values, corrections)
-    allowed = limit.halfwidth + error
-    return Evidence(abs(limit.value), allowed, _DERIVATION, resolution=_RESOLUTION)
+    return Evidence(abs(limit.value), limit.halfwidth + error, _DERIVATION, resolution)
 
 
 def check(laboratory: Laboratory, log_z: LogNormaliser) -> Evidence:

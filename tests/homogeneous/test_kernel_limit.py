@@ -7,12 +7,8 @@ from itertools import islice
 import numpy as np
 
 from grokflow.proofs_check.claim import Verdict
-from grokflow.proofs_check.homogeneous.thm_3_4_kernel_limit import (
-    CORRECTED,
-    POWERS,
-    WINDOWS,
-    instances,
-)
+from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
+from grokflow.proofs_check.homogeneous.thm_3_4_kernel_limit import POWERS, WINDOWS, instances
 from grokflow.proofs_check.laboratory import Laboratory
 
 LABORATORY = Laboratory(seed=1)
@@ -25,12 +21,12 @@ def _verdicts_at_depth_two(log_z) -> list[Verdict]:
 
 
 def test_the_proved_normaliser_holds_at_every_c_and_lam():
-    found = _verdicts_at_depth_two(CORRECTED.check.keywords["log_z"])
+    found = _verdicts_at_depth_two(thm_3_4.CORRECTED.check.keywords["log_z"])
     assert set(found) == {Verdict.SUPPORTED}
 
 
 def test_a_normaliser_without_c_holds_at_one_half_alone():
-    variant = next(broken for broken in CORRECTED.broken if "L-1" in broken.name)
+    variant = next(broken for broken in thm_3_4.CORRECTED.broken if "L-1" in broken.name)
     found = np.reshape(_verdicts_at_depth_two(variant.check.keywords["log_z"]), (-1, len(WINDOWS)))
     assert (found[:, WINDOWS.index(0.5)] == Verdict.SUPPORTED).all()
     assert (found[:, [WINDOWS.index(0.25), WINDOWS.index(0.75)]] == Verdict.REFUTED).all()
