@@ -144,10 +144,14 @@ class RowSpace:
         return np.asarray((self.basis.T * weights) @ self.basis)
 
     def weigh(self, weights: np.ndarray, matrix: np.ndarray) -> Float[np.ndarray, "r r"]:
-        """Return ``Qᵀ diag(h) Q A``, for weights h of the samples and a matrix A (r, r)."""
-        if self.basis is None:
-            return np.asarray(weights[:, None] * matrix)
-        return np.asarray(self.weighted(weights) @ matrix)
+        """Return ``Qᵀ diag(h) Q A``, for weights h of the samples and a matrix A (r, r).
+
+        It is infinite where numbers overflow, as at states that a solver tries and rejects.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.basis is None:
+                return np.asarray(weights[:, None] * matrix)
+            return np.asarray(self.weighted(weights) @ matrix)
 
 
 class Apart(NamedTuple):
