@@ -23,7 +23,6 @@ from grokflow.proofs_check.modular.experiments import (
     CorruptedRun,
     all_corrupted_runs,
     correlations_with_ipr,
-    corrupted_runs,
 )
 
 _SOURCE = "grokflow; controls of Doshi, Das, He and Gromov 2024"
@@ -40,9 +39,8 @@ def check_batches(
     On batches it ends below half of that on all pairs, with BatchNorm at nine tenths of that or
     lower, and the batches take away more than BatchNorm does.
     """
-    paired = corrupted_runs(laboratory, control)
-    without, with_it = (
-        all_corrupted_runs(laboratory, name) for name in ("small batches", normalised)
+    paired, without, with_it = (
+        all_corrupted_runs(laboratory, name) for name in (control, "small batches", normalised)
     )
     ends = [np.array([_at_end(run) for run in runs]) for runs in (paired, without, with_it)]
     at_end = np.array([values[: len(paired)] for values in ends])

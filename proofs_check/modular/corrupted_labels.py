@@ -16,7 +16,7 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.judging import judge_samples
-from grokflow.proofs_check.evidence.replicates import mean_at_least
+from grokflow.proofs_check.evidence.replicates import mean_at_least, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.modular.experiments import (
     CorruptedRun,
@@ -97,7 +97,7 @@ def check_inversion(
     """Uncorrupted pairs are right, and training accuracy is that of Full Inversion."""
     parts = []
     for name in names:
-        runs = corrupted_runs(laboratory, name)
+        runs = all_corrupted_runs(laboratory, name)
         ends = [run.trajectory for run in runs]
         level = 1 + INVERSION_MARGIN - runs[0].regime.corruption
         parts += [
@@ -108,19 +108,16 @@ def check_inversion(
 
 
 def check_ignored(laboratory: Laboratory, regime: str = "decay") -> Evidence:
-    """Compare the mean training accuracy with ``(1 - ξ) + ξ/p``."""
-    runs = corrupted_runs(laboratory, regime)
-    settings = runs[0].regime
-    share, chance = settings.corruption, 1 / settings.p
-    found = float(np.mean([run.trajectory.train[-1] for run in runs]))
-    pairs = sum(len(run.data.train) for run in runs)
-    return Evidence(
-        abs(found - inverted_accuracy(share, settings.p)),
-        3 * (share * chance * (1 - chance) / pairs) ** 0.5,
-        "three standard deviations of the share of corrupted labels that are true by chance, over "
-        "all training pairs of all seeds",
-        resolution=INVERSION_MARGIN,
-    )
+    """Compare the mean training accuracy with ``(1 - ξ) + ξ/p``.
+
+    How many corrupted labels are true by chance differs from net to net. A tenth of the margin of
+    Full Inversion is granted to labels that are not yet unlearned.
+    """
+    runs = all_corrupted_runs(laboratory, regime)
+    level = inverted_accuracy(runs[0].regime.corruption, runs[0].regime.p)
+    ends = [run.trajectory.train[-1] for run in runs]
+    left = INVERSION_MARGIN / 10
+    return judge_samples(mean_equals(ends, level, resolution=INVERSION_MARGIN, tolerance=left))
 
 
 def check_stages(

@@ -53,11 +53,13 @@ _PAPER_PAIRS = replace(_PAPER_BATCHES, batch=None, steps=800)
 _SMALL_REGIMES = {
     "plain": replace(_SMALL, rounds=5),
     "decay": replace(_SMALL, weight_decay=12.0),
-    "dropout": replace(_SMALL, dropout=0.6, steps=500),
+    "dropout": replace(_SMALL, dropout=0.6, steps=500, rounds=2),
     "batch norm": replace(_SMALL_BATCHES, norm=NormKind.BATCH, rounds=2),
     "small batches": replace(_SMALL_BATCHES, rounds=2),
-    "all pairs": replace(_SMALL_BATCHES, batch=None),
-    "all pairs, batch norm": replace(_SMALL_BATCHES, batch=None, norm=NormKind.BATCH, steps=500),
+    "all pairs": replace(_SMALL_BATCHES, batch=None, rounds=2),
+    "all pairs, batch norm": replace(
+        _SMALL_BATCHES, batch=None, norm=NormKind.BATCH, steps=500, rounds=2
+    ),
     "few pairs": replace(_SMALL, fraction=0.3, steps=200),
     "random labels": replace(_SMALL, corruption=1.0, steps=200),
 }
@@ -76,11 +78,11 @@ _PAPER_REGIMES = {
 _SECONDS = {
     "plain": 50.0,
     "decay": 8.0,
-    "dropout": 16.0,
+    "dropout": 32.0,
     "batch norm": 4.0,
     "small batches": 3.0,
-    "all pairs": 14.0,
-    "all pairs, batch norm": 20.0,
+    "all pairs": 28.0,
+    "all pairs, batch norm": 40.0,
     "few pairs": 2.0,
     "random labels": 5.0,
 }
