@@ -101,6 +101,11 @@ class Evidence(Summarised):
         return Verdict.SUPPORTED if self.allowed < self.resolution else Verdict.INCONCLUSIVE
 
     @property
+    def severity(self) -> int:
+        """How much the verdict speaks against the statement: 0 supported, 1 nothing, 2 refuted."""
+        return (Verdict.SUPPORTED, Verdict.INCONCLUSIVE, Verdict.REFUTED).index(self.verdict)
+
+    @property
     def ratio(self) -> float:
         """Discrepancy in units of what is allowed; infinite where a number is missing."""
         value = self.discrepancy / self.allowed if self.allowed else self.discrepancy
@@ -113,9 +118,7 @@ def weakest(parts: Sequence[Evidence]) -> Evidence:
     One refuted part refutes the whole, else one that decides nothing leaves it undecided; among
     equals the largest ratio of discrepancy to allowance counts.
     """
-    refuted = [part for part in parts if part.verdict is Verdict.REFUTED]
-    undecided = [part for part in parts if part.verdict is Verdict.INCONCLUSIVE]
-    worst = max(refuted or undecided or parts, key=lambda part: part.ratio)
+    worst = max(parts, key=lambda part: (part.severity, part.ratio))
     # Samples of one part are not those of the whole: they must not be pooled over seeds.
     return replace(worst, parts=()) if len(parts) > 1 and worst.parts else worst
 

@@ -24,6 +24,7 @@ from grokflow.proofs_check.seeds.cells import row_of as seed_row_of
 from grokflow.proofs_check.seeds.gathering import (
     cells_of,
     kept_outcomes,
+    missing_cells,
     verdict_store,
     verify_seeds,
 )
@@ -108,17 +109,12 @@ def _check_first_seed(
 ) -> None:
     """Check the first seed with processes that share experiments, also with the figures."""
     cells = cells_of(claims, [laboratory.seed], thorough=laboratory.thorough)
-    known = store.outcomes(cell.key() for cell in cells)
-    missing = {
-        claim.label: (claim, cell)
-        for claim, cell in zip(claims, cells, strict=True)
-        if cell.key() not in known
-    }
+    missing = {cell.label: cell for cell in missing_cells(cells, store)}
+    left = [claim for claim in claims if claim.label in missing]
+    done = len(claims) - len(left)
     more = PANEL_EXPERIMENTS if draws else ()
-    left = [claim for claim, _ in missing.values()]
-    done = len(claims) - len(missing)
     for outcome in verify_all(left, laboratory, pool, more=more):
-        store.add([missing[outcome.claim.label][1]], [seed_row_of(outcome)])
+        store.add([missing[outcome.claim.label]], [seed_row_of(outcome)])
         done += 1
         laboratory.progress(f"claims, {outcome.claim.label}", done / len(claims))
 

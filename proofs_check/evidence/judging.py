@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Evidence, Verdict
+from grokflow.proofs_check.claim import Evidence
 from grokflow.proofs_check.evidence.confidence_sequences import mean_interval, rate_interval
 from grokflow.proofs_check.evidence.replicates import Replicates, Requirement
 
@@ -46,14 +47,7 @@ def judge_samples(*parts: Replicates) -> Evidence:
     if not parts:
         raise ValueError("no parts found, expected at least one: state something")
     found = [_judged(part, FALSE_REFUTATIONS / len(parts)) for part in parts]
-    for verdict in (Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.SUPPORTED):
-        of_it = [item for item in found if item.verdict is verdict]
-        if of_it:
-            worst = max(of_it, key=_excess)
-            return Evidence(
-                worst.discrepancy, worst.allowed, worst.derivation, worst.resolution, parts
-            )
-    raise AssertionError("evidence has one of three verdicts")
+    return replace(max(found, key=lambda item: (item.severity, _excess(item))), parts=parts)
 
 
 def pooled(evidence: Sequence[Evidence]) -> Evidence | None:

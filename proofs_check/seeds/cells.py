@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grokflow.proofs_check.claim import Claim, Evidence
 from grokflow.proofs_check.evidence.replicates import Replicates, Requirement
@@ -91,17 +91,16 @@ def outcome_of(claim: Claim, seed: int, row: SeedRow) -> ClaimOutcome:
     )
 
 
-def _plain(evidence: Evidence) -> dict[str, object]:
+def _plain(evidence: Evidence) -> dict[str, Any]:
     """Return evidence as JSON takes it, with infinities and NaN as Python writes them."""
-    parts = [part._replace(requirement=part.requirement.name) for part in evidence.parts]  # type: ignore[arg-type]
+    parts = [(part.values, part.requirement.name, *part[2:]) for part in evidence.parts]
     return asdict(evidence) | {"parts": parts}
 
 
-def _evidence(plain: dict[str, object]) -> Evidence:
-    parts = plain.pop("parts")
-    assert isinstance(parts, list)
-    return Evidence(**plain, parts=tuple(_replicates(*part) for part in parts))  # type: ignore[arg-type]
-
-
-def _replicates(values: list[float], asked: str, *numbers: float) -> Replicates:
-    return Replicates(tuple(values), Requirement[asked], *numbers)
+def _evidence(plain: Mapping[str, Any]) -> Evidence:
+    """Return the evidence that was written."""
+    parts = (
+        Replicates(tuple(values), Requirement[asked], *numbers)
+        for values, asked, *numbers in plain["parts"]
+    )
+    return Evidence(**{**plain, "parts": tuple(parts)})

@@ -74,5 +74,4 @@ def _against(evidence: Evidence, expected: Verdict) -> tuple[int, float]:
     """Return how much evidence speaks against what is expected, to be compared."""
     if expected is Verdict.REFUTED:
         return int(evidence.verdict is not Verdict.REFUTED), -evidence.ratio
-    order = (Verdict.SUPPORTED, Verdict.INCONCLUSIVE, Verdict.REFUTED)
-    return order.index(evidence.verdict), evidence.ratio
+    return evidence.severity, evidence.ratio

@@ -130,6 +130,12 @@ def cells_of(
     ]
 
 
+def missing_cells(cells: Sequence[ClaimCell], store: Store) -> list[ClaimCell]:
+    """Return the cells that a store does not hold."""
+    known = store.outcomes(cell.key() for cell in cells)
+    return [cell for cell in cells if cell.key() not in known]
+
+
 def _compute(
     cells: Sequence[ClaimCell],
     claims: Sequence[Claim],
@@ -138,8 +144,7 @@ def _compute(
     progress: Callable[[str, float], None],
 ) -> None:
     """Check the cells that the store does not hold."""
-    known = store.outcomes(cell.key() for cell in cells)
-    missing = [cell for cell in cells if cell.key() not in known]
+    missing = missing_cells(cells, store)
     done = len(cells) - len(missing)
     check = partial(measure, claims={claim.label: claim for claim in claims})
     for task, rows in compute(_tasks(missing, claims), check, executor):
