@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
         sys.path.insert(0, str(Path.cwd()))  # where claims of one's own are
     claims = select(arguments.claim)
     seeds = arguments.seeds or [arguments.seed]
-    _check_options(arguments)
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)
+    _check_options(arguments)  # a file may lie in the folder of the report
     drawn: list[Panel] = []
     interrupted = False
     with verdict_store(arguments.out or ":memory:", resume=arguments.resume) as store:

@@ -39,8 +39,8 @@ def mean_interval(values: np.ndarray, error: float) -> Interval:
         sqrt(c/(n + c)) ((s² + a) / (s² + a c/(n + c)))^{n/2},   c = 1/100,
 
     with s² the mean squared deviation from the sample mean and a the square of the sample mean's
-    distance from m (Lai 1976; Wang and Ramdas 2025, "Anytime-valid t-tests and confidence sequences
-    for Gaussian means with unknown variance").
+    distance from m (Wang and Ramdas, arXiv 2310.03722, who take a normal law of effects where Lai
+    1976 takes a flat one).
 
     Parameters
     ----------

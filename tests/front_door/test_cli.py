@@ -259,7 +259,8 @@ def test_a_folder_that_takes_no_files_is_refused_before_the_work(capsys, tmp_pat
 
 
 def test_verify_reports_json_and_page(capsys, tmp_path):
-    out, folder = tmp_path / "v.json", tmp_path / "page"
+    folder = tmp_path / "page"  # as `make report` has it, the JSON lies in the folder to be made
+    out = folder / "v.json"
     arguments = ["verify", "--claim", "cor-3.6", "--claim", "thm-3.4-printed"]
     code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
     assert code == 0
