@@ -183,7 +183,7 @@ def _add_verify(commands: Commands) -> None:
         "--seeds",
         type=seeds,
         metavar="FIRST:END",
-        help="every seed from FIRST up to END, or A,B,C",
+        help="the seeds from FIRST to END - 1, or A,B,C",
     )
     verify.add_argument(
         "--cheap",
