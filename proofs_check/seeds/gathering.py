@@ -72,6 +72,7 @@ def verify_seeds(
         Whether limits are taken over more points.
     cheap : float
         Claims that take longer than this at the first seed, in seconds, are not checked at others.
+        Experiments that they name count too, which may have been run before.
     progress : callable
         Called with the name of what goes on and its fraction done.
 
@@ -96,7 +97,7 @@ def verify_seeds(
     again = [
         claim
         for claim, cell in zip(claims, first, strict=True)
-        if known[cell.key()].seconds <= cheap
+        if known[cell.key()].seconds + _beforehand(claim) <= cheap
     ]
     _compute(cells_of(again, seeds[1:], thorough=thorough), claims, store, executor, progress)
     return kept_outcomes(claims, seeds, store, thorough=thorough)
@@ -128,6 +129,11 @@ def cells_of(
         for seed in seeds
         for claim, source in zip(claims, sources, strict=True)
     ]
+
+
+def _beforehand(claim: Claim) -> float:
+    """Return the seconds of what may have been run before a claim was checked."""
+    return sum((item.seconds for item in claim.experiments), 0.0)
 
 
 def missing_cells(cells: Sequence[ClaimCell], store: Store) -> list[ClaimCell]:

@@ -11,7 +11,7 @@ from grokflow.cli import main
 from grokflow.proofs_check.claim import Broken, Evidence, Verdict
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import rate_at_most
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Experiment, Laboratory
 from grokflow.proofs_check.outcome import said_of_seeds
 from grokflow.proofs_check.registry import CLAIMS
 from grokflow.proofs_check.seeds import cells
@@ -107,6 +107,13 @@ def test_executors_give_the_same(own_claims):
 
 def test_costly_claims_are_checked_at_the_first_seed_alone(own_claims):
     assert verify_seeds(own_claims, (4, 5), cheap=0.0)[0].seeds == (4,)
+
+
+def test_experiments_that_were_run_before_are_a_part_of_the_cost(own_claims):
+    long = Experiment(own_check, seconds=60.0)
+    claims = [own_claims[0], replace(own_claims[1], experiments=(long,))]
+    found = verify_seeds(claims, (4, 5), cheap=30.0)
+    assert [outcome.seeds for outcome in found] == [(4, 5), (4,)]
 
 
 def test_no_seeds_are_refused(own_claims):
