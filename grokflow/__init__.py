@@ -55,7 +55,7 @@ Models of your own, which commands and scans ask once they are registered
 
 Claims
     Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verdict_store verify_seeds
-    verify Laboratory strategies
+    judge_mutants MutantOutcome Fate verify Laboratory strategies
 """
 
 from __future__ import annotations

@@ -203,6 +203,9 @@ from grokflow.proofs_check.claim import StatementKind as StatementKind
 from grokflow.proofs_check.claim import Broken as Broken
 from grokflow.proofs_check.claim import Evidence as Evidence
 from grokflow.proofs_check.claim import Verdict as Verdict
+from grokflow.proofs_check.mutants.judging import Fate as Fate
+from grokflow.proofs_check.mutants.judging import MutantOutcome as MutantOutcome
+from grokflow.proofs_check.mutants.judging import judge_mutants as judge_mutants
 from grokflow.proofs_check.outcome import ClaimOutcome as ClaimOutcome
 from grokflow.proofs_check.registry import CLAIMS as CLAIMS
 from grokflow.proofs_check.seeds.gathering import verdict_store as verdict_store

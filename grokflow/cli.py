@@ -93,6 +93,7 @@ examples:
   grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow verify --report report                          check every claim
   grokflow verify --seeds 0:20 --out verdicts.db           at twenty seeds, to be resumed
+  grokflow verify --mutants --claim thm-3.4                which wrong formulas are refuted
 """
 
 
@@ -196,6 +197,11 @@ def _add_verify(commands: Commands) -> None:
     who.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     who.add_argument("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
     verify.add_argument("--thorough", action="store_true", help="more points in every limit")
+    verify.add_argument(
+        "--mutants",
+        action="store_true",
+        help="change the formulas of the claims, one thing at a time, and see who notices",
+    )
     verify.add_argument("--out", type=Path, metavar="FILE", help="keep finished verdicts here")
     verify.add_argument("--resume", action="store_true", help="go on with the file of --out")
     add_json(verify)

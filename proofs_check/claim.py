@@ -9,7 +9,7 @@ refuted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -175,6 +175,12 @@ class Claim(Summarised):
     experiments : tuple of Experiment
         What takes long, or is shared with other claims. It is run first when there are several
         processes; a check finds what is not named here by itself.
+    formulas : tuple of callable
+        The functions that hold the formulas of the statement, and predictors that it names:
+        ``grokflow verify --mutants`` changes one thing in them at a time.
+    equivalent : mapping of str to str
+        Mutants that are as true as the statement, with the reason; by the name of the mutant, or
+        of a formula for all of its own that are not refuted.
 
     Examples
     --------
@@ -197,6 +203,8 @@ class Claim(Summarised):
     check: Check
     broken: tuple[Broken, ...]
     experiments: tuple[Experiment, ...] = ()
+    formulas: tuple[Callable[..., object], ...] = ()
+    equivalent: Mapping[str, str] = field(default_factory=dict)
 
     def _summary(self) -> Mapping[str, object]:
         """Return what is claimed, and with what verdict it should end."""

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from grokflow.commands import mutants
 from grokflow.commands.shared.output import workers
 from grokflow.figures.report import PANEL_EXPERIMENTS, Panel, number, panels, write_page
 from grokflow.progress import bar
@@ -39,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     if any(":" in label for label in arguments.claim or ()):
         sys.path.insert(0, str(Path.cwd()))  # where claims of one's own are
     claims = select(arguments.claim)
+    if arguments.mutants:
+        return mutants.run(claims, arguments)
     seeds = arguments.seeds or [arguments.seed]
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)

@@ -30,21 +30,23 @@ from grokflow.theory.samples import StoredTestSet
 
 _N, _D, _SIGNS = 64, 10_000, 120
 _SAMPLES, _DRAWS = 100, 120
+# The balls and the inputs are not of size 1: bounds that grow otherwise with them are wrong.
+_RADIUS, _SIZE = 0.25, 3.0
 
 
 def check_balls(laboratory: Laboratory, l1: float = 1.0, l2: float = 1.0) -> Evidence:
-    """Compare the complexities of balls of radius 1 with these multiples of their bounds.
+    """Compare the complexities of balls with these multiples of their bounds.
 
     Values are in units of the bound; the suprema of single σ are its samples.
     """
     rng = np.random.default_rng([laboratory.seed, 502])
     signs = rng.choice((-1.0, 1.0), (_SIGNS, _N))
-    many = rng.choice((-1.0, 1.0), (_N, _D))
-    orthogonal = np.linalg.qr(rng.standard_normal((_N, _N)))[0]
-    largest = np.abs(signs @ many).max(axis=1) / _N
-    length = np.linalg.norm(signs @ orthogonal, axis=1) / _N
-    in_l1 = largest / l1_ball_complexity(1.0, n=_N, d=_D).value
-    in_l2 = length / l2_ball_complexity(1.0, n=_N, largest=1.0).value
+    many = rng.choice((-_SIZE, _SIZE), (_N, _D))
+    orthogonal = _SIZE * np.linalg.qr(rng.standard_normal((_N, _N)))[0]
+    largest = _RADIUS * np.abs(signs @ many).max(axis=1) / _N
+    length = _RADIUS * np.linalg.norm(signs @ orthogonal, axis=1) / _N
+    in_l1 = largest / l1_ball_complexity(_RADIUS, n=_N, d=_D, largest=_SIZE).value
+    in_l2 = length / l2_ball_complexity(_RADIUS, n=_N, largest=_SIZE).value
     # Where the bound is attained, rounding decides: it is given room.
     room = _N * float(np.finfo(np.float64).eps)
     return judge_samples(mean_at_least(l1 - in_l1, 0.0), mean_at_least(l2 + room - in_l2, 0.0))
@@ -67,18 +69,37 @@ def check_every_function(laboratory: Laboratory, complexity: float = 1.0) -> Evi
     return judge_samples(rate_at_most(below, DELTA))
 
 
+_LARGER = "a larger bound, which is true as well"
+_NEAR = "less by a fourteenth at most, where the data reach nine tenths of the bound"
+_EXCUSED = {
+    f"l1_ball_complexity: {change}": reason
+    for change, reason in (
+        ("output * float(np.sqrt(2 * np.log(2 * d) / n)) becomes "
+         "output / float(np.sqrt(2 * np.log(2 * d) / n))", _LARGER),
+        ("2 * np.log(2 * d) / n becomes 2 * np.log(2 * d) * n", _LARGER),
+        ("2 * np.log(2 * d) becomes 2.3 * np.log(2 * d)", _LARGER),
+        ("np.log(2 * d) becomes 1.15 * np.log(2 * d)", _LARGER),
+        ("2 * d becomes 2.3 * d", _LARGER),
+        ("2 * np.log(2 * d) becomes 1.74 * np.log(2 * d)", _NEAR),
+        ("np.log(2 * d) becomes np.log(2 * d) / 1.15", _NEAR),
+        ("2 * d becomes 1.74 * d", _NEAR),
+    )
+}  # fmt: skip
+
 BALLS = Claim(
     label="thm-e.3",
     statement="the Rademacher complexity of linear functions with ‖w‖₁ ≤ r is at most "
     "r x_∞ √(2 log(2d)/n), with ‖w‖₂ ≤ r at most r x_2/√n",
     hypotheses=(
-        f"L1: n = {_N} samples of d = {_D} inputs ±1, where it is nine tenths of the bound",
+        f"L1: n = {_N} samples of d = {_D} inputs ±3, where it is nine tenths of the bound",
         f"L2: n = {_N} orthogonal samples, where it is the bound",
     ),
     source="Lyu et al. 2024, Theorem E.3",
     kind=StatementKind.INEQUALITY,
     expected=Verdict.SUPPORTED,
     check=check_balls,
+    formulas=(l1_ball_complexity, l2_ball_complexity),
+    equivalent=_EXCUSED,
     broken=(
         Broken("a fifth less for the L1 ball", partial(check_balls, l1=0.8)),
         Broken("√(log(2d)/n), the 2 left out", partial(check_balls, l1=0.5**0.5)),
@@ -99,6 +120,8 @@ MARGINS = Claim(
     kind=StatementKind.PROBABILITY,
     expected=Verdict.SUPPORTED,
     check=check_every_function,
+    formulas=(margin_error,),
+    equivalent={"margin_error": "the bound is five times the error of the worst data we know"},
     broken=(
         Broken(
             "for one function fixed beforehand: without R_S",

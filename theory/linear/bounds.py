@@ -126,7 +126,8 @@ def l1_ball_complexity(radius: float, *, n: int, d: int, largest: float = 1.0) -
     `largest` is ``x_∞``, the largest ``‖x_i‖_∞``; the trivial bound is the largest output.
     """
     _check(n=n, d=d)
-    return Bound(radius * largest * float(np.sqrt(2 * np.log(2 * d) / n)), trivial=radius * largest)
+    output = radius * largest
+    return Bound(output * float(np.sqrt(2 * np.log(2 * d) / n)), trivial=output)
 
 
 def l2_ball_complexity(radius: float, *, n: int, largest: float) -> Bound:
@@ -135,7 +136,8 @@ def l2_ball_complexity(radius: float, *, n: int, largest: float) -> Bound:
     `largest` is ``x_2``, the largest ``‖x_i‖₂``; the trivial bound is the largest output.
     """
     _check(n=n)
-    return Bound(radius * largest / float(np.sqrt(n)), trivial=radius * largest)
+    output = radius * largest
+    return Bound(output / float(np.sqrt(n)), trivial=output)
 
 
 def max_l1_margin_error(

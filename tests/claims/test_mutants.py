@@ -1,0 +1,135 @@
+"""Mutants of formulas: what is changed, who puts it in place, and what checks make of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from grokflow.cli import main
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.mutants.formulas import mutants_of
+from grokflow.proofs_check.mutants.judging import Fate, judge_mutants
+from grokflow.theory.linear.l1 import MaxL1Margin
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.problem import make_problem
+from grokflow.theory.samples import StoredTestSet
+
+
+def area(width, height):
+    """Say nothing of 1 + 1, which is no formula."""
+    if width < 0 + height * 0:
+        raise ValueError(f"{width + height} found")
+    return width * height**2 - 3.0 * [width, height][0 + 1]
+
+
+def test_each_exponent_constant_sign_and_term_is_changed_once():
+    names = [mutant.change for mutant in mutants_of(area)]
+    whole = "width * height ** 2 - 3.0 * [width, height][0 + 1]"
+    assert names == [
+        f"{whole} becomes width * height ** 2 + 3.0 * [width, height][0 + 1]",
+        f"{whole} becomes width * height ** 2",
+        "width * height ** 2 becomes width / height ** 2",
+        "height ** 2 becomes height ** (2 + 1)",
+        "3.0 * [width, height][0 + 1] becomes 3.0 / [width, height][0 + 1]",
+        "3 * [width, height][0 + 1] becomes 3.45 * [width, height][0 + 1]",
+        "3 * [width, height][0 + 1] becomes 2.61 * [width, height][0 + 1]",
+    ]
+
+
+def test_a_mutant_stands_for_the_formula_only_for_a_while():
+    values = []
+    for mutant in mutants_of(area):
+        with mutant.in_place():
+            values.append(area(5.0, 4.0))
+    expected = [80 + 12, 80, 5 / 16 - 12, 5 * 64 - 12, 80 - 3 / 4, 80 - 3.45 * 4, 80 - 12 / 1.15]
+    assert np.allclose(values, expected, rtol=1e-14)
+    assert area(5.0, 4.0) == 80 - 12
+
+
+def test_the_mutant_of_a_predictor_is_its_rival():
+    x, y = np.array([[2.0, 1.0]]), np.array([1.0])
+    problem = make_problem("one", "classification", x, y, StoredTestSet(x, y))
+    (mutant,) = mutants_of(MaxL2Margin)
+    with mutant.in_place():
+        assert np.allclose(MaxL2Margin().predict(problem).w, MaxL1Margin().predict(problem).w)
+    assert np.allclose(MaxL2Margin().predict(problem).w, [0.4, 0.2])
+
+
+@pytest.mark.parametrize("formula", [int, len, Claim])
+def test_what_cannot_be_mutated_is_refused(formula):
+    with pytest.raises(ValueError, match=r"expected|no rival"):
+        mutants_of(formula)
+
+
+def side(x):
+    return 2.0 * x
+
+
+def own_claim(measured, *, kind=StatementKind.EQUALITY, allowed=lambda value: 1e-12, **more):
+    def check(laboratory, factor=1.0):
+        value = factor * side(3.0)
+        return Evidence(measured(value), allowed(value), "rounding", resolution=0.5)
+
+    broken = (Broken("a tenth more", lambda laboratory: check(laboratory, 1.1)),)
+    claim = ("own", "2x", (), "here", kind, Verdict.SUPPORTED, check, broken)
+    return Claim(*claim, formulas=(side,), **more)
+
+
+def test_a_sharp_check_refutes_every_mutant():
+    sharp = own_claim(lambda value: abs(value - 6.0))
+    assert [item.fate for item in judge_mutants(sharp)] == [Fate.REFUTED] * 3
+
+
+def test_a_check_that_looks_away_lets_mutants_survive():
+    blunt = own_claim(lambda value: 0.0)
+    assert [item.fate for item in judge_mutants(blunt)] == [Fate.SURVIVES] * 3
+    reason = own_claim(lambda value: 0.0, equivalent={"side": "nothing is measured"})
+    assert {(item.fate, item.reason) for item in judge_mutants(reason)} == {
+        (Fate.EQUIVALENT, "nothing is measured")
+    }
+
+
+def test_a_weaker_bound_is_no_false_statement():
+    bound = own_claim(lambda value: 5.9 - value, kind=StatementKind.INEQUALITY)
+    fates = {item.mutant.split(" becomes ")[1]: item.fate for item in judge_mutants(bound)}
+    assert fates == {
+        "2.0 / x": Fate.REFUTED,
+        "2.3 * x": Fate.WEAKER,
+        "1.74 * x": Fate.REFUTED,
+    }
+
+
+def test_a_reason_does_not_hide_a_refutation():
+    excused = own_claim(lambda value: abs(value - 6.0), equivalent={"side": "none"})
+    assert [item.fate for item in judge_mutants(excused)] == [Fate.REFUTED] * 3
+
+
+def test_a_check_that_stops_and_one_that_decides_nothing_are_told_apart():
+    def measured(value):
+        if value < 1:
+            raise ZeroDivisionError("too small")
+        return abs(value - 6.0)
+
+    vague = own_claim(measured, allowed=lambda value: 1e-12 if value == 6 else 0.95)
+    fates = [item.fate for item in judge_mutants(vague)]
+    assert fates == [Fate.STOPS, Fate.UNDECIDED, Fate.UNDECIDED]
+
+
+def test_mutants_of_what_is_not_supported_are_not_judged():
+    with pytest.raises(ValueError, match="own is refuted at seed 0"):
+        list(judge_mutants(own_claim(lambda value: 1.0)))
+
+
+def test_the_command_counts_and_names_them(capsys, tmp_path):
+    file = tmp_path / "mutants.json"
+    status = main(["verify", "--mutants", "--claim", "thm-e.3", "--json", str(file), "--jobs", "1"])
+    said = capsys.readouterr().out
+    rows = json.loads(file.read_text())["mutants"]
+    assert status == (0 if all(Fate(row["fate"]).noticed for row in rows) else 1)
+    assert f"{len(rows)} mutants: " in said
+    assert {row["label"] for row in rows} == {"thm-e.3"}
+
+
+def test_options_that_say_nothing_here_are_refused(capsys):
+    assert main(["verify", "--mutants", "--seeds", "0:3"]) == 2
+    assert "--mutants with --seeds" in capsys.readouterr().err
