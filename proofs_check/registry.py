@@ -33,6 +33,7 @@ from grokflow.proofs_check.diagonal import lem_c_5_kernel_regime as lemma_c_5
 from grokflow.proofs_check.diagonal import lem_c_11_d_8_late_norms as late_norms
 from grokflow.proofs_check.diagonal import lem_d_2_kernel_regime as lemma_d_2
 from grokflow.proofs_check.diagonal.classes import joint_law, softmax_limits
+from grokflow.proofs_check.diagonal.kernel import lem_c_1_c_3_inequalities as inequalities
 from grokflow.proofs_check.diagonal.regimes import (
     determined,
     least_loss_flow,
@@ -88,6 +89,8 @@ CLAIMS: dict[str, Claim] = {
         softmax_limits.LATE,
         partly_separable_flow.CLAIM,
         partly_separable_flow.PATH,
+        inequalities.INVERSE,
+        inequalities.ENTROPY,
         lemma_c_5.ORDER,
         lemma_c_5.ORDER_PRINTED,
         lemma_c_5.CLAIM,

@@ -28,7 +28,10 @@ MORE = {
         *("nets/explicit", "nets/implicit", "nets/tasks"),
         *("tables/binary", "tables/doubts", "tables/text"),
     },
-    "proofs_check": {"evidence", "mutants", "seeds", "diagonal/regimes", "diagonal/classes"},
+    "proofs_check": {
+        *("evidence", "mutants", "seeds"),
+        *("diagonal/regimes", "diagonal/classes", "diagonal/kernel"),
+    },
     "figures": set(),
     "grokflow/commands": {"shared"},
     "tests": {

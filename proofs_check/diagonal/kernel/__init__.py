@@ -1,0 +1,1 @@
+"""Statements of Lyu et al., appendices C and D, about the kernel regime and its end."""

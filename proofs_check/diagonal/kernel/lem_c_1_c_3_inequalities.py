@@ -1,0 +1,124 @@
+"""Lemmas C.1 and C.3: the inequalities by which the proofs for classification turn losses to times.
+
+C.1: the x with ``x log x = y`` is ``Θ(y/log y)``. The constants are ``1`` and ``1 + 1/e`` for
+``y ≥ e``, since ``x log y / y = 1 + log log x / log x``; both are attained, at ``log x = 1`` and
+``log x = e``.
+
+C.3: with the exponential loss ``𝓛 = (1/n) Σ e^{-q_i}`` the mean ``(1/n) Σ q_i e^{-q_i}``, which is
+``-⟨∇𝓛, θ⟩ / L``, lies between ``𝓛 log(1/(n𝓛))`` and ``𝓛 log(1/𝓛)``. The first is attained where one
+sample has all of the loss, the second where all margins are equal.
+
+How it is measured: at the worst instances that a search finds, of y between e and 1e300 and of up
+to 64 margins that spread over up to twelve decades. The constants that are claimed are the best
+ones, so that a few per cent less must be refuted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import lambertw, log_expit, logsumexp
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.laboratory import Laboratory
+
+_EPS = float(np.finfo(np.float64).eps)
+_MOST = 64
+_DRAWS = 400
+
+
+def check_inverse(
+    laboratory: Laboratory, least: float = 1.0, most: float = 1 + 1 / np.e, start: float = 1.0
+) -> Evidence:
+    """Search the y from ``e^start`` on at which ``x log y / y`` leaves these constants most."""
+
+    def share(log_y: float) -> float:
+        """Return ``x log y / y``; the Lambert function is log x."""
+        return float(log_y / lambertw(np.exp(log_y)).real)
+
+    low = _lowest(share, start)
+    high = -_lowest(lambda log_y: -share(log_y), start)
+    excess = max(least - low, high - most)
+    derivation = "eight roundings of numbers near 1; no chance enters"
+    return Evidence(excess, 8 * _EPS, derivation, resolution=0.01)
+
+
+def _lowest(function: Callable[[float], float], start: float) -> float:
+    """Search the smallest value between `start` and 690, log 1e300, from the best of a grid."""
+    grid = np.geomspace(start, 690.0, 400)
+    values = [function(x) for x in grid.tolist()]
+    best = int(np.argmin(values))
+    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return min(values[best], float(found.fun))
+
+
+def check_entropy(
+    laboratory: Laboratory, less: float = 1.0, more: float = 1.0, logistic: bool = False
+) -> Evidence:
+    """Look at both inequalities, 𝓛 in the first log times `less` and in the second times `more`."""
+    return weakest([_entropy(q, less, more, logistic) for q in _margins(laboratory)])
+
+
+def _margins(laboratory: Laboratory) -> list[np.ndarray]:
+    """Draw margins, of one sign or both; those that attain the bounds are among them."""
+    (seed,) = laboratory.draws("margins of Lemma C.3", 1)
+    rng = np.random.default_rng(seed)
+    found = [np.full(_MOST, 3.0), np.append(1.0, np.full(_MOST - 1, 700.0))]
+    for _ in range(_DRAWS):
+        spread = 10 ** rng.uniform(-10, 2)
+        found.append(rng.uniform(-5, 300) + spread * rng.standard_normal(rng.integers(1, _MOST)))
+    return found
+
+
+def _entropy(q: np.ndarray, less: float, more: float, logistic: bool) -> Evidence:
+    """Divide all by 𝓛: the sum becomes a mean of margins with weights e^{-q}."""
+    n = len(q)
+    log_losses, log_pulls = (np.log(-log_expit(q)), log_expit(-q)) if logistic else (-q, -q)
+    log_loss = float(logsumexp(log_losses)) - np.log(n)
+    pulled = float(np.exp(log_pulls - log_loss) @ q) / n
+    low, high = -log_loss - np.log(n * less), -log_loss - np.log(more)
+    excess = max(low - pulled, pulled - high)
+    size = 1 + float(np.abs(q).max())
+    derivation = (
+        "eight roundings of the logarithm of each weight, and of each of n terms; both are as "
+        "large as the margins; no chance enters"
+    )
+    return Evidence(excess, 8 * _EPS * (n + size) * size, derivation, resolution=0.01)
+
+
+INVERSE = Claim(
+    label="lem-c.1",
+    statement="the x with x log x = y lies between y/log y and (1 + 1/e) y/log y",
+    hypotheses=("y ≥ e", "the constants are the best ones, not those of the paper"),
+    source="Lyu et al. 2024, Lemma C.1",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check_inverse,
+    broken=(
+        Broken("1 + 0.9/e for 1 + 1/e", partial(check_inverse, most=1 + 0.9 / np.e)),
+        Broken("(1 + 1/20) y/log y as the lower bound", partial(check_inverse, least=1.05)),
+        Broken("from y = 0.9 e on", partial(check_inverse, start=1 + np.log(0.9))),
+    ),
+)
+
+ENTROPY = Claim(
+    label="lem-c.3",
+    statement="(1/n) Σ q_i e^{-q_i} lies between 𝓛 log(1/(n𝓛)) and 𝓛 log(1/𝓛)",
+    hypotheses=(
+        "𝓛 is the mean exponential loss of n margins q_i of any sign",
+        f"n up to {_MOST}; margins that attain both bounds are among them",
+    ),
+    source="Lyu et al. 2024, Lemma C.3",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check_entropy,
+    broken=(
+        Broken("n/1.1 for n in the lower bound", partial(check_entropy, less=1 / 1.1)),
+        Broken("log(0.9/𝓛) in the upper bound", partial(check_entropy, more=1 / 0.9)),
+        Broken("the logistic loss", partial(check_entropy, logistic=True)),
+    ),
+)
