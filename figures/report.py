@@ -39,6 +39,7 @@ from grokflow.proofs_check.nets.figure_2_experiments import (
     modular_scales,
 )
 from grokflow.proofs_check.outcome import ClaimOutcome, row_of, said_of_seeds, summarise
+from grokflow.proofs_check.scope import statements
 from grokflow.simulations.models.completion import completion_forecast, completion_picture
 from grokflow.simulations.models.diagonal import diagonal_forecast
 from grokflow.simulations.models.picture import Picture, picture_of
@@ -200,8 +201,13 @@ def write_page(folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[P
         {"title": item.title, "caption": item.caption, "svg": Markup(to_svg(item.figure))}
         for item in drawn
     ]
+    rows = [row_of(outcome) for outcome in outcomes]
+    covered = [
+        (item, [row for row in rows if item.label in row.covers]) for item in statements().values()
+    ]
     text = environment.get_template("template.html").render(
-        claims=[(row_of(outcome), said_of_seeds(outcome)) for outcome in outcomes],
+        claims=list(zip(rows, map(said_of_seeds, outcomes), strict=True)),
+        covered=covered,
         figures=figures,
         summary=summarise(outcomes),
         all_expected=all(outcome.as_expected for outcome in outcomes),

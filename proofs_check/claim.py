@@ -16,6 +16,7 @@ import numpy as np
 
 from grokflow.proofs_check.evidence.replicates import Replicates
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.summary import Summarised
 
 
@@ -181,6 +182,10 @@ class Claim(Summarised):
     equivalent : mapping of str to str
         Mutants that are as true as the statement, with the reason; by the name of the mutant, or
         of a formula for all of its own that are not refuted.
+    error_rate : str
+        How often the check refutes the statement although it is true, and by what that is known.
+    scope : Scope
+        Which statements of the papers it tests, and for which nets.
 
     Examples
     --------
@@ -205,6 +210,8 @@ class Claim(Summarised):
     experiments: tuple[Experiment, ...] = ()
     formulas: tuple[Callable[..., object], ...] = ()
     equivalent: Mapping[str, str] = field(default_factory=dict)
+    error_rate: str = ""
+    scope: Scope = field(default_factory=Scope)
 
     def _summary(self) -> Mapping[str, object]:
         """Return what is claimed, and with what verdict it should end."""

@@ -99,6 +99,8 @@ class ClaimRow:
     discrepancy: float
     allowed: float
     derivation: str
+    error_rate: str
+    covers: list[str]
     seconds: float
     error: str
     seeds: list[int]
@@ -121,6 +123,8 @@ def row_of(outcome: ClaimOutcome) -> ClaimRow:
         discrepancy=evidence.discrepancy,
         allowed=evidence.allowed,
         derivation=evidence.derivation,
+        error_rate=claim.error_rate,
+        covers=list(claim.scope.statements),
         seconds=outcome.seconds,
         error=outcome.error,
         seeds=list(outcome.seeds),

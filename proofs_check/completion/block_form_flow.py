@@ -20,7 +20,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.entries import make_entries_problem
@@ -105,6 +107,8 @@ CLAIM = Claim(
     ),
     source="grokflow: rectangular completion for the model of Lyu et al. 2024, section 3.3",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope((), "rectangular matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -18,7 +18,9 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem
@@ -71,6 +73,8 @@ CLAIM = Claim(
     ),
     source="grokflow: ‖(W - JWJ)/2‖_* ≤ ‖W‖_*; Srebro, Rennie and Jaakkola 2004 for factors",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope((), "rectangular matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(Broken("‖W‖_* = ‖A‖_*, without the factor 2", partial(check, factor=1.0)),),

@@ -22,8 +22,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.completion.experiments import completion_entries, completion_window
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.nuclear import MinNuclearNorm
 from grokflow.theory.completion.problem import CompletionProblem
 
@@ -109,6 +111,8 @@ CLAIM = Claim(
     hypotheses=("matrix completion from U = V = α I", *_HYPOTHESES),
     source="Lyu et al. 2024, Corollary 3.11 (A3.8, which it asks for, fails for sampled mirrors)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Corollary 3.11",), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
@@ -123,6 +127,8 @@ PERTURBED = Claim(
     hypotheses=("matrix completion from U_ij, V_ij ~ N(α 1{i=j}, σ²)", *_HYPOTHESES),
     source="Lyu et al. 2024, Remark 3.13",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Remark 3.13",), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, sigma=vanishing),
     broken=(

@@ -29,7 +29,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion.certificates import factors as certify
 from grokflow.theory.completion.entries import make_entries_problem
@@ -202,6 +204,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Lemmas F.1-F.3",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Lemma F.1", "Lemma F.2", "Lemma F.3"), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -21,7 +21,9 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.completion.experiments import sign_matrix
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.nuclear import NuclearPenalised
@@ -96,6 +98,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem 3.12 with the constants of Candès and Plan 2010, Theorem 7",
     kind=StatementKind.PROBABILITY,
+    error_rate="the theorem itself fails with probability d^-3 a draw; beyond that " + NO_CHANCE,
+    scope=Scope(("Theorem 3.12", "Theorem F.5"), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

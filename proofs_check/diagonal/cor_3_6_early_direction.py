@@ -14,8 +14,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
 from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
@@ -56,6 +58,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Corollary 3.6",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Corollary 3.6",), "diagonal net", ("exponential",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -19,7 +19,9 @@ from scipy.optimize import minimize
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import path_classes
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.certificates import quasi_norm
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -83,6 +85,8 @@ CLAIM = Claim(
     hypotheses=("depth-2 diagonal net", "separable data"),
     source="Lyu et al. 2024, Corollary 3.7 (stated there without proof)",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Corollary 3.7",), "diagonal net", (), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -16,8 +16,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import limit_alphas, limit_problem, window_ends
 from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.problem import Problem
@@ -63,6 +65,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Corollary 3.7 (global optimality is observed, not proved there)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Corollary 3.7",), "diagonal net", ("exponential",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -29,12 +29,14 @@ from grokflow.proofs_check.diagonal.late_phase import (
     settled_limit,
 )
 from grokflow.proofs_check.evidence.corrections import lambert, powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import (
     Limit,
     extrapolated,
     local_slopes,
 )
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _DERIVATION = (
     extrapolated("of the slope")
@@ -121,6 +123,8 @@ TAILED = Claim(
     hypotheses=(_NETS, "exponential loss, separable data, λ a power of 1/α", "until T_c^+, c = 4"),
     source="Lyu et al. 2024, Lemma C.11 with the exponent of its proof",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.11",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_tailed,
     broken=(
@@ -137,6 +141,8 @@ TAILED_PRINTED = Claim(
     hypotheses=TAILED.hypotheses,
     source="Lyu et al. 2024, Lemma C.11 as printed (v2)",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.11",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=partial(check_tailed, exponent=printed),
     broken=(Broken("‖θ‖ = Θ(1)", partial(check_tailed, exponent=zero)),),
@@ -149,6 +155,8 @@ SQUARE = Claim(
     hypotheses=(_NETS, "square loss, independent features, λ a power of 1/α", "c = 4"),
     source="Lyu et al. 2024, Lemma D.8",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma D.8",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_square,
     broken=(

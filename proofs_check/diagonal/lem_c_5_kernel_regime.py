@@ -29,8 +29,10 @@ from grokflow.proofs_check.diagonal.kernel_phase import (
     log_capital_a,
 )
 from grokflow.proofs_check.evidence.corrections import lambert, tails
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.losses import LOSSES
 
 _ALPHAS = np.geomspace(1e8, 1e80, 9)
@@ -87,6 +89,8 @@ CLAIM = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.5",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.5",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
@@ -102,6 +106,8 @@ ORDER = Claim(
     hypotheses=(*_HYPOTHESES, "at T_c^-, c = 1/2"),
     source="Lyu et al. 2024, section 3.2.1 with the order of Lemma C.5",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Section 3.2.1",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_order,
     broken=(Broken("δ of order α^L e^{-Lλt}, as printed", partial(check_order, sign=1)),),
@@ -113,6 +119,8 @@ ORDER_PRINTED = Claim(
     hypotheses=(*_HYPOTHESES, "at T_c^-, c = 1/2"),
     source="Lyu et al. 2024, section 3.2.1 as printed (v2)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Section 3.2.1",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=partial(check_order, sign=1),
     broken=(Broken("δ of order one", partial(check_order, sign=0)),),

@@ -17,8 +17,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, kernel_phase, rtol
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.losses import LOSSES
 
 _ALPHAS = np.geomspace(1e8, 1e80, 9)
@@ -73,6 +75,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Lemma D.2",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma D.2",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

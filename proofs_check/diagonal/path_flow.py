@@ -19,8 +19,10 @@ from grokflow.proofs_check.diagonal.experiments import (
     slow_flow,
 )
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
 
 DERIVATION = (
@@ -56,6 +58,8 @@ CLAIM = Claim(
     ),
     source="grokflow; Boursier, Pesme and Dragomir 2025 for λ → 0 on the zero-loss set",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

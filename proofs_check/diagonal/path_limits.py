@@ -16,8 +16,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.experiments import path_classes, path_targets
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import Path, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
@@ -119,6 +121,8 @@ EARLY = Claim(
     ),
     source="grokflow; for unregularised flow at scale α, Woodworth et al. 2020, Theorem 3",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=early,
     broken=(Broken("the L1 predictor instead", partial(early, rival=True)),),
@@ -133,6 +137,8 @@ LATE = Claim(
     ),
     source="grokflow; for unregularised flow at scale α, Woodworth et al. 2020, Theorem 3",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2, 3, 4, 6)),
     expected=Verdict.SUPPORTED,
     check=late,
     broken=(

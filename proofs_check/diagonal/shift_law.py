@@ -14,7 +14,9 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import COLLAPSE_ALPHAS, COLLAPSES, collapse
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 
 # The reach of the law's test: below it the transient is not yet forgotten.
@@ -47,6 +49,8 @@ CLAIM = Claim(
     hypotheses=("depth-2 diagonal net", "logistic loss, λ = 1e-3", "α from 1e8 to 1e100"),
     source="grokflow: exact reduction w = 2β sinh(4 Xᵀν) with β = α² e^{-2λt}",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope((), "diagonal net", ("logistic",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(Broken("times moved by 1/6 of a slow time unit", partial(check, offset=1)),),

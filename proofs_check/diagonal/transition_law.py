@@ -28,8 +28,10 @@ from grokflow.proofs_check.diagonal.experiments import (
     tailed_scores,
 )
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES, Loss
@@ -130,6 +132,8 @@ SQUARE = Claim(
     hypotheses=("depth-2 diagonal net, square loss", "targets that can be interpolated"),
     source="grokflow; the leading order is Lyu et al. 2024, Theorems 3.9 and 3.10",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=square,
     broken=(Broken("the leading order alone, C = 0", partial(square, constant=False)),),
@@ -141,6 +145,8 @@ TAILED = Claim(
     hypotheses=("depth-2 diagonal net, exponential or logistic loss", "separable data"),
     source="grokflow; the leading order is Lyu et al. 2024, Theorems 3.4 and 3.5",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=tailed,
     broken=(

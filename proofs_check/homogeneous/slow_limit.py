@@ -16,8 +16,10 @@ import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
 from grokflow.simulations.nets.start import NetStart
@@ -97,6 +99,8 @@ CLAIM = Claim(
     ),
     source="Boursier, Pesme and Dragomir 2025 (arXiv 2505.20172)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "two-layer quadratic net", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

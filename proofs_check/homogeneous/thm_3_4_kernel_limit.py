@@ -23,8 +23,10 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
 from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.arguments import LAM_RANGE
@@ -153,6 +155,8 @@ CORRECTED = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Theorem 3.4 with the normaliser of its proof (Lemma C.9)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Theorem 3.4", "Lemma C.9"), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, log_z=_CORRECTED),
     broken=(
@@ -171,6 +175,8 @@ PRINTED = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Theorem 3.4 as printed (v2)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Theorem 3.4",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=partial(check, log_z=_PRINTED),
     broken=(_variant("Z = (1/γ) log(α^{1.2c}/λ)", lambda c, degree: 1.2 * c),),

@@ -29,6 +29,7 @@ from grokflow.proofs_check.diagonal.late_phase import (
     settled_limit,
 )
 from grokflow.proofs_check.evidence.corrections import powers, tails
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import (
     Limit,
     extrapolate,
@@ -37,6 +38,7 @@ from grokflow.proofs_check.evidence.extrapolation import (
 )
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.homogeneous.kkt import stationarity
 from grokflow.theory.nets.module_map import ModuleMap
@@ -134,6 +136,7 @@ def _rate(phases: LatePhases, power: float) -> Evidence:
     return Evidence(excess, noise, _RATE_DERIVATION, resolution=0.5)
 
 
+_MODELS = "diagonal net, two-layer quadratic net"
 _BOTH = "diagonal nets of depth 2, 3 and 4; a symmetrised two-layer quadratic net (L = 3)"
 _EARLY = f"at T_c^-, c = {WINDOW:g}, instead of T_c^+"
 
@@ -148,6 +151,8 @@ MARGIN = Claim(
     ),
     source="Lyu et al. 2024, Theorem 3.5 (which says that such times exist)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Theorem 3.5",), _MODELS, ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, loss="exponential"),
     broken=(
@@ -167,6 +172,8 @@ RATE = Claim(
     ),
     source="Lyu et al. 2024, Lemma C.12",
     kind=StatementKind.INEQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Lemma C.12",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_rate,
     broken=(Broken("O((log 1/λ)^{-5/4})", partial(check_rate, power=-1.25)),),
@@ -183,6 +190,8 @@ INTERPOLATION = Claim(
     ),
     source="Lyu et al. 2024, Theorem 3.10 (which says that such times exist)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Theorem 3.10",), _MODELS, ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, loss="square"),
     broken=(

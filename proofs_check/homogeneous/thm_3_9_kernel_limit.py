@@ -21,9 +21,11 @@ import torch
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.tangent import DiagonalTangent
@@ -119,6 +121,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem 3.9",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Theorem 3.9",), "diagonal net, two-layer quadratic net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_both,
     broken=(

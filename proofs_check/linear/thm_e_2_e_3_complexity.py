@@ -19,10 +19,12 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.linear.margin_errors import DELTA
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.bounds import l1_ball_complexity, l2_ball_complexity, margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.problem import Task, make_problem
@@ -96,6 +98,8 @@ BALLS = Claim(
     ),
     source="Lyu et al. 2024, Theorem E.3",
     kind=StatementKind.INEQUALITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Theorem E.3",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=check_balls,
     formulas=(l1_ball_complexity, l2_ball_complexity),
@@ -118,6 +122,8 @@ MARGINS = Claim(
     ),
     source="Lyu et al. 2024, Theorem E.2",
     kind=StatementKind.PROBABILITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Theorem E.2",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=check_every_function,
     formulas=(margin_error,),

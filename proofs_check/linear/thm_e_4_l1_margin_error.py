@@ -8,12 +8,14 @@ from __future__ import annotations
 from functools import partial
 
 from grokflow.proofs_check.claim import Broken, Claim, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.linear.margin_errors import (
     HYPOTHESES,
     check,
     check_rival,
     vacuous_in_print,
 )
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.bounds import max_l1_margin_error
 from grokflow.theory.linear.l1 import MaxL1Margin
 
@@ -32,6 +34,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem E.4",
     kind=StatementKind.PROBABILITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Theorem E.4",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=_check,
     broken=(

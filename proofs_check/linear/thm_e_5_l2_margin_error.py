@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
@@ -23,6 +24,7 @@ from grokflow.proofs_check.linear.margin_errors import (
     vacuous_in_print,
 )
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import max_l2_margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -53,6 +55,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem E.5",
     kind=StatementKind.PROBABILITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Theorem E.5",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=_check,
     broken=(

@@ -22,9 +22,11 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.simulations.modular.trajectory import ModularTrajectory
 
@@ -101,6 +103,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem 3.4, applied to Doshi et al. 2024",
     kind=StatementKind.INEQUALITY,
+    error_rate=SAMPLED,
+    scope=Scope((), "quadratic net on modular addition", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

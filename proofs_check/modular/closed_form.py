@@ -24,9 +24,11 @@ import numpy as np
 from scipy.special import ndtr
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import Replicates, mean_at_least, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.modular.closed_form import (
     PeriodicNeurons,
     error_bound,
@@ -213,6 +215,8 @@ SQUARE = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.EQUALITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Closed form",), "quadratic net on modular addition", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check_square,
     broken=(
@@ -237,6 +241,8 @@ ERRORS = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.INEQUALITY,
+    error_rate=SAMPLED,
+    scope=Scope(("Accuracy of the closed form",), "quadratic net on modular addition", (), (3,)),
     expected=Verdict.SUPPORTED,
     check=check_errors,
     broken=(

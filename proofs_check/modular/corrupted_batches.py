@@ -84,6 +84,7 @@ BATCH_NORM = claim(
     Broken("BatchNorm taken away again", partial(check_batches, normalised="small batches")),
     Broken("BatchNorm takes away more than the batches", partial(check_batches, sign=-1)),
     regimes=("all pairs", "small batches", "batch norm"),
+    covers=("Inversion by BatchNorm", "Inversion by small batches"),
     more=(BATCHES,),
     source=_SOURCE,
 )
@@ -95,6 +96,7 @@ STRENGTH = claim(
     check_strength,
     Broken("IPR shuffled among the neurons", partial(check_strength, shuffled=True)),
     regimes=("small batches",),
+    covers=("Factor of BatchNorm",),
     more=(BATCHES,),
     source=_SOURCE,
 )

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
@@ -24,6 +25,7 @@ from grokflow.proofs_check.modular.experiments import (
     corrupted_runs,
     trainings,
 )
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.modular.closed_form import error_bound
 from grokflow.theory.modular.phases import HIGH_ACCURACY, INVERSION_MARGIN, inverted_accuracy
 from grokflow.theory.modular.pruning import PruningCurve, prune
@@ -154,12 +156,14 @@ def claim(
     check: Check,
     *broken: Broken,
     regimes: tuple[str, ...],
+    covers: tuple[str, ...],
     more: tuple[str, ...] = (),
     source: str = _SOURCE,
 ) -> Claim:
     """Return a claim on the nets of some regimes of `grokflow.proofs_check.modular.experiments`.
 
-    `more` are hypotheses beside those that all claims on corrupted labels have.
+    `covers` are the statements of the paper that it tests, and `more` hypotheses beside those that
+    all claims on corrupted labels have.
     """
     return Claim(
         label,
@@ -171,6 +175,8 @@ def claim(
         check,
         broken,
         trainings(*regimes),
+        error_rate=SAMPLED,
+        scope=Scope(covers, "quadratic net on modular arithmetic", ("square",), (3,)),
     )
 
 
@@ -190,6 +196,7 @@ COEXISTENCE = claim(
     Broken("random labels only, ξ = 1", partial(check_coexistence, regime="random labels")),
     Broken("30 % (20 %) of the pairs", partial(check_coexistence, regime="few pairs")),
     regimes=("plain", "random labels", "few pairs"),
+    covers=("Coexistence",),
 )
 PRUNING = claim(
     "corrupted-pruning",
@@ -201,6 +208,7 @@ PRUNING = claim(
     Broken("IPR shuffled among the neurons", partial(check_pruning, order="shuffled")),
     Broken("high IPR first", partial(check_pruning, order="descending")),
     regimes=("plain",),
+    covers=("Pruning",),
 )
 INVERSION = claim(
     "corrupted-inversion",
@@ -213,6 +221,7 @@ INVERSION = claim(
     Broken("all pairs instead of batches", partial(check_inversion, names=("all pairs",))),
     Broken("BatchNorm on all pairs", partial(check_inversion, names=("all pairs, batch norm",))),
     regimes=(*INVERTING, "plain", "all pairs", "all pairs, batch norm"),
+    covers=("Inversion by weight decay", "Inversion by dropout", "Inversion by small batches"),
     more=(DECAY, DROPOUT, BATCHES),
 )
 IGNORED = claim(
@@ -224,6 +233,7 @@ IGNORED = claim(
     Broken("dropout instead", partial(check_ignored, regime="dropout")),
     Broken("no regulariser", partial(check_ignored, regime="plain")),
     regimes=("decay", "dropout", "plain"),
+    covers=("Inverted accuracy",),
     more=(DECAY,),
 )
 STAGES = claim(
@@ -235,6 +245,7 @@ STAGES = claim(
     Broken("no regulariser", partial(check_stages, regime="plain")),
     Broken("unlearning first", partial(check_stages, reversed_=True)),
     regimes=("decay", "plain"),
+    covers=("Two stages",),
     more=(DECAY,),
 )
 CLAIMS = (COEXISTENCE, PRUNING, INVERSION, IGNORED, STAGES)

@@ -118,6 +118,7 @@ NEURONS = claim(
     Broken("no regulariser", partial(check_neurons, cleaned={"plain": 1 / 3})),
     Broken("γ without BatchNorm", partial(check_neurons, kept=("small batches",) * 2)),
     regimes=("plain", "decay", "dropout", "small batches", "batch norm"),
+    covers=("Neurons under regularisers", "Inversion by BatchNorm"),
     more=(DECAY, DROPOUT, BATCHES),
 )
 GAMMA = claim(
@@ -127,6 +128,7 @@ GAMMA = claim(
     check_gamma,
     Broken("IPR shuffled among the neurons", partial(check_gamma, shuffled=True)),
     regimes=("batch norm",),
+    covers=("Factor of BatchNorm",),
     more=(BATCHES,),
 )
 PHASES = claim(
@@ -138,6 +140,7 @@ PHASES = claim(
     Broken("χ = φ - ψ", partial(check_phases, sign=-1)),
     Broken("χ of another neuron", partial(check_phases, shuffled=True)),
     regimes=("decay",),
+    covers=("Periodic weights",),
     more=(DECAY,),
 )
 CLAIMS = (NEURONS, PHASES, GAMMA)

@@ -16,10 +16,12 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.nets.linear_student import limit_losses
 
 
@@ -60,6 +62,8 @@ CLAIM = Claim(
     hypotheses=("linear teacher and student", "Gaussian inputs", "d, n → ∞ at fixed d/n"),
     source="Levi, Beck and Bar-Sinai 2024 (arXiv 2310.16441)",
     kind=StatementKind.LIMIT,
+    error_rate=SAMPLED,
+    scope=Scope((), "linear student", ("square",), (1,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -16,8 +16,10 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow
+from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.nets.trajectory import NetTrajectory
 
 _ALPHA, _LAM, _RTOL = 10.0, 1e-4, 1e-2
@@ -70,6 +72,8 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Lemma D.2 and Theorem 3.10; grokflow for the increment",
     kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Figure 2b",), "two-layer quadratic net", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

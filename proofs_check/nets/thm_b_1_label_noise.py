@@ -17,6 +17,7 @@ from scipy.stats import t as student
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import decay_delays, label_noise_delays
+from grokflow.proofs_check.scope import Scope
 
 DERIVATION = (
     "95 % interval of the fitted exponent, plus twice the changes when the correction or the "
@@ -64,6 +65,9 @@ CLAIM = Claim(
     ),
     source="Lyu et al. 2024, Theorem B.1, restated from Li, Wang and Arora 2022",
     kind=StatementKind.LIMIT,
+    error_rate="an interval of 95 % and twice the changes: a true statement may be refuted at one "
+    "seed in twenty",
+    scope=Scope(("Theorem B.1",), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

@@ -22,10 +22,12 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scan.experiments import LawRuns, law_runs
+from grokflow.proofs_check.scope import Scope
 
 # What a wrong coefficient would be off by at least: a by a tenth; b by what tells depth 2 from
 # depth 3, 1/2 - 1/3; C by a tenth of itself.
@@ -97,6 +99,8 @@ def _fitted(columns: list[np.ndarray], values: np.ndarray) -> np.ndarray:
 
 def _claim(model: str, words: str, hypotheses: tuple[str, ...], source: str, b: float) -> Claim:
     test: Check = partial(check, model=model, b=b)
+    completion = model == "completion"
+    net, loss = ("matrix completion", "square") if completion else ("diagonal net", model)
     near = b + 0.1
     return Claim(
         label=f"law-{model}",
@@ -104,6 +108,8 @@ def _claim(model: str, words: str, hypotheses: tuple[str, ...], source: str, b: 
         hypotheses=hypotheses,
         source=source,
         kind=StatementKind.LIMIT,
+        error_rate=SAMPLED,
+        scope=Scope((), net, (loss,), (2,)),
         expected=Verdict.SUPPORTED,
         check=test,
         broken=(

@@ -3,6 +3,7 @@
 import pytest
 
 from grokflow.proofs_check.claim import Verdict
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, SAMPLED
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.registry import CLAIMS
 from grokflow.proofs_check.verify import verify
@@ -36,6 +37,14 @@ def test_the_verdict_is_expected_and_every_broken_variant_is_refuted(label, labo
         assert evidence.verdict is Verdict.REFUTED, name
     assert outcome.as_expected
     assert outcome.evidence.derivation
+    assert_the_error_rate_is_that_of_the_derivation(outcome)
+
+
+def assert_the_error_rate_is_that_of_the_derivation(outcome):
+    judged_by = {"extrapolation": EXTRAPOLATED, "confidence sequence": SAMPLED}
+    for method, error_rate in judged_by.items():
+        if method in outcome.evidence.derivation:
+            assert error_rate in outcome.claim.error_rate, method
 
 
 @pytest.mark.parametrize("seed", [1, 2])

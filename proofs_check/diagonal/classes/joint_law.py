@@ -27,8 +27,10 @@ from grokflow.proofs_check.diagonal.classes.experiments import (
 from grokflow.proofs_check.diagonal.experiments import SLOW_LAMS, SLOW_TIMES, tailed_lams
 from grokflow.proofs_check.diagonal.transition_law import DERIVATION, crossing_of
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.classes.softmax import margin_level
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.classes.softmax import stacked_problem
@@ -194,6 +196,8 @@ SQUARE = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal nets, one for each class", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=square,
     broken=(
@@ -211,6 +215,8 @@ TAILED = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal nets, one for each class", ("logistic",), (2,)),
     expected=Verdict.SUPPORTED,
     check=tailed,
     broken=(
@@ -233,6 +239,8 @@ SOFTMAX = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=softmax,
     broken=(

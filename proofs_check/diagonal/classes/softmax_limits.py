@@ -19,8 +19,10 @@ from grokflow.proofs_check.diagonal.cor_3_6_early_direction import sine
 from grokflow.proofs_check.diagonal.cor_3_7_late_margin import l1_margin
 from grokflow.proofs_check.diagonal.experiments import limit_alphas
 from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.linear.l1 import MaxL1Margin
@@ -93,6 +95,8 @@ EARLY = Claim(
     hypotheses=_HYPOTHESES,
     source="grokflow; Lyu et al. 2024, Corollary 3.6, for the margins of Crammer and Singer 2001",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=early,
     broken=(
@@ -109,6 +113,8 @@ LATE = Claim(
     hypotheses=_HYPOTHESES,
     source="grokflow; Lyu et al. 2024, Corollary 3.7, for the margins of Crammer and Singer 2001",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=late,
     broken=(

@@ -23,7 +23,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import lambertw, log_expit, logsumexp
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _EPS = float(np.finfo(np.float64).eps)
 _MOST = 64
@@ -96,6 +98,8 @@ INVERSE = Claim(
     hypotheses=("y ≥ e", "the constants are the best ones, not those of the paper"),
     source="Lyu et al. 2024, Lemma C.1",
     kind=StatementKind.INEQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Lemma C.1",), "any net", ()),
     expected=Verdict.SUPPORTED,
     check=check_inverse,
     broken=(
@@ -114,6 +118,8 @@ ENTROPY = Claim(
     ),
     source="Lyu et al. 2024, Lemma C.3",
     kind=StatementKind.INEQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Lemma C.3",), "any net", ("exponential",)),
     expected=Verdict.SUPPORTED,
     check=check_entropy,
     broken=(

@@ -22,8 +22,10 @@ from grokflow.proofs_check.claim import (
 from grokflow.proofs_check.diagonal.regimes.experiments import LAMS, RANK, data, flow
 from grokflow.proofs_check.diagonal.regimes.least_loss_flow import DERIVATION
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.least_loss import MinLoss
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
 
@@ -61,6 +63,8 @@ CLAIM = Claim(
     ),
     source="grokflow: X w = q* has one solution",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

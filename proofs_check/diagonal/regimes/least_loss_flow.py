@@ -30,8 +30,10 @@ from grokflow.proofs_check.diagonal.regimes.experiments import (
     flow,
 )
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
@@ -111,6 +113,8 @@ INCONSISTENT = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=("square",)),
     broken=(
@@ -133,6 +137,8 @@ OVERLAPPING = Claim(
     ),
     source=_SOURCE,
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=_TAILED),
     broken=(

@@ -29,8 +29,10 @@ from grokflow.proofs_check.diagonal.regimes.experiments import (
     flow,
 )
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.l1 import MinL1Norm
@@ -85,6 +87,8 @@ CLAIM = Claim(
     ),
     source="grokflow: the pulls of the loss balance at q*, so that no margin grows with 1/λ",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(

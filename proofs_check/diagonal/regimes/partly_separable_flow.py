@@ -31,8 +31,10 @@ from grokflow.proofs_check.claim import (
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import START, TIMES, unreduced
 from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.partly.descent import descend
 from grokflow.theory.diagonal.partly.split import split
 from grokflow.theory.diagonal.path import trace
@@ -188,6 +190,8 @@ CLAIM = Claim(
     hypotheses=_HYPOTHESES,
     source="grokflow: the flow's counterpart of the split of Ji and Telgarsky 2019",
     kind=StatementKind.LIMIT,
+    error_rate=f"{EXTRAPOLATED}; of the core {NO_CHANCE}",
+    scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
@@ -204,6 +208,8 @@ PATH = Claim(
     hypotheses=_HYPOTHESES,
     source="grokflow: the flow's counterpart of the split of Ji and Telgarsky 2019",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=on_the_path,
     broken=(
