@@ -149,7 +149,8 @@ class BoundModel(Protocol):
 
     def change(self, alpha: float) -> Change:
         """Compare the test results of the early and the late predictor."""
-        return change_of(self.forecast(alpha).scores)
+        found = self.forecast(alpha)
+        return change_of(found.scores, kind=found.kind)
 
     def train_quality(self, trajectory: Trajectory) -> np.ndarray:
         """Return the training accuracy, or R² of the training targets."""

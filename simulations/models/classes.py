@@ -222,6 +222,7 @@ def _together(found: ClassesForecast) -> ModelForecast:
         regime=_regime(found),
         parts=parts,
         no_time=found.no_time,
+        remark=found.remark,
     )
 
 

@@ -260,6 +260,7 @@ def completion_forecast(found: CompletionForecast) -> ModelForecast:
         found.path_times,
         found.path_scores,
         regime=found.remark,
+        remark=found.shrinking,
     )
 
 

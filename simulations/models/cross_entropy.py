@@ -110,6 +110,7 @@ class BoundCrossEntropy(BoundModel):
             found.curve.scores,
             tailed=True,
             no_time=found.no_time,
+            remark=found.remark,
         )
 
     def follow(

@@ -205,11 +205,10 @@ class BoundDiagonal(BoundModel):
 
     def change(self, alpha: float) -> Change:
         """Compare the early and the late predictor; the limit of the latter is not needed."""
-        if self.depth > 2:
-            return change_of(self._forecast(alpha).scores)
         held = held_weights(self.problem, self.loss)
-        if held.parts is not None:
-            return change_of(self._forecast(alpha).scores)
+        if self.depth > 2 or held.parts is not None:
+            found = self._forecast(alpha)
+            return change_of(found.scores, kind=found.kind)
         late = L1Penalised(self.loss, self.lam).predict(self.problem)
         alike = spread_over_equal_columns(self.problem, late.w)
         early = early_at(self.problem, held, self.loss, alpha=alpha, lam=self.lam, depth=self.depth)

@@ -22,7 +22,6 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.runs.measure import PREDICTED, Measure
 from grokflow.simulations.runs.protocols import Trajectory
 from grokflow.theory.transition.diagnosis import diagnose
-from grokflow.theory.transition.scores import Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class ExactRequest(Request):
             forecast.path_scores,
             lam=self.bound.lam,
             tailed=forecast.tailed,
-            determined=forecast.kind is Kind.NO_TRANSITION,
+            kind=forecast.kind,
         )
         gap, residual = forecast.early.certificate.gap, forecast.late.stationarity
         if residual is None:

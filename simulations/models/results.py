@@ -104,9 +104,10 @@ class ModelForecast(Summarised):
     scores : Scores
         Their test results, in this order, and others after them; NaN for a limit that is None.
     kind : Kind
-        Grokking, misgrokking, neither, or no transition.
+        What happens between the early and the late predictor.
     transition : Transition
-        Predicted λt* and width; NaN where there is no transition.
+        Predicted λt* and width; NaN where there is no transition, and not above 0 where the net
+        starts beyond it.
     leading_order : float
         ``log α``.
     constant : float
@@ -243,6 +244,12 @@ class Outlook(NamedTuple):
     width: float
     constant: float
     no_time: str = ""
+
+    def kind_at(self, alpha: float) -> Kind:
+        """Return the kind at a scale of the start, which may lie beyond the transition."""
+        if self.kind.is_visible and np.log(alpha) + self.offset <= 0:
+            return Kind.STARTS_LATE
+        return self.kind
 
 
 class NetTransition(NamedTuple):

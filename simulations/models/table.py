@@ -69,6 +69,7 @@ def transition_between(trajectory: Trajectory, forecast: ModelForecast | None) -
 _UNTIMED = {
     Kind.NO_TRANSITION: "no transition: the data determine the weights",
     Kind.NEITHER: "no transition to time: the test set cannot tell early from late predictor",
+    Kind.STARTS_LATE: "no transition: this α is so small that the net starts beyond it",
 }
 
 

@@ -29,9 +29,9 @@ def follow_test_results(model: BoundModel, alpha: float, lambda_t: np.ndarray) -
     return TestCurve(found.lambda_t, found.test_scores(), model.fitted(found), evaluations)
 
 
-def transition_of(curve: TestCurve, outlook: Outlook) -> Transition:
-    """Return when the test error crosses from the early to the late predictor's."""
-    if not outlook.kind.is_visible:
+def transition_of(curve: TestCurve, outlook: Outlook, alpha: float) -> Transition:
+    """Return when the test error crosses from the early to the late predictor's, from scale α."""
+    if not outlook.kind_at(alpha).is_visible:
         return Transition(np.nan, np.nan)
     early, late = (float(error) for error in outlook.scores.error[:2])
     return crossing(curve.lambda_t, curve.scores.error, early, late)

@@ -110,7 +110,7 @@ def _outcome(model: BoundModel, outlook: Outlook | str, cell: Cell) -> CellOutco
             return own
         return own._replace(shifted=by_shift.shifted, stated=by_shift.stated)
     except Exception as error:  # see `measure`
-        return _failed(error)._replace(kind=outlook.kind.value)
+        return _failed(error)._replace(kind=outlook.kind_at(cell.alpha).value)
 
 
 def _failed(error: Exception) -> CellOutcome:
@@ -137,7 +137,8 @@ def _without_forecast(model: BoundModel, alpha: float, reason: str) -> CellOutco
 
 def _direct(model: BoundModel, outlook: Outlook, alpha: float) -> CellOutcome:
     curve = follow_test_results(model, alpha, _times(model, alpha, outlook.offset))
-    return _summary(outlook, alpha, curve, transition_of(curve, outlook), simulated=True)
+    when = transition_of(curve, outlook, alpha)
+    return _summary(outlook, alpha, curve, when, simulated=True)
 
 
 def _times(model: BoundModel, alpha: float, offset: float = np.nan) -> np.ndarray:
@@ -155,7 +156,7 @@ def _summary(
     return CellOutcome(
         lambda_t=when.lambda_t,
         width=when.width,
-        kind=outlook.kind.value,
+        kind=outlook.kind_at(alpha).value,
         simulated_kind=simulated_kind(curve).value,
         predicted=float(np.log(alpha)) + outlook.offset,
         predicted_width=outlook.width,
@@ -198,7 +199,7 @@ def _shift(group: Cell) -> _Shift | None:
         return None
     alpha = float(np.exp(-outlook.offset - np.log(_REFERENCE_MEMORY) / model.degree))
     curve = follow_test_results(model, alpha, _times(model, alpha, outlook.offset))
-    when = transition_of(curve, outlook)
+    when = transition_of(curve, outlook, alpha)
     if not np.isfinite(when).all():
         return None
     return _Shift(alpha, curve, when.lambda_t - float(np.log(alpha)), when.width)

@@ -37,5 +37,5 @@ def test_one_seed_tells_no_interval_in_words(capsys):
 def test_a_start_beyond_the_transition_is_told(alpha, capsys):
     sizes = ["--set", "d=10", "fraction=0.5", "--lam", "1e-3", "--jobs", "1"]
     code, out, _ = scanned(capsys, "completion", *sizes, "--alpha", alpha)
-    assert code == 0 and "at once: 1, whose α is so small" in out
+    assert code == 0 and "starts late, as α is so small" in out
     assert "no transition in the record" not in out

@@ -111,7 +111,8 @@ def test_a_start_beyond_the_transition_is_told(tmp_path, capsys):
     save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
     assert main(["predict", str(path), "--alpha", "0.05"]) == 0
     said = capsys.readouterr().out
-    assert "starts beyond the transition" in said and "sooner" not in said
+    assert "kind: starts late" in said and "no transition is seen" in said
+    assert "grokking" not in said and "sooner" not in said
     assert np.isnan(diagnosis_of(problem_of("grokking"), alpha=0.05).stop)
 
 
@@ -291,7 +292,7 @@ def test_a_simulation_times_no_first_fit(tmp_path, capsys):
     path, out = tmp_path / "data.npz", tmp_path / "out.json"
     save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
     assert main(["simulate", str(path), "--alpha", "0.05", "--json", str(out)]) == 0
-    assert "after the first fit" in capsys.readouterr().out
+    assert "no transition: this α is so small" in capsys.readouterr().out
     assert json.loads(out.read_text())["transition"]["lambda_t"] is None
 
 

@@ -21,6 +21,7 @@ from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.predictor import resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
+from grokflow.theory.transition.seen import kind_seen, pressed
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 
@@ -79,6 +80,7 @@ class CompletionForecast(Summarised):
     path_scores: Scores
     path_times: np.ndarray
     remark: str = ""
+    shrinking: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -158,7 +160,20 @@ def forecast_completion(
     follow = whole_path if effort.whole else path_to_the_change
     path = follow(problem, scales, scores, effort, lambda x: progress(done + (1 - done) * x))
     progress(1.0)
-    return _forecast((early, late, limit), scores, path, alpha)
+    return _forecast((early, late, limit), scores, path, alpha, _shrinking(problem, lam, late))
+
+
+def _shrinking(problem: CompletionProblem, lam: float, late: MatrixPrediction) -> str:
+    """Say where weight decay presses the late matrix towards zero."""
+    return pressed(
+        lam,
+        zero=problem.loss(0 * late.matrix),
+        late=problem.loss(late.matrix),
+        least=0.0,
+        vanished=not late.matrix.any(),
+        helps="or multiply all values by a number that brings them near 1 and divide what is "
+        "predicted by it",
+    )
 
 
 def _forecast(
@@ -166,6 +181,7 @@ def _forecast(
     scores: Scores,
     path: FollowedPath,
     alpha: float,
+    shrinking: str,
 ) -> CompletionForecast:
     """Read kind and time of the transition off the path."""
     kind = kind_of(scores) if scores.size else Kind.NEITHER
@@ -174,6 +190,6 @@ def _forecast(
     if kind.is_visible:
         when = crossing(times, path.scores.error, float(scores.error[0]), float(scores.error[1]))
     first, along = leading_order(alpha), path.scores
-    return CompletionForecast(
-        *found, scores, when, first, kind, path.kept, along, times, path.remark
-    )
+    kind = kind_seen(kind, scores, when, times, along, is_pressed=bool(shrinking))
+    told = path.remark, shrinking
+    return CompletionForecast(*found, scores, when, first, kind, path.kept, along, times, *told)

@@ -25,6 +25,7 @@ from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.predictor import NotResolved, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
+from grokflow.theory.transition.seen import kind_seen
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 # What the end of the path of a deep net is known by, where the path is not.
@@ -219,19 +220,16 @@ def forecast(
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
     kind = kind_of(scores, determined=held.determined)
-    along = _curve(problem, path, alpha, lam, loss)
-    when = Transition(np.nan, np.nan)
+    along, when = _curve(problem, path, alpha, lam, loss), Transition(np.nan, np.nan)
     if kind.is_visible:
-        ends = scores.error[0], scores.error[1]
-        when = crossing(along.lambda_t, along.scores.error, *ends)
-        if np.isfinite(when.lambda_t) and not path.margins:
-            # Here the path is within O(λ) of the flow, and its spacing the larger error.
-            finer = _refined(held.problem, along, when)
-            along = _curve(problem, finer, alpha, lam, loss)
-            when = crossing(along.lambda_t, along.scores.error, *ends)
-    progress(1.0)
+        along, when = _timed(problem, held, along, scores, (alpha, lam, loss))
     fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
-    told = held.regime, no_time, shrinking(problem, loss, lam, late.w, None if fits else early.w)
+    remark = shrinking(problem, loss, lam, late.w, None if fits else early.w)
+    kind = kind_seen(
+        kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark), limits=(3, 2)
+    )
+    progress(1.0)
+    told = held.regime, no_time, remark
     return Forecast(*found, scores, when, leading_order(alpha), kind, along, *told)
 
 
@@ -279,6 +277,19 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
 
 def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:
     return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
+
+
+def _timed(
+    problem: Problem, held: Held, along: Curve, scores: Scores, flow: tuple[float, float, Loss]
+) -> tuple[Curve, Transition]:
+    """Return when a curve is half-way, and the curve with more points there where that counts."""
+    ends = float(scores.error[0]), float(scores.error[1])
+    when = crossing(along.lambda_t, along.scores.error, *ends)
+    if np.isfinite(when.lambda_t) and not along.path.margins:
+        # Here the path is within O(λ) of the flow, and its spacing the larger error.
+        along = _curve(problem, _refined(held.problem, along, when), *flow)
+        when = crossing(along.lambda_t, along.scores.error, *ends)
+    return along, when
 
 
 def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:

@@ -33,6 +33,7 @@ from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
 from grokflow.theory.predictor import NoPredictor, NotResolved
+from grokflow.theory.transition.seen import pressed
 
 # Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -76,30 +77,21 @@ def shrinking(
     Returns
     -------
     str
-        What is found and what helps. It is empty where more than half of the fall of the training
-        loss from zero weights to its least value is left at the late predictor.
+        What is found and what helps; empty where the late weights fit, see `pressed`.
     """
 
     def loss_at(w: np.ndarray) -> float:
         return float(loss.value(problem.inputs.combine(w), problem.targets).mean())
 
-    zero, end = loss_at(np.zeros(problem.d)), loss_at(late)
-    least = 0.0 if without_decay is None else loss_at(without_decay)
-    if not zero - end < (zero - least) / 2:
-        return ""
-    weights = "almost to 0" if late.any() else "to exactly 0"
-    rescale = "" if problem.is_classification else ", rescale the targets to sizes near 1"
-    return (
-        f"λ = {lam:g} is large in the units of these data: weight decay presses the late weights "
-        f"{weights}, and their training loss is {_percent(end / zero)} of that of zero weights, "
-        f"while weights without weight decay reach {_percent(least / zero)}: take a smaller λ "
-        f"(--lam){rescale}, or give the inputs standard deviation 1 (--standardise, "
-        "standardise=True)"
+    rescale = "" if problem.is_classification else "rescale the targets to sizes near 1, "
+    return pressed(
+        lam,
+        zero=loss_at(np.zeros(problem.d)),
+        late=loss_at(late),
+        least=0.0 if without_decay is None else loss_at(without_decay),
+        vanished=not late.any(),
+        helps=f"{rescale}or give the inputs standard deviation 1 (--standardise, standardise=True)",
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,12 +87,13 @@ def quality(scores: Scores) -> np.ndarray:
     return np.asarray(1 - scores.error / _scale(scores))
 
 
-def change_of(scores: Scores, *, determined: bool = False) -> Change:
+def change_of(scores: Scores, *, determined: bool = False, kind: Kind | None = None) -> Change:
     """Compare the first two predictors of `scores`, the early and the late one.
 
     Both are judged on the same test samples, so that what counts is where they differ, see
     `grokflow.theory.transition.intervals`. Of data that determine the weights this says whether
-    weight decay alone changes what the test set shows.
+    weight decay alone changes what the test set shows. A kind that is known from more than the two
+    predictors, see `grokflow.theory.transition.seen`, is taken as it is.
     """
     values, scale = quality(scores), _scale(scores)
     drop = scores.increase(CONFIDENCE)
@@ -104,7 +105,7 @@ def change_of(scores: Scores, *, determined: bool = False) -> Change:
         float(values[1]),
         drop.low / scale,
         drop.high / scale,
-        kind_of(scores, determined=determined),
+        kind or kind_of(scores, determined=determined),
         scores.size,
         1 - zero / scale,
         scores.change_error / scale,

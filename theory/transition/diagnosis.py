@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.transition.change import Change, change_of, quality
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition, stage
 
 # The change has begun when a quarter of it is done. Half of that time is safely before it, as the
@@ -77,7 +77,7 @@ def diagnose(
     *,
     lam: float,
     tailed: bool,
-    determined: bool = False,
+    kind: Kind | None = None,
 ) -> Diagnosis:
     """Say what a forecast means in practice: what changes, when to stop, and what a test set shows.
 
@@ -95,10 +95,10 @@ def diagnose(
         Weight decay.
     tailed : bool
         Whether margins grow, by the exponential tail of the loss.
-    determined : bool
-        Whether the data determine the weights, so that there is no transition.
+    kind : Kind, optional
+        Kind of the forecast; by default what both predictors differ by.
     """
-    change = change_of(scores, determined=determined)
+    change = change_of(scores, kind=kind)
     curve = _curve_of(lambda_t, along)
     visible = 3 * change.error if change.distinct > 1 else np.nan
     ratio = visible / abs(change.drop) if change.drop else np.inf

@@ -34,6 +34,11 @@ class Kind(Enum):
     proof that they are equal. NO_TRANSITION means that nothing is visible either, and that there
     is one predictor only for λ → 0: the data determine the weights, at any scale of the start.
 
+    STARTS_LATE means that half of the change or more is done from the start: the scale is so small
+    that the net starts beyond the transition, and the early predictor is never seen. SHRINKING
+    means that the test error changes because weight decay presses the weights towards zero, and
+    that for λ → 0 it does not change so.
+
     Examples
     --------
     >>> import grokflow as gf
@@ -47,11 +52,13 @@ class Kind(Enum):
     MISGROKKING = "misgrokking"
     NEITHER = "neither"
     NO_TRANSITION = "no transition"
+    STARTS_LATE = "starts late"
+    SHRINKING = "shrinking"
 
     @property
     def is_visible(self) -> bool:
-        """Whether there is a transition that the test set shows."""
-        return self in (Kind.GROKKING, Kind.MISGROKKING)
+        """Whether a change follows the early phase that the test set shows."""
+        return self in (Kind.GROKKING, Kind.MISGROKKING, Kind.SHRINKING)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

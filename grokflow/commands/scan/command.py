@@ -29,7 +29,12 @@ _ROUNDS = 4
 # Kinds that promise a transition.
 _PROMISING = [kind.value for kind in Kind if kind.is_visible]
 # What a kind does not say by itself.
-_KINDS = {Kind.NEITHER.value: "neither, as far as the test set tells"}
+_KINDS = {
+    Kind.NEITHER.value: "neither, as far as the test set tells",
+    Kind.STARTS_LATE.value: "starts late, as α is so small that the net starts beyond the "
+    "transition",
+    Kind.SHRINKING.value: "shrinking, as weight decay presses the weights towards zero",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -149,18 +154,9 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
 
 def _timing_lines(table: ScanTable) -> list[str]:
     """Say how many cells have no transition to time, and why."""
-    at_once = table["predicted"] <= 0
     promised = np.isin(table["kind"].astype(str), _PROMISING) & (table["error"] == "")
-    lacking = ~table.good & promised & ~at_once
-    lines = []
-    if at_once.any():
-        lines.append(
-            f"  at once: {int(at_once.sum())}, whose α is so small that the net starts beyond the "
-            "transition"
-        )
-    if lacking.any():
-        lines.append(f"  no transition in the record: {int(lacking.sum())}")
-    return lines
+    lacking = ~table.good & promised
+    return [f"  no transition in the record: {int(lacking.sum())}"] if lacking.any() else []
 
 
 def _no_fit(table: ScanTable, fits: list[LawFit]) -> str:

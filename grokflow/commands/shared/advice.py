@@ -15,6 +15,10 @@ _MISSED = 0.05
 _EXACT = 0.01
 # The best constant classifier.
 _CONSTANT_CLASS = "always answering with the most frequent class"
+_SHRINKING = (
+    "take a smaller λ (--lam), as the note says: at this one weight decay itself makes the change, "
+    "and what the data choose between fits is not seen"
+)
 _USELESS = (
     "at this α and λ more samples or other inputs are needed; what another λ does is not computed "
     "here: try --lam"
@@ -41,6 +45,8 @@ def advice(forecast: PredictedConsequences) -> list[str]:
 
 def _kind_advice(found: Diagnosis) -> list[str]:
     """Say what to do about a change of this kind."""
+    if found.change.kind is Kind.SHRINKING:
+        return [_SHRINKING]
     if found.change.is_useless and found.best_quality <= found.change.constant:
         return [_USELESS]
     match found.change.kind:
@@ -50,6 +56,8 @@ def _kind_advice(found: Diagnosis) -> list[str]:
             return _get_late(found)
         case Kind.NO_TRANSITION:
             return _determined(found)
+        case Kind.STARTS_LATE:
+            return _starting_late(found)
         case _:
             return _neither(found)
 
@@ -66,7 +74,12 @@ def _what(found: Diagnosis) -> str:
         )
     if change.kind is Kind.NEITHER:
         return f"neither grokking nor misgrokking is seen: {_untold(change)}"
-    verb = "rises" if change.kind is Kind.GROKKING else "falls"
+    verb = "rises" if change.drop < 0 else "falls"
+    if change.kind is Kind.STARTS_LATE:
+        return (
+            f"no transition is seen: {measure} {verb} from {early} to {late} where α is large, and "
+            "this α is so small that the net starts beyond half of that"
+        )
     kind = "not learning" if _only_rises(change) else change.kind.value
     return f"{kind}: {measure} {verb} from {early} to {late}, {_when(found)}"
 
@@ -89,8 +102,6 @@ def _when(found: Diagnosis) -> str:
     when = found.transition.lambda_t
     if not np.isfinite(when):
         return _untimed(found)
-    if when <= 0:
-        return "at once: this α is so small that the net starts beyond the transition"
     return f"half of it by about λt = {when:.2f}{_uncertainty(found)}"
 
 
@@ -98,10 +109,10 @@ def _untimed(found: Diagnosis) -> str:
     """Say why a change has no predicted time: no curve, or one that does not make half of it."""
     if np.isnan(found.end_quality):
         return "at a time that is not known"
-    if found.stands_still:
+    if found.stands_still or found.change.kind is Kind.SHRINKING:
         return (
             f"at a time that is not predicted: weight decay of λ = {found.lam:g} itself makes the "
-            "change, and for λ → 0 there is none"
+            "change, and for λ → 0 there is no such change"
         )
     return (
         "at a time that is not predicted: the curve of the theory, which is that of λ → 0, does "
@@ -205,11 +216,29 @@ def _keep_early(found: Diagnosis) -> list[str]:
             f"better still, stop on the way, at λt = {found.best:.2f} "
             f"(t = {found.best / lam:.3g}): {_said(found.change, found.best_quality)}"
         )
-    now = f" (now {when / lam:.3g})" if when > 0 else ""
     return [
         *lines,
         f"or put it off: a tenfold α adds 2.30 to λt*, a tenfold smaller λ makes t = λt*/λ about "
-        f"tenfold{now}",
+        f"tenfold (now {when / lam:.3g})",
+    ]
+
+
+def _starting_late(found: Diagnosis) -> list[str]:
+    """Say from which scales on there is a transition, and who wants one."""
+    when, change = found.transition.lambda_t, found.change
+    scale = (
+        f"from an α {np.exp(-when):.3g} times as large on"
+        if np.isfinite(when)
+        else "from a larger α"
+    )
+    if change.drop > 0:
+        return [
+            f"the early predictor is the better one: {scale} the net is there before it falls, and "
+            "each further factor of ten keeps it for 2.30 of λt more"
+        ]
+    return [
+        f"train as usual, the rise does not wait; {scale} there is a transition to see, later by "
+        "2.30 of λt for each further factor of ten"
     ]
 
 
@@ -218,15 +247,14 @@ def _get_late(found: Diagnosis) -> list[str]:
     lines = []
     if not np.isfinite(when):
         return ["simulate to see how long to train: the rise has no predicted time"]
-    if when > 0:
-        lines.append(_how_long(found))
-        saved = f"saves about {found.saved:.2f} of λt* = {when:.2f}"
-        if found.saved == when:
-            saved = "starts beyond the transition"
-        lines.append(
-            f"sooner: a tenfold smaller α {saved}, and a larger λ divides t = λt*/λ (check the "
-            "late result with --lam)"
-        )
+    lines.append(_how_long(found))
+    saved = f"saves about {found.saved:.2f} of λt* = {when:.2f}"
+    if found.saved == when:
+        saved = "starts beyond the transition"
+    lines.append(
+        f"sooner: a tenfold smaller α {saved}, and a larger λ divides t = λt*/λ (check the late "
+        "result with --lam)"
+    )
     if found.best_quality - found.change.late > found.change.resolution:
         lines.append(
             f"stop at λt = {found.best:.2f} (t = {found.best / lam:.3g}), where the predicted "

@@ -17,6 +17,11 @@ from grokflow.simulations.models.results import (
 )
 from grokflow.theory.transition.scores import Kind
 
+# What a kind does not say by itself.
+_KINDS = {
+    Kind.STARTS_LATE: "starts late: no transition is seen, for the net starts beyond it",
+    Kind.SHRINKING: "shrinking: weight decay presses the weights towards zero",
+}
 _NOTHING_TESTED = "none: no test targets that differ from the mean of the training targets"
 
 
@@ -49,7 +54,7 @@ def _kind(forecast: ModelForecast) -> str:
         return "unknown, for nothing is tested"
     if forecast.kind is Kind.GROKKING and forecast.scores.is_useless:
         return "not learning: a rise to no more than a constant reaches"
-    return forecast.kind.value
+    return _KINDS.get(forecast.kind, forecast.kind.value)
 
 
 def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:
@@ -75,8 +80,9 @@ def transition_lines(forecast: ModelForecast) -> list[str]:
     if not np.isfinite(when.lambda_t):
         return []
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
+    before = ", before the start" if forecast.kind is Kind.STARTS_LATE else ""
     return [
-        f" transition: λt* = {when.lambda_t:.3f}, {width} "
+        f" transition: λt* = {when.lambda_t:.3f}{before}, {width} "
         f"(leading order log α = {forecast.leading_order:.3f})"
     ]
 

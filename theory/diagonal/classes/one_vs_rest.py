@@ -30,6 +30,7 @@ from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
+from grokflow.theory.transition.seen import kind_seen
 from grokflow.theory.transition.times import Transition, crossing, leading_order
 
 # Slow time between points of the common clock.
@@ -93,6 +94,7 @@ class ClassesForecast(Summarised):
     curve: ClockCurve
     constant: float
     no_time: str = ""
+    remark: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -180,9 +182,21 @@ def forecast_classes(
         when = half_way(along.lambda_t, along.scores.error, *scores.error[:2])
     order = leading_order(alpha)
     constant = when.lambda_t - order + _log_level(clocks, when) / depth
+    remark = _shrinking(parts)
+    kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark))
     progress(1.0)
     no_time = "; ".join(unknown[:1])
-    return ClassesForecast(parts, scores, when, order, kind, along, constant, no_time)
+    return ClassesForecast(parts, scores, when, order, kind, along, constant, no_time, remark)
+
+
+def _shrinking(parts: Mapping[str, Forecast]) -> str:
+    """Say which classes have late weights that weight decay presses towards zero."""
+    said = {name: part.remark for name, part in parts.items() if part.remark}
+    if not said:
+        return ""
+    name, first = next(iter(said.items()))
+    others = f" (of {len(said)} classes: {', '.join(said)})" if len(said) > 1 else ""
+    return f"class {name}{others}: {first}"
 
 
 def _log_level(clocks: list[Clock], when: Transition) -> float:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
@@ -33,6 +34,7 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.predictor import NotResolved, NotSeparable, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
+from grokflow.theory.transition.seen import kind_seen, pressed
 from grokflow.theory.transition.times import Transition, leading_order
 
 
@@ -83,6 +85,7 @@ class SoftmaxForecast(Summarised):
     curve: ClockCurve
     constant: float
     no_time: str = ""
+    remark: str = ""
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -157,9 +160,25 @@ def forecast_softmax(
     if kind.is_visible and not no_time:
         when = middle(times, curve.scores.error, *scores.error[:2])
         constant = -float(np.interp(when.lambda_t, times, path.log_beta)) / 2
+    remark = _shrinking(problem, lam, by_class(late.w[:, None])[..., 0])
+    kind = kind_seen(kind, scores, when, times, curve.scores, is_pressed=bool(remark))
     progress(1.0)
-    order = leading_order(alpha)
-    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant, no_time)
+    order, told = leading_order(alpha), (no_time, remark)
+    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant, *told)
+
+
+def _shrinking(problem: ClassesProblem, lam: float, late: np.ndarray) -> str:
+    """Say where weight decay presses the late weights, of shape (C, d), towards zero."""
+    outputs = np.stack([problem.inputs.combine(w) for w in late], axis=1)
+    own = outputs[np.arange(problem.n), problem.labels]
+    return pressed(
+        lam,
+        zero=float(np.log(len(late))),
+        late=float(np.mean(logsumexp(outputs, axis=1) - own)),
+        least=0.0,
+        vanished=not late.any(),
+        helps="or give the inputs standard deviation 1 (--standardise, standardise=True)",
+    )
 
 
 def _path(
