@@ -195,8 +195,8 @@ class Claim(Summarised):
     w(T_c^-) / ‖w(T_c^-)‖ tends to the max-L2-margin direction
     >>> claim.source, claim.expected.value
     ('Lyu et al. 2024, Corollary 3.6', 'supported')
-    >>> [variant.name for variant in claim.broken]
-    ['the max-L1-margin direction instead', 'at T_c^+ instead of T_c^-']
+    >>> [variant.name for variant in claim.broken][1:]
+    ['equal margins at all samples', 'c = -1/10: just after log α / λ']
     """
 
     label: str

@@ -7,16 +7,18 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
+from grokflow.proofs_check.diagonal.kernel_phase import small_problem
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.linear.presets import gaussian_margin, sparse, sparse_regression
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import Transition, window
+from grokflow.theory.transition.times import Transition
 
 # Lyu et al., Figure 1: the norm of (u, v) at the start, and the weight decay.
 FIGURE_1_NORM = 128.0
@@ -137,12 +139,6 @@ COLLAPSE_SCORES = tuple(
 
 
 @remembered
-def limit_problem(laboratory: Laboratory) -> Problem:
-    """Draw the separable data on which limits in α are measured: n=64, d=1000, 3-sparse."""
-    return sparse(n=64, d=1000, seed=laboratory.seed, n_test=1000)
-
-
-@remembered
 def path_classes(laboratory: Laboratory) -> Problem:
     """Draw the classes on which the path is tested: n=16, d=60, 3-sparse."""
     return sparse(n=16, d=60, seed=laboratory.seed)
@@ -195,14 +191,46 @@ def tailed_scores(laboratory: Laboratory, loss: str, lam: float) -> Scores:
 
 
 def limit_alphas(laboratory: Laboratory) -> np.ndarray:
-    """Return scales at which limits are measured, up to 1e80: λ/α² = 1e-240 stays a double."""
-    return np.geomspace(1e16, 1e80, 17 if laboratory.thorough else 9)
+    """Return scales at which limits are measured, up to 1e100: λ/α² = 1e-300 stays a double.
+
+    Corrections of the order of 1/log α are small from 1e40 on.
+    """
+    return np.geomspace(1e40, 1e100, 17 if laboratory.thorough else 9)
+
+
+# Slow times at which `window_weights` looks, in units of log α: T_c^- and T_c^+ for c = ¾, ½ and ¼,
+# and two times at which the window has the wrong sign of c.
+WINDOW_TIMES = (0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 1.75)
 
 
 @remembered
-def window_ends(laboratory: Laboratory, alpha: float) -> DiagonalTrajectory:
-    """Run the flow with exponential loss and λ = 1/α to T_c^- and T_c^+, c = ½."""
-    flow = DiagonalFlow(lam=1 / alpha, loss=LOSSES["exponential"], rtol=1e-7)
-    return flow.run(
-        DiagonalStart(limit_problem(laboratory), alpha), np.array(window(alpha, WINDOW))
-    )
+def easy_sample(laboratory: Laboratory) -> Problem:
+    """Return six samples of 20 inputs, and one with twice the least margin, no support vector."""
+    problem = small_problem(laboratory, LOSSES["exponential"])
+    w = MaxL2Margin().predict(problem).w
+    (seed,) = laboratory.draws("easy sample", 1)
+    along, other = w / (w @ w), np.random.default_rng(seed).standard_normal(problem.d)
+    signed = np.vstack([problem.inputs.to_array(), 2 * along + other - along * (other @ w)])
+    # The rows of a problem hold its labels already: which ones they are does not matter.
+    y = np.resize([1.0, -1.0], len(signed))
+    return make_problem("easy sample", Task.CLASSIFICATION, y[:, None] * signed, y, problem.test)
+
+
+def limit_problems(laboratory: Laboratory) -> dict[str, Problem]:
+    """Return the separable data on which limits in α are measured."""
+    return {"signs": path_classes(laboratory), "easy sample": easy_sample(laboratory)}
+
+
+@remembered
+def window_weights(laboratory: Laboratory, data: str) -> dict[float, np.ndarray]:
+    """Run the flow with exponential loss and λ = 1/α from all of `limit_alphas`.
+
+    Returns the weights at each of `WINDOW_TIMES`, a row for every α.
+    """
+    problem = limit_problems(laboratory)[data]
+    found = []
+    for alpha in limit_alphas(laboratory).tolist():
+        flow = DiagonalFlow(lam=1 / alpha, loss=LOSSES["exponential"], rtol=1e-7)
+        times = np.log(alpha) * np.array(WINDOW_TIMES)
+        found.append(flow.run(DiagonalStart(problem, alpha), times).weights.T)
+    return dict(zip(WINDOW_TIMES, np.stack(found, axis=1), strict=True))
