@@ -89,6 +89,7 @@ CLAIM = Claim(
     scope=Scope(("Corollary 3.7",), "diagonal net", (), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(quasi_norm,),
     broken=(
         Broken("the max-L2-margin instead", partial(check, rival=True)),
         Broken("the net of depth 4", partial(check, depth=4)),

@@ -125,6 +125,7 @@ EARLY = Claim(
     scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=early,
+    formulas=(MaxL2Margin, MinL2Norm),
     broken=(Broken("the L1 predictor instead", partial(early, rival=True)),),
 )
 
@@ -141,6 +142,7 @@ LATE = Claim(
     scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2, 3, 4, 6)),
     expected=Verdict.SUPPORTED,
     check=late,
+    formulas=(MaxL1Margin, MinL1Norm),
     broken=(
         Broken("the L1 norm of the L2 predictor instead", partial(late, rival=True)),
         Broken("2 % above the least L1 norm", partial(late, factor=1.02)),

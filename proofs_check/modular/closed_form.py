@@ -219,6 +219,7 @@ SQUARE = Claim(
     scope=Scope(("Closed form",), "quadratic net on modular addition", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check_square,
+    formulas=(expected_square_error, unit_amplitude),
     broken=(
         Broken("A = (2/N)^{-1/3} as printed", partial(check_square, exponent=-1 / 3)),
         Broken("A = (2/N)^{0.3}", partial(check_square, exponent=0.3)),

@@ -9,6 +9,7 @@ from grokflow.cli import main
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.mutants.formulas import mutants_of
 from grokflow.proofs_check.mutants.judging import Fate, judge_mutants
+from grokflow.proofs_check.registry import CLAIMS
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.problem import make_problem
@@ -133,3 +134,15 @@ def test_the_command_counts_and_names_them(capsys, tmp_path):
 def test_options_that_say_nothing_here_are_refused(capsys):
     assert main(["verify", "--mutants", "--seeds", "0:3"]) == 2
     assert "--mutants with --seeds" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", [label for label, claim in CLAIMS.items() if claim.formulas])
+def test_no_mutant_of_a_claim_goes_unnoticed(label):
+    assert not [item.mutant for item in judge_mutants(CLAIMS[label]) if not item.fate.noticed]
+
+
+def test_reasons_are_given_for_mutants_that_there_are():
+    for claim in CLAIMS.values():
+        names = {mutant.name for formula in claim.formulas for mutant in mutants_of(formula)}
+        assert set(claim.equivalent) <= names | {name.split(":")[0] for name in names}
