@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import null_space
 from torch import nn
 
+from grokflow.proofs_check.nets.label_noise_experiments import SlowFlow, halfway
 from grokflow.simulations.diagonal.label_noise import mean_weights
 from grokflow.simulations.nets.explicit.descent import Descent
 from grokflow.simulations.nets.start import NetStart
@@ -82,3 +84,32 @@ def test_noise_of_many_nets_has_the_stated_size():
     pull = 4 * 0.01 * 0.5
     assert np.allclose(np.abs(found), (1 + pull) ** 2 - (1 - pull) ** 2, rtol=1e-12)
     assert 60 < sum(w > 0 for w in found) < 140
+
+
+def test_the_slow_flow_fits_with_the_least_potential_and_starts_where_plain_descent_ends():
+    rng = np.random.default_rng(2)
+    x, squares, alpha, tau = rng.standard_normal((4, 8)), np.linspace(0.5, 2.0, 8), 0.5, 0.3
+    flow = SlowFlow(x, x @ rng.standard_normal(8), alpha, squares)
+    c = alpha**2 * np.exp(-16 * squares * tau / 4)
+
+    def potential(w):
+        return (w * np.arcsinh(w / (2 * c)) - np.sqrt(w**2 + 4 * c**2)).sum()
+
+    w = flow.weights(tau)
+    assert np.allclose(x @ w, flow.y)
+    for other in null_space(x).T:
+        assert potential(w) < min(potential(w + 1e-3 * other), potential(w - 1e-3 * other))
+    settings = {"lr": 1e-3, "alpha": alpha, "noise": 0.0, "replicas": 1}
+    descent = mean_weights(x, flow.y, np.array([40_000]), rng, **settings)[0]
+    # Steps of finite size let log(u v) fall by the sum of all squared pulls, of order η.
+    assert np.allclose(descent, flow.weights(0.0), atol=1e-2)
+
+
+def test_halfway_is_half_of_the_way():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 8))
+    flow = SlowFlow(x, x[:, 0], 0.5, np.ones(8))
+    way = halfway(flow)
+    assert way.share(flow.weights(way.tau)) == pytest.approx(0.5, abs=1e-5)
+    step = flow.weights(way.tau * 1.01)
+    assert way.share(step) - 0.5 == pytest.approx(way.speed * np.log(1.01), rel=0.02)
