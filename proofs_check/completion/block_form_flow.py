@@ -112,7 +112,7 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
-        Broken("P and Q from α I without √2", partial(check, size=_ALPHA)),
-        Broken("half the weight decay on P and Q", partial(check, decay=0.5)),
+        Broken("P and Q from 1.4 α I, not √2 α I", partial(check, size=1.4 * _ALPHA)),
+        Broken("a tenth less weight decay on P and Q", partial(check, decay=0.9)),
     ),
 )

@@ -81,7 +81,7 @@ CLAIM = Claim(
     check=check,
     broken=(
         Broken("the exponential loss, without logarithms", check_tailed),
-        Broken("(1/λ)(log α + log log α + ΔT)", partial(check, delay=-1.0)),
-        Broken("the departure smaller by log α", partial(check, growth=-1.0)),
+        Broken("(1/λ)(log α + 0.1 log log α + ΔT)", partial(check, delay=-0.1)),
+        Broken("the departure smaller by (log α)^0.1", partial(check, growth=-0.1)),
     ),
 )

@@ -31,10 +31,16 @@ DERIVATION = (
 )
 
 
-def check(laboratory: Laboratory, power: float = 2.0, depth: int = 2) -> Evidence:
-    """Compare with the path of a net of the given depth at ``β = (α e^{-λt})^power``."""
+def check(
+    laboratory: Laboratory,
+    power: float = 2.0,
+    depth: int = 2,
+    factor: float = 1.0,
+    order: float = 1.0,
+) -> Evidence:
+    """Ask for the `order` in λ of the distance to the path at ``β = factor (α e^{-λt})^power``."""
     problem = path_targets(laboratory)
-    log_beta = power * (np.log(SLOW_ALPHA) - SLOW_TIMES)
+    log_beta = power * (np.log(SLOW_ALPHA) - SLOW_TIMES) + np.log(factor)
     reference = trace(problem, log_beta, depth=depth, tolerance=1e-10).weights
     size = np.linalg.norm(reference, axis=0)
     distances = [
@@ -45,7 +51,7 @@ def check(laboratory: Laboratory, power: float = 2.0, depth: int = 2) -> Evidenc
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
     limit = extrapolate(slopes, powers(middle))
-    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
+    return Evidence(abs(limit.value - order), limit.halfwidth, DERIVATION, resolution=0.1)
 
 
 CLAIM = Claim(
@@ -63,7 +69,8 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
-        Broken("the path at β = α e^(-λt) instead of its square", partial(check, power=1.0)),
+        Broken("the path at 1.1 times the β", partial(check, factor=1.1)),
+        Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the path of the net of depth 3", partial(check, power=3.0, depth=3)),
     ),
 )

@@ -67,8 +67,8 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
-        Broken("the spectrum at n/d in place of d/n", partial(check, ratio=2.0)),
-        Broken("half of the step: the loss with a factor one half", partial(check, factor=0.5)),
+        Broken("the spectrum at d/n = 0.6 for 0.5", partial(check, ratio=0.6)),
+        Broken("a step that is a tenth longer", partial(check, factor=1.1)),
         Broken("training and test loss swapped", partial(check, swapped=True)),
     ),
 )
