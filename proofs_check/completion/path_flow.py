@@ -26,9 +26,9 @@ from grokflow.theory.completion.path import trace_completion
 
 DERIVATION = (
     extrapolated("of the slope in λ")
-    + "; the flow is integrated to 1e-8 and the path to 1e-9, a thousandth of the smallest distance"
+    + "; the flow is integrated to 1e-8 and the path to 1e-9, a hundredth of the smallest distance"
 )
-_LAMS = np.geomspace(1e-2, 1e-5, 9)
+_LAMS = np.geomspace(1e-3, 1e-6, 9)
 
 
 def check(laboratory: Laboratory, factor: float = 1.0, order: float = 1.0) -> Evidence:
