@@ -17,7 +17,8 @@ Predictors and their certificates
     MaxL1Margin MinL1Norm L1Penalised MaxL2Margin MinL2Norm L2Penalised MinLoss MaxQuasiMargin
     MinQuasiNorm QuasiPenalised MinFrobeniusNorm MinNuclearNorm NuclearPenalised MaxKernelMargin
     MinKernelNorm one_vs_rest SlowManifold Prediction MatrixPrediction KernelPrediction Certificate
-    exact NoPredictor NotSeparable PartlySeparable NotInterpolable NotResolved NotConverged
+    exact write_certificate check_certificate NoPredictor NotSeparable PartlySeparable
+    NotInterpolable NotResolved NotConverged
 
 Models linearised at their start
     DiagonalTangent FactorisationTangent ModuleTangent module_tangent ModuleOutputs Symmetrised

@@ -70,6 +70,8 @@ from grokflow.theory.completion.frobenius import MatrixPrediction as MatrixPredi
 from grokflow.theory.homogeneous.kernel_machine import KernelPrediction as KernelPrediction
 from grokflow.theory.certificate import Certificate as Certificate
 from grokflow import exact as exact
+from grokflow.certificates import write_certificate as write_certificate
+from grokflow.certificates import check_certificate as check_certificate
 from grokflow.theory.predictor import NoPredictor as NoPredictor
 from grokflow.theory.predictor import NotSeparable as NotSeparable
 from grokflow.theory.diagonal.partly.split import PartlySeparable as PartlySeparable

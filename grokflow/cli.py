@@ -1,4 +1,4 @@
-"""Command line: ``grokflow predict | simulate | scan | misgrok | modular | verify | new-claim``.
+"""Command line: ``grokflow predict | check | simulate | scan | misgrok | modular | verify | ...``.
 
 Parsing is here; the modules of `grokflow.commands` do the work and are imported only when there
 is some, so that ``--help`` answers at once.
@@ -87,6 +87,8 @@ examples:
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
+  grokflow predict sparse --certificate proof.json         exact bounds, with points that show them
+  grokflow check proof.json                                check them, by a program of its own
   grokflow misgrok --family words gap                      problems that a net unlearns
   grokflow simulate modular-addition --optimizer flow --set p=23 --measure drift
   grokflow modular train --corruption 0.35 --weight-decay 15 --steps 300
@@ -131,16 +133,28 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_problem_command(
-        commands, "predict", "early and late predictors, kind and time of the transition"
-    )
+    _add_predict(commands)
     _add_simulate(commands)
     add_scan(commands)
     add_misgrok(commands)
     add_modular(commands)
     _add_verify(commands)
     _add_new_claim(commands)
+    _add_check(commands)
     return parser
+
+
+def _add_predict(commands: Commands) -> None:
+    """Add the command that predicts."""
+    predict = _add_problem_command(
+        commands, "predict", "early and late predictors, kind and time of the transition"
+    )
+    predict.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="write exact proofs of the predictors (.json), for grokflow check",
+    )
 
 
 def _add_simulate(commands: Commands) -> None:
@@ -214,6 +228,12 @@ def _add_new_claim(commands: Commands) -> None:
         commands, "new-claim", "write a claim of your own to start from", home="new_claim"
     )
     new.add_argument("name", metavar="NAME", help="its label; the file is NAME.py")
+
+
+def _add_check(commands: Commands) -> None:
+    """Add the command that checks certificate files."""
+    check = add_command(commands, "check", "check a certificate file exactly", home="check")
+    check.add_argument("file", metavar="FILE", help="what predict --certificate wrote")
 
 
 def _add_problem_command(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from grokflow.commands.shared.asking import request_of
 from grokflow.commands.shared.output import check_outputs
@@ -22,11 +25,12 @@ from grokflow.commands.shared.words import (
 )
 from grokflow.progress import bar
 from grokflow.simulations.runs.files import write_json
+from grokflow.theory.objective import Provable
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, print, and write JSON when asked to."""
-    check_outputs(arguments, ("json",))
+    check_outputs(arguments, ("json", "certificate"))
     request = request_of(arguments)
     description = request.describe()
     # How the data were read helps most where there is no forecast.
@@ -42,4 +46,29 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(
             arguments.json, content | bounds_record(bounds) | consequences_record(consequences)
         )
+    if arguments.certificate:
+        return _certify(arguments, description.words, request.provable())
+    return 0
+
+
+def _certify(arguments: argparse.Namespace, words: str, provable: Mapping[str, Provable]) -> int:
+    """Write what is proved of the predictors, say what is not, and return the exit code."""
+    # Rational arithmetic takes a while to import.
+    from grokflow.certificates import write
+
+    source, file = Path(arguments.problem), arguments.certificate
+    if source.is_file():
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        words = f"{words}; data of {source.name}, SHA-256 {digest}"
+    found = write(file, words, provable)
+    for role, proved in found.proved.items():
+        print(f"     proved: {role.replace('_', ' ')}, {proved}")
+    for role, reason in found.refused.items():
+        print(f" not proved: {role.replace('_', ' ')}, for {reason}")
+    if not found.proved:
+        raise ValueError(
+            f"{file} is not written, expected a predictor of which something is proved exactly: "
+            "take smaller data, or leave --certificate out"
+        )
+    print(f"certificate: {file}, which `grokflow check {file}` checks")
     return 0

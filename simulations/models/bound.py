@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.models.table import simulation_result
 from grokflow.simulations.runs.measure import Measure, Measures
 from grokflow.simulations.runs.protocols import Trajectory
+from grokflow.theory.objective import Provable
 from grokflow.theory.transition.change import Change, change_of
 
 # Share of the targets' mean square at which a regression is fitted.
@@ -169,6 +171,10 @@ class BoundModel(Protocol):
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return the generalisation bounds whose hypotheses the data meet."""
         return ()
+
+    def provable(self, alpha: float) -> Mapping[str, Provable]:
+        """Return the predictors from scale α of which a certificate file can tell, by role."""
+        return {}
 
     def result(
         self, trajectory: Any, forecast: ModelForecast | None, description: Description

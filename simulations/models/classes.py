@@ -11,7 +11,11 @@ from grokflow.simulations.diagonal.classes.one_vs_rest import ClassesTrajectory,
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.models import cross_entropy
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
-from grokflow.simulations.models.diagonal import DiagonalModel, diagonal_forecast
+from grokflow.simulations.models.diagonal import (
+    DiagonalModel,
+    diagonal_forecast,
+    diagonal_provable,
+)
 from grokflow.simulations.models.options import input_options
 from grokflow.simulations.models.protocol import Progress, no_progress
 from grokflow.simulations.models.results import (
@@ -26,6 +30,7 @@ from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast, foreca
 from grokflow.theory.diagonal.regime import Regime
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
+from grokflow.theory.objective import Provable
 from grokflow.theory.transition.times import Transition
 
 # The square loss on 1 for a sample's own class and 0 for the others: of classes, where the name
@@ -150,6 +155,15 @@ class BoundClasses(BoundModel):
                 progress=progress,
             )
         return self.forecasts[alpha]
+
+    def provable(self, alpha: float) -> dict[str, Provable]:
+        """Return the predictors of every class."""
+        parts = self._forecast(alpha).parts
+        return {
+            f"{name}: {role}": item
+            for i, (name, part) in enumerate(parts.items())
+            for role, item in diagonal_provable(self.problem.part(i, self.loss), part).items()
+        }
 
     def follow(
         self,

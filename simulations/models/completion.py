@@ -39,6 +39,7 @@ from grokflow.theory.completion.forecast import CompletionForecast, forecast_com
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.path import follow_path, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.objective import Provable
 from grokflow.theory.transition.change import Change, change_of
 
 # The path of completion begins at β = α²: from here the kernel regime belongs to it.
@@ -194,6 +195,12 @@ class BoundCompletion(BoundModel):
         return Outlook(
             found.scores, found.kind, found.constant, found.transition.width, found.constant
         )
+
+    def provable(self, alpha: float) -> dict[str, Provable]:
+        """Return all three predictors."""
+        found = self._forecast(alpha)
+        roles = {"early": found.early, "late": found.late, "late_limit": found.limit}
+        return {role: Provable(self.problem, item) for role, item in roles.items()}
 
     def follow(
         self,

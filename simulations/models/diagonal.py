@@ -27,6 +27,7 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.tables.door import load
 from grokflow.simulations.tables.formats import looks_like_file
+from grokflow.theory.certificate import Farkas
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime, early_at, held_weights
 from grokflow.theory.diagonal.scale import check_scale
@@ -40,8 +41,9 @@ from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, Loss, loss_named
+from grokflow.theory.objective import Provable
 from grokflow.theory.transition.change import Change, change_of
 from grokflow.theory.transition.scores import Scores
 
@@ -190,6 +192,13 @@ class BoundDiagonal(BoundModel):
             )
         return self.forecasts[alpha]
 
+    def provable(self, alpha: float) -> dict[str, Provable]:
+        """Return the predictors, and what shows that no weights fit the data."""
+        problem = self.problem
+        if not self.loss.acts_on_margins:
+            problem = replace(problem, task=Task.REGRESSION)
+        return diagonal_provable(problem, self._forecast(alpha))
+
     def follow(
         self,
         alpha: float,
@@ -266,6 +275,20 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         no_time=found.no_time,
         remark=found.remark,
     )
+
+
+def diagonal_provable(problem: Problem, found: Forecast) -> dict[str, Provable]:
+    """Return the predictors of a forecast by role, and what shows that no weights fit the data."""
+    answers: dict[str, object] = {"early": found.early, "late": found.late}
+    if found.limit is not found.early:
+        answers["late_limit"] = found.limit
+    if found.early_limit is not found.early:
+        answers["early_limit"] = found.early_limit
+    if found.regime in (Regime.OVERLAPPING, Regime.INCONSISTENT):
+        # The limit has the outputs of least loss, which are rounded; the pulls cancel at them.
+        answers.pop("late_limit", None)
+        answers["data"] = Farkas(found.early.multipliers, float("nan"))
+    return {role: Provable(problem, answer) for role, answer in answers.items()}
 
 
 def _bound(role: str, theorem: str, law: Callable[..., Bound], n: int) -> GeneralisationBound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -21,6 +21,7 @@ from grokflow.simulations.models.results import (
 )
 from grokflow.simulations.runs.measure import PREDICTED, Measure
 from grokflow.simulations.runs.protocols import Trajectory
+from grokflow.theory.objective import Provable
 from grokflow.theory.transition.diagnosis import diagnose
 
 
@@ -47,6 +48,10 @@ class ExactRequest(Request):
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return the generalisation bounds whose hypotheses the data meet."""
         return self.bound.bounds()
+
+    def provable(self) -> Mapping[str, Provable]:
+        """Return the predictors of the forecast of which a certificate file can tell, by role."""
+        return self.bound.provable(self.alpha)
 
     def consequences(self, forecast: ModelForecast) -> PredictedConsequences | None:
         """Diagnose the forecast, where the test set tells predictors from the mean."""

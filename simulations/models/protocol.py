@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from grokflow.simulations.models.results import (
 )
 from grokflow.simulations.runs.measure import Measure
 from grokflow.simulations.runs.protocols import Trajectory
+from grokflow.theory.objective import Provable
 
 Progress = Callable[[float], None]
 
@@ -47,6 +48,10 @@ class Request(Protocol):
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return the generalisation bounds whose hypotheses the data meet."""
+
+    def provable(self) -> Mapping[str, Provable]:
+        """Return the predictors of the forecast of which a certificate file can tell, by role."""
+        return {}
 
     def consequences(self, forecast: ModelForecast) -> PredictedConsequences | None:
         """Return what a forecast means for the training; None where nothing can be tested."""

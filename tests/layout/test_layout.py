@@ -18,6 +18,7 @@ MORE = {
         "numerics",
         "numerics/penalised",
         "transition",
+        "certified",
         "linear/classes",
         "diagonal/classes",
         "diagonal/partly",
@@ -34,6 +35,7 @@ MORE = {
     },
     "figures": set(),
     "grokflow/commands": {"shared"},
+    "grokflow/checker": set(),
     "tests": {
         "claims",
         "front_door",

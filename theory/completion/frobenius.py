@@ -20,6 +20,7 @@ from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import ProximalWork
 from grokflow.theory.completion.spaces.units import Units
+from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved
 from grokflow.theory.summary import Summarised
 
@@ -51,6 +52,8 @@ class MatrixPrediction(Summarised):
         rectangular matrices.
     work : ProximalWork or None
         What proximal points cost, where they were needed.
+    objective : Objective or None
+        What it minimises.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class MatrixPrediction(Summarised):
     multipliers: np.ndarray
     certificate: Certificate
     work: ProximalWork | None = None
+    objective: Objective | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -136,7 +140,8 @@ class MinFrobeniusNorm:
                 "values by a number"
             )
         w, mu = units.size * w, mu * (units.size / units.rows)
-        return MatrixPrediction(self.name, w, mu, found)
+        objective = Objective(Norm.L2, Condition.TARGETS)
+        return MatrixPrediction(self.name, w, mu, found, objective=objective)
 
 
 def _exact(problem: CompletionProblem, found: Certificate) -> Rounded:

@@ -21,7 +21,9 @@ from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusN
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, ProximalWork, proximal_points
 from grokflow.theory.completion.spaces.units import Units
+from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotResolved
 
 
@@ -96,7 +98,8 @@ class MinNuclearNorm:
             gap=self.gap,
             interrupt=interrupt,
         )
-        return MatrixPrediction(self.name, *solved)
+        objective = Objective(Norm.NUCLEAR, Condition.TARGETS)
+        return MatrixPrediction(self.name, *solved, objective=objective)
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,8 @@ class NuclearPenalised:
             interrupt=interrupt,
             remedy=", or take a λ that is larger beside the values",
         )
-        return MatrixPrediction(self.name, w, tau * mu, certificate, work)
+        objective = Objective(Norm.NUCLEAR, LOSSES["square"], tau)
+        return MatrixPrediction(self.name, w, tau * mu, certificate, work, objective)
 
 
 class _Solved(NamedTuple):

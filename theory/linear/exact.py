@@ -11,9 +11,10 @@ The problems and their duals are those of `grokflow.theory.linear.certificates`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -22,13 +23,16 @@ from grokflow.theory.numerics.penalised.ball_losses import ball_loss
 from grokflow.theory.numerics.rational import (
     PRECISION,
     Enclosure,
+    Proof,
     arb,
     candidates,
     ctx,
+    doubles,
     exact,
     fmpq,
     fmpq_mat,
     fraction,
+    independent_rows,
     inner,
     largest,
     matrix,
@@ -37,8 +41,8 @@ from grokflow.theory.numerics.rational import (
     positive_part,
     squared_norm,
     take_columns,
-    total,
 )
+from grokflow.theory.objective import Condition, Norm, Objective
 
 
 def max_l2_margin(z: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Enclosure:
@@ -49,24 +53,12 @@ def max_l2_margin(z: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Encl
     ValueError
         When `w` does not separate the data, so that no multiple of it is feasible.
     """
-    a = matrix(z)
-    upper = min(squared_norm(v) / 2 for v in _with_margin_one(a, w))
-    lower = fmpq(0)
-    for mu in map(positive_part, candidates(multipliers)):
-        if norm := squared_norm(a.transpose() * mu):
-            lower = max(lower, total(mu.entries()) ** 2 / (2 * norm))
-    return _enclose(lower, upper)
+    return of_margins(matrix(z), w, multipliers, Norm.L2).enclosure
 
 
 def max_l1_margin(z: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Enclosure:
     """Enclose ``min ‖w‖₁ : Zw ≥ 1``; see `max_l2_margin`."""
-    a = matrix(z)
-    upper = min(one_norm(v) for v in _with_margin_one(a, w))
-    lower = fmpq(0)
-    for mu in map(positive_part, candidates(multipliers)):
-        if norm := largest(a.transpose() * mu):
-            lower = max(lower, total(mu.entries()) / norm)
-    return _enclose(lower, upper)
+    return of_margins(matrix(z), w, multipliers, Norm.L1).enclosure
 
 
 def min_l2_norm(x: np.ndarray, y: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Enclosure:
@@ -77,24 +69,12 @@ def min_l2_norm(x: np.ndarray, y: np.ndarray, w: np.ndarray, multipliers: np.nda
     ValueError
         When no w interpolates the targets exactly.
     """
-    a, b = matrix(x), matrix(y)
-    upper = min(squared_norm(v) / 2 for v in _interpolants(a, b, w))
-    lower = fmpq(0)
-    for mu in candidates(multipliers):
-        if norm := squared_norm(a.transpose() * mu):
-            lower = max(lower, inner(b, mu) ** 2 / (2 * norm))
-    return _enclose(lower, upper)
+    return of_targets(matrix(x), matrix(y), w, multipliers, Norm.L2).enclosure
 
 
 def min_l1_norm(x: np.ndarray, y: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Enclosure:
     """Enclose ``min ‖w‖₁ : Xw = y``; see `min_l2_norm`."""
-    a, b = matrix(x), matrix(y)
-    upper = min(one_norm(v) for v in _interpolants(a, b, w))
-    lower = fmpq(0)
-    for mu in candidates(multipliers):
-        if norm := largest(a.transpose() * mu):
-            lower = max(lower, inner(b, mu) / norm)
-    return _enclose(lower, upper)
+    return of_targets(matrix(x), matrix(y), w, multipliers, Norm.L1).enclosure
 
 
 def l1_penalised(
@@ -111,26 +91,119 @@ def l1_penalised(
     outside the domain of the conjugate loss are moved to its edge, then scaled to
     ``‖Xᵀμ‖_∞ ≤ λ/2``.
     """
+    objective = Objective(Norm.L1, loss, lam / 2)
+    return of_loss(matrix(x), matrix(targets), w, multipliers, objective).enclosure
+
+
+def of_margins(a: fmpq_mat, w: np.ndarray, multipliers: np.ndarray, norm: Norm) -> Proof:
+    """Prove bounds on the least norm with ``Aw ≥ 1``."""
+    primal = min(_with_margin_one(a, w), key=partial(_size, norm))
+    ones = fmpq_mat(a.nrows(), 1, [1] * a.nrows())
+    return _with_best_multiple(a, ones, primal, map(positive_part, candidates(multipliers)), norm)
+
+
+def of_targets(
+    a: fmpq_mat, b: fmpq_mat, w: np.ndarray, multipliers: np.ndarray, norm: Norm
+) -> Proof:
+    """Prove bounds on the least norm with ``Aw = b``."""
+    primal = min(_interpolants(a, b, w), key=partial(_size, norm))
+    return _with_best_multiple(a, b, primal, candidates(multipliers), norm)
+
+
+def _with_best_multiple(
+    a: fmpq_mat, b: fmpq_mat, primal: fmpq_mat, duals: Iterable[fmpq_mat], norm: Norm
+) -> Proof:
+    """Return the multiple of one of the multipliers that shows most."""
+    found = Proof(primal, fmpq_mat(a.nrows(), 1), fmpq(0), _size(norm, primal))
+    for mu in duals:
+        pulled = a.transpose() * mu
+        reach = squared_norm(pulled) if norm is Norm.L2 else largest(pulled)
+        if reach:
+            scale = inner(b, mu) / reach if norm is Norm.L2 else 1 / reach
+            lower = scale * inner(b, mu) - (scale**2 * reach / 2 if norm is Norm.L2 else 0)
+            if lower > found.lower:
+                found = found._replace(dual=scale * mu, lower=lower)
+    return found
+
+
+def of_loss(
+    a: fmpq_mat, b: fmpq_mat, w: np.ndarray, multipliers: np.ndarray, objective: Objective
+) -> Proof:
+    """Prove bounds on the least mean loss plus penalty."""
+    assert not isinstance(objective.data, Condition)
+    loss = objective.data
     ball = ball_loss(loss)
-    a, b, tau = matrix(x), matrix(targets), exact(lam / 2)
-    n = a.nrows()
-    lower, upper = [], []
+    n, strength, norm = a.nrows(), exact(objective.strength), objective.norm
     with ctx.workprec(PRECISION):
         # The rounded weights may have outputs that are far off.
         tried = [(v, (a * v).entries()) for v in candidates(w)]
         near = [pair for pair in tried if ball.holds(pair[1])] or tried[-1:]
+        uppers = []
         for v, outputs in near:
             values = map(ball.value, map(arb, outputs), map(arb, b.entries()))
-            upper.append((sum(values, arb(0)) / n + tau * one_norm(v)).upper().fmpq())
+            uppers.append((_upper(values) / n + strength * _size(norm, v), v))
+        lowers = []
         for mu in candidates(multipliers):
-            inside = [ball.clip(n * u) / n for u in mu.entries()]
-            column = fmpq_mat(n, 1, inside)
-            reach = largest(a.transpose() * column)
-            scale = min(fmpq(1), tau / reach) if reach else fmpq(1)
-            dual = [arb(n * scale * u) for u in inside]
-            conjugates = map(ball.conjugate, dual, map(arb, b.entries()))
-            lower.append((-sum(conjugates, arb(0)) / n).lower().fmpq())
-    return _enclose(max(lower), min(upper))
+            inside = fmpq_mat(n, 1, [ball.clip(n * u) / n for u in mu.entries()])
+            if not strength:
+                curvature = loss.curvature(doubles(a * matrix(w)), doubles(b))
+                inside = _balanced(a, inside, matrix(curvature))
+                if list(map(ball.clip, (n * inside).entries())) != (n * inside).entries():
+                    continue
+            dual, cost = _held(a, inside, objective)
+            values = map(ball.conjugate, map(arb, (n * dual).entries()), map(arb, b.entries()))
+            lowers.append((-_upper(values) / n - cost, dual))
+    if not lowers:
+        raise ValueError(
+            "the pulls at the least loss are not balanced exactly by pulls that the loss has, "
+            "expected those of a minimum that double precision resolves: use fewer columns"
+        )
+    (upper, primal), (lower, dual) = min(uppers, key=_first), max(lowers, key=_first)
+    return Proof(primal, dual, lower, upper)
+
+
+def _first(pair: tuple[fmpq, fmpq_mat]) -> fmpq:
+    return pair[0]
+
+
+def _upper(values: Iterable[arb]) -> fmpq:
+    return sum(values, arb(0)).upper().fmpq()
+
+
+def _held(a: fmpq_mat, mu: fmpq_mat, objective: Objective) -> tuple[fmpq_mat, fmpq]:
+    """Return multipliers near `mu` that the norm holds against, and what that costs."""
+    strength, pulled = exact(objective.strength), a.transpose() * mu
+    if not strength:
+        return mu, fmpq(0)
+    if objective.norm is Norm.L2:
+        return mu, squared_norm(pulled) / (2 * strength)
+    reach = largest(pulled)
+    return mu * min(fmpq(1), strength / reach) if reach else mu, fmpq(0)
+
+
+def _balanced(a: fmpq_mat, mu: fmpq_mat, weights: fmpq_mat) -> fmpq_mat:
+    """Return multipliers near `mu` with ``Aᵀμ = 0``, moved in proportion to the weights.
+
+    With the curvature of the loss as weights it is a step of Newton's method, and hardly moves
+    small pulls.
+    """
+    columns = take_columns(a, independent_rows(a.transpose()))
+    weighted = fmpq_mat(columns)
+    for i, weight in enumerate(weights.entries()):
+        for j in range(columns.ncols()):
+            weighted[i, j] *= weight
+    try:
+        step = (columns.transpose() * weighted).solve(columns.transpose() * mu)
+    except ZeroDivisionError:
+        raise ValueError(
+            "the least loss has no curvature in some direction, expected some in each: use fewer "
+            "columns"
+        ) from None
+    return mu - weighted * step
+
+
+def _size(norm: Norm, w: fmpq_mat) -> fmpq:
+    return squared_norm(w) / 2 if norm is Norm.L2 else one_norm(w)
 
 
 @dataclass(frozen=True)
@@ -162,10 +235,6 @@ def farkas(z: np.ndarray, multipliers: np.ndarray) -> ExactFarkas:
         )
     exact = dict(zip(support, map(fraction, solution.entries()), strict=True))
     return ExactFarkas(tuple(exact.get(i, Fraction(0)) for i in range(n)))
-
-
-def _enclose(lower: fmpq, upper: fmpq) -> Enclosure:
-    return Enclosure(fraction(lower), fraction(upper))
 
 
 def _with_margin_one(a: fmpq_mat, w: np.ndarray) -> list[fmpq_mat]:

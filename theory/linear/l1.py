@@ -32,6 +32,7 @@ from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.linear.simplex import SMALL_PROGRAM, onto_targets, vertex
 from grokflow.theory.losses import Exponential
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotResolved
 
 # Fraction of the strength at which the penalised predictor vanishes that starts a linear program.
@@ -95,7 +96,14 @@ class MaxL1Margin:
             self.gap,
         )
         margin = normalised_margin(problem, found.w, 1)
-        return Prediction(self.name, found.w, found.mu, margin, found.certificate)
+        return Prediction(
+            self.name,
+            found.w,
+            found.mu,
+            margin,
+            found.certificate,
+            objective=Objective(Norm.L1, Condition.MARGINS),
+        )
 
     def _proximal_points(self, problem: Problem, near: Prediction | None) -> PrimalDual:
         near = near or _lightly_penalised(problem)
@@ -176,7 +184,14 @@ class MinL1Norm:
             lambda w, mu: certificates.min_l1_norm(problem, w, mu),
             self.gap,
         )
-        return Prediction(self.name, found.w, found.mu, None, found.certificate)
+        return Prediction(
+            self.name,
+            found.w,
+            found.mu,
+            None,
+            found.certificate,
+            objective=Objective(Norm.L1, Condition.TARGETS),
+        )
 
     def _proximal_points(self, problem: Problem, start: PrimalDual | None) -> PrimalDual:
         start = start or PrimalDual(np.zeros(problem.d), problem.targets)

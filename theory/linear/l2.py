@@ -37,6 +37,7 @@ from grokflow.theory.numerics.hard_margin import (
 )
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.numerics.rounding import divided
+from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import (
     NoPredictor,
     NotInterpolable,
@@ -93,7 +94,14 @@ class MaxL2Margin:
         if found is None or found.gap > WANTED_GAP:
             found = _stubborn_margin(problem, found)
         margin = normalised_margin(problem, found.w, 2)
-        return Prediction(self.name, found.w, found.mu, margin, found.certificate)
+        return Prediction(
+            self.name,
+            found.w,
+            found.mu,
+            margin,
+            found.certificate,
+            objective=Objective(Norm.L2, Condition.MARGINS),
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,10 @@ class MinL2Norm:
         check_problem(problem)
         if not problem.targets.any():
             zero = np.zeros(problem.d), np.zeros(problem.n)
-            return Prediction(self.name, *zero, None, Certificate(0.0, 0.0, 0.0))
+            exact = Certificate(0.0, 0.0, 0.0)
+            return Prediction(
+                self.name, *zero, None, exact, objective=Objective(Norm.L2, Condition.TARGETS)
+            )
         return of_distinct_samples(problem, lambda distinct, _: self._of_distinct(distinct))
 
     def _of_distinct(self, problem: Problem) -> Prediction:
@@ -141,7 +152,14 @@ class MinL2Norm:
         )
         if found is None or found.gap > WANTED_GAP:
             found = _stubborn_interpolant(problem, found)
-        return Prediction(self.name, found.w, found.mu, None, found.certificate)
+        return Prediction(
+            self.name,
+            found.w,
+            found.mu,
+            None,
+            found.certificate,
+            objective=Objective(Norm.L2, Condition.TARGETS),
+        )
 
 
 def _gram_margin(problem: Problem) -> PrimalDual:

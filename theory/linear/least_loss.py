@@ -19,6 +19,7 @@ from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
 from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NoPredictor, NotResolved
 
 # Half the distance between 1 and the next double: the largest relative error of one rounding.
@@ -80,7 +81,9 @@ class MinLoss:
         w = least_norm(problem.row_space.rows, coordinates)
         pulls = self.loss.descent(problem.inputs.combine(w), problem.targets) / problem.n
         margin = normalised_margin(problem, w, 2)
-        return Prediction(self.name, w, pulls, margin, min_loss(problem, w, self.loss))
+        certificate = min_loss(problem, w, self.loss)
+        objective = Objective(Norm.L2, self.loss, 0.0)
+        return Prediction(self.name, w, pulls, margin, certificate, objective=objective)
 
 
 def in_row_space(problem: Problem, coordinates: np.ndarray) -> Problem:

@@ -23,6 +23,7 @@ from grokflow.theory.numerics.newton import minimise
 from grokflow.theory.numerics.penalised.active_set import ActiveSet
 from grokflow.theory.numerics.penalised.ridge import ridge
 from grokflow.theory.numerics.penalised.units import Units
+from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NotResolved
 
 # Multiplications that are spent on columns one by one, some seconds of them.
@@ -104,7 +105,9 @@ class L1Penalised:
         if found is None or not found.gap <= self.gap:
             found = certified(*self._solve(scaled, lam))
         w, mu, certificate = _resolved(self, problem, found)
-        return Prediction(self.name, w, mu, normalised_margin(problem, w, 1), certificate)
+        objective = Objective(Norm.L1, self.loss, self.lam / 2)
+        margin = normalised_margin(problem, w, 1)
+        return Prediction(self.name, w, mu, margin, certificate, objective=objective)
 
     def _solve(self, problem: Problem, lam: float) -> PrimalDual:
         tau = lam / 2
@@ -209,7 +212,9 @@ class L2Penalised:
         if not found.gap <= self.gap and problem.n * problem.d <= _MOST_ENTRIES:
             found = certified(*ridge(scaled.inputs.to_array(), scaled.targets, self.loss, lam))
         w, mu, certificate = _resolved(self, problem, found)
-        return Prediction(self.name, w, mu, normalised_margin(problem, w, 2), certificate)
+        objective = Objective(Norm.L2, self.loss, self.lam)
+        margin = normalised_margin(problem, w, 2)
+        return Prediction(self.name, w, mu, margin, certificate, objective=objective)
 
     def _by_dual(self, problem: Problem, lam: float) -> PrimalDual:
         """Minimise the dual as far as rounding lets it."""

@@ -13,6 +13,7 @@ from scipy.linalg import LinAlgError
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.objective import Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
 
@@ -127,6 +128,8 @@ class Prediction(Summarised):
     stationarity : float or None
         Relative KKT residual where the problem is not convex, so that the answer is a KKT point
         and the bounds need not meet; None where the certificate says it all.
+    objective : Objective or None
+        What it minimises; None where no certificate file can be written of it.
 
     Examples
     --------
@@ -145,6 +148,7 @@ class Prediction(Summarised):
     margin: float | None
     certificate: Certificate
     stationarity: float | None = None
+    objective: Objective | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""

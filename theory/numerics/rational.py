@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
@@ -21,6 +22,7 @@ from grokflow.theory.numerics.rounding import up
 __all__ = [
     "PRECISION",
     "Enclosure",
+    "Proof",
     "arb",
     "arb_mat",
     "candidates",
@@ -32,6 +34,7 @@ __all__ = [
     "fmpq",
     "fmpq_mat",
     "fraction",
+    "independent_rows",
     "inner",
     "largest",
     "matrix",
@@ -70,6 +73,20 @@ class Enclosure:
         if self.lower == self.upper:
             return Fraction(0)
         return (self.upper - self.lower) / max(abs(self.upper), abs(self.lower))
+
+
+class Proof(NamedTuple):
+    """A feasible answer and feasible multipliers, and the bounds on the optimum that they show."""
+
+    primal: fmpq_mat
+    dual: fmpq_mat
+    lower: fmpq
+    upper: fmpq
+
+    @property
+    def enclosure(self) -> Enclosure:
+        """The bounds."""
+        return Enclosure(fraction(self.lower), fraction(self.upper))
 
 
 def exact(value: float) -> fmpq:
@@ -165,7 +182,7 @@ def sqrt_above(value: fmpq) -> fmpq:
 
 def nearest_solution(a: fmpq_mat, b: fmpq_mat, x: fmpq_mat) -> fmpq_mat | None:
     """Return the solution of ``a x = b`` nearest to `x`, exactly; None when there is none."""
-    rows = _independent_rows(a)
+    rows = independent_rows(a)
     if rows:
         chosen = take_rows(a, rows)
         miss = take_rows(b - a * x, rows)
@@ -183,7 +200,7 @@ def take_rows(a: fmpq_mat, rows: list[int]) -> fmpq_mat:
     return fmpq_mat(len(rows), a.ncols(), [a[i, j] for i in rows for j in range(a.ncols())])
 
 
-def _independent_rows(a: fmpq_mat) -> list[int]:
+def independent_rows(a: fmpq_mat) -> list[int]:
     """Return the indices of a largest independent set of rows: the pivots of the transpose."""
     reduced, rank = a.transpose().rref()
     table = reduced.table()

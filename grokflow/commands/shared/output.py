@@ -12,6 +12,7 @@ from grokflow.simulations.runs.files import check_suffix
 
 _SUFFIXES = {
     "json": (".json",),
+    "certificate": (".json",),
     "plot": (".png", ".svg", ".pdf"),
     "out": (".npz", ".csv", ".nc"),
 }

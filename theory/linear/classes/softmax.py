@@ -31,6 +31,8 @@ from grokflow.theory.linear.classes.margins import ClassMargins, class_blocks, c
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.samples import Outputs
 
@@ -131,7 +133,9 @@ class L1PenalisedCrossEntropy:
                 f"{found.gap:.1e} only, expected {_GAP:g}: standardise the inputs, or raise lam"
             )
         n = len(r)
-        return Prediction(self.name, w, r.ravel() / n, normalised_margin(stacked, w, 1), found)
+        objective = Objective(Norm.L1, LOSSES["logistic"], self.lam / 2)
+        margin = normalised_margin(stacked, w, 1)
+        return Prediction(self.name, w, r.ravel() / n, margin, found, objective=objective)
 
     def _minimised(
         self, z: ClassMargins, w: np.ndarray, sign: np.ndarray, size: float

@@ -25,7 +25,7 @@ class BallLoss(NamedTuple):
         return self.lowest is None or min(outputs) > self.lowest
 
 
-def _entropy(u: arb) -> arb:
+def entropy(u: arb) -> arb:
     """Return ``u log u``; 0 at 0."""
     return arb(0) if u.is_zero() else u * u.log()
 
@@ -35,7 +35,7 @@ def _entropy_of_rest(u: arb) -> arb:
     return arb(0) if (1 - u).is_zero() else (1 - u) * (-u).log1p()
 
 
-def _exponential(x: arb) -> arb:
+def exponential(x: arb) -> arb:
     """Return ``e^x``; below x = -1e5 the ball of radius 2^-1e5, which rationals can hold."""
     if x < -_FAR:
         return arb(0, arb(2) ** -_FAR)
@@ -49,14 +49,14 @@ def _exponential(x: arb) -> arb:
 
 _BALL_LOSSES: dict[type[Loss], BallLoss] = {
     Exponential: BallLoss(
-        lambda q, _: _exponential(-q),
-        lambda u, _: _entropy(u) - u,
+        lambda q, _: exponential(-q),
+        lambda u, _: entropy(u) - u,
         lambda u: max(u, fmpq(0)),
         -_FAR,
     ),
     Logistic: BallLoss(
-        lambda q, _: _exponential(-q).log1p(),
-        lambda u, _: _entropy(u) + _entropy_of_rest(u),
+        lambda q, _: exponential(-q).log1p(),
+        lambda u, _: entropy(u) + _entropy_of_rest(u),
         lambda u: min(max(u, fmpq(0)), fmpq(1)),
         -_FAR,
     ),

@@ -1,0 +1,389 @@
+"""Certificate files: every kind is proved by a program of its own, and nothing false is."""
+
+import ast
+import copy
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flint import arb, ctx, fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+import grokflow as gf
+from grokflow import cli
+from grokflow.certificates import write
+from grokflow.checker import check
+from grokflow.theory.linear.classes.softmax import stacked_problem
+from grokflow.theory.objective import Provable
+
+LAM = 1e-2
+
+
+def gaussian(n, d, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def samples(x, y):
+    task = gf.Task.REGRESSION if y.dtype == float else gf.Task.CLASSIFICATION
+    return gf.make_problem("mine", task, x, y, gf.StoredTestSet(x, y))
+
+
+def linear(predictor, x, y):
+    problem = samples(x, y)
+    return problem, predictor.predict(problem)
+
+
+def entries(predictor, shape):
+    rng = np.random.default_rng(2)
+    places = rng.choice(shape[0] * shape[1], 9, replace=False)
+    size = shape[0] if shape[0] == shape[1] else shape
+    where = np.divmod(places, shape[1])
+    if shape[0] == shape[1]:
+        where = np.minimum(*where), np.maximum(*where)
+        keep = np.unique(where[0] * shape[1] + where[1], return_index=True)[1]
+        where = where[0][keep], where[1][keep]
+    values = rng.standard_normal(len(where[0]))
+    problem = gf.make_entries_problem("mine", size, *where, values)
+    return problem, predictor.predict(problem)
+
+
+def signs(n, seed=1):
+    return np.where(np.random.default_rng(seed).random(n) < 0.5, -1, 1)
+
+
+def softmax(late):
+    problem = gf.make_classes_problem(
+        "mine", gaussian(9, 12), np.tile(["a", "b", "c"], 3), gaussian(9, 12), ["a", "b", "c"] * 3
+    )
+    found = gf.forecast_softmax(problem, alpha=10.0, lam=LAM)
+    return stacked_problem(problem), found.late if late else found.early
+
+
+def not_separable():
+    x, y = gaussian(20, 2), signs(20)
+    problem = samples(x, y)
+    with pytest.raises(gf.NotSeparable) as raised:
+        gf.MaxL2Margin().predict(problem)
+    return problem, raised.value.certificate
+
+
+WIDE, TALL = (gaussian(6, 10), signs(6)), (gaussian(20, 2), signs(20))
+TARGETS = gaussian(6, 1, 3).ravel()
+KINDS = {
+    "max-L1-margin": lambda: linear(gf.MaxL1Margin(), *WIDE),
+    "max-L2-margin": lambda: linear(gf.MaxL2Margin(), *WIDE),
+    "min-L1-norm": lambda: linear(gf.MinL1Norm(), WIDE[0], TARGETS),
+    "min-L2-norm": lambda: linear(gf.MinL2Norm(), WIDE[0], TARGETS),
+    **{
+        f"{kind.__name__} {loss}": lambda kind=kind, loss=loss: linear(
+            kind(gf.LOSSES[loss], LAM), WIDE[0], TARGETS if loss == "square" else WIDE[1]
+        )
+        for kind, loss in product((gf.L1Penalised, gf.L2Penalised), gf.LOSSES)
+    },
+    "min-logistic-loss": lambda: linear(gf.MinLoss(gf.LOSSES["logistic"]), *TALL),
+    "min-exponential-loss": lambda: linear(gf.MinLoss(gf.LOSSES["exponential"]), *TALL),
+    "min-square-loss": lambda: linear(
+        gf.MinLoss(gf.LOSSES["square"]), TALL[0], gaussian(20, 1, 4).ravel()
+    ),
+    "hard margin of Crammer and Singer": lambda: softmax(late=False),
+    "penalised cross-entropy": lambda: softmax(late=True),
+    **{
+        f"{kind.name} {shape}": lambda kind=kind, shape=shape: entries(kind, shape)
+        for kind, shape in product(
+            (gf.MinFrobeniusNorm(), gf.MinNuclearNorm(), gf.NuclearPenalised(LAM)),
+            ((5, 5), (4, 6), (6, 4)),
+        )
+    },
+    "not separable": not_separable,
+}
+OPTIMA = [kind for kind in KINDS if kind != "not separable"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Return a function that writes a kind's certificate once: its file, problem and answer."""
+    made = {}
+
+    def of(kind):
+        if kind not in made:
+            file = tmp_path_factory.mktemp("certificates") / "it.json"
+            problem, answer = KINDS[kind]()
+            gf.write_certificate(file, problem, it=answer)
+            made[kind] = file, problem, answer
+        return made[kind]
+
+    return of
+
+
+def content(file):
+    loaded = json.loads(file.read_text("utf-8"))
+    return loaded["statements"]["it"], loaded["tables"]
+
+
+def accepted(statement, tables):
+    try:
+        check.verify(statement, tables)
+    except check.FAILURES:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_proved(kind, written, capsys):
+    file, _, _ = written(kind)
+    assert list(gf.check_certificate(file)) == ["it"]
+    assert check.main(str(file)) == 0
+    assert "NOT PROVED" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", OPTIMA)
+def test_the_bounds_are_those_of_the_float_certificate_or_better(kind, written):
+    file, _, answer = written(kind)
+    statement, _ = content(file)
+    lower, upper = check.number(statement["lower"]), check.number(statement["upper"])
+    assert lower <= upper
+    # Weights are the same; a factor of 1e-12 is given away for the spectral norm.
+    room = 1e-11 * abs(answer.certificate.upper)
+    assert lower >= answer.certificate.lower - room
+    assert upper <= answer.certificate.upper + room
+
+
+@pytest.mark.parametrize("kind", ["max-L1-margin", "min-L1-norm", "L2Penalised logistic"])
+def test_the_file_holds_the_data_as_they_are_stored(kind, written):
+    file, problem, _ = written(kind)
+    _, tables = content(file)
+    (table,) = tables.values()
+    np.testing.assert_array_equal(table["rows"], problem.inputs.to_array(), strict=True)
+    np.testing.assert_array_equal(table["targets"], problem.targets)
+
+
+def test_the_checker_is_one_program_of_the_standard_library(written):
+    source = Path(check.__file__)
+    tree = ast.walk(ast.parse(source.read_text("utf-8")))
+    found = {
+        name.split(".")[0]
+        for node in tree
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
+    }
+    assert found == {"json", "math", "sys", "decimal", "fractions", "typing"}
+    # -I and -S: neither the current folder nor installed packages can be imported.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", source, written("penalised cross-entropy")[0]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "it: the least the mean logistic loss" in done.stdout
+
+
+def scaled(value, factor):
+    """Multiply every number of nested lists and mappings."""
+    if isinstance(value, dict):
+        return {key: scaled(item, factor) for key, item in value.items()}
+    if isinstance(value, list):
+        return [scaled(item, factor) for item in value]
+    product = check.number(value) * Fraction(factor)
+    return f"{product.numerator}/{product.denominator}"
+
+
+CHANGES = [("lower", "101/100"), ("upper", "99/100")]
+CHANGES += product(("strength", "primal", "dual"), ("101/100", "99/100"))
+
+
+@pytest.mark.parametrize("kind", OPTIMA)
+def test_a_changed_statement_is_not_proved(kind, written):
+    statement, tables = content(written(kind)[0])
+    for part, factor in CHANGES:
+        if part != "strength" or statement["strength"]:
+            changed = statement | {part: scaled(statement[part], factor)}
+            assert not accepted(changed, tables), (part, factor)
+
+
+@pytest.mark.parametrize("kind", OPTIMA)
+def test_a_changed_table_is_not_proved(kind, written):
+    statement, tables = content(written(kind)[0])
+    (table,) = tables.values()
+    for part, factor in product(("rows", "targets"), ("101/100", "99/100")):
+        if part == "targets" and statement["data"] in ("logistic", "exponential"):
+            continue  # losses of margins have none
+        if part == "rows" and statement["strength"] == 0:
+            continue  # the least loss is the same in every unit of the inputs
+        changed = table | {part: scaled(table[part], factor)}
+        assert not accepted(statement, {statement["table"]: changed}), (part, factor)
+
+
+def test_rows_that_do_not_cancel_do_not_prove_that_no_weights_fit(written):
+    statement, tables = content(written("not separable")[0])
+    (table,) = tables.values()
+    for i, multiplier in enumerate(statement["dual"]):
+        rows = copy.deepcopy(table["rows"])
+        rows[i] = scaled(rows[i], "101/100")
+        changed = {statement["table"]: table | {"rows": rows}}
+        assert accepted(statement, changed) == (multiplier == 0)
+
+
+ROWS = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=3)
+SMALL = st.fractions(-1, 1, max_denominator=6)
+
+
+@given(
+    rows=ROWS,
+    w=st.tuples(SMALL, SMALL),
+    mu=st.lists(SMALL, min_size=3, max_size=3),
+    margins=st.booleans(),
+    too_much=st.sampled_from([0, 0, Fraction(1, 100)]),
+    impossible=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_accepted_is_true(rows, w, mu, margins, too_much, impossible):
+    """Whatever the numbers are: linear programs in floating point know the optimum."""
+    mu = [abs(m) for m in mu[: len(rows)]] if margins else mu[: len(rows)]
+    reached = [sum(x * v for x, v in zip(row, w, strict=True)) for row in rows]
+    targets = [Fraction(1)] * len(rows) if margins else reached
+    w = [3 * v for v in w] if margins else w
+    table = {"shape": [2, 1], "rows": rows, "targets": targets, "group": 1}
+    statement = {"table": "t", "norm": "l1", "strength": 1, "primal": w, "dual": mu}
+    statement["lower"] = sum(m * t for m, t in zip(mu, targets, strict=True)) + too_much
+    statement["upper"] = None if impossible else sum(map(abs, w)) - too_much
+    statement["data"] = "at least" if margins else "equal"
+    if accepted(statement, {"t": table}):
+        assert impossible or not too_much
+        a, b = np.array(rows, float), np.array(targets, float)
+        both = np.hstack([a, -a])
+        sides = {"A_ub": -both, "b_ub": -b} if margins else {"A_eq": both, "b_eq": b}
+        found = linprog(np.ones(4), **sides)
+        assert found.success != impossible
+        assert impossible or statement["lower"] - 1e-9 <= found.fun <= statement["upper"] + 1e-9
+
+
+@given(x=st.fractions(-2000, 700, max_denominator=10**6))
+@settings(max_examples=200, deadline=None)
+def test_exponentials_and_logarithms_are_enclosed(x):
+    with ctx.workprec(400):
+        true = arb(fmpq(x.numerator, x.denominator)).exp()
+        low, high = (fmpq(*y.as_integer_ratio()) for y in check.exp(x))
+        assert not arb(low) > true
+        assert not arb(high) < true
+        assert high - low <= high / 2**120
+        for y in (low, 1 + low, 1 - low / (1 + high)):  # near 0, near 1, and large
+            above = check.log_above(Fraction(int(y.p), int(y.q)))
+            true_log = arb(y - 1).log1p() if y > fmpq(1, 2) else arb(y).log()
+            assert not arb(fmpq(*above.as_integer_ratio())) < true_log
+            assert arb(fmpq(*above.as_integer_ratio())) <= true_log + abs(true_log) / 2**70
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s, t: s["primal"].pop(),
+        lambda s, t: s["dual"].append(0),
+        lambda s, t: t["targets"].pop(),
+        lambda s, t: t["rows"][0].append(1.0),
+        lambda s, t: t.update(shape=[5, 1]),
+        lambda s, t: t.update(group=-1),
+        lambda s, t: t.update(counts=[0] * 6),
+        lambda s, t: s.update(upper="NaN"),
+        lambda s, t: s.update(lower=float("nan")),
+        lambda s, t: s.update(strength=-1),
+        lambda s, t: s.update(norm="l0"),
+        lambda s, t: s.update(upper=None),
+        lambda s, t: s.pop("dual"),
+    ],
+)
+def test_a_broken_file_is_no_certificate(change, written, tmp_path, capsys):
+    statement, tables = copy.deepcopy(content(written("max-L2-margin")[0]))
+    change(statement, tables["table 1"])
+    file = tmp_path / "broken.json"
+    parts = {"format": check.FORMAT, "about": "it", "tables": tables}
+    file.write_text(json.dumps(parts | {"statements": {"it": statement}}), "utf-8")
+    assert cli.main(["check", str(file)]) == 1
+    assert "NOT PROVED" in capsys.readouterr().out
+    with pytest.raises(
+        ValueError, match=r"statement 1 of .*broken\.json is not proved .* write it"
+    ):
+        gf.check_certificate(file)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "mine"}', "[]"])
+def test_other_files_are_no_certificates(text, tmp_path, capsys):
+    file = tmp_path / "other.json"
+    file.write_text(text, "utf-8")
+    assert cli.main(["check", str(file)]) == 1
+    assert "is no certificate" in capsys.readouterr().out
+    assert cli.main(["check", str(tmp_path / "missing.json")]) == 1
+
+
+def test_a_matrix_of_factors_of_another_shape_is_refused(written):
+    """A 2×6 matrix read as 3×4 has another nuclear norm."""
+    statement, tables = content(written("min-nuclear-norm (4, 6)")[0])
+    primal = statement["primal"]
+    changed = {"left": primal["right"], "right": primal["left"], "rest": primal["rest"]}
+    assert not accepted(statement | {"primal": changed}, tables)
+
+
+def test_predict_writes_what_check_proves(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x, y = gaussian(30, 3), signs(30)
+    lines = [
+        f"{','.join(map(repr, row))},{label}" for row, label in zip(x.tolist(), y, strict=True)
+    ]
+    Path("data.csv").write_text("\n".join(["a,b,c,y", *lines]), "utf-8")
+    assert cli.main(["predict", "data.csv", "--certificate", "proof.json"]) == 0
+    out = capsys.readouterr().out
+    assert "proved: data, no w has A w ≥ t" in out
+    assert "`grokflow check proof.json`" in out
+    assert cli.main(["check", "proof.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "SHA-256" in shown
+    assert {line.split(":")[0] for line in shown.splitlines()[1:]} == {"early", "late", "data"}
+
+
+def test_predictors_of_problems_that_are_not_convex_are_named(tmp_path, capsys):
+    file = tmp_path / "deep.json"
+    asked = ["predict", "sparse", "--set", "n=12", "d=20", "n_test=20", "--depth", "3"]
+    assert cli.main([*asked, "--certificate", str(file)]) == 0
+    assert "not proved: late, for quasi-norm-penalised is not the minimiser" in (
+        capsys.readouterr().out
+    )
+    assert set(gf.check_certificate(file)) == {"early", "early_limit"}
+
+
+def test_what_cannot_be_certified_is_refused_in_one_line(tmp_path):
+    file = tmp_path / "none.json"
+    large = gf.sparse(n=40, d=8000, k=3, n_test=10)
+    found = gf.MaxL2Margin().predict(large)
+    with pytest.raises(
+        ValueError, match=r"40 rows of 8000 numbers, expected at most 300000 .* use"
+    ):
+        gf.write_certificate(file, large, early=found)
+    with pytest.raises(ValueError, match="no answer found, expected predictors by name"):
+        gf.write_certificate(file, large)
+    with pytest.raises(ValueError, match="int of Problem found, expected a Prediction or Farkas"):
+        gf.write_certificate(file, large, early=3)
+    assert not file.exists()
+
+
+def test_wrong_answers_prove_little_and_nothing_false(tmp_path):
+    """The solver is not trusted: weights and multipliers of another problem widen the bounds."""
+    problem, found = linear(gf.MaxL1Margin(), *WIDE)
+    other = linear(gf.MaxL2Margin(), *WIDE)[1]
+    file = tmp_path / "wide.json"
+    write(file, "it", {"it": Provable(problem, found)})
+    narrow = content(file)[0]
+    wrong = copy.copy(found)
+    object.__setattr__(wrong, "w", other.w)
+    write(file, "it", {"it": Provable(problem, wrong)})
+    wide = content(file)[0]
+    assert check.number(wide["upper"]) > check.number(narrow["upper"])
+    assert check.number(wide["lower"]) == check.number(narrow["lower"])

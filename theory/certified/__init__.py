@@ -1,0 +1,1 @@
+"""Statements about convex predictors that an independent program can check."""

@@ -1,0 +1,40 @@
+"""What can be stated of an answer to a problem, whatever kind of problem it is."""
+
+from __future__ import annotations
+
+from grokflow.theory.certificate import Farkas
+from grokflow.theory.certified.completion import completion_statement
+from grokflow.theory.certified.linear import linear_statement, refutation
+from grokflow.theory.certified.statement import Statement
+from grokflow.theory.completion.frobenius import MatrixPrediction
+from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem
+
+
+def state(problem: object, answer: object) -> Statement:
+    """Return what is proved of a predictor, or of data that no weights fit.
+
+    Parameters
+    ----------
+    problem : Problem or CompletionProblem
+        The data.
+    answer : Prediction, MatrixPrediction or Farkas
+        The predictor, or multipliers that show that there is none.
+
+    Raises
+    ------
+    ValueError
+        Where nothing is proved exactly, or too much would have to be checked.
+    """
+    if isinstance(problem, Problem) and isinstance(answer, Prediction):
+        return linear_statement(problem, answer)
+    if isinstance(problem, Problem) and isinstance(answer, Farkas):
+        return refutation(problem, answer.multipliers)
+    if isinstance(problem, CompletionProblem) and isinstance(answer, MatrixPrediction):
+        return completion_statement(problem, answer)
+    raise ValueError(
+        f"{type(answer).__name__} of {type(problem).__name__} found, expected a Prediction or "
+        "Farkas of a Problem, or a MatrixPrediction of a CompletionProblem: pass what predict was "
+        "given and what it returned"
+    )
