@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grokflow.theory.labels import kept_apart, name_of
+from grokflow.theory.labels import is_missing, kept_apart, name_of, names_of_categories
 from grokflow.theory.merged import LARGEST_WHOLE, rounded_inputs, rounded_vector
 
 # Floating types whose products with ±1, and whose differences from float64, are exact.
@@ -130,7 +130,7 @@ def as_labels(what: str, value: Any) -> NDArray[Any]:
     ValueError
         In one line, for another shape, and where a label is missing.
     """
-    array = _dense(_plain(what, value))
+    array = _dense(_plain(what, names_of_categories(value)))
     if array.ndim == 2 and array.shape[1] > 1 and _is_one_hot(array):
         return np.asarray(np.argmax(array, axis=1).astype(str), dtype=object)
     array = _one_column(what, array)
@@ -150,7 +150,7 @@ def as_labels(what: str, value: Any) -> NDArray[Any]:
 
 def labels_and_gaps(what: str, value: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return labels as `as_labels` does, and which are missing: any label is in their place."""
-    array = _dense(_plain(what, value))
+    array = _dense(_plain(what, names_of_categories(value)))
     column = array.ravel() if array.shape == (array.size, 1) else array
     if column.ndim != 1 or column.dtype.kind not in "fO":
         return (labels := as_labels(what, array)), np.zeros(len(labels), dtype=bool)
@@ -297,14 +297,6 @@ def _words(what: str, array: NDArray[Any]) -> NDArray[Any]:
                 "of one kind: make all of them words, or numbers"
             )
     return words
-
-
-def is_missing(item: Any) -> bool:
-    """Whether an item is None, NaN, or what pandas has for it, which has no truth value."""
-    try:
-        return item is None or bool(item != item)
-    except (TypeError, ValueError):
-        return True
 
 
 def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -324,3 +324,21 @@ def _listed(names: list[str]) -> str:
 def _shown(name: str) -> str:
     """Return a name as notes have it, of which some are whole texts."""
     return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+
+
+def names_of_categories(value: Any) -> Any:
+    """Return what pandas calls categories as the names of classes, also where they are numbers."""
+    if getattr(getattr(value, "dtype", None), "categories", None) is None:
+        return value
+    items = list(value)
+    names = np.empty(len(items), dtype=object)
+    names[:] = [None if is_missing(item) else name_of(item) for item in items]
+    return names
+
+
+def is_missing(item: Any) -> bool:
+    """Whether an item is None, NaN, or what pandas has for it, which has no truth value."""
+    try:
+        return item is None or bool(item != item)
+    except (TypeError, ValueError):
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grokflow.theory.conversion import is_missing
+from grokflow.theory.labels import is_missing
 
 
 def check_paired(**parts: Any) -> None:

@@ -47,6 +47,8 @@ class StoredTestSet(Summarised):
         Test inputs. `make_problem` checks them, and makes arrays of what is none.
     labels : array-like, shape (m,)
         Labels ±1, the words or numbers that are the classes in training, or real targets.
+    marks : list of bytes, optional
+        What tells the samples apart, as `fingerprints` has it, where that is known already.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class StoredTestSet(Summarised):
 
     inputs: Table
     labels: Any
+    marks: list[bytes] | None = None
 
     @property
     def size(self) -> int:
@@ -69,8 +72,8 @@ class StoredTestSet(Summarised):
     def alike(self) -> np.ndarray | None:
         """The number of the first sample that each is a copy of; None where all differ."""
         first: dict[bytes, int] = {}
-        marks = enumerate(fingerprints(self.inputs, np.asarray(self.labels)))
-        found = np.array([first.setdefault(mark, i) for i, mark in marks])
+        marks = self.marks or fingerprints(self.inputs, np.asarray(self.labels))
+        found = np.array([first.setdefault(mark, i) for i, mark in enumerate(marks)])
         return None if len(first) == len(found) else found
 
     def outputs(self, w: np.ndarray) -> Outputs:

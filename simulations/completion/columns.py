@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from grokflow.simulations.tables.entry_names import ROLES, entry_roles, stem_of
 from grokflow.simulations.tables.formats import read
 from grokflow.simulations.tables.frames import columns_of_frame, is_frame
 from grokflow.simulations.tables.splits import marked
-from grokflow.simulations.tables.values import decimal_mark, numbers_of
+from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_thousands
+from grokflow.simulations.tables.values import numbers_of
 from grokflow.theory.completion.problem import TestEntries
-from grokflow.theory.conversion import as_array, as_vector, is_missing
+from grokflow.theory.conversion import as_array, as_vector
+from grokflow.theory.labels import is_missing
 from grokflow.theory.pairing import check_paired
 
 # A whole number, perhaps written as 3.0; one of more digits does not fit into 64 bits.
@@ -62,7 +64,7 @@ class EntryColumns:
         return bool(_DIFFERENT & set(map(stem_of, self.names)))
 
 
-def read_entries(source: Any, decimal: str | None = None) -> EntryColumns:
+def read_entries(source: Any, decimal: str | None = None, *, drop: bool = False) -> EntryColumns:
     """Read entries from a file, a data frame, or arrays by name.
 
     Parameters
@@ -71,6 +73,8 @@ def read_entries(source: Any, decimal: str | None = None) -> EntryColumns:
         Where they are.
     decimal : str, optional
         The decimal mark of values that are written as words.
+    drop : bool
+        Whether rows of a table that lack an id or a value are left out.
 
     Raises
     ------
@@ -91,7 +95,14 @@ def read_entries(source: Any, decimal: str | None = None) -> EntryColumns:
             check_paired(**{name + ending: source.get(name + ending) for name in roles.values()})
     ids = roles["i"], roles["j"]
     if isinstance(contents, Columns):
+        if drop:
+            contents = _without_gaps(contents, set(roles.values()))
         return _of_table(contents, roles, ids, decimal)
+    if drop:
+        raise ValueError(
+            f"missing is drop and {contents.source} holds arrays, expected a table of columns: "
+            "take the entries without a value out of the arrays"
+        )
     return _of_arrays(contents, roles, ids)
 
 
@@ -110,6 +121,21 @@ def _contents(source: Any) -> Contents:
     )
 
 
+def _without_gaps(table: Columns, names: set[str]) -> Columns:
+    """Leave out the rows in which one of the named columns has no value, and say how many."""
+    kept = ~np.any([column.missing for column in table.columns if column.name in names], axis=0)
+    if kept.all():
+        return table
+    if not kept.any():
+        raise ValueError(
+            f"every row of {table.source} lacks an id or a value, expected some that do not: fill "
+            "them in"
+        )
+    columns = tuple(column.at(kept) for column in table.columns)
+    left = f"left out: {int((~kept).sum())} of {len(kept)} rows, which lack an id or a value"
+    return replace(table, columns=columns, notes=(*table.notes, left))
+
+
 def _of_table(
     table: Columns, roles: Mapping[str, str], ids: tuple[str, str], decimal: str | None
 ) -> EntryColumns:
@@ -118,8 +144,9 @@ def _of_table(
     column = by_name[roles["value"]]
     mark = decimal_mark([column], decimal, semicolons=table.semicolons)
     whole = TestEntries(rows, columns, _values(table.source, column, mark))
+    said = (*table.notes, *remarks_on_thousands([column], mark))
     left = [name for name in by_name if name not in roles.values() and stem_of(name) != SPLIT_NAME]
-    notes = table.notes + tuple(f"column {name!r} is left out" for name in left)
+    notes = said + tuple(f"column {name!r} is left out" for name in left)
     split = next((column for name, column in by_name.items() if stem_of(name) == SPLIT_NAME), None)
     if split is None:
         return EntryColumns(table.source, whole, None, ids, {}, notes)
@@ -168,7 +195,7 @@ def _ids(source: str, column: Column) -> np.ndarray:
         row = int(np.flatnonzero(column.missing)[0]) + 1
         raise ValueError(
             f"row {row} of {source} has no {column.name}, expected an id in every row: fill it in, "
-            "or drop the row"
+            "or leave such rows out with missing='drop' (--missing drop)"
         )
     values = column.values
     if values.dtype.kind in "iu":
@@ -215,8 +242,8 @@ def _values(source: str, column: Column, decimal: str) -> np.ndarray:
     if column.missing.any():
         row = int(np.flatnonzero(column.missing)[0]) + 1
         raise ValueError(
-            f"row {row} of {source} has no {column.name}, expected a number: drop the row (what is "
-            "not observed does not stand in the file)"
+            f"row {row} of {source} has no {column.name}, expected a number: missing='drop' "
+            "(--missing drop) leaves such rows out"
         )
     numbers = numbers_of(column, decimal)
     if numbers is None:

@@ -13,10 +13,15 @@ from grokflow.simulations.completion.holdout import hold_out_by_row, hold_out_pa
 from grokflow.simulations.completion.shapes import indexed, unobserved
 from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.formats import names_of
-from grokflow.theory.arguments import check_number, check_whole
+from grokflow.simulations.tables.reading import Missing
+from grokflow.simulations.tables.splits import remark_on_seed
+from grokflow.theory.arguments import check_number, check_whole, member_of
 from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
+
+# Share of the entries that is held out where nothing else is asked for.
+_HOLDOUT = 0.25
 
 
 def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> CompletionProblem:
@@ -81,9 +86,10 @@ def load_entries(
     *,
     d: int | None = None,
     seed: int = 0,
-    holdout: float = 0.25,
+    holdout: float = _HOLDOUT,
     rectangular: int | None = None,
     decimal: str | None = None,
+    missing: Missing | str = "refuse",
 ) -> CompletionProblem:
     """Read observed entries of a symmetric or a rectangular matrix, from a file or from memory.
 
@@ -111,6 +117,8 @@ def load_entries(
         fewer than half of their ids; a note of the problem says which.
     decimal : str, optional
         The decimal mark of the values, ``.`` or ``,``, where the file leaves it open.
+    missing : str
+        What becomes of rows of a table that lack an id or a value: ``refuse``, or ``drop`` them.
 
     Raises
     ------
@@ -128,6 +136,38 @@ def load_entries(
     >>> gf.load_entries(ratings, holdout=0.0)
     CompletionProblem(name=entries, shape=2×2, n=3, test entries=0)
     """
+    drop = _checked(seed, holdout, rectangular, decimal, missing)
+    entries = read_entries(path, decimal, drop=drop)
+    found = indexed(entries, d, None if rectangular is None else bool(rectangular))
+    train, test, notes = found.train, found.test, entries.notes + found.notes
+    if test is None and holdout > 0:
+        hold_out = hold_out_pairs if isinstance(found.size, int) else hold_out_by_row
+        train, test = hold_out(train, seed, holdout)
+        notes = (
+            f"no test entries in the file: {len(test.values)} held out, {len(train.values)} left "
+            f"(seed {seed})",
+            *notes,
+        )
+    elif test is not None:
+        if holdout not in (0, _HOLDOUT):
+            raise ValueError(
+                f"holdout is {holdout:g} and the data have test entries of their own, expected one "
+                "of them: leave holdout out, or take the test entries out of the data"
+            )
+        notes = (*notes, *remark_on_seed(seed))
+    size = {"d": found.size} if isinstance(found.size, int) else {"shape": list(found.size)}
+    name, file = "entries", {}
+    if isinstance(path, str | Path):
+        name, file = Path(path).stem, {"file": str(path)}
+    settings = {**file, "n": len(train.values), **size, "seed": seed}
+    problem = make_entries_problem(name, found.size, *train, test, settings, notes)
+    return replace(problem, names=found.names)
+
+
+def _checked(
+    seed: int, holdout: float, rectangular: int | None, decimal: str | None, missing: Missing | str
+) -> bool:
+    """Refuse settings that are none of the choices; say whether rows with gaps are left out."""
     if decimal not in (None, ".", ","):
         raise ValueError(f"decimal is {decimal!r}, expected '.' or ',': pick one")
     check_number("holdout", holdout)
@@ -141,24 +181,13 @@ def load_entries(
             f"rectangular is {rectangular}, expected 1 or 0: 1 where rows and columns are "
             "different things"
         )
-    entries = read_entries(path, decimal)
-    found = indexed(entries, d, None if rectangular is None else bool(rectangular))
-    train, test, notes = found.train, found.test, entries.notes + found.notes
-    if test is None and holdout > 0:
-        hold_out = hold_out_pairs if isinstance(found.size, int) else hold_out_by_row
-        train, test = hold_out(train, seed, holdout)
-        notes = (
-            f"no test entries in the file: {len(test.values)} held out, {len(train.values)} left "
-            f"(seed {seed})",
-            *notes,
+    missing = member_of(Missing, "missing", missing)
+    if missing is Missing.MEAN:
+        raise ValueError(
+            "missing is mean, expected refuse or drop: entries that are not observed are what is "
+            "predicted, and a mean in their place would be learned"
         )
-    size = {"d": found.size} if isinstance(found.size, int) else {"shape": list(found.size)}
-    name, file = "entries", {}
-    if isinstance(path, str | Path):
-        name, file = Path(path).stem, {"file": str(path)}
-    settings = {**file, "n": len(train.values), **size, "seed": seed}
-    problem = make_entries_problem(name, found.size, *train, test, settings, notes)
-    return replace(problem, names=found.names)
+    return missing is Missing.DROP
 
 
 def holds_entries(path: Path) -> bool:

@@ -17,11 +17,11 @@ from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
-from grokflow.simulations.tables.splits import Split, held_out, marked
+from grokflow.simulations.tables.splits import Split, held_out, marked, remark_on_seed
 from grokflow.simulations.tables.table import Table
+from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_thousands
 from grokflow.simulations.tables.values import (
     check_one_mark,
-    decimal_mark,
     holds_times,
     holds_truth,
     matrix_of,
@@ -29,6 +29,7 @@ from grokflow.simulations.tables.values import (
 )
 from grokflow.theory.labels import Labels, kept_apart, name_of, read_labels
 from grokflow.theory.linear.problem import Task
+from grokflow.theory.samples import fingerprints
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +44,8 @@ class Rows:
         Labels, numbers or words.
     unlabelled : ndarray of bool, shape (rows,)
         Where there is no label.
-    names : tuple of str
-        Names of the inputs; none for arrays.
+    names, columns : tuple of str
+        Names of the inputs, and of the columns that they were made from; none for arrays.
     target : str
         What messages call the labels.
     split : Column or None
@@ -63,33 +64,36 @@ class Rows:
     split: Column | None = None
     tested_from: int | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     """Return the rows of a table that has a target among its columns."""
     roles = roles_of(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
-    x, names, notes = matrix_of(roles.inputs, decimal, reading)
+    x, names, notes, columns = matrix_of(roles.inputs, decimal, reading)
     y, merged = _labels_of(roles.target, decimal, reading)
-    said = (*table.notes, *roles.notes, *notes, *merged)
+    thousands = remarks_on_thousands([roles.target], decimal)
+    said = (*table.notes, *roles.notes, *notes, *merged, *thousands)
     if decimal == ",":
         said = (*said, "numbers have a decimal comma")
     target = roles.target
     called = "y" if target.name == "y" else target.label
-    return Rows(x, y, target.missing, names, called, roles.split, notes=said)
+    return Rows(x, y, target.missing, names, called, roles.split, notes=said, columns=columns)
 
 
 def rows_of_inputs(table: Columns, y: np.ndarray, unlabelled: np.ndarray, reading: Reading) -> Rows:
     """Return the rows of a table whose labels stand apart."""
     columns, said = without_index(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
-    x, names, notes = matrix_of(columns, decimal, reading)
+    x, names, notes, sources = matrix_of(columns, decimal, reading)
     if len(y) != len(x):
         raise ValueError(
             f"y has shape {y.shape}, expected ({len(x)},) to match the rows of X: give one label "
             "for each row"
         )
-    return Rows(x, y, unlabelled, names, notes=(*table.notes, *said, *notes))
+    said = (*table.notes, *said, *notes)
+    return Rows(x, y, unlabelled, names, notes=said, columns=sources)
 
 
 def rows_of_samples(found: Samples) -> Rows:
@@ -143,10 +147,11 @@ def table_of(rows: Rows, reading: Reading) -> Table:
     if reading.missing is Missing.MEAN and lacking.any():
         train, test = _filled(train, test, notes)
     size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
-    remarks = remarks_on(train, parts.y, rows.names, regression=labels.regression)
+    remarks = remarks_on(train, parts.y, rows.names, rows.columns, regression=labels.regression)
     both = _stacked(train, test), np.concatenate([parts.y, parts.y_test])
     doubtful = remarks_on_sentinels(*both, rows.names, labels.classes)
-    copies = remarks_on_copies((train, parts.y), (test, parts.y_test))
+    marks = list(fingerprints(test, parts.y_test))
+    copies = remarks_on_copies(fingerprints(train, parts.y), marks)
     return Table(
         Task.REGRESSION if labels.regression else Task.CLASSIFICATION,
         train,
@@ -157,6 +162,7 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         classes=labels.classes,
         names=rows.names,
         places=parts.train,
+        marks=marks,
     )
 
 
@@ -185,7 +191,8 @@ def _parts(rows: Rows, kept: np.ndarray, reading: Reading) -> _Parts:
         _check_not_drawn(reading)
         assert labels.y_test is not None
         places = np.flatnonzero(own.train), np.flatnonzero(own.test)
-        return _Parts(labels, labels.y, labels.y_test, *places, own.notes)
+        notes = (*own.notes, *remark_on_seed(reading.seed))
+        return _Parts(labels, labels.y, labels.y_test, *places, notes)
     classes = None if labels.regression else labels.y
     drawn = held_out(classes, len(labels.y), reading.holdout, reading.seed)
     y, y_test = labels.y[drawn.train], labels.y[drawn.test]
@@ -281,7 +288,7 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
     column = int(np.flatnonzero(np.isnan(rows.x[row]))[0])
     count = f"rows that lack a value: {int(lacking.sum())} of {len(lacking)}"
     if rows.names:
-        where = f"column {rows.names[column]!r} has no value in row {row + 1}"
+        where = f"column {rows.columns[column]!r} has no value in row {row + 1}"
     else:
         where = f"X{part}[{place}, {column}] is nan"
     raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -63,6 +63,11 @@ class Column:
     def label(self) -> str:
         """What messages call it: its name, or its place where it has none."""
         return f"column {self.name!r}" if self.name else f"column {self.place}"
+
+    def at(self, rows: np.ndarray) -> Column:
+        """Return some of the rows, chosen by a mask."""
+        words = None if self.words is None else self.words[rows]
+        return replace(self, values=self.values[rows], missing=self.missing[rows], words=words)
 
     @property
     def holds_words(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from grokflow.simulations.tables.binary.arrow import columns_of
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Columns
-from grokflow.theory.conversion import is_missing
+from grokflow.theory.labels import is_missing
 
 # Characters of a value that a message repeats.
 _LONGEST = 40

@@ -16,6 +16,7 @@ from grokflow.simulations.tables.values import holds_times, numbers_of
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
 # Names of numbers by which rows are held out in turn.
 _FOLD_NAMES = {"fold", "folds", "kfold", "fold_id", "cv", "cv_fold", "cv_split", "split_id"}
+_TARGETS = frozenset(TARGET_NAMES)
 # In so many rows numbers do not rise by chance: that would happen once in 10! = 3 628 800 columns.
 _RISING = 10
 # Names that a message lists.
@@ -139,6 +140,12 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
             f"{table.source} holds observed entries of a matrix ({', '.join(table.names)}), "
             "expected inputs and a target: gf.load_entries reads them"
         )
+    if are_entries(table.names, alone=False):
+        raise ValueError(
+            f"{table.source} has no column y, expected a target, or user, item and value and no "
+            "other columns but split and timestamp, if these are ratings: take the others out of "
+            "the file, or read it with gf.load_entries, which leaves them out"
+        )
     header = "" if table.headed else " no header line and"
     raise ValueError(
         f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
@@ -162,12 +169,13 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
             notes.append(f"left out: {column.label}, which numbers or names the rows")
         else:
             kept.append(column)
-            if column.name.lower() in TARGET_NAMES:
+            name = column.name.lower()
+            if name in _TARGETS:
                 notes.append(
                     f"{column.label} is an input, though it has the name of a target: if it is "
                     f"one, leave it out with {spelled('drop', column.name)}"
                 )
-            if column.name.lower() in _FOLD_NAMES:
+            if name in _FOLD_NAMES:
                 notes.append(
                     f"{column.label} is an input, though it is called as what marks rows to train "
                     "and to test on: if it does, leave it out with "
@@ -202,10 +210,11 @@ def _names_rows(column: Column) -> bool:
 def _counts(column: Column) -> bool:
     """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., or rises by whole numbers in many rows."""
     # The first values say most of what there is to say of a wide table.
-    start: np.ndarray | None = (values := column.values[:3])
+    start = column.values[:3].tolist()
     if column.holds_words:
-        start = numbers_of(replace(column, values=values, missing=column.missing[:3]))
-    if start is None or len(start) < 3 or not start[0] < start[1] < start[2]:
+        first = numbers_of(replace(column, values=column.values[:3], missing=column.missing[:3]))
+        start = [] if first is None else first.tolist()
+    if len(start) < 3 or not start[0] < start[1] < start[2]:
         return False
     numbers = numbers_of(column)
     if numbers is None or column.missing.any():

@@ -72,6 +72,11 @@ def _word(value: object) -> str:
     return str(value).strip().lower().removesuffix(".0")
 
 
+def remark_on_seed(seed: int) -> tuple[str, ...]:
+    """Say that a seed that was asked for draws nothing, as the data say what is tested on."""
+    return (f"seed {seed} draws no test set: the data have their own",) if seed else ()
+
+
 def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -> Split:
     """Draw test rows: a share of each class, so that none of them is lost from training.
 

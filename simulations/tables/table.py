@@ -40,6 +40,8 @@ class Table(NamedTuple):
         The names of the inputs, where they have any.
     places : ndarray of int, shape (n,)
         The places of the training rows among the rows that were read, from 0.
+    marks : list of bytes, optional
+        What tells the test rows apart, see `StoredTestSet`.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Table(NamedTuple):
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     places: np.ndarray = np.empty(0, dtype=int)
+    marks: list[bytes] | None = None
 
     def changed(self, intercept: float, standardise: bool) -> Table:
         """Return the rows with inputs that are to be changed so."""
@@ -95,7 +98,7 @@ class Table(NamedTuple):
             self.task,
             self.x,
             self.y,
-            StoredTestSet(self.x_test, self.y_test),
+            StoredTestSet(self.x_test, self.y_test, self.marks),
             {**settings, **self._changes},
             self.notes,
             intercept=self.intercept,
@@ -112,7 +115,7 @@ class Table(NamedTuple):
             name,
             self.classes,
             (self.x, self.y.astype(int)),
-            (self.x_test, self.y_test.astype(int)),
+            StoredTestSet(self.x_test, self.y_test.astype(int), self.marks),
             {**settings, **self._changes},
             self.notes,
             intercept=self.intercept,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,16 @@ from grokflow.simulations.tables.contents import Column
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.doubts.words import likely_cause
 from grokflow.simulations.tables.reading import Reading, spelled
+from grokflow.simulations.tables.text.marks import (
+    NUMBERS,
+    PLAIN_CHARACTERS,
+    all_match,
+    remarks_on_thousands,
+    shown,
+    with_point,
+)
+from grokflow.theory.merged import LARGEST_WHOLE
 
-_PLAIN_CHARACTERS = set("0123456789+-.eE")
 _DATE = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{4}/\d{1,2}/\d{1,2}( .*)?"
     r"|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}( .*)?"
@@ -24,17 +32,6 @@ _DATE = re.compile(
 _TRUTH = dict.fromkeys(("true", "wahr", "vrai"), 1.0) | dict.fromkeys(
     ("false", "falsch", "faux"), 0.0
 )
-
-
-def _pattern(mark: str, thousands: str) -> re.Pattern[str]:
-    grouped = rf"[1-9]\d{{0,2}}([{thousands} '\u00a0\u202f]\d{{3}})+"
-    return re.compile(
-        rf"[+-]?(({grouped}|\d+)({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?", flags=re.ASCII
-    )
-
-
-# How a number is written with each decimal mark; the other mark may separate thousands.
-_NUMBERS = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
 
 
 def numbers_of(column: Column, decimal: str = ".") -> np.ndarray | None:
@@ -79,127 +76,32 @@ def holds_truth(column: Column) -> bool:
     return bool(words) and words[0].lower() in _TRUTH and {w.lower() for w in words} <= set(_TRUTH)
 
 
-def decimal_mark(
-    columns: Sequence[Column], wanted: str | None = None, *, semicolons: bool = False
-) -> str:
-    """Return the decimal mark of a table of words.
-
-    A number such as 1,100 has a decimal comma or a comma between thousands; where semicolons stand
-    between the fields, a comma is as likely a decimal mark, and 1.100 is as open.
-
-    Parameters
-    ----------
-    columns : sequence of Column
-        All columns of a text file.
-    wanted : str, optional
-        What the user says.
-    semicolons : bool
-        Whether semicolons stand between the fields.
-
-    Raises
-    ------
-    ValueError
-        Where the numbers can be read with either mark, or some with one and some with the other.
-    """
-    if wanted is not None:
-        return wanted
-    marks = _marks_of([column for column in columns if column.holds_words], semicolons)
-    if marks.commas and marks.points:
-        comma, point = marks.commas[0], marks.points[0]
-        raise ValueError(
-            f"{comma.label} has {_first(comma)!r} and {point.label} {_first(point, '.')!r}, "
-            f"expected one decimal mark: say which it is with {_EITHER_MARK}"
-        )
-    undecided = not marks.commas and not marks.points
-    if marks.open_commas and undecided:
-        raise ValueError(
-            f"{marks.open_commas[0].label} has {_first(marks.open_commas[0])!r}, whose comma may "
-            f"be a decimal mark or that of thousands: say which with {_EITHER_MARK}"
-        )
-    if marks.open_points and undecided and semicolons:
-        raise ValueError(
-            f"{marks.open_points[0].label} has {_first(marks.open_points[0], '.')!r}, whose point "
-            "may be a decimal mark or, as semicolons stand between the fields, that of thousands: "
-            f"say which with {_EITHER_MARK}"
-        )
-    return "," if marks.commas else "."
-
-
-_EITHER_MARK = "decimal=',' (--decimal ,) or decimal='.' (--decimal .)"
-
-
-class _Marks(NamedTuple):
-    """Columns whose numbers can be read with a decimal comma alone, with a point alone, or both."""
-
-    commas: list[Column]
-    points: list[Column]
-    open_commas: list[Column]
-    open_points: list[Column]
-
-    def add(self, column: Column, text: str) -> None:
-        """Sort a column in, whose words joined are `text`."""
-        as_comma, as_point = _all_match(column, ","), _all_match(column, ".")
-        if as_comma and as_point:
-            if "," in text or "." in text:
-                (self.open_commas if "," in text else self.open_points).append(column)
-        elif as_comma or as_point:
-            (self.commas if as_comma else self.points).append(column)
-
-
-def _marks_of(columns: Sequence[Column], semicolons: bool) -> _Marks:
-    """Sort columns of words by their marks; points say nothing unless a comma is in doubt."""
-    marks, plain = _Marks([], [], [], []), []
-    for column in columns:
-        text = "".join(column.values[~column.missing].tolist())
-        if not set(text) <= _PLAIN_CHARACTERS:
-            marks.add(column, text)
-        elif "." in text:
-            plain.append((column, text))
-    if semicolons or marks.commas or marks.open_commas:
-        for column, text in plain:
-            if not marks.points:  # one of them is enough
-                marks.add(column, text)
-    return marks
-
-
-def _all_match(column: Column, mark: str) -> bool:
-    words = column.values[~column.missing].tolist()
-    return bool(words) and all(_NUMBERS[mark].fullmatch(word) for word in words)
-
-
-def _first(column: Column, mark: str = ",") -> str:
-    words = column.values[~column.missing].tolist()
-    return next((str(word) for word in words if mark in word), str(words[0]))
-
-
 def _parsed(words: list[str], decimal: str) -> np.ndarray | None:
     """Return the numbers that words are, all or none."""
     if {word.lower() for word in words[:1]} <= set(_TRUTH):
         lower = [word.lower() for word in words]
         if words and set(lower) <= set(_TRUTH):
             return np.array([_TRUTH[word] for word in lower])
-    if decimal == "." and set("".join(words)) <= _PLAIN_CHARACTERS:
+    if decimal == "." and set("".join(words)) <= PLAIN_CHARACTERS:
         try:
             return np.fromiter(map(float, words), float, len(words))
         except ValueError:
             return None
-    if not all(_NUMBERS[decimal].fullmatch(word) for word in words):
+    if not all(NUMBERS[decimal].fullmatch(word) for word in words):
         return None
-    return np.array([float(_with_point(word, decimal)) for word in words])
-
-
-def _with_point(word: str, decimal: str) -> str:
-    """Return a number as Python writes it."""
-    plain = re.sub(r"[ '\u00a0\u202f]", "", word)
-    return plain.replace(",", "") if decimal == "." else plain.replace(".", "").replace(",", ".")
+    return np.array([float(with_point(word, decimal)) for word in words])
 
 
 class Matrix(NamedTuple):
-    """Inputs of shape (rows, d), NaN where there is no value, their names, and notes."""
+    """Inputs of shape (rows, d), NaN where there is no value, their names, and notes.
+
+    The column from which each input was made goes by the name of ``columns``.
+    """
 
     x: np.ndarray
     names: tuple[str, ...]
     notes: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class _Part(NamedTuple):
@@ -230,11 +132,15 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
     plain = _numeric_matrix(columns)
     if plain is not None:
         x, names = plain, tuple(_shown_name(column) for column in columns)
-        said = (remark_on_rounding(column, x[:, i]) for i, column in enumerate(columns))
+        sources = names
+        large = np.flatnonzero(np.fmax.reduce(np.abs(x), initial=0.0) >= LARGEST_WHOLE)
+        said = (remark_on_rounding(columns[i], x[:, i]) for i in large)
         notes = [note for note in said if note]
     else:
         parts = [_part(column, decimal, reading) for column in columns]
         names = tuple(name for part in parts for name in part.names)
+        widths = zip(columns, parts, strict=True)
+        sources = tuple(_shown_name(column) for column, part in widths for _ in part.names)
         check_budget(8 * len(names) * len(columns[0].values), f"a table of {len(names)} inputs")
         x = np.column_stack([values for part in parts for values in part.values])
         notes = [part.note for part in parts if part.note]
@@ -243,7 +149,8 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
     if truth:
         more = ", ..." if len(truth) > 10 else ""
         notes.append(f"True read as 1, False as 0: {', '.join(truth[:10])}{more}")
-    return Matrix(x, names, tuple(notes))
+    notes += remarks_on_thousands(columns, decimal)
+    return Matrix(x, names, tuple(notes), sources)
 
 
 def _numeric_matrix(columns: tuple[Column, ...]) -> np.ndarray | None:
@@ -289,7 +196,7 @@ def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     row, word = next(_words(column, decimal))
     check_one_mark(column, decimal)
     words = column.values[~column.missing].tolist()
-    cause = likely_cause(words, lambda item: _NUMBERS[decimal].fullmatch(item) is not None)
+    cause = likely_cause(words, lambda item: NUMBERS[decimal].fullmatch(item) is not None)
     more = f"; {cause}" if cause else ", categories=True (--categories) makes an input of each word"
     raise ValueError(
         f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {_away(name)}{more}"
@@ -299,9 +206,9 @@ def _part(column: Column, decimal: str, reading: Reading) -> _Part:
 def check_one_mark(column: Column, decimal: str) -> None:
     """Refuse words that are numbers with the other decimal mark alone."""
     other = "." if decimal == "," else ","
-    if decimal == "," and _all_match(column, other):
+    if decimal == "," and all_match(column, other):
         raise ValueError(
-            f"{column.label} holds {_first(column, other)!r}, which has no decimal comma as other "
+            f"{column.label} holds {shown(column, other)!r}, which has no decimal comma as other "
             "columns have, expected one decimal mark: write all numbers with the same"
         )
 

@@ -6,7 +6,7 @@ A problem knows its data and nothing of the methods that solve it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -268,7 +268,7 @@ def make_problem(
     found = _read(task, labels, test)
     y = found.y
     if isinstance(test, StoredTestSet) and found.y_test is not None:
-        test = StoredTestSet(test.inputs, found.y_test)
+        test = replace(test, labels=found.y_test)
     renamed = found.classes not in ((), ("-1", "1"))
     notes = (*notes, *(found.notes if renamed else ()))
     transform = None
@@ -292,7 +292,7 @@ def _checked(test: StoredTestSet, x: Any) -> StoredTestSet:
     check_paired(inputs=test.inputs, labels=test.labels)
     inputs, labels = as_table("test inputs", test.inputs), as_labels("test labels", test.labels)
     check_shapes(x, inputs, labels)
-    return StoredTestSet(inputs, labels)
+    return StoredTestSet(inputs, labels, test.marks)
 
 
 def _read(task: Task, y: np.ndarray, test: TestSet) -> Labels:
@@ -305,7 +305,7 @@ def _read(task: Task, y: np.ndarray, test: TestSet) -> Labels:
 
 def _transformed(test: TestSet, transform: InputTransform) -> TestSet:
     if isinstance(test, StoredTestSet):
-        return StoredTestSet(transform.apply(test.inputs), test.labels)
+        return replace(test, inputs=transform.apply(test.inputs))
     raise ValueError(
         f"test is a {type(test).__name__}, expected a StoredTestSet with an intercept or "
         "standardise: give the test inputs as an array"

@@ -6,6 +6,7 @@ the number of nonzero entries; no array of shape (n, d) is ever made on the way.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -54,8 +55,37 @@ def signed_rows(table: Table, labels: np.ndarray) -> Table:
     return np.asarray(table * labels.astype(dtype)[:, None])
 
 
+class Products:
+    """What dual solvers ask of a matrix X, from its products and its weighted Gram matrix."""
+
+    def outputs(self, nu: Samples, potential: Potential) -> Samples:
+        """Return ``X φ'(Xᵀν)`` of shape (n,)."""
+        return self.combine(potential.weights(self.correlate(nu)))
+
+    def value_and_outputs(self, nu: Samples, potential: Potential) -> tuple[float, Samples]:
+        """Return ``Σ φ(Xᵀν)`` and its gradient ``X φ'(Xᵀν)``."""
+        xi = self.correlate(nu)
+        return potential.value(xi), self.combine(potential.weights(xi))
+
+    def curvature(self, nu: Samples, potential: Potential) -> Kernel:
+        """Return ``X diag(φ''(Xᵀν)) Xᵀ`` of shape (n, n)."""
+        return self.weighted_gram(potential.curvature(self.correlate(nu)))
+
+    @abstractmethod
+    def correlate(self, nu: np.ndarray) -> np.ndarray:
+        """Return ``Xᵀν`` of shape (d,)."""
+
+    @abstractmethod
+    def combine(self, w: np.ndarray) -> np.ndarray:
+        """Return ``X w``."""
+
+    @abstractmethod
+    def weighted_gram(self, weights: np.ndarray) -> Kernel:
+        """Return ``X diag(weights) Xᵀ``."""
+
+
 @dataclass(frozen=True, eq=False)
-class SparseMatrix:
+class SparseMatrix(Products):
     """A data matrix X of n samples (rows) and d inputs (columns), by its nonzero entries.
 
     Parameters
@@ -129,19 +159,6 @@ class SparseMatrix:
     def sizes(self, w: Inputs) -> Samples:
         """Return ``|X| |w|``: what the terms of the outputs ``X @ w`` add up to in size."""
         return np.asarray(abs(self.entries) @ np.abs(w))
-
-    def outputs(self, nu: Samples, potential: Potential) -> Samples:
-        """Return ``X @ phi'(X.T @ nu)`` of shape (n,)."""
-        return self.combine(potential.weights(self.correlate(nu)))
-
-    def value_and_outputs(self, nu: Samples, potential: Potential) -> tuple[float, Samples]:
-        """Return ``sum phi(X.T @ nu)`` and its gradient ``X @ phi'(X.T @ nu)``."""
-        xi = self.correlate(nu)
-        return potential.value(xi), self.combine(potential.weights(xi))
-
-    def curvature(self, nu: Samples, potential: Potential) -> Kernel:
-        """Return ``X diag(phi''(X.T @ nu)) X.T`` of shape (n, n)."""
-        return self.weighted_gram(potential.curvature(self.correlate(nu)))
 
     def active(self, nu: Samples, potential: Potential) -> Matrix | None:
         """Return F with ``F Fᵀ`` the curvature, or None where it has more than n/2 columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +14,6 @@ from grokflow.simulations.tables.doubts.sentinels import sentinels
 from grokflow.simulations.tables.reading import spelled
 from grokflow.theory.labels import name_of
 from grokflow.theory.numerics.sparse_matrix import is_sparse
-from grokflow.theory.samples import fingerprints
 
 # Fewer rows a class, and an input may have one value in each of them by chance.
 _ROWS_PER_CLASS = 4
@@ -23,7 +22,12 @@ _LISTED = 10
 
 
 def remarks_on(
-    x: Any, y: np.ndarray, names: tuple[str, ...], *, regression: bool
+    x: Any,
+    y: np.ndarray,
+    names: tuple[str, ...],
+    columns: tuple[str, ...],
+    *,
+    regression: bool,
 ) -> tuple[str, ...]:
     """Return what is to be said of the inputs of training rows; nothing of sparse ones.
 
@@ -33,8 +37,8 @@ def remarks_on(
         Inputs.
     y : ndarray, shape (n,)
         Real targets, or numbers of classes.
-    names : tuple of str
-        Names of the inputs; none for arrays.
+    names, columns : tuple of str
+        Names of the inputs, and of the columns that they were made from; none for arrays.
     regression : bool
         Whether y are real targets.
 
@@ -45,8 +49,8 @@ def remarks_on(
     """
     if is_sparse(x):
         return ()
-    same = np.flatnonzero(_repeats(x, y, regression))
-    again = [name for name in (names[i] for i in same if names) if name.lower() in TARGET_NAMES]
+    same = np.flatnonzero(_repeats(x, y, columns, regression))
+    again = [name for name in (columns[i] for i in same if names) if name.lower() in TARGET_NAMES]
     if again:
         raise ValueError(
             f"column {again[0]!r} is the target over again, expected inputs: leave it out with "
@@ -55,8 +59,12 @@ def remarks_on(
     notes = []
     if same.size and (regression or len(y) >= _ROWS_PER_CLASS * len(np.unique(y))):
         like = _likeness(x[:, same], y) if regression else "of one value in each class"
-        remedy = f"; {spelled('drop', names[same[0]])} leaves the first out" if names else ""
-        notes.append(f"inputs {like}, as if they were the target: {_listed(same, names)}{remedy}")
+        # Of the inputs that a column of words became the first stands for all.
+        shown = np.unique([columns.index(columns[i]) for i in same]) if columns else same
+        remedy = f"; {spelled('drop', columns[same[0]])} leaves the first out" if names else ""
+        notes.append(
+            f"inputs {like}, as if they were the target: {_listed(shown, columns)}{remedy}"
+        )
     constant = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
     if constant.size and len(x) > 1:
         notes.append(
@@ -117,18 +125,16 @@ def _as_written(y: np.ndarray, classes: Sequence[str]) -> np.ndarray | None:
     return numbers[y.astype(int)] if named else None
 
 
-def remarks_on_copies(
-    train: tuple[Any, np.ndarray], test: tuple[Any, np.ndarray]
-) -> tuple[str, ...]:
+def remarks_on_copies(train: Iterable[bytes], test: Sequence[bytes]) -> tuple[str, ...]:
     """Return what is to be said of test rows that are copies of others, labels included.
 
     Parameters
     ----------
-    train, test : tuple
-        Inputs and labels, numbers of the same meaning in both.
+    train, test : iterables of bytes
+        What tells the rows apart, see `fingerprints`.
     """
-    known, seen, size = set(fingerprints(*train)), list(fingerprints(*test)), len(test[1])
-    learned, again = sum(mark in known for mark in seen), size - len(set(seen))
+    known, size = set(train), len(test)
+    learned, again = sum(mark in known for mark in test), size - len(set(test))
     notes = []
     if learned:
         notes.append(
@@ -143,8 +149,11 @@ def remarks_on_copies(
     return tuple(notes)
 
 
-def _repeats(x: np.ndarray, y: np.ndarray, regression: bool) -> np.ndarray:
-    """Return which inputs are the target in some units, or have one value of its own per class."""
+def _repeats(x: np.ndarray, y: np.ndarray, columns: Sequence[str], regression: bool) -> np.ndarray:
+    """Return which inputs are the target in some units, or have one value of its own per class.
+
+    The inputs that one column of words became are judged together.
+    """
     if regression:
         return np.asarray((x == y[:, None]).all(axis=0) | affine_copies(x, y))
     order = np.argsort(y, kind="stable")
@@ -154,8 +163,23 @@ def _repeats(x: np.ndarray, y: np.ndarray, regression: bool) -> np.ndarray:
     by_class = x[order]
     low = np.minimum.reduceat(by_class, first, axis=0)
     high = np.maximum.reduceat(by_class, first, axis=0)
-    distinct = (np.diff(np.sort(low, axis=0), axis=0) > 0).all(axis=0)
-    return np.asarray((low == high).all(axis=0) & distinct)
+    same = np.asarray((low == high).all(axis=0))
+    same &= (np.diff(np.sort(low, axis=0), axis=0) > 0).all(axis=0)
+    for together in _of_one_column(columns):
+        values = low[:, together]
+        distinct = len(np.unique(values, axis=0)) == len(first)
+        same[together] = distinct and (values == high[:, together]).all()
+    return same
+
+
+def _of_one_column(columns: Sequence[str]) -> Iterator[slice]:
+    """Yield where several inputs stand that one column became."""
+    place = 0
+    for _, group in groupby(columns):
+        after = place + len(list(group))
+        if after - place > 1:
+            yield slice(place, after)
+        place = after
 
 
 def _listed(places: np.ndarray, names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, islice, pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -273,8 +273,8 @@ def _columns(names: list[str], body: Rows) -> Iterable[Column]:
     """Yield the columns; those without a name and a value, as after a last comma, are none."""
     if len(names) > _WIDE and (numbers := _plain_numbers(body)) is not None:
         words, present = np.array(body, dtype=object), np.zeros(len(body), dtype=bool)
-        for i, name in enumerate(names):
-            yield Column(name, numbers[:, i], present, i + 1, words=words[:, i])
+        places, plain = range(1, len(names) + 1), repeat(False)
+        yield from map(Column, names, numbers.T, repeat(present), places, plain, words.T)
         return
     for place, (name, fields) in enumerate(zip(names, zip(*body, strict=True), strict=True), 1):
         stripped = [field.strip() for field in fields]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.numerics.data_matrix import DataMatrix, Kernel, Matrix, Potential, Samples
+from grokflow.theory.numerics.sparse_matrix import Products
 
 
 class _Rows(NamedTuple):
@@ -27,7 +28,7 @@ class _Rows(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ClassMargins(DataMatrix):
+class ClassMargins(Products, DataMatrix):
     """The matrix of all margins, n (C-1) rows of C d columns, class by class.
 
     `class_margins` makes it.
@@ -68,19 +69,6 @@ class ClassMargins(DataMatrix):
         by_class[:, sample[:, None], self.others] = -pulls
         by_class[:, sample, self.labels] = pulls.sum(axis=2)
         return np.asarray((by_class.swapaxes(1, 2) @ self.x).reshape(*nu.shape[:-1], -1))
-
-    def outputs(self, nu: Samples, potential: Potential) -> Samples:
-        """Return the margins of the weights ``φ'(Zᵀν)``."""
-        return self.combine(potential.weights(self.correlate(nu)))
-
-    def value_and_outputs(self, nu: Samples, potential: Potential) -> tuple[float, Samples]:
-        """Return ``Σ φ(Zᵀν)`` and its gradient ``Z φ'(Zᵀν)``."""
-        xi = self.correlate(nu)
-        return potential.value(xi), self.combine(potential.weights(xi))
-
-    def curvature(self, nu: Samples, potential: Potential) -> Kernel:
-        """Return ``Z diag(φ''(Zᵀν)) Zᵀ``."""
-        return self.weighted_gram(potential.curvature(self.correlate(nu)))
 
     def active(self, nu: Samples, potential: Potential) -> Matrix | None:
         """Return F with ``F Fᵀ`` the curvature, or None where it has more columns than rows.
