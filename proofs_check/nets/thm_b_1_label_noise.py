@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import Replicates, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
@@ -33,6 +34,7 @@ from grokflow.proofs_check.nets.label_noise_experiments import (
     halfways,
     shares,
 )
+from grokflow.proofs_check.scope import Scope
 
 _HALFWAY = StepCount(2.0)
 _EARLY = (StepCount(1.25), StepCount(1.5))
@@ -116,4 +118,6 @@ CLAIM = Claim(
         Broken("noise moves nothing after η^-2 steps", partial(check_early, count=_HALFWAY)),
         Broken("u_j v_j falls by the mean of all m_j", check_alike),
     ),
+    error_rate=SAMPLED,
+    scope=Scope(("Theorem B.1",), "diagonal net", ("square",), (2,)),
 )
