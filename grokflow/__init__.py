@@ -55,8 +55,9 @@ Models of your own, which commands and scans ask once they are registered
     unregister_model
 
 Claims
-    Claim StatementKind Broken Evidence Verdict ClaimOutcome CLAIMS verdict_store verify_seeds
-    judge_mutants MutantOutcome Fate verify Laboratory strategies
+    Claim StatementKind Broken ForEvery Evidence Verdict ClaimOutcome CLAIMS verdict_store
+    verify_seeds judge_mutants MutantOutcome Fate verify Laboratory remembered falsify
+    Falsification strategies
 """
 
 from __future__ import annotations

@@ -203,6 +203,7 @@ from grokflow.simulations.models.registry import unregister_model as unregister_
 from grokflow.proofs_check.claim import Claim as Claim
 from grokflow.proofs_check.claim import StatementKind as StatementKind
 from grokflow.proofs_check.claim import Broken as Broken
+from grokflow.proofs_check.claim import ForEvery as ForEvery
 from grokflow.proofs_check.claim import Evidence as Evidence
 from grokflow.proofs_check.claim import Verdict as Verdict
 from grokflow.proofs_check.mutants.judging import Fate as Fate
@@ -214,6 +215,9 @@ from grokflow.proofs_check.seeds.gathering import verdict_store as verdict_store
 from grokflow.proofs_check.seeds.gathering import verify_seeds as verify_seeds
 from grokflow.proofs_check.verify import verify as verify
 from grokflow.proofs_check.laboratory import Laboratory as Laboratory
+from grokflow.proofs_check.laboratory import remembered as remembered
+from grokflow.proofs_check.falsification.search import falsify as falsify
+from grokflow.proofs_check.falsification.search import Falsification as Falsification
 from grokflow.proofs_check import strategies as strategies
 
 __version__: str

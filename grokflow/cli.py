@@ -96,6 +96,7 @@ examples:
   grokflow verify --report report                          check every claim
   grokflow verify --seeds 0:20 --out verdicts.db           at twenty seeds, to be resumed
   grokflow verify --mutants --claim thm-3.4                which wrong formulas are refuted
+  grokflow falsify path-late --budget 100                  the worst of a hundred problems
 """
 
 
@@ -139,6 +140,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_misgrok(commands)
     add_modular(commands)
     _add_verify(commands)
+    _add_falsify(commands)
     _add_new_claim(commands)
     _add_check(commands)
     return parser
@@ -220,6 +222,29 @@ def _add_verify(commands: Commands) -> None:
     verify.add_argument("--resume", action="store_true", help="go on with the file of --out")
     add_json(verify)
     verify.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html")
+
+
+def _add_falsify(commands: Commands) -> None:
+    """Add the command that searches for a counterexample."""
+    falsify = add_command(
+        commands, "falsify", "search for the worst problem that a claim is about", home="falsify"
+    )
+    falsify.add_argument(
+        "label", metavar="LABEL", nargs="?", help="the claim, or module:NAME of your own"
+    )
+    falsify.add_argument(
+        "--budget", type=count, default=100, metavar="N", help="problems to try (default 100)"
+    )
+    falsify.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (default 0)")
+    falsify.add_argument(
+        "--broken", default="", metavar="NAME", help="search this false variant of the claim"
+    )
+    falsify.add_argument(
+        "--out", type=Path, metavar="FILE", help="keep the worst problem here (.json)"
+    )
+    falsify.add_argument(
+        "--replay", type=Path, metavar="FILE", help="judge the problem in this file again"
+    )
 
 
 def _add_new_claim(commands: Commands) -> None:

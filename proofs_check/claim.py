@@ -8,9 +8,10 @@ refuted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from grokflow.proofs_check.evidence.replicates import Replicates
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.summary import Summarised
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 
 class Verdict(Enum):
@@ -151,6 +155,48 @@ class Broken:
     check: Check
 
 
+@dataclass(frozen=True)
+class ForEvery:
+    """What a claim ranges over: the function that draws an instance of it, and all the others.
+
+    Falsification puts other instances in place of the one that is drawn, so that the check of the
+    claim itself, and those of its broken variants, judge them.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes a `Laboratory`, and returns the instance that the check looks at; with the decorator
+        `remembered`.
+    strategy : callable
+        Returns the hypothesis strategy of the instances within the hypotheses of the claim, such as
+        those of `grokflow.strategies`.
+    arguments : tuple
+        What `draw` takes beside the laboratory.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> @gf.remembered
+    ... def number(laboratory):
+    ...     return 2.0
+    >>> def check(laboratory):
+    ...     return gf.Evidence(abs(number(laboratory)), allowed=3.0, derivation="none")
+    >>> every = gf.ForEvery(number, gf.strategies.scales)
+    >>> laboratory = gf.Laboratory()
+    >>> every.put(laboratory, 1e8)
+    >>> check(laboratory).verdict.value, check(gf.Laboratory()).verdict.value
+    ('refuted', 'supported')
+    """
+
+    draw: Callable[..., object]
+    strategy: Callable[[], SearchStrategy[Any]]
+    arguments: tuple[Hashable, ...] = ()
+
+    def put(self, laboratory: Laboratory, instance: object) -> None:
+        """Put an instance in place of the one that the laboratory would draw."""
+        laboratory.put(self.draw, self.arguments, instance)
+
+
 @dataclass(frozen=True, repr=False)
 class Claim(Summarised):
     """A statement of the theory with the experiment that tests it.
@@ -186,6 +232,8 @@ class Claim(Summarised):
         How often the check refutes the statement although it is true, and by what that is known.
     scope : Scope
         Which statements of the papers it tests, and for which nets.
+    for_every : tuple of ForEvery
+        What it ranges over, where ``grokflow falsify`` can search for the worst instance.
 
     Examples
     --------
@@ -212,6 +260,7 @@ class Claim(Summarised):
     equivalent: Mapping[str, str] = field(default_factory=dict)
     error_rate: str = ""
     scope: Scope = field(default_factory=Scope)
+    for_every: tuple[ForEvery, ...] = ()
 
     def _summary(self) -> Mapping[str, object]:
         """Return what is claimed, and with what verdict it should end."""

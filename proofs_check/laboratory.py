@@ -11,7 +11,7 @@ the others load.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from hashlib import sha256
@@ -36,18 +36,22 @@ def remembered(
     run: Callable[Concatenate[Laboratory, Arguments], Result],
 ) -> Callable[Concatenate[Laboratory, Arguments], Result]:
     """Run an experiment once in a laboratory for the same arguments, which can be hashed."""
-    parameters = signature(run)
 
     @wraps(run)
     def once(
         laboratory: Laboratory, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
-        given = parameters.bind(laboratory, *args, **kwargs)
-        given.apply_defaults()
-        key = (run.__module__, run.__qualname__, *tuple(given.arguments.values())[1:])
+        key = _key(run, *args, **kwargs)
         return laboratory.remember(key, partial(run, laboratory, *args, **kwargs))
 
     return once
+
+
+def _key(run: Callable[..., object], *args: object, **kwargs: object) -> tuple[object, ...]:
+    """Return under which key a remembered function keeps its result for these arguments."""
+    given = signature(run).bind(None, *args, **kwargs)
+    given.apply_defaults()
+    return (run.__module__, run.__qualname__, *tuple(given.arguments.values())[1:])
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,13 @@ class Laboratory:
             self._done[key] = run() if self.folder is None else self._shared(key, run)
         result: Result = self._done[key]
         return result
+
+    def put(self, run: Callable[..., Result], arguments: Sequence[object], result: Result) -> None:
+        """Put `result` in place of what a remembered function would return for these arguments.
+
+        Where the function draws a problem, every experiment is then run on the one that is put.
+        """
+        self._done[_key(run, *arguments)] = result
 
     def draws(self, name: str, count: int) -> list[int]:
         """Return seeds of `count` draws of what is named; no other name or laboratory has them.

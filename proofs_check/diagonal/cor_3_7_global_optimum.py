@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import path_classes
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
@@ -94,4 +95,5 @@ CLAIM = Claim(
         Broken("the max-L2-margin instead", partial(check, rival=True)),
         Broken("the net of depth 4", partial(check, depth=4)),
     ),
+    for_every=(ForEvery(path_classes, strategies.separable),),
 )

@@ -13,7 +13,16 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.experiments import path_classes, path_targets
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -38,15 +47,17 @@ _EARLY_DEPTHS = (2, 3, 4)
 def early(laboratory: Laboratory, share: float = 0.0) -> Evidence:
     """Extrapolate the distance to the L2 predictor, with a `share` of the L1 predictor mixed in."""
     problems = (path_classes(laboratory), path_targets(laboratory))
+    # A thorough check goes on where the other one ends.
+    further = 1.0 if laboratory.thorough else 0.0
     return weakest(
-        [_early(problem, depth, share) for problem in problems for depth in _EARLY_DEPTHS]
+        [_early(problem, depth, further, share) for problem in problems for depth in _EARLY_DEPTHS]
     )
 
 
-def _early(problem: Problem, depth: int, share: float) -> Evidence:
+def _early(problem: Problem, depth: int, further: float, share: float) -> Evidence:
     target = _l2(problem)
     claimed = (1 - share) * target.w + (share * _l1(problem).w if share else 0.0)
-    log_beta = np.log(np.abs(_l2(problem).w).max()) + np.linspace(6.0, 2.0, _POINTS)
+    log_beta = np.log(np.abs(_l2(problem).w).max()) + further + np.linspace(6.0, 2.0, _POINTS)
     w = trace(problem, log_beta, depth=depth, tolerance=_TOLERANCE).weights
     distance = np.linalg.norm(w - claimed[:, None], axis=0) / np.linalg.norm(claimed)
     # The mirror potential is even: corrections are even powers of w/β. Towards the limit.
@@ -61,7 +72,10 @@ def late(laboratory: Laboratory, rival: bool = False, factor: float = 1.0) -> Ev
     """
     cases = [(path_targets(laboratory), depth) for depth in (2, 3, 4, 6)]
     cases += [(path_classes(laboratory), 2)]
-    return weakest([_late(problem, depth, rival=rival, factor=factor) for problem, depth in cases])
+    further = 1.5 if laboratory.thorough else 1.0
+    return weakest(
+        [_late(problem, depth, further, rival=rival, factor=factor) for problem, depth in cases]
+    )
 
 
 def deep_late(laboratory: Laboratory) -> Evidence:
@@ -77,15 +91,22 @@ def deep_late(laboratory: Laboratory) -> Evidence:
     return _late(problem, 4)
 
 
-def _late(problem: Problem, depth: int, *, rival: bool = False, factor: float = 1.0) -> Evidence:
+def _late(
+    problem: Problem,
+    depth: int,
+    further: float = 1.0,
+    *,
+    rival: bool = False,
+    factor: float = 1.0,
+) -> Evidence:
     target = _l1(problem)
     best = factor * float(np.abs((_l2(problem) if rival else target).w).sum())
     if depth == 2:
-        log_beta = np.log(problem.scale) - np.geomspace(20, 400, 4 * _POINTS)
+        log_beta = np.log(problem.scale) - further * np.geomspace(20, 400, 4 * _POINTS)
         terms = powers(1 / log_beta)
     else:
         rate = (depth - 2) / depth
-        log_beta = np.log(problem.scale) - np.linspace(4, 11, 4 * _POINTS) / rate
+        log_beta = np.log(problem.scale) - further * np.linspace(4, 11, 4 * _POINTS) / rate
         terms = powers(np.exp(rate * log_beta))
     excess = np.abs(_end(problem, log_beta, depth).weights).sum(axis=0) / best - 1
     return _judged(extrapolate(excess[-_POINTS:], terms[-_POINTS:]), target, resolution=0.02)
@@ -113,6 +134,11 @@ def _l1(problem: Problem) -> Prediction:
     return (MaxL1Margin() if problem.is_classification else MinL1Norm()).predict(problem)
 
 
+_FOR_EVERY = (
+    ForEvery(path_classes, strategies.separable),
+    ForEvery(path_targets, strategies.interpolable),
+)
+
 EARLY = Claim(
     label="path-early",
     statement="as β → ∞ the quasi-static path tends to the L2 predictor",
@@ -128,6 +154,7 @@ EARLY = Claim(
     check=early,
     formulas=(MaxL2Margin, MinL2Norm),
     broken=(Broken("a tenth of the L1 predictor mixed in", partial(early, share=0.1)),),
+    for_every=_FOR_EVERY,
 )
 
 LATE = Claim(
@@ -149,4 +176,5 @@ LATE = Claim(
         Broken("2 % above the least L1 norm", partial(late, factor=1.02)),
         Broken("depth 4 with exponential tails", deep_late),
     ),
+    for_every=_FOR_EVERY,
 )

@@ -6,7 +6,6 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.diagonal.certificates import quasi_norm
@@ -24,6 +23,7 @@ from grokflow.theory.numerics.rational import matrix, nearest_solution
 from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.samples import StoredTestSet
 from tests.reference import full_flow
+from tests.reference.normal_problems import interpolable, separable
 
 CLASSES = sparse(n=16, d=60, n_test=2000)
 TARGETS = sparse_regression(n=16, d=60, n_test=2000)

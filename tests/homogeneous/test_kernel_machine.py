@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.theory.completion.tangent import FactorisationTangent
 from grokflow.theory.diagonal.tangent import DiagonalTangent
 from grokflow.theory.homogeneous.certificates import kernel_margin, kernel_norm
 from grokflow.theory.homogeneous.kernel_machine import MaxKernelMargin, MinKernelNorm, one_vs_rest
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
+from tests.reference.normal_problems import interpolable, separable
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-9

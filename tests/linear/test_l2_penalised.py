@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.losses import LOSSES
+from tests.reference.normal_problems import interpolable, separable
 
 GAP = 1e-7
 

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
@@ -22,6 +21,7 @@ from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.samples import StoredTestSet
+from tests.reference.normal_problems import interpolable, separable
 
 ROUNDING = 100 * np.finfo(float).eps
 GAP = 1e-7

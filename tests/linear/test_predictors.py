@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from grokflow.proofs_check.strategies import interpolable, separable
 from grokflow.simulations.linear.presets import sparse
 from grokflow.simulations.tables.door import as_problem
 from grokflow.theory.linear import certificates
@@ -29,6 +28,7 @@ from grokflow.theory.numerics.hard_margin import (
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NotResolved, NotSeparable
 from grokflow.theory.samples import StoredTestSet
+from tests.reference.normal_problems import interpolable, separable
 
 # Certified relative gaps; two certified optima differ by at most the sum of both.
 GAP = 1e-7

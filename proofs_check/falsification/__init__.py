@@ -1,0 +1,1 @@
+"""The search for the worst instance that a claim ranges over."""
