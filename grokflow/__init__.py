@@ -55,8 +55,8 @@ Models of your own, which commands and scans ask once they are registered
     unregister_model
 
 Claims
-    Claim StatementKind Broken ForEvery Evidence Verdict ClaimOutcome CLAIMS verdict_store
-    verify_seeds judge_mutants MutantOutcome Fate verify Laboratory remembered falsify
+    Claim StatementKind Broken ForEvery Evidence Verdict Fate MutantOutcome judge_mutants
+    ClaimOutcome CLAIMS verdict_store verify_seeds verify Laboratory remembered falsify
     Falsification strategies
 """
 

@@ -30,7 +30,7 @@ MORE = {
         *("tables/binary", "tables/doubts", "tables/text"),
     },
     "proofs_check": {
-        *("evidence", "mutants", "seeds", "falsification", "strategies"),
+        *("evidence", "mutants", "seeds", "falsification", "ranges"),
         *("diagonal/regimes", "diagonal/classes", "diagonal/kernel"),
     },
     "figures": set(),

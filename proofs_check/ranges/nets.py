@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies.tables import Draw
+from grokflow.proofs_check.ranges.tables import Draw
 
 
 @st.composite

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from grokflow.proofs_check.strategies.tables import Draw
+from grokflow.proofs_check.ranges.tables import Draw
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.theory.modular.operations import OPERATIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies.tables import Draw, numbers, tables
+from grokflow.proofs_check.ranges.tables import Draw, numbers, tables
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, make_measurement_problem
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from grokflow.proofs_check.strategies.tables import Draw, numbers, tables
+from grokflow.proofs_check.ranges.tables import Draw, numbers, tables
 from grokflow.theory.linear.classes.problem import ClassesProblem, make_classes_problem
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.samples import StoredTestSet

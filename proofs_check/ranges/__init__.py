@@ -1,0 +1,1 @@
+"""Hypothesis strategies of what claims range over, by kinds; `strategies` has them all."""
