@@ -35,7 +35,17 @@ SLOW_ALPHA = 1e8
 def remembered(
     run: Callable[Concatenate[Laboratory, Arguments], Result],
 ) -> Callable[Concatenate[Laboratory, Arguments], Result]:
-    """Run an experiment once in a laboratory for the same arguments, which can be hashed."""
+    """Run an experiment once in a laboratory for the same arguments, which can be hashed.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> draw = gf.remembered(lambda laboratory, size: print("drawn") or list(range(size)))
+    >>> laboratory = gf.Laboratory()
+    >>> draw(laboratory, 3) is draw(laboratory, 3)
+    drawn
+    True
+    """
 
     @wraps(run)
     def once(

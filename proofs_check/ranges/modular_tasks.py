@@ -58,7 +58,7 @@ def modular_tasks(draw: Draw, largest: int = 13) -> CorruptedTask:
     return CorruptedTask(
         p=draw(st.sampled_from([p for p in (2, 3, 5, 7, 11, 13) if p <= largest])),
         operation=draw(st.sampled_from(list(OPERATIONS.values()))),
-        fraction=draw(st.integers(5, 10)) / 10,
+        fraction=draw(st.integers(5, 7)) / 10,
         corruption=draw(st.integers(0, 10)) / 10,
         with_truth=draw(st.booleans()),
         seed=draw(st.integers(0, 2**16)),
