@@ -34,6 +34,8 @@ from grokflow.proofs_check.diagonal import lem_c_11_d_8_late_norms as late_norms
 from grokflow.proofs_check.diagonal import lem_d_2_kernel_regime as lemma_d_2
 from grokflow.proofs_check.diagonal.classes import joint_law, softmax_limits
 from grokflow.proofs_check.diagonal.kernel import lem_c_1_c_3_inequalities as inequalities
+from grokflow.proofs_check.diagonal.kernel import lem_c_4_c_7_losses as kernel_losses
+from grokflow.proofs_check.diagonal.kernel import lem_c_6_c_9_linearisation as linearisation
 from grokflow.proofs_check.diagonal.regimes import (
     determined,
     least_loss_flow,
@@ -91,9 +93,13 @@ CLAIMS: dict[str, Claim] = {
         partly_separable_flow.PATH,
         inequalities.INVERSE,
         inequalities.ENTROPY,
+        kernel_losses.UPPER,
         lemma_c_5.ORDER,
         lemma_c_5.ORDER_PRINTED,
         lemma_c_5.CLAIM,
+        linearisation.ERRORS,
+        kernel_losses.LOWER,
+        linearisation.DIRECTION,
         late_norms.TAILED,
         late_norms.TAILED_PRINTED,
         kkt_limits.RATE,

@@ -1,0 +1,180 @@
+"""Flows of uneven nets that the lemmas on the kernel regime look at, and what they tend to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.proofs_check.diagonal.kernel.uneven_nets import Run, UnevenNet, follow
+from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
+from grokflow.theory.linear.l2 import MaxL2Margin
+from grokflow.theory.linear.problem import Task, make_problem
+from grokflow.theory.samples import StoredTestSet
+
+DEGREES = (2, 3, 4)
+WINDOWS = (0.25, 0.5, 0.75)
+POWERS = (0.5, 1.0, 2.0)
+_SAMPLES, _INPUTS, _UNSEEN = 6, 20, 5
+# Largest α^L of classification. Products of three α^L must not overflow.
+_LARGEST = 1e100
+_SCALES = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """An uneven net with labels, and its max-margin direction in the tangent kernel.
+
+    Parameters
+    ----------
+    net : UnevenNet
+        The net on six samples; the last one is no support vector.
+    labels : ndarray, shape (6,)
+        Signs.
+    unseen : ndarray, shape (5, 20)
+        Inputs that the net is not trained on.
+    direction : ndarray, shape (40,)
+        The unit vector ĥ of the largest margin ``min y_i ⟨∇f_i(θ̄), ĥ⟩``.
+    margin : float
+        That margin, γ.
+    """
+
+    net: UnevenNet
+    labels: np.ndarray
+    unseen: np.ndarray
+    direction: np.ndarray
+    margin: float
+
+
+def draw_net(laboratory: Laboratory, degree: int) -> tuple[UnevenNet, np.random.Generator]:
+    """Draw normal inputs and ratios between 1/e and e, the same for every degree."""
+    (seed,) = laboratory.draws("uneven nets", 1)
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((_SAMPLES, _INPUTS))
+    return UnevenNet(degree, inputs, np.exp(rng.uniform(-1, 1, _INPUTS))), rng
+
+
+def draw_setting(laboratory: Laboratory, degree: int) -> Setting:
+    """Draw labels; the last sample is nearly the sum of two others, and its margin is double."""
+    net, rng = draw_net(laboratory, degree)
+    labels = rng.choice([-1.0, 1.0], _SAMPLES)
+    x = net.inputs
+    x[-1] = labels[-1] * (labels[:2] @ x[:2]) + 0.3 * x[-1]
+    direction = largest_margin(net.features(x), labels)
+    margin = float((labels * (net.features(x) @ direction)).min())
+    return Setting(net, labels, rng.standard_normal((_UNSEEN, _INPUTS)), direction, margin)
+
+
+def largest_margin(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the unit vector whose least margin on the features is largest."""
+    problem = make_problem(
+        "features", Task.CLASSIFICATION, features, labels, StoredTestSet(features, labels)
+    )
+    w = MaxL2Margin().predict(problem).w
+    return np.asarray(w / np.linalg.norm(w))
+
+
+@remembered
+def tailed_runs(laboratory: Laboratory, degree: int, power: float) -> tuple[Run, ...]:
+    """Follow the exponential loss with ``λ = α^-power`` to T_c^-, c = ¾, ½, ¼, from nine α."""
+    setting = draw_setting(laboratory, degree)
+    largest = 2 * np.log(_LARGEST) / degree
+    early = 1 - np.array(WINDOWS[::-1])
+    return tuple(
+        follow(setting.net, setting.labels, x, -power * x, early * x, margins=True)
+        for x in np.linspace(largest / 2, largest, _SCALES).tolist()
+    )
+
+
+TAILED_RUNS = tuple(
+    Experiment(tailed_runs, instance, seconds=2.0) for instance in product(DEGREES, POWERS)
+)
+
+
+@remembered
+def dense_runs(laboratory: Laboratory, degree: int) -> tuple[Run, ...]:
+    """Follow it with ``λ = 1/α`` from three α through the initial fit to the end of the regime."""
+    setting = draw_setting(laboratory, degree)
+    runs = []
+    for x in np.log([1e4, 1e10, 1e25]).tolist():
+        log_a = (2 * degree - 1) * x
+        last = x - np.log(log_a) / degree
+        s = np.unique([*np.exp(np.linspace(-log_a, 0, 20)), *np.linspace(0.1 * x, last + 1, 20)])
+        runs.append(follow(setting.net, setting.labels, x, -x, s, margins=True))
+    return tuple(runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """An uneven net with normal targets, and the limit of h.
+
+    Parameters
+    ----------
+    net : UnevenNet
+        The net on six samples.
+    targets : ndarray, shape (6,)
+        Normal numbers.
+    unseen : ndarray, shape (5, 20)
+        Inputs that the net is not trained on.
+    dual : ndarray, shape (6,)
+        ``K⁻¹ y``, K the tangent kernel.
+    shortest : ndarray, shape (40,)
+        ``h* = Σ (K⁻¹y)_i ∇f_i(θ̄)``, the shortest h that fits the targets.
+    """
+
+    net: UnevenNet
+    targets: np.ndarray
+    unseen: np.ndarray
+    dual: np.ndarray
+    shortest: np.ndarray
+
+
+def draw_targets(laboratory: Laboratory, degree: int) -> Targets:
+    """Draw targets for the net of this degree."""
+    net, rng = draw_net(laboratory, degree)
+    targets = rng.standard_normal(_SAMPLES)
+    dual = np.linalg.solve(net.kernel, targets)
+    shortest = net.features(net.inputs).T @ dual
+    return Targets(net, targets, rng.standard_normal((_UNSEEN, _INPUTS)), dual, shortest)
+
+
+class Window(NamedTuple):
+    """Degree, c of T_c^- and the power of 1/α that λ is."""
+
+    degree: int
+    c: float
+    power: float
+
+    @property
+    def size(self) -> float:
+        """The power of α that ``A = α^{2(L-1)c}/λ`` is at T_c^-."""
+        return 2 * (self.degree - 1) * self.c + self.power
+
+
+# Every c at every degree. Corrections in α^{-cL} and 1/A are of like size, and of different orders.
+REGRESSION = tuple(
+    Window(degree, c, power)
+    for c, powers in zip(WINDOWS, ((0.4, 0.5, 0.3), (0.8, 0.7, 1.2), (2.0, 1.4, 1.1)), strict=True)
+    for degree, power in zip(DEGREES, powers, strict=True)
+)
+# At larger A rounding of the outputs hides the loss.
+_LEAST_A, _LARGEST_A = 1e2, 1e7
+# Records at these parts of the time up to T_c^-.
+PARTS = np.array([0.1, 0.5, 1.0])
+
+
+@remembered
+def square_runs(laboratory: Laboratory, window: Window) -> tuple[Run, ...]:
+    """Follow the square loss to T_c^- from nine α, with A there from 1e2 to 1e7."""
+    setting = draw_targets(laboratory, window.degree)
+    runs = []
+    for log_a in np.linspace(np.log(_LEAST_A), np.log(_LARGEST_A), _SCALES).tolist():
+        x = log_a / window.size
+        s = PARTS * (1 - window.c) * x
+        runs.append(follow(setting.net, setting.targets, x, -window.power * x, s, margins=False))
+    return tuple(runs)
+
+
+SQUARE_RUNS = tuple(Experiment(square_runs, (window,), seconds=1.0) for window in REGRESSION)
