@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.proofs_check.laboratory import SLOW_ALPHA, WINDOW, Experiment, Laboratory, remembered
+from grokflow.proofs_check.laboratory import SLOW_ALPHA, Experiment, Laboratory, remembered
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
@@ -89,13 +89,13 @@ def completion_entries(laboratory: Laboratory, mirrored: bool = False) -> Comple
 
 @remembered
 def completion_window(
-    laboratory: Laboratory, alpha: float, *, mirrored: bool = False, sigma: float = 0.0
+    laboratory: Laboratory, alpha: float, c: float, *, mirrored: bool = False, sigma: float = 0.0
 ) -> CompletionTrajectory:
-    """Run the flow on `completion_entries` with λ = 1/α to T_c^- and T_c^+, c = ½.
+    """Run the flow on `completion_entries` with λ = α^-2c to T_c^- and T_c^+.
 
     With `sigma` > 0 the start is perturbed, by the same draw at every α.
     """
-    flow = CompletionFlow(lam=1 / alpha, rtol=1e-6)
+    flow = CompletionFlow(lam=alpha ** (-2 * c), rtol=1e-6)
     return flow.run(
         CompletionStart(
             completion_entries(laboratory, mirrored),
@@ -103,7 +103,7 @@ def completion_window(
             sigma=sigma,
             rng=np.random.default_rng([laboratory.seed, 313]),
         ),
-        np.array(window(alpha, WINDOW)),
+        np.array(window(alpha, c)),
     )
 
 
