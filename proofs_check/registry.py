@@ -6,7 +6,7 @@ Examples
 >>> gf.CLAIMS["thm-3.9"].source
 'Lyu et al. 2024, Theorem 3.9'
 >>> [label for label in gf.CLAIMS if "printed" in label]
-['thm-3.4-printed', 'sec-3.2.1-printed', 'lem-c.11-printed']
+['thm-3.4-printed', 'sec-3.2.1-printed', 'lem-c.11-printed', 'modular-square-printed']
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from grokflow.proofs_check.completion import cor_3_11_early_matrix as cor_3_11
 from grokflow.proofs_check.completion import lem_f_1_to_3_minima as f_1_to_3
 from grokflow.proofs_check.completion import path_flow as completion_path_flow
 from grokflow.proofs_check.completion import thm_3_12_recovery as thm_3_12
+from grokflow.proofs_check.completion import thm_f_5_stable_recovery as thm_f_5
 from grokflow.proofs_check.diagonal import cor_3_6_early_direction as cor_3_6
 from grokflow.proofs_check.diagonal import cor_3_7_global_optimum as cor_3_7_global
 from grokflow.proofs_check.diagonal import cor_3_7_late_margin as cor_3_7
@@ -40,6 +41,7 @@ from grokflow.proofs_check.diagonal.regimes import (
     determined,
     least_loss_flow,
     least_loss_times,
+    no_decay,
     partly_separable_flow,
 )
 from grokflow.proofs_check.homogeneous import slow_limit
@@ -83,6 +85,7 @@ CLAIMS: dict[str, Claim] = {
         least_loss_flow.INCONSISTENT,
         least_loss_flow.OVERLAPPING,
         least_loss_times.CLAIM,
+        no_decay.CLAIM,
         determined.CLAIM,
         joint_law.SQUARE,
         joint_law.TAILED,
@@ -121,12 +124,14 @@ CLAIMS: dict[str, Claim] = {
         cor_3_11.CLAIM,
         cor_3_11.PERTURBED,
         thm_3_12.CLAIM,
+        thm_f_5.CLAIM,
         completion_path_flow.CLAIM,
         block_form_flow.CLAIM,
         block_form_norm.CLAIM,
         thm_b_1.CLAIM,
         levi.CLAIM,
         modular_solution.SQUARE,
+        modular_solution.SQUARE_PRINTED,
         modular_solution.ERRORS,
         *corrupted_labels.CLAIMS,
         *corrupted_neurons.CLAIMS,

@@ -31,3 +31,13 @@ def lambert(a: np.ndarray) -> np.ndarray:
     """
     log_a = np.log(a)
     return np.column_stack([log_a / a, 1 / a, log_a / a**2, (log_a / a) ** 2])
+
+
+def releases(a: np.ndarray) -> np.ndarray:
+    """Return log A/A, 1/A, log A/A^{3/2} for a large A, such as log t.
+
+    Where margins are A + O(log A) and a sample is let go on the way: its margin leaves the others
+    like the square of the way, and is of the order of theirs for a part A^{-1/2} of it.
+    """
+    log_a = np.log(a)
+    return np.column_stack([log_a / a, 1 / a, log_a / a**1.5])

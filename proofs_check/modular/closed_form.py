@@ -16,6 +16,7 @@ N/6. That N/9 gives a bound as well is true.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -227,6 +228,18 @@ SQUARE = Claim(
         Broken("without Σ (1/p - c_s)²", partial(check_square, bias=0.0)),
         Broken("ψ = φ, not independent", partial(check_square, shared=True)),
     ),
+)
+
+SQUARE_PRINTED = replace(
+    SQUARE,
+    label="modular-square-printed",
+    statement=SQUARE.statement.replace("the closed form", "with A = (2/N)^{-1/3} the closed form"),
+    hypotheses=tuple(text.replace("{1/3}", "{-1/3}") for text in SQUARE.hypotheses),
+    source="Gromov 2023, equations 7 and 8, with A as printed",
+    expected=Verdict.REFUTED,
+    check=partial(check_square, exponent=-1 / 3),
+    formulas=(),
+    broken=(Broken("A = (2/N)^{-0.3}", partial(check_square, exponent=-0.3)),),
 )
 
 ERRORS = Claim(

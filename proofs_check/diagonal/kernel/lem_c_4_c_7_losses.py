@@ -39,8 +39,10 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
 )
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, RTOL, Run
 from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _DERIVATION = extrapolated("in log A/A, 1/A, log A/A² with log A for A") + (
     ", plus the integrator's tolerance in the margins"
@@ -151,6 +153,8 @@ UPPER = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.4 with constants derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=f"{EXTRAPOLATED}; of the bound {NO_CHANCE}",
+    scope=Scope(("Lemma C.4",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, side=1),
     broken=(
@@ -168,6 +172,8 @@ LOWER = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.7 with constants derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=f"{EXTRAPOLATED}; of the bound {NO_CHANCE}",
+    scope=Scope(("Lemma C.7",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, side=-1),
     broken=(

@@ -36,8 +36,10 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
 )
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, RTOL, Run
 from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _DERIVATION = extrapolated("in log A/A, 1/A, log A/A² with log A_c for A") + (
     ", plus the integrator's tolerance"
@@ -172,6 +174,8 @@ ERRORS = Claim(
     hypotheses=(*_HYPOTHESES, "at unseen x; at all times of nine flows below Taylor's bound"),
     source="Lyu et al. 2024, Lemma C.6; the sharp limit is derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=f"{EXTRAPOLATED}; of the bound {NO_CHANCE}",
+    scope=Scope(("Lemma C.6",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_errors,
     broken=(
@@ -189,6 +193,8 @@ DIRECTION = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.9",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.9",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_direction,
     broken=(
