@@ -34,9 +34,8 @@ def number(x: Any) -> Q:
 
 def sparse(rows: Any) -> Sparse:
     """Return the numbers of each row by their places."""
-    pairs = [[*(row.items() if isinstance(row, dict) else enumerate(row))] for row in rows]
+    pairs = [row.items() if isinstance(row, dict) else enumerate(row) for row in rows]
     found = [{int(j): number(x) for j, x in row} for row in pairs]
-    need([*map(len, found)] == [*map(len, pairs)], "a row has a place twice")
     below = math.lcm(*(x.denominator for row in found for x in row.values()))
     return [{j: int(x * below) for j, x in row.items() if x} for row in found], below
 

@@ -22,6 +22,7 @@ from grokflow.certificates import write
 from grokflow.checker import check
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.objective import Provable
+from tests.front_door.false_statements import FALSE, TRUE, loss
 
 LAM = 1e-2
 
@@ -233,6 +234,24 @@ def test_rows_that_do_not_cancel_do_not_prove_that_no_weights_fit(written):
         assert accepted(statement, changed) == (multiplier == 0)
 
 
+@pytest.mark.parametrize("name", TRUE)
+def test_small_statements_are_proved(name):
+    assert check.verify(*TRUE[name])
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_false_statements_are_not_proved(name):
+    assert not accepted(*FALSE[name])
+
+
+def test_bounds_that_are_off_by_a_rounding_are_not_proved():
+    """What is below e^-1 is no upper bound on it, and what is above log 2 no lower one."""
+    below, above = check.exp(Fraction(-1))[0], check.log_above(Fraction(2))
+    assert not accepted(*loss("exponential", [[1]], primal=[1], dual=[0], upper=below))
+    assert not accepted(*loss("logistic", [[0]], dual=[0.5], lower=above))
+    assert accepted(*loss("logistic", [[0]], dual=[0.5], lower=above - Fraction(1, 2**90)))
+
+
 ROWS = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=3)
 SMALL = st.fractions(-1, 1, max_denominator=6)
 
@@ -315,21 +334,16 @@ def test_a_broken_file_is_no_certificate(change, written, tmp_path, capsys):
         gf.check_certificate(file)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": "mine"}', "[]"])
+NO_STATEMENT = json.dumps({"format": check.FORMAT, "about": "", "tables": {}, "statements": {}})
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "mine"}', "[]", NO_STATEMENT])
 def test_other_files_are_no_certificates(text, tmp_path, capsys):
     file = tmp_path / "other.json"
     file.write_text(text, "utf-8")
     assert cli.main(["check", str(file)]) == 1
     assert "is no certificate" in capsys.readouterr().out
     assert cli.main(["check", str(tmp_path / "missing.json")]) == 1
-
-
-def test_a_matrix_of_factors_of_another_shape_is_refused(written):
-    """A 2×6 matrix read as 3×4 has another nuclear norm."""
-    statement, tables = content(written("min-nuclear-norm (4, 6)")[0])
-    primal = statement["primal"]
-    changed = {"left": primal["right"], "right": primal["left"], "rest": primal["rest"]}
-    assert not accepted(statement | {"primal": changed}, tables)
 
 
 def test_predict_writes_what_check_proves(tmp_path, capsys, monkeypatch):
