@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
-from grokflow.theory.transition.times import crossing, leading_order, window
+from grokflow.theory.transition.times import crossing, leading_order, stage, window
 
 TIMES = np.linspace(0, 10, 101)
 
@@ -58,3 +58,16 @@ def test_kinds(early, late, kind):
 def test_errors_at_rounding_are_no_transition():
     error = np.array([1e-28, 1e-20])
     assert kind_of(Scores(None, error, None, 100, 0 * error, 1.0)) is Kind.NEITHER
+
+
+def test_a_stage_ends_when_as_much_is_left_as_was_gone_at_its_beginning():
+    times = np.arange(6.0)
+    rising = np.array([2.0, 2.0, 4.0, 6.0, 8.0, 12.0])  # from 2 to 12: progress 0, 0, .2, .4, .6, 1
+    assert np.allclose(stage(times, rising, 2.0, 12.0, level=0.1), (1.5, 4.75), rtol=1e-14)
+    assert np.allclose(stage(times, rising[::-1], 12.0, 2.0, level=0.3), (0.75, 2.5), rtol=1e-14)
+    assert np.isnan(stage(times, rising, 2.0, 2.0, level=0.1)).all()
+
+
+def test_a_curve_that_rests_at_half_way_has_crossed_when_it_gets_there():
+    times, progress = np.arange(4.0), np.array([0.0, 0.5, 0.5, 1.0])
+    assert crossing(times, progress, 0.0, 1.0).lambda_t == 1.0
