@@ -32,9 +32,9 @@ def test_predict_imports_nothing_that_it_does_not_use(tmp_path):
 
 
 def test_a_forecast_of_569_rows_takes_few_passes(monkeypatch):
-    """Measured are 605; twice as many would be a step back.
+    """Measured are 159, with the objective known from the last step; half as many more is too many.
 
-    They were 193 by proximal points, 40 ms in less, which on raw inputs take one second more.
+    Proximal points take 193, and one second on raw inputs.
     """
     data = load_breast_cancer()
     y = np.where(data.target, 1, -1)
@@ -45,7 +45,7 @@ def test_a_forecast_of_569_rows_takes_few_passes(monkeypatch):
         DataMatrix, "sweep", lambda *arguments: passes.append(1) or sweep(*arguments)
     )
     gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"])
-    assert len(passes) <= 2 * 605
+    assert len(passes) <= 1.5 * 159
 
 
 def cancer():

@@ -30,6 +30,9 @@ _SETTLED = 1e-14
 _HALVINGS = 50
 # Multiplications in the time that one step takes however small it is.
 _OVERHEAD = 5e6
+# A column may enter before the others have settled: when their next step is so small beside the
+# objective, and its correlation exceeds τ so clearly.
+_ROUGH, _CLEAR = 1e-3, 1.1
 # Curvatures below this fraction of the pull, where a loss is nearly straight, are lifted to it.
 _LEAST_CURVATURE = 1e-14
 
@@ -101,26 +104,32 @@ class ActiveSet:
         n, columns = self.x.shape
         mu = self.loss.descent(self.x.combine(w), self.targets) / n
         refused = np.zeros(len(w), dtype=bool)
+        value = self._objective(w)
         while work > 0:
             work -= _OVERHEAD + (n + columns) * np.count_nonzero(sign) ** 2 + n * columns
+            trial = None
             if sign.any():
-                before, entered = self._objective(w), (w == 0) & (sign != 0)
-                found = self._newton(w, sign)
-                moved = self._advance(w, sign, found)
+                before, entered = value, (w == 0) & (sign != 0)
+                found = self._newton(w, sign, before)
+                trial = self._advance(w, sign, found, before)
                 mu = found.mu
-                if self._objective(w) < before:
+                if trial is not None:
+                    w, sign, value = trial.w, trial.sign, trial.value
+                if value < before:
                     refused[:] = False
-                elif moved:
+                elif trial is not None:
                     # In rounding the column that entered is as good outside.
                     refused |= entered
                 if not sign.any():
                     # Beyond the step all weights have left, and its multipliers say nothing.
                     mu = self.loss.descent(np.zeros(n), self.targets) / n
-                if moved:
+                if trial is not None and (trial.left or found.decrement > _ROUGH):
                     continue
             correlations = self.x.correlate(mu)
             outside = np.where((sign == 0) & ~refused, np.abs(correlations), 0.0)
             enters = int(np.argmax(outside))
+            if trial is not None and outside[enters] <= _CLEAR * self.tau:
+                continue
             if outside[enters] <= (1 + tolerance) * self.tau:
                 break
             sign[enters] = np.sign(correlations[enters])
@@ -130,11 +139,11 @@ class ActiveSet:
         q = self.x.combine(w)
         return float(self.loss.value(q, self.targets).mean() + self.tau * np.abs(w).sum())
 
-    def _newton(self, w: np.ndarray, sign: np.ndarray) -> _Step:
+    def _newton(self, w: np.ndarray, sign: np.ndarray, value: float) -> _Step:
         """Return the Newton step on the columns with a sign.
 
-        Where they are dependent the step leaves the last of them alone, and the direction in which
-        the outputs do not change is tried first.
+        `value` is the objective at these weights. Where the columns are dependent the step leaves
+        the last of them alone, and the direction in which the outputs do not change is tried first.
         """
         n, chosen = self.x.shape[0], np.flatnonzero(sign)
         part = self.x.take(chosen)
@@ -156,7 +165,7 @@ class ActiveSet:
             rest = np.zeros(n)
         direction = np.zeros(len(chosen))
         direction[order[:rank]] = solve_triangular(square, along - held, check_finite=False)
-        decrement = float(np.sum((along - held) ** 2)) / n / max(abs(self._objective(w)), 1e-300)
+        decrement = float(np.sum((along - held) ** 2)) / n / max(abs(value), 1e-300)
         mu = root * (basis @ held + rest) / n
         if rank == len(chosen):
             return _Step(direction, mu, decrement)
@@ -167,17 +176,19 @@ class ActiveSet:
         null *= -np.sign(slope) if slope else 1.0
         return _Step(direction, mu, decrement, null)
 
-    def _advance(self, w: np.ndarray, sign: np.ndarray, step: _Step) -> bool:
-        """Go along the step while the objective falls, or a weight leaves; False if settled."""
-        if step.null is not None and self._search(w, sign, step.null, np.inf):
-            return True
-        return step.decrement > _SETTLED and self._search(w, sign, step.direction, 1.0)
+    def _advance(self, w: np.ndarray, sign: np.ndarray, step: _Step, value: float) -> _Trial | None:
+        """Go along the step while the objective falls, or a weight leaves; None if settled."""
+        found = None
+        if step.null is not None:
+            found = self._search(w, sign, step.null, np.inf, value)
+        if found is None and step.decrement > _SETTLED:
+            found = self._search(w, sign, step.direction, 1.0, value)
+        return found
 
     def _search(
-        self, w: np.ndarray, sign: np.ndarray, direction: np.ndarray, length: float
-    ) -> bool:
-        """Go along a direction as far as the objective falls, if it does."""
-        before = self._objective(w)
+        self, w: np.ndarray, sign: np.ndarray, direction: np.ndarray, length: float, before: float
+    ) -> _Trial | None:
+        """Go along a direction as far as the objective falls below `before`, if it does."""
         length = min(length, _reach(w, sign, direction))
         length = length if length < np.inf else 1.0
         for _ in range(_HALVINGS):
@@ -186,7 +197,7 @@ class ActiveSet:
                 break
             length /= 2
         else:
-            return False
+            return None
         # Far from the data an exponential tail lets Newton's step gain one unit of margin only.
         while length >= 1 and not trial.left:
             length *= 2
@@ -194,8 +205,7 @@ class ActiveSet:
             if not longer.value < trial.value:
                 break
             trial = longer
-        w[:], sign[:] = trial.w, trial.sign
-        return True
+        return trial
 
     def _moved(
         self, w: np.ndarray, sign: np.ndarray, direction: np.ndarray, length: float
