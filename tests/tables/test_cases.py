@@ -1,10 +1,12 @@
 """Files as people have them: each stands for its kind, see the folder ``tests/cases``."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 from sklearn.datasets import load_breast_cancer
 
 import grokflow as gf
@@ -183,3 +185,35 @@ def test_how_y_was_read_is_said_even_where_nothing_is_predicted(capsys):
     code, text, error = run(capsys, "predict", CASES / "iris3.csv", "--regression")
     assert "note: y read as real targets from 0 to 2" in text
     assert code in (0, 2) and len(error.splitlines()) == (code == 2)
+
+
+def least_l1_norm(problem):
+    """Return the least L1-norm of weights with margins of 1, by HiGHS."""
+    z = problem.inputs.to_array()
+    d = problem.d
+    program = linprog(
+        np.ones(2 * d), A_ub=-np.hstack([z, -z]), b_ub=-np.ones(problem.n), method="highs"
+    )
+    assert program.status == 0
+    return program.fun
+
+
+@pytest.mark.parametrize("name", ["wine2.csv", "tfidf_zipf_200.npz"])
+def test_margins_are_those_of_highs_and_there_is_a_forecast(name):
+    problem = gf.load(CASES / name)
+    found = gf.MaxL1Margin().predict(problem)
+    # HiGHS meets its constraints to 1e-7.
+    assert np.isclose(found.margin, 1 / least_l1_norm(problem), rtol=1e-5)
+    assert gf.MaxL2Margin().predict(problem).margin > 0
+    expected = gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["logistic"])
+    assert np.isclose(expected.limit.margin, found.margin, rtol=1e-6)
+    assert expected.no_time == ""
+
+
+def test_every_file_of_the_folder_is_asked_for():
+    tests = Path(__file__).resolve().parents[1]
+    said = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    stems = {path.name.partition(".")[0] for path in CASES.iterdir()} - {"README"}
+    # The second of two names that differ in their end.
+    stems.remove("bool_only_as_int")
+    assert [stem for stem in stems if not re.search(rf'["/`]{stem}\b', said)] == []

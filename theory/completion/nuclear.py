@@ -20,6 +20,7 @@ from grokflow.theory.completion import certificates
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, ProximalWork, proximal_points
+from grokflow.theory.completion.spaces.equations import Equations
 from grokflow.theory.completion.spaces.units import Units
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.newton import NotConverged
@@ -192,17 +193,25 @@ def _solved(
         When the gap is not met.
     """
     units = Units.of(problem)
+    scaled, compliance = units.of_problem(problem), compliance / units.rows**2 / units.size
+    equations = Equations.of(scaled, compliance)
+    if near is not None:
+        near = Iterate(near.w, equations.of_multipliers(near.mu))
+
+    def multipliers(nu: np.ndarray) -> np.ndarray:
+        return np.asarray(equations.multipliers(nu) / units.rows)
+
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            w, mu, work = proximal_points(
-                units.of_problem(problem),
-                compliance / units.rows**2 / units.size,
-                lambda w, mu: certify(units.size * w, mu / units.rows),
+            w, nu, work = proximal_points(
+                equations.problem,
+                equations.compliance,
+                lambda w, nu: certify(units.size * equations.fitted(w, nu), multipliers(nu)),
                 near=near,
                 gap=gap,
                 interrupt=interrupt,
             )
     except NotConverged as error:
         raise NotResolved(f"not resolved in double precision: {error}{remedy}") from error
-    w, mu = units.size * w, mu / units.rows
+    w, mu = units.size * equations.fitted(w, nu), multipliers(nu)
     return _Solved(w, mu, certify(w, mu), work)

@@ -11,11 +11,19 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cholesky
+from scipy.linalg import LinAlgError, cho_factor, cholesky, svd
 from scipy.linalg.lapack import dpocon
 
 from grokflow.theory.numerics.hard_margin import independent_rows
-from grokflow.theory.numerics.rounding import TINY, down, gamma
+from grokflow.theory.numerics.rounding import (
+    TINY,
+    down,
+    gamma,
+    minus,
+    multiplied,
+    norm_above,
+    ratio_below,
+)
 
 # Fractions of the estimated least eigenvalue that are tried as bounds.
 _FRACTIONS = (0.5, 0.1, 0.01)
@@ -87,7 +95,22 @@ def _least_singular_value(x: np.ndarray) -> float:
     """Return a proved lower bound on the singular values of rows that are shorter than 2."""
     # |<x_i, x_j> - K_ij| ≤ γ_d ‖x_i‖‖x_j‖.
     error = 4.1 * gamma(x.shape[1]) + x.shape[1] * TINY
-    return max(down(sqrt(least_eigenvalue_above(x @ x.T, error))), 0.0)
+    least = down(sqrt(least_eigenvalue_above(x @ x.T, error)))
+    # Products of rows square the condition.
+    return least if least > 0 else _by_inverse(x)
+
+
+def _by_inverse(x: np.ndarray) -> float:
+    """Bound singular values by ``(1 - ‖I - XP‖)/‖P‖``, with any P near the pseudoinverse of X."""
+    if x.shape[0] > x.shape[1] or not np.isfinite(x).all():
+        return 0.0
+    u, s, v = svd(x, full_matrices=False, lapack_driver="gesvd", check_finite=False)
+    if not s[-1] > 0:
+        return 0.0
+    inverse = (v.T / s) @ u.T
+    missed = minus(multiplied(x, inverse), np.eye(len(x)))
+    share = norm_above(missed.size)
+    return ratio_below(down(1 - share), norm_above(inverse)) if share < 1 else 0.0
 
 
 def _least_eigenvalue(matrix: np.ndarray) -> float:
