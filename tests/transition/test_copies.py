@@ -143,3 +143,27 @@ def test_problems_count_distinct_test_rows_and_say_so(tmp_path, capsys, classes)
     np.savez(tmp_path / "a.npz", X=x[:40], y=y[:40], X_test=test, y_test=labels)
     assert main(["predict", str(tmp_path / "a.npz")]) == 0
     assert "20 distinct test points of 100" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("most", [3, 10, 100])
+def test_intervals_cover_where_one_sample_has_most_of_the_copies(most):
+    """Exact coverage over all outcomes of six samples, the first of which occurs `most` times."""
+    counts = np.array([most, 1.0, 1.0, 1.0, 1.0, 1.0])
+    outcomes = np.array(list(product((-1.0, 0.0, 1.0), repeat=6)))
+    found = [paired_shares(changes, counts=counts) for changes in outcomes]
+    low, high = np.transpose(found)
+    for better, worse in product((0.0, 0.1, 0.3, 0.5), repeat=2):
+        chances = np.array([worse, 1 - better - worse, better])
+        weights = chances[outcomes.astype(int) + 1].prod(axis=1)
+        covered = (low <= better - worse) & (better - worse <= high)
+        # The least coverage of the interval of samples that occur once each.
+        assert weights[covered].sum() >= 0.9499
+
+
+def test_the_interval_of_a_mean_covers_where_few_values_have_most_of_the_copies():
+    rng, counts = np.random.default_rng(0), np.array([50.0, 30.0, 1.0, 1.0, 1.0])
+    drawn = rng.standard_normal((4000, 5))
+    found = np.array([mean_interval(values, counts=counts) for values in drawn])
+    missed = int(((found[:, 0] > 0) | (found[:, 1] < 0)).sum())
+    # Student's interval misses 200 in the mean; by chance above 280 once in ten million times.
+    assert missed <= 280
