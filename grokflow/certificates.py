@@ -30,9 +30,9 @@ def write_certificate(file: str | Path, problem: object, **answers: object) -> N
     ----------
     file : str or Path
         The file, which ends in ``.json``.
-    problem : Problem or CompletionProblem
-        The data.
-    **answers : Prediction, MatrixPrediction or Farkas
+    problem : Problem, CompletionProblem or ndarray
+        The data; of kernel predictors the targets alone.
+    **answers : Prediction, MatrixPrediction, KernelPrediction or Farkas
         Predictors of this problem, under names of your own; or the multipliers of `NotSeparable`.
 
     Raises

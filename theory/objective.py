@@ -10,11 +10,12 @@ from grokflow.theory.losses import Loss
 
 
 class Norm(Enum):
-    """Which norm is small: ``‖w‖₁``, ``½‖w‖²``, or the nuclear norm of a symmetric matrix."""
+    """Which norm is small: ``‖w‖₁``, ``½‖w‖²``, the nuclear norm of a matrix, or ``½ <w, K w>``."""
 
     L1 = "l1"
     L2 = "l2"
     NUCLEAR = "nuclear"
+    KERNEL = "kernel"
 
 
 class Condition(Enum):

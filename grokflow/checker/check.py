@@ -13,7 +13,7 @@ from fractions import Fraction as Q
 from typing import Any
 
 FORMAT, FAR = "grokflow certificate 1", 10**5
-NORMS = {"l1": "‖w‖₁", "l2": "½ ‖w‖²", "nuclear": "the nuclear norm of w"}
+NORMS = {"l1": "‖w‖₁", "l2": "½ ‖w‖²", "nuclear": "the nuclear norm of w", "kernel": "½ <w, A w>"}
 LOSSES = {name: f"the mean {name} loss" for name in ("square", "logistic", "exponential")}
 CONDITIONS = {"at least": "A w ≥ t", "equal": "A w = t"}
 FAILURES = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, OSError)
@@ -122,6 +122,15 @@ def weights(norm: str, primal: Any, shape: list[int]) -> tuple[list[Q], Q]:
     return w, sum([*squares, *map(abs, rest.values())], Q(0))
 
 
+def need_positive(entries: list[Q], factor: Any, what: str) -> None:
+    """Refuse unless S - LLᵀ is diagonally dominant: then the symmetric S has no eigenvalue < 0."""
+    k, square = len(factor), product(sparse(factor), sparse(factor))
+    need(k * k == len(entries), "the factor has a wrong size")
+    for i in range(k):
+        line = [x - y for x, y in zip(entries[i * k : i * k + k], square[i * k :], strict=False)]
+        need(2 * line[i] >= sum(map(abs, line)), what)
+
+
 def held_below(norm: str, xi: list[Q], strength: Q, shape: list[int], factor: Any) -> Q:
     """Return ``inf_w [strength N(w) - <ξ, w>]``, after checking that it is finite."""
     if norm == "l2" and strength:
@@ -131,11 +140,9 @@ def held_below(norm: str, xi: list[Q], strength: Q, shape: list[int], factor: An
         return Q(0)
     rows = [xi[i : i + shape[1]] for i in range(0, len(xi), shape[1])]
     lines = sparse(rows if shape[0] < shape[1] else zip(*rows, strict=True))
-    k, gram, square = len(factor), product(lines, lines), product(sparse(factor), sparse(factor))
-    need(k == min(shape), "the factor has a wrong size")
-    for i in range(k):  # s² I - MᵀM - LLᵀ is diagonally dominant, so that ‖M‖₂ ≤ s
-        line = [-gram[i * k + j] - square[i * k + j] + strength**2 * (i == j) for j in range(k)]
-        need(2 * line[i] >= sum(map(abs, line)), "the multipliers pull more than the norm holds")
+    k, gram = min(shape), product(lines, lines)
+    room = [strength**2 * (i % (k + 1) == 0) - x for i, x in enumerate(gram)]  # s² I - MᵀM ≥ 0
+    need_positive(room, factor, "the multipliers pull more than the norm holds")
     return Q(0)
 
 
@@ -159,9 +166,17 @@ def verify(statement: Any, tables: Any) -> str:
     low, high = number(statement["lower"]), number(statement["upper"])
     w, size = weights(norm, statement["primal"], shape)
     need(len(w) == width, "weights and columns do not pair")
-    lost = loss_above(data, product(rows, sparse([w])), t, counts, group)
+    q, factor = product(rows, sparse([w])), statement.get("factor")
+    if norm == "kernel":
+        need(rows[0] == columns and strength > 0, "the kernel is not symmetric")
+        kernel = [Q(row.get(j, 0), rows[1]) for row in rows[0] for j in range(width)]
+        need_positive(kernel, factor, "the kernel is not positive")
+        size = sum((x * y for x, y in zip(w, q, strict=True)), Q(0)) / 2
+        gain -= sum((x * y for x, y in zip(mu, xi, strict=True)), Q(0)) / (2 * strength)
+    else:
+        gain += held_below(norm, xi, strength, shape, factor)
+    lost = loss_above(data, q, t, counts, group)
     need(lost + strength * size <= high, "the weights do not show the upper bound")
-    gain += held_below(norm, xi, strength, shape, statement.get("factor"))
     need(low <= gain, "the multipliers do not show the lower bound")
     first, last = (
         Context(15, way).divide(Decimal(x.numerator), Decimal(x.denominator))

@@ -31,6 +31,14 @@ def loss(data: str, rows: list[Any], **given: Any) -> tuple[Any, Any]:
     return statement(rows, given.pop("targets", [0] * len(rows)), **usual | given)
 
 
+def kernel(**given: Any) -> tuple[Any, Any]:
+    """Return a statement about a kernel of two samples with targets 1."""
+    rows, targets = given.pop("rows", [[2, 1], [1, 1]]), given.pop("targets", [1, 1])
+    usual = {"norm": "kernel", "data": "equal", "primal": [0, 1], "dual": [0, 1]}
+    usual |= {"shape": [2, 1], "factor": [[1, 1], [0, 1]], "lower": 0.5, "upper": 0.5}
+    return statement(rows, targets, **usual | given)
+
+
 # log 2 is 0.6931...
 TRUE = {
     "the least w with w ≥ 1": statement([[1]], [1], primal=[1], dual=[1], lower=1),
@@ -54,6 +62,8 @@ TRUE = {
         lower=0.75,
         upper=0.75,
     ),
+    # K is the square of [[1, 1], [0, 1]] with its transpose: K c = (1, 1) at c = (0, 1).
+    "a kernel": kernel(),
     "w ≥ 1 and -w ≥ 1": statement([[1], [-1]], [1, 1], dual=[1, 1], upper=None),
     "w = 0 and w = 1": statement([[1], [1]], [0, 1], data="equal", dual=[-1, 1], upper=None),
 }
@@ -132,6 +142,22 @@ FALSE = {
     "too little of log 2": loss("logistic", [[0]], dual=[0.5], lower=0.693, upper=0.6931),
     "too much of e⁰": loss("exponential", [[0]], dual=[1], lower=1.0001, upper=1),
     "too little of e⁻¹": loss("exponential", [[1]], primal=[1], dual=[0], lower=0, upper=0.36787),
+    "less than the norm in a kernel": kernel(upper=0.4),
+    "more than the multipliers show in a kernel": kernel(dual=[0, 0.9], lower=0.4999),
+    # A w = (1, 1) at w = (0, 1) alone, where ½ <w, A w> is ½.
+    "a kernel that is not symmetric": kernel(
+        rows=[[1, 1], [-1, 1]], factor=[[0, 0], [0, 0]], dual=[1, 1], lower=1
+    ),
+    # With c = (1, -1), ½ <c, K c> is -1.
+    "a kernel that is not positive": kernel(
+        rows=[[1, 2], [2, 1]],
+        factor=[[0, 0], [0, 0]],
+        targets=[-1, 1],
+        primal=[1, -1],
+        dual=[0, 0],
+        lower=0,
+        upper=0,
+    ),
     "a negative count": loss(
         "square", [[0], [0]], targets=[0, 1], counts=[3, -1], dual=[0, 5], lower=10, upper=0
     ),

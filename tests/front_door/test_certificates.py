@@ -75,6 +75,11 @@ def not_separable():
     return problem, raised.value.certificate
 
 
+def kernel(predictor, y):
+    x = gaussian(6, 10)
+    return y, predictor.predict(gf.DiagonalTangent(), x, y)
+
+
 WIDE, TALL = (gaussian(6, 10), signs(6)), (gaussian(20, 2), signs(20))
 TARGETS = gaussian(6, 1, 3).ravel()
 KINDS = {
@@ -102,6 +107,8 @@ KINDS = {
             ((5, 5), (4, 6), (6, 4)),
         )
     },
+    "max-kernel-margin": lambda: kernel(gf.MaxKernelMargin(), signs(6)),
+    "min-kernel-norm": lambda: kernel(gf.MinKernelNorm(), TARGETS),
     "not separable": not_separable,
 }
 OPTIMA = [kind for kind in KINDS if kind != "not separable"]
@@ -386,6 +393,20 @@ def test_what_cannot_be_certified_is_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match="int of Problem found, expected a Prediction or Farkas"):
         gf.write_certificate(file, large, early=3)
     assert not file.exists()
+
+
+def test_kernels_that_are_too_large_or_singular_are_refused(tmp_path):
+    file = tmp_path / "none.json"
+    x, y = gaussian(160, 200), np.ones(160)
+    found = gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y)
+    with pytest.raises(ValueError, match="160 rows, expected at most 150 to be checked"):
+        gf.write_certificate(file, y, kernel=found)
+    x, y = np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([1.0, 2.0])
+    found = gf.MinKernelNorm().predict(gf.DiagonalTangent(), x, y)
+    with pytest.raises(ValueError, match="not proved to be positive, expected independent"):
+        gf.write_certificate(file, y, kernel=found)
+    with pytest.raises(ValueError, match=r"3 targets and a kernel of shape .2, 2. found"):
+        gf.write_certificate(file, np.ones(3), kernel=found)
 
 
 def test_wrong_answers_prove_little_and_nothing_false(tmp_path):

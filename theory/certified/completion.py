@@ -22,6 +22,7 @@ from grokflow.theory.completion.measurements import Entries
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.numerics.rational import (
+    dominant,
     exact,
     fmpq,
     fmpq_mat,
@@ -191,24 +192,15 @@ def _held(
         mu = multipliers * (min(scale, 1.0) if shrink_only else scale)
         m = observed.adjoint(mu)
         m = m.T if m.shape[0] < m.shape[1] else m
-        room = (1 - slack) * strength**2 * np.eye(m.shape[1]) - m.T @ m
+        rest = (1 - slack) * strength**2 * np.eye(m.shape[1]) - m.T @ m
         try:
-            factor = np.linalg.cholesky(room)
+            factor = np.linalg.cholesky(rest)
         except np.linalg.LinAlgError:
             continue
-        if _dominant(m, factor, exact(strength)):
+        room, low = exact(strength) ** 2 * matrix(np.eye(m.shape[1])), matrix(factor)
+        if dominant(room - matrix(m).transpose() * matrix(m) - low * low.transpose()):
             return mu, factor
     raise ValueError(
         f"the multipliers are not proved to be held to {_SLACKS[-1]:g}, expected those of a "
         "matrix of moderate condition: use fewer rows or columns"
-    )
-
-
-def _dominant(m: np.ndarray, factor: np.ndarray, strength: fmpq) -> bool:
-    """Whether ``s² I - MᵀM - L Lᵀ`` is diagonally dominant, exactly."""
-    a, low = matrix(m), matrix(factor)
-    rest = -(a.transpose() * a) - low * low.transpose()
-    return all(
-        2 * (strength**2 + row[i]) >= total(map(abs, row)) - abs(row[i]) + abs(strength**2 + row[i])
-        for i, row in enumerate(rest.table())
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.certified.completion import completion_statement
+from grokflow.theory.certified.kernel import kernel_statement
 from grokflow.theory.certified.linear import linear_statement, refutation
 from grokflow.theory.certified.statement import Statement
 from grokflow.theory.completion.frobenius import MatrixPrediction
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.homogeneous.kernel_machine import KernelPrediction
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 
@@ -17,9 +21,9 @@ def state(problem: object, answer: object) -> Statement:
 
     Parameters
     ----------
-    problem : Problem or CompletionProblem
-        The data.
-    answer : Prediction, MatrixPrediction or Farkas
+    problem : Problem, CompletionProblem or ndarray
+        The data; of a kernel predictor the targets alone.
+    answer : Prediction, MatrixPrediction, KernelPrediction or Farkas
         The predictor, or multipliers that show that there is none.
 
     Raises
@@ -33,8 +37,10 @@ def state(problem: object, answer: object) -> Statement:
         return refutation(problem, answer.multipliers)
     if isinstance(problem, CompletionProblem) and isinstance(answer, MatrixPrediction):
         return completion_statement(problem, answer)
+    if isinstance(problem, np.ndarray | list) and isinstance(answer, KernelPrediction):
+        return kernel_statement(np.asarray(problem), answer)
     raise ValueError(
         f"{type(answer).__name__} of {type(problem).__name__} found, expected a Prediction or "
-        "Farkas of a Problem, or a MatrixPrediction of a CompletionProblem: pass what predict was "
-        "given and what it returned"
+        "Farkas of a Problem, a MatrixPrediction of a CompletionProblem or a KernelPrediction of "
+        "its targets: pass what predict was given and what it returned"
     )

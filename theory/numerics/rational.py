@@ -27,6 +27,7 @@ __all__ = [
     "arb_mat",
     "candidates",
     "ctx",
+    "dominant",
     "double_above",
     "double_below",
     "doubles",
@@ -149,6 +150,11 @@ def largest(a: fmpq_mat) -> fmpq:
 def inner(a: fmpq_mat, b: fmpq_mat) -> fmpq:
     """Return the sum of the products of the entries."""
     return total(x * y for x, y in zip(a.entries(), b.entries(), strict=True))
+
+
+def dominant(a: fmpq_mat) -> bool:
+    """Whether a symmetric matrix is diagonally dominant, so that no eigenvalue is negative."""
+    return all(2 * row[i] >= total(map(abs, row)) for i, row in enumerate(a.table()))
 
 
 def double_above(value: fmpq) -> float:
