@@ -97,25 +97,13 @@ def paired_shares(
         Probability with which the interval holds the mean over all possible samples.
     counts : ndarray, shape (m,), optional
         How often each sample occurs, once by default. The mean is over all of these, and as exact
-        as that of `effective_size` samples. Where few samples have most of the copies that says
-        too much, and what the samples say once each is held as well.
+        as that of `effective_size` samples.
 
     References
     ----------
     .. [1] Agresti and Min, "Simple improved confidence intervals for comparing matched
        proportions", Statistics in Medicine 24, 2005.
     """
-    if counts is not None:
-        once = paired_shares(changes, confidence)
-        return _hull(once, _shares(changes, confidence, counts))
-    return _shares(changes, confidence, None)
-
-
-def _hull(one: Interval, other: Interval) -> Interval:
-    return Interval(min(one.low, other.low), max(one.high, other.high))
-
-
-def _shares(changes: np.ndarray, confidence: float, counts: np.ndarray | None) -> Interval:
     size = len(changes) if counts is None else effective_size(changes, counts)
     cells, quantile = size + 2, student(confidence, size)
     if not np.isfinite(quantile):
@@ -169,15 +157,8 @@ def mean_interval(
     untested : float
         Part of all values that was not drawn, by which the variance is smaller.
     counts : ndarray, shape (m,), optional
-        How often each value occurs, once by default; see `paired_shares`.
+        How often each value occurs, once by default; see `effective_size`.
     """
-    found = _mean(values, confidence, untested, counts)
-    return found if counts is None else _hull(found, _mean(values, confidence, untested, None))
-
-
-def _mean(
-    values: np.ndarray, confidence: float, untested: float, counts: np.ndarray | None
-) -> Interval:
     mean = float(np.average(values, weights=counts))
     if not untested:
         return Interval(mean, mean)
