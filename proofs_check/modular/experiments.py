@@ -145,16 +145,18 @@ def correlations_with_ipr(
     quantity: Callable[[CorruptedRun], np.ndarray],
     *,
     stream: int,
-    shuffled: bool,
+    shuffled: float,
 ) -> list[float]:
     """Return Spearman's correlation of a quantity of the neurons with their ratios, for every net.
 
-    With `shuffled` the ratios are those of other neurons, drawn from the random `stream`.
+    A share `shuffled` of the neurons has the ratios of others, drawn from the random `stream`.
     """
     found = []
     for seed, run in enumerate(corrupted_runs(laboratory, name)):
         rng = np.random.default_rng((laboratory.seed, seed, stream))
-        values = rng.permutation(run.ipr.values) if shuffled else run.ipr.values
+        values = run.ipr.values.copy()
+        moved = rng.permutation(len(values))[: round(shuffled * len(values))]
+        values[moved] = values[rng.permutation(moved)]
         found.append(rank_correlation(quantity(run), values, rng).value)
     return found
 
