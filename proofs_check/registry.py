@@ -5,8 +5,8 @@ Examples
 >>> import grokflow as gf
 >>> gf.CLAIMS["thm-3.9"].source
 'Lyu et al. 2024, Theorem 3.9'
->>> [label for label in gf.CLAIMS if "printed" in label]
-['thm-3.4-printed', 'sec-3.2.1-printed', 'lem-c.11-printed', 'modular-square-printed']
+>>> [label for label in gf.CLAIMS if "thm-3.4" in label]
+['thm-3.4', 'thm-3.4-printed']
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ from grokflow.proofs_check.diagonal.classes import joint_law, softmax_limits
 from grokflow.proofs_check.diagonal.kernel import lem_c_1_c_3_inequalities as inequalities
 from grokflow.proofs_check.diagonal.kernel import lem_c_4_c_7_losses as kernel_losses
 from grokflow.proofs_check.diagonal.kernel import lem_c_6_c_9_linearisation as linearisation
+from grokflow.proofs_check.diagonal.kernel import lem_c_10_objective as objective
+from grokflow.proofs_check.diagonal.kernel import lem_d_1_losses as lemma_d_1
+from grokflow.proofs_check.diagonal.kernel import lem_d_3_d_5_orders as square_orders
+from grokflow.proofs_check.diagonal.kernel import lem_d_6_d_7_limits as square_h
 from grokflow.proofs_check.diagonal.regimes import (
     determined,
     least_loss_flow,
@@ -103,10 +107,20 @@ CLAIMS: dict[str, Claim] = {
         linearisation.ERRORS,
         kernel_losses.LOWER,
         linearisation.DIRECTION,
+        objective.CLAIM,
+        objective.PRINTED,
         late_norms.TAILED,
         late_norms.TAILED_PRINTED,
         kkt_limits.RATE,
+        lemma_d_1.CLAIM,
+        lemma_d_1.PRINTED,
         lemma_d_2.CLAIM,
+        square_orders.OUTSIDE,
+        square_orders.ERRORS,
+        square_orders.ERRORS_PRINTED,
+        square_h.LIMIT,
+        square_h.LIMIT_PRINTED,
+        square_h.LENGTHS,
         late_norms.SQUARE,
         law_fit.SQUARE,
         law_fit.LOGISTIC,

@@ -41,3 +41,8 @@ def releases(a: np.ndarray) -> np.ndarray:
     """
     log_a = np.log(a)
     return np.column_stack([log_a / a, 1 / a, log_a / a**1.5])
+
+
+def two_powers(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return x, y, x², xy of two small quantities, such as α^{-cL} and 1/A."""
+    return np.column_stack([x, y, x**2, x * y])

@@ -6,7 +6,13 @@ from scipy.stats import binom
 
 from grokflow.proofs_check.claim import Verdict
 from grokflow.proofs_check.evidence.confidence_sequences import mean_interval, rate_interval
-from grokflow.proofs_check.evidence.corrections import lambert, powers, releases, tails
+from grokflow.proofs_check.evidence.corrections import (
+    lambert,
+    powers,
+    releases,
+    tails,
+    two_powers,
+)
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.evidence.judging import FALSE_REFUTATIONS, judge_samples, pooled
 from grokflow.proofs_check.evidence.replicates import mean_at_least, mean_equals, rate_at_most
@@ -125,6 +131,7 @@ FAMILIES = {
     "powers of 1/d": powers(1 / np.geomspace(10, 400, 9)),
     "powers of α^-2": powers(np.geomspace(10, 1e4, 9) ** -2.0, 4),
     "tails": tails(np.log(np.geomspace(1e16, 1e80, 9))),
+    "two powers": two_powers(np.geomspace(0.1, 1e-4, 9), np.geomspace(1e-2, 1e-7, 9)),
     "Lambert": lambert(np.log(np.geomspace(1e16, 1e80, 9))),
     "releases": releases(np.geomspace(1e4, 1e6, 9)),
 }

@@ -88,6 +88,26 @@ def tailed_runs(laboratory: Laboratory, degree: int, power: float) -> tuple[Run,
     )
 
 
+# Constants ΔT in the time (1/λ)(log α - (1/L) log log A + ΔT) at which the kernel regime ends.
+DELAYS = (0.0, 1.0)
+
+
+@remembered
+def ending_runs(laboratory: Laboratory, degree: int, power: float) -> tuple[Run, ...]:
+    """Follow the exponential loss with ``λ = α^-power`` to the end of the kernel regime."""
+    setting = draw_setting(laboratory, degree)
+    largest = 2 * np.log(_LARGEST) / degree
+    runs = []
+    for x in np.linspace(largest / 2, largest, _SCALES).tolist():
+        log_a = (2 * (degree - 1) + power) * x
+        s = x - np.log(log_a) / degree + np.array(DELAYS)
+        runs.append(follow(setting.net, setting.labels, x, -power * x, s, margins=True))
+    return tuple(runs)
+
+
+ENDING_RUNS = tuple(
+    Experiment(ending_runs, instance, seconds=1.0) for instance in product(DEGREES, POWERS)
+)
 TAILED_RUNS = tuple(
     Experiment(tailed_runs, instance, seconds=2.0) for instance in product(DEGREES, POWERS)
 )
@@ -178,3 +198,26 @@ def square_runs(laboratory: Laboratory, window: Window) -> tuple[Run, ...]:
 
 
 SQUARE_RUNS = tuple(Experiment(square_runs, (window,), seconds=1.0) for window in REGRESSION)
+
+
+@remembered
+def dense_square_runs(laboratory: Laboratory, degree: int) -> tuple[Run, ...]:
+    """Follow the square loss with ``λ = α^-½`` from three α, through the fit and beyond."""
+    setting = draw_targets(laboratory, degree)
+    runs = []
+    for x in np.log([10.0, 30.0, 100.0]).tolist():
+        fit = 2 * (degree - 1) * x + x / 2
+        s = np.unique([*np.exp(np.linspace(-fit - 5, -1, 15)), *np.linspace(0.4, x, 10)])
+        runs.append(follow(setting.net, setting.targets, x, -x / 2, s, margins=False))
+    return tuple(runs)
+
+
+@remembered
+def small_scale_runs(laboratory: Laboratory, degree: int) -> tuple[Run, Run]:
+    """Follow the square loss with ``λ = 1/α`` to T_c^-, c = ½, from α = 1000 and just above 1."""
+    setting = draw_targets(laboratory, degree)
+    first, last = (
+        follow(setting.net, setting.targets, x, -x, np.array([x / 2]), margins=False)
+        for x in (np.log(1e3), 1e-6)
+    )
+    return first, last

@@ -67,17 +67,20 @@ def check_errors(
     for degree, decay in product(DEGREES, POWERS):
         setting = draw_setting(laboratory, degree)
         limits = curvatures(setting, setting.direction) / setting.margin
+        # Slopes are those of one input: the errors at others differ by a factor only.
+        most = int(np.argmax(np.abs(limits)))
         runs = tailed_runs(laboratory, degree, decay)
         log_alpha = np.array([run.log_alpha for run in runs])
         log_a = np.array([run.log_a for run in runs])
-        rates = np.array([_rates(setting, run) for run in runs]) / limits
+        rates = np.array([_rates(setting, run) for run in runs])
         for i, c in enumerate(WINDOWS[::-1]):
-            a, rate = log_a[:, i], rates[:, i]
-            parts.extend(_limit(values, a, constant) for values in (rate / a[:, None]).T)
-            # One input stands for all: their errors differ by a factor only.
-            falls = np.log(np.abs(rate[:, 0])) - c * degree * log_alpha
-            parts.append(_slope(log_alpha, falls, a, -power * c * degree))
-            parts.append(_slope(np.log(a), np.log(np.abs(rate[:, 0])), a, growth))
+            a, order = log_a[:, i], c * degree
+            misses = (rates[:, i] / a[:, None] - constant * limits) / np.abs(limits[most])
+            parts.extend(_limit(values, a) for values in misses.T)
+            sizes = np.log(np.abs(rates[:, i, most]))
+            falls = sizes - order * log_alpha
+            parts.append(_slope(log_alpha, falls, a, -power * order, 0.1 * order))
+            parts.append(_slope(np.log(a), sizes, a, growth, 0.1))
     return weakest(parts)
 
 
@@ -87,16 +90,19 @@ def _rates(setting: Setting, run: Run) -> np.ndarray:
     return np.asarray(np.exp(run.net.degree * run.log_scale)[:, None] * errors)
 
 
-def _limit(values: np.ndarray, log_a: np.ndarray, claimed: float) -> Evidence:
-    limit = extrapolate(values, lambert(log_a))
-    return Evidence(abs(limit.value - claimed), limit.halfwidth + RTOL, _DERIVATION, resolution=0.1)
+def _limit(misses: np.ndarray, log_a: np.ndarray) -> Evidence:
+    """Ask that the limit be zero."""
+    limit = extrapolate(misses, lambert(log_a))
+    return Evidence(abs(limit.value), limit.halfwidth + RTOL, _DERIVATION, resolution=0.1)
 
 
-def _slope(x: np.ndarray, y: np.ndarray, log_a: np.ndarray, claimed: float) -> Evidence:
+def _slope(
+    x: np.ndarray, y: np.ndarray, log_a: np.ndarray, claimed: float, resolution: float
+) -> Evidence:
     """Ask that the slope be at most what is claimed."""
     limit = extrapolate(local_slopes(x, y).values, lambert((log_a[1:] + log_a[:-1]) / 2))
-    noise = 2 * RTOL / float(np.diff(x).min())
-    return Evidence(limit.value - claimed, limit.halfwidth + noise, _DERIVATION, resolution=0.05)
+    allowed = limit.halfwidth + 2 * RTOL / float(np.diff(x).min())
+    return Evidence(limit.value - claimed, allowed, _DERIVATION, resolution)
 
 
 def _taylor(laboratory: Laboratory) -> Iterator[Evidence]:
@@ -139,7 +145,7 @@ def check_direction(
             log_a = (exponent(degree, c) + decay) * log_alpha
             components = found[:, i, largest] / log_a[:, None]
             misses = (components - claimed[largest]) / size
-            parts.extend(_limit(values, log_a, 0.0) for values in misses.T)
+            parts.extend(_limit(values, log_a) for values in misses.T)
     return weakest(parts)
 
 

@@ -168,6 +168,13 @@ class Run:
         """The paper's ``h = α(s)^L δ``, shape (k, 2d)."""
         return self._grown(self.net.departure(self.y))
 
+    @property
+    def log_squared_norm(self) -> np.ndarray:
+        """``log ‖θ‖²``, shape (k,)."""
+        start = np.append(np.ones_like(self.net.ratio), self.net.ratio**-0.5)
+        turned = start + self.net.departure(self.y)
+        return np.asarray(2 * self.log_scale + np.log((turned**2).sum(axis=1)))
+
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Return ``f(θ(t); x)``, shape (k, number of inputs)."""
         return np.asarray(self._grown(self.net.weights(self.y)) @ x.T)
@@ -203,7 +210,8 @@ def follow(
     x, eta, states = 0.0, np.zeros(len(targets)), []
     # Each record is the end of a step: between steps Radau interpolates to a lower order.
     for end in map(equation.clock, s.tolist()):
-        fitted = min(max(x, equation.turn + 1), end)
+        # The last unit of the clock before a record is followed closely.
+        fitted = max(x, min(equation.turn, end - 1))
         eta = _integrate(equation, eta, x, fitted, FIT_RTOL)
         eta = _integrate(equation, eta, fitted, end, RTOL)
         states.append(eta)

@@ -1,0 +1,100 @@
+"""Lemma C.10: the objective when the kernel regime ends is ``O(λ (log 1/λ)^{2/L})``.
+
+The objective is ``𝓛_λ = 𝓛 + (λ/2) ‖θ‖²``; the paper prints its second term without λ/2, and then
+it is not small at all. At ``(1/λ)(log α - (1/L) log log A + ΔT)``, ``A = α^{2(L-1)}/λ``, the scale
+``α e^{-λt}`` is of order ``(log A)^{1/L}`` and the loss of order ``λ (log A)^{2/L - 1}``: the
+second term dominates, and the order is sharp.
+
+How it is measured: the slopes of ``log 𝓛_λ`` in ``log λ`` and of ``log(𝓛_λ/λ)`` in ``log log 1/λ``,
+extrapolated in the corrections of the Lambert function, at ΔT = 0 and 1 and three λ that are powers
+of 1/α. They tend to 1 and 2/L.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.diagonal.kernel.experiments import (
+    DEGREES,
+    DELAYS,
+    ENDING_RUNS,
+    POWERS,
+    ending_runs,
+)
+from grokflow.proofs_check.diagonal.kernel.uneven_nets import RTOL
+from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
+from grokflow.proofs_check.laboratory import Laboratory
+
+_DERIVATION = extrapolated("of the slope in log A/A, 1/A, log A/A² with log 1/λ for A") + (
+    ", plus the integrator's tolerance at both ends of the shortest interval"
+)
+
+
+def check(laboratory: Laboratory, power: float = 2.0, with_lam: bool = True) -> Evidence:
+    """Compare the slopes with 1 and `power` / L; without λ/2 the second term is ``‖θ‖²`` itself."""
+    parts = []
+    for degree, decay in product(DEGREES, POWERS):
+        runs = ending_runs(laboratory, degree, decay)
+        log_lam = np.array([run.log_lam for run in runs])
+        x = np.log(-log_lam)
+        for i in range(len(DELAYS)):
+            log_loss = np.array([run.log_loss[i] for run in runs]) - log_lam
+            decayed = np.array([run.log_squared_norm[i] for run in runs])
+            decayed = decayed - np.log(2) if with_lam else decayed - log_lam
+            objective = np.logaddexp(log_loss, decayed)
+            parts.append(_at_most(-log_lam, objective + log_lam, -log_lam, -1.0))
+            parts.append(_at_most(x, objective, -log_lam, power / degree))
+    return weakest(parts)
+
+
+def _at_most(x: np.ndarray, y: np.ndarray, log_inverse: np.ndarray, claimed: float) -> Evidence:
+    """Ask that the slope of y in x be at most what is claimed; a tenth more would show."""
+    limit = extrapolate(
+        local_slopes(x, y).values, lambert((log_inverse[1:] + log_inverse[:-1]) / 2)
+    )
+    allowed = limit.halfwidth + 2 * RTOL / float(np.diff(x).min())
+    return Evidence(limit.value - claimed, allowed, _DERIVATION, resolution=abs(claimed) / 10)
+
+
+_HYPOTHESES = (
+    "diagonal nets of degree L = 2, 3, 4 from uneven starts, exponential loss, separable features",
+    "λ = α^-½, α^-1, α^-2",
+    "at (1/λ)(log α - (1/L) log log A + ΔT), ΔT = 0 and 1",
+)
+
+CLAIM = Claim(
+    label="lem-c.10",
+    statement="𝓛 + (λ/2) ‖θ‖² = O(λ (log 1/λ)^{2/L}) when the kernel regime ends",
+    hypotheses=_HYPOTHESES,
+    source="Lyu et al. 2024, Lemma C.10 with the λ/2 of its proof",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken("O(λ (log 1/λ)^{1.8/L})", partial(check, power=1.8)),
+        Broken("‖θ‖² for (λ/2) ‖θ‖², as printed", partial(check, with_lam=False)),
+    ),
+    experiments=ENDING_RUNS,
+)
+
+PRINTED = Claim(
+    label="lem-c.10-printed",
+    statement="𝓛 + ‖θ‖² = O(λ (log 1/λ)^{2/L}) when the kernel regime ends",
+    hypotheses=_HYPOTHESES,
+    source="Lyu et al. 2024, Lemma C.10 as printed (v2)",
+    kind=StatementKind.INEQUALITY,
+    expected=Verdict.REFUTED,
+    check=partial(check, with_lam=False),
+    broken=(
+        Broken(
+            "O(λ (log 1/λ)^{2.2/L}), as printed otherwise",
+            partial(check, power=2.2, with_lam=False),
+        ),
+    ),
+    experiments=ENDING_RUNS,
+)
