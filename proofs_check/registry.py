@@ -34,12 +34,13 @@ from grokflow.proofs_check.diagonal import lem_c_5_kernel_regime as lemma_c_5
 from grokflow.proofs_check.diagonal import lem_c_11_d_8_late_norms as late_norms
 from grokflow.proofs_check.diagonal import lem_d_2_kernel_regime as lemma_d_2
 from grokflow.proofs_check.diagonal.classes import joint_law, softmax_limits
+from grokflow.proofs_check.diagonal.kernel import eq_23_24_33_gradients as gradients
 from grokflow.proofs_check.diagonal.kernel import lem_c_1_c_3_inequalities as inequalities
 from grokflow.proofs_check.diagonal.kernel import lem_c_4_c_7_losses as kernel_losses
 from grokflow.proofs_check.diagonal.kernel import lem_c_6_c_9_linearisation as linearisation
 from grokflow.proofs_check.diagonal.kernel import lem_c_10_objective as objective
 from grokflow.proofs_check.diagonal.kernel import lem_d_1_losses as lemma_d_1
-from grokflow.proofs_check.diagonal.kernel import lem_d_3_d_5_orders as square_orders
+from grokflow.proofs_check.diagonal.kernel import lem_d_4_d_5_orders as square_orders
 from grokflow.proofs_check.diagonal.kernel import lem_d_6_d_7_limits as square_h
 from grokflow.proofs_check.diagonal.regimes import (
     determined,
@@ -118,9 +119,11 @@ CLAIMS: dict[str, Claim] = {
         square_orders.OUTSIDE,
         square_orders.ERRORS,
         square_orders.ERRORS_PRINTED,
-        square_h.LIMIT,
-        square_h.LIMIT_PRINTED,
         square_h.LENGTHS,
+        square_h.LENGTHS_PRINTED,
+        square_h.LIMIT,
+        gradients.CLAIM,
+        gradients.PRINTED,
         late_norms.SQUARE,
         law_fit.SQUARE,
         law_fit.LOGISTIC,

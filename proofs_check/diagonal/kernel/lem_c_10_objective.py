@@ -27,8 +27,10 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
 )
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import RTOL
 from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _DERIVATION = extrapolated("of the slope in log A/A, 1/A, log A/A² with log 1/λ for A") + (
     ", plus the integrator's tolerance at both ends of the shortest interval"
@@ -73,6 +75,8 @@ CLAIM = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.10 with the λ/2 of its proof",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.10",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
@@ -88,6 +92,8 @@ PRINTED = Claim(
     hypotheses=_HYPOTHESES,
     source="Lyu et al. 2024, Lemma C.10 as printed (v2)",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma C.10",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=partial(check, with_lam=False),
     broken=(

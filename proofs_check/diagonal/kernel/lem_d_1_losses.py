@@ -33,7 +33,9 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
 )
 from grokflow.proofs_check.diagonal.kernel.square_limits import judge_limit, judge_order
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, Run
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.scope import Scope
 
 _BOUND = "the integrator's tolerance in the outputs, over the bound; no chance enters"
 _EPS = float(np.finfo(np.float64).eps)
@@ -126,6 +128,8 @@ CLAIM = Claim(
     hypotheses=(*_HYPOTHESES, "𝓛 = (1/n) Σ (f - y)² with its own derivatives"),
     source="Lyu et al. 2024, Lemma D.1 with constants derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=f"{EXTRAPOLATED}; of the bound {NO_CHANCE}",
+    scope=Scope(("Lemma D.1",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(
@@ -143,6 +147,8 @@ PRINTED = Claim(
     hypotheses=(*_HYPOTHESES, "𝓛 = (1/n) Σ (f - y)² with the derivatives of ½ (f - y)²"),
     source="Lyu et al. 2024, Lemma D.1 as printed (v2), its constant taken as sharp",
     kind=StatementKind.INEQUALITY,
+    error_rate=f"{EXTRAPOLATED}; of the bound {NO_CHANCE}",
+    scope=Scope(("Lemma D.1",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=partial(check, factor=_half_square),
     broken=(Broken("without the 1/n of the mean as well", partial(check, factor=_without_mean)),),

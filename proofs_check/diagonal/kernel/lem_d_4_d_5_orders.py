@@ -1,8 +1,8 @@
-"""Lemmas D.3 and D.5: what is left of δ outside the features, and of the output beyond h.
+"""Lemmas D.4 and D.5: what is left of δ outside the features, and of the output beyond h.
 
 With ``θ = α(s)(θ̄ + δ)`` and ``h = α(s)^L δ`` as in Lemma C.6, in regression at T_c^-:
 
-* D.3: the part of δ outside the span of the features ``∇f_i(θ̄)`` is ``O(α^{-2cL})``;
+* D.4: the part of δ outside the span of the features ``∇f_i(θ̄)`` is ``O(α^{-2cL})``;
 * D.5: the output is linear in h up to ``O(α^{-cL})``. The paper prints ``e^{-cL}``, which does not
   fall with α: as a bound it is true and says nothing, as the order of the error it is false.
 
@@ -28,7 +28,9 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     square_runs,
 )
 from grokflow.proofs_check.diagonal.kernel.square_limits import judge_limit, judge_order
+from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
 
 
 def check_outside(laboratory: Laboratory, constant: float = 1.0, power: float = 2.0) -> Evidence:
@@ -104,12 +106,14 @@ _HYPOTHESES = (
 )
 
 OUTSIDE = Claim(
-    label="lem-d.3",
+    label="lem-d.4",
     statement="in regression δ at T_c^- lies in the span of the features but for O(α^{-2cL}), and "
     "the constant tends to a known one",
     hypotheses=_HYPOTHESES,
-    source="Lyu et al. 2024, Lemma D.3; the sharp limit is derived here",
+    source="Lyu et al. 2024, Lemma D.4; the sharp limit is derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma D.4",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_outside,
     broken=(
@@ -126,6 +130,8 @@ ERRORS = Claim(
     hypotheses=(*_HYPOTHESES, "at unseen x"),
     source="Lyu et al. 2024, Lemma D.5 with the order of its proof; the limit is derived here",
     kind=StatementKind.INEQUALITY,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma D.5",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_errors,
     broken=(
@@ -142,6 +148,8 @@ ERRORS_PRINTED = Claim(
     hypotheses=(*_HYPOTHESES, "at unseen x"),
     source="Lyu et al. 2024, Lemma D.5 as printed (v2)",
     kind=StatementKind.LIMIT,
+    error_rate=EXTRAPOLATED,
+    scope=Scope(("Lemma D.5",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.REFUTED,
     check=check_errors_as_printed,
     broken=(Broken("of order one", partial(check_errors_as_printed, exponent=0.0)),),

@@ -1,0 +1,101 @@
+"""Equations 23, 24 and 33: the gradient of the mean loss has the 1/n of the mean.
+
+``∇𝓛 = (1/n) Σ ℓ'(f_i; y_i) ∇f_i``, which the paper prints without 1/n. How it is measured: beside
+central differences of 𝓛 itself, for outputs ``⟨u^L - v^L, x⟩`` at random u and v, with the
+exponential and the square loss at L = 2, 3, 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
+from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.scope import Scope
+
+_SAMPLES, _INPUTS = 5, 7
+_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
+_DERIVATION = (
+    "the change when the differences take twice the step, three times what their own error is, "
+    "plus their rounding, eight roundings of 𝓛 over the step"
+)
+
+
+def check(
+    laboratory: Laboratory, mean: bool = True, slope: float = 2.0, power: int = 1
+) -> Evidence:
+    """Compare with the gradient of the sum, or with another `slope` of the square or power L."""
+    (seed,) = laboratory.draws("gradients of the mean loss", 1)
+    rng = np.random.default_rng(seed)
+    parts = []
+    for degree, tailed in product((2, 3, 4), (True, False)):
+        x = rng.standard_normal((_SAMPLES, _INPUTS))
+        y = rng.choice([-1.0, 1.0], _SAMPLES) if tailed else rng.standard_normal(_SAMPLES)
+        theta = rng.uniform(0.5, 1.5, 2 * _INPUTS)
+        loss = partial(_mean_loss, x, y, degree, tailed)
+        u, v = np.split(theta ** (degree - power), 2)
+        features = degree * np.hstack([x * u, -x * v])
+        f = x @ (theta[:_INPUTS] ** degree - theta[_INPUTS:] ** degree)
+        pulls = -y * np.exp(-y * f) if tailed else slope * (f - y)
+        claimed = pulls @ features / (_SAMPLES if mean else 1)
+        found, coarse = (_differences(loss, theta, k * _STEP) for k in (1, 2))
+        size = float(np.abs(found).max())
+        rounding = 8 * np.finfo(np.float64).eps * loss(theta) / _STEP
+        allowed = float(np.abs(found - coarse).max()) + rounding
+        miss = float(np.abs(found - claimed).max())
+        parts.append(Evidence(miss / size, allowed / size, _DERIVATION, resolution=0.01))
+    return weakest(parts)
+
+
+def _mean_loss(x: np.ndarray, y: np.ndarray, degree: int, tailed: bool, theta: np.ndarray) -> float:
+    u, v = np.split(theta**degree, 2)
+    f = x @ (u - v)
+    return float((np.exp(-y * f) if tailed else (f - y) ** 2).mean())
+
+
+def _differences(loss: Callable[[np.ndarray], float], theta: np.ndarray, step: float) -> np.ndarray:
+    """Return central differences."""
+    moves = step * np.eye(len(theta))
+    return np.array([loss(theta + move) - loss(theta - move) for move in moves]) / (2 * step)
+
+
+_HYPOTHESES = (
+    "diagonal nets of degree L = 2, 3, 4 at random parameters",
+    "exponential loss, and (f - y)²",
+)
+_MODEL = ("diagonal net", ("exponential", "square"), (2, 3, 4))
+
+CLAIM = Claim(
+    label="eq-23-24-33",
+    statement="the gradient of the mean loss is (1/n) Σ ℓ'(f_i; y_i) ∇f_i",
+    hypotheses=_HYPOTHESES,
+    source="Lyu et al. 2024, equations 23, 24 and 33 with the 1/n of the mean",
+    kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Equations 23, 24 and 33",), *_MODEL),
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken("Σ ℓ' ∇f_i, as printed", partial(check, mean=False)),
+        Broken("the derivative of ½ (f - y)²", partial(check, slope=1.0)),
+        Broken("u^{L-2} for u^{L-1} in ∇f_i", partial(check, power=2)),
+    ),
+)
+
+PRINTED = Claim(
+    label="eq-23-24-33-printed",
+    statement="the gradient of the mean loss is Σ ℓ'(f_i; y_i) ∇f_i",
+    hypotheses=_HYPOTHESES,
+    source="Lyu et al. 2024, equations 23, 24 and 33 as printed (v2)",
+    kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Equations 23, 24 and 33",), *_MODEL),
+    expected=Verdict.REFUTED,
+    check=partial(check, mean=False),
+    broken=(Broken("with the derivative of ½ (f - y)²", partial(check, mean=False, slope=1.0)),),
+)
