@@ -23,13 +23,12 @@ def affine_copies(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return which inputs are ``a y + b`` in every row, up to the rounding of both.
 
     Where an input is rounded by t_i and the target by u_i at most, the least squares in (a, b)
-    leave residuals of norm at most ``‖t‖ + |a| ‖u‖``; of ``‖t‖`` where the target is as it was
-    when the input was computed. That is no evidence where rounding is coarse
+    leave residuals of norm at most ``‖t‖ + |a| ‖u‖``. That is no evidence where rounding is coarse
     or rows are few. So it is also asked how often an input with a correlation of 0.99 and Gaussian
-    deviations would leave as little: less than once in a million tables. Where nothing is left over
-    it is asked for an input that takes its values independently. All of this must hold without the
-    rows that are far from the others as well, and in the units of the target, written to as many
-    decimals, a copy is exact.
+    deviations would leave as little as is left: less than once in a million tables. Where nothing
+    is left over it is asked for an input that takes its values independently. All of this must hold
+    without the rows that are far from the others as well, and in the units of the target, written
+    to as many decimals, a copy is exact.
 
     Parameters
     ----------
@@ -94,11 +93,8 @@ def _is_copy(x: np.ndarray, y: np.ndarray, inputs: int) -> bool:
     # The input may have been computed from the target as it is written, or before it was rounded.
     both = (own + abs(slope) * other) / (1 - share) if share < 1 else np.inf
     ordinary = float(mine @ mine) / n * (1 - _CORRELATED**2)
-    return any(
-        left <= allowed + arithmetic
-        and chdtr(n - 2, (allowed + arithmetic) ** 2 / ordinary) <= _CHANCE / (2 * inputs)
-        for allowed in (own, both)
-    )
+    by_chance = chdtr(n - 2, (left + arithmetic) ** 2 / ordinary)
+    return bool(left <= both + arithmetic and by_chance <= _CHANCE / inputs)
 
 
 def _roundings(values: np.ndarray) -> np.ndarray:
