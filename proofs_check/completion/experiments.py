@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,13 +33,6 @@ class CompletionExperiment:
     forecast: CompletionForecast
     trajectory: CompletionTrajectory
     transition: Transition
-
-
-class SignMatrix(NamedTuple):
-    """A rank-one matrix of signs, and some of its entries."""
-
-    truth: np.ndarray
-    problem: CompletionProblem
 
 
 @remembered
@@ -112,12 +104,3 @@ def completion_slow_flow(laboratory: Laboratory, lam: float) -> CompletionTrajec
     """Run the flow on `completion_entries` through the transition, at `SLOW_TIMES`."""
     flow = CompletionFlow(lam=lam, rtol=1e-8)
     return flow.run(CompletionStart(completion_entries(laboratory), SLOW_ALPHA), SLOW_TIMES)
-
-
-def sign_matrix(seed: int, d: int, count: int, draw: int) -> SignMatrix:
-    """Draw ``X* = x xᵀ`` with x of signs, and `count` of its entries without replacement."""
-    rng = np.random.default_rng([seed, 312, d, draw])
-    x = rng.choice(np.array([-1.0, 1.0]), d)
-    truth = np.outer(x, x)
-    rows, columns = np.divmod(rng.choice(d * d, count, replace=False), d)
-    return SignMatrix(truth, make_entries_problem("signs", d, rows, columns, truth[rows, columns]))
