@@ -8,7 +8,7 @@ refuted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -185,7 +185,7 @@ class ForEvery:
 
     draw: Callable[..., object]
     strategy: Callable[[], SearchStrategy[Any]]
-    arguments: tuple[Hashable, ...] = ()
+    arguments: tuple[Any, ...] = ()
 
     def put(self, laboratory: Laboratory, instance: object) -> None:
         """Put an instance in place of the one that the laboratory would draw."""

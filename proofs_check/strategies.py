@@ -22,6 +22,7 @@ except ImportError as error:
 from grokflow.proofs_check.ranges.matrices import completions as completions
 from grokflow.proofs_check.ranges.matrices import entries as entries
 from grokflow.proofs_check.ranges.matrices import factors as factors
+from grokflow.proofs_check.ranges.matrices import ratings as ratings
 from grokflow.proofs_check.ranges.modular_tasks import frequencies as frequencies
 from grokflow.proofs_check.ranges.modular_tasks import modular_tasks as modular_tasks
 from grokflow.proofs_check.ranges.modular_tasks import moduli as moduli
@@ -29,6 +30,7 @@ from grokflow.proofs_check.ranges.nets import nets as nets
 from grokflow.proofs_check.ranges.problems import inconsistent as inconsistent
 from grokflow.proofs_check.ranges.problems import interpolable as interpolable
 from grokflow.proofs_check.ranges.problems import overlapping as overlapping
+from grokflow.proofs_check.ranges.problems import partly_separable as partly_separable
 from grokflow.proofs_check.ranges.problems import separable as separable
 from grokflow.proofs_check.ranges.problems import several_classes as several_classes
 from grokflow.proofs_check.ranges.scales import decays as decays

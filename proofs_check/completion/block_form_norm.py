@@ -17,13 +17,23 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.spaces.block_entries import BlockEntries
 
 _SHAPE, _SEEN, _LAM, _GAP = (6, 9), 30, 0.05, 1e-8
 
@@ -33,21 +43,29 @@ DERIVATION = (
 )
 
 
-def _problems(laboratory: Laboratory) -> tuple[CompletionProblem, CompletionProblem]:
-    """Draw entries of a 6×9 matrix of full rank, as a block and as its block form."""
+@remembered
+def seen(laboratory: Laboratory) -> CompletionProblem:
+    """Draw entries of a 6×9 matrix of full rank."""
     rng, (u, i) = np.random.default_rng([laboratory.seed, 317]), _SHAPE
     truth = rng.standard_normal((u, i))
     rows, columns = np.divmod(rng.choice(u * i, _SEEN, replace=False), i)
-    values = truth[rows, columns]
-    return (
-        make_entries_problem("block", _SHAPE, rows, columns, values),
-        make_entries_problem("block form", u + i, rows, u + columns, values),
+    return make_entries_problem("block", _SHAPE, rows, columns, truth[rows, columns])
+
+
+def block_form(block: CompletionProblem) -> CompletionProblem:
+    """Return the same samples as entries of a symmetric matrix, off its diagonal blocks."""
+    entries, (u, i) = block.measurements, block.space.shape
+    assert isinstance(entries, BlockEntries)
+    rows, columns, values = (
+        np.repeat(each, block.counts) for each in (entries.rows, entries.columns, block.values)
     )
+    return make_entries_problem("block form", u + i, rows, u + columns, values)
 
 
 def check(laboratory: Laboratory, factor: float = 2.0) -> Evidence:
     """Compare both optima; `factor` is that between the nuclear norms."""
-    block, whole = _problems(laboratory)
+    block = seen(laboratory)
+    whole = block_form(block)
     parts = []
     for predictor in (MinNuclearNorm(_GAP), NuclearPenalised(_LAM, _GAP)):
         a, bounds = predictor.predict(block), predictor.predict(whole).certificate
@@ -78,4 +96,5 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     broken=(Broken("‖W‖_* = 1.9 ‖A‖_*", partial(check, factor=1.9)),),
+    for_every=(ForEvery(seen, strategies.ratings),),
 )

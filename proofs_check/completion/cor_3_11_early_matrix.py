@@ -20,7 +20,16 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.completion.experiments import completion_entries, completion_window
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -107,6 +116,10 @@ def check(
 
 _ENTRIES = "d = 12, 30 distinct entries, alone and with 15 mirrors"
 
+_FOR_EVERY = tuple(
+    ForEvery(completion_entries, strategies.entries, (mirrored,)) for mirrored in (False, True)
+)
+
 CLAIM = Claim(
     label="cor-3.11",
     statement="at T_c^- W has the observed values at the observed entries and their mirrors, and "
@@ -129,6 +142,7 @@ CLAIM = Claim(
             partial(check, target=a_tenth_of_the_late),
         ),
     ),
+    for_every=_FOR_EVERY,
 )
 
 PERTURBED = Claim(
@@ -149,4 +163,5 @@ PERTURBED = Claim(
         Broken("a fixed σ = 1/10", partial(check, sigma=fixed)),
         Broken("at T_c^+ instead of T_c^-", partial(check, sigma=vanishing, end=1)),
     ),
+    for_every=_FOR_EVERY,
 )

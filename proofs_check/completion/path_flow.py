@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
 from grokflow.proofs_check.completion.experiments import (
     SLOW_TIMES,
     completion_entries,
@@ -66,4 +67,5 @@ CLAIM = Claim(
         Broken("the path at 1.1 times the β", partial(check, factor=1.1)),
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
     ),
+    for_every=(ForEvery(completion_entries, strategies.entries),),
 )

@@ -15,8 +15,16 @@ from itertools import product
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.experiments import (
+    FOR_EVERY_LIMIT,
     limit_alphas,
     limit_problems,
     window_weights,
@@ -96,4 +104,5 @@ CLAIM = Claim(
         Broken("equal margins at all samples", partial(check, direction=equal_margins)),
         Broken("c = -1/10: just after log α / λ", partial(check, windows=(-0.1,))),
     ),
+    for_every=FOR_EVERY_LIMIT,
 )

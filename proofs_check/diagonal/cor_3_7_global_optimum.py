@@ -51,9 +51,14 @@ def check(laboratory: Laboratory, rival: bool = False, depth: int = 2) -> Eviden
 def descend(problem: Problem, depth: int, rng: np.random.Generator) -> float:
     """Return ``‖u‖² + ‖v‖²`` at margin 1 where a descent from a random start ends."""
     z, d = problem.inputs.to_array(), problem.d
+    sizes = np.linalg.norm(z, axis=1)
+    # In these units weights are of order 1, and every constraint is divided by the size of its
+    # sample: the descent stops early where samples differ by decades.
+    unit = float(sizes.min())
+    z, sizes = z / sizes[:, None], unit / sizes
 
     def margins(theta: np.ndarray) -> np.ndarray:
-        return np.asarray(z @ (theta[:d] ** depth - theta[d:] ** depth) - 1)
+        return np.asarray(z @ (theta[:d] ** depth - theta[d:] ** depth) - sizes)
 
     def slopes(theta: np.ndarray) -> np.ndarray:
         growth = depth * theta ** (depth - 1)
@@ -68,7 +73,7 @@ def descend(problem: Problem, depth: int, rng: np.random.Generator) -> float:
         method="SLSQP",
         options={"maxiter": 2000, "ftol": 1e-13},
     )
-    margin = float(margins(found.x).min()) + 1
+    margin = unit * float((margins(found.x) / sizes).min() + 1)
     return float(found.x @ found.x) / margin ** (2 / depth) if margin > 0 else np.inf
 
 

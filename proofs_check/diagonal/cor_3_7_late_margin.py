@@ -15,8 +15,16 @@ from itertools import product
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.experiments import (
+    FOR_EVERY_LIMIT,
     limit_alphas,
     limit_problems,
     window_weights,
@@ -84,4 +92,5 @@ CLAIM = Claim(
         Broken("the L1-margin of the max-L2-margin", partial(check, rival=MaxL2Margin())),
         Broken("c = -1/10: just before log α / λ", partial(check, windows=(-0.1,))),
     ),
+    for_every=FOR_EVERY_LIMIT,
 )

@@ -7,6 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import ForEvery
 from grokflow.proofs_check.diagonal.kernel_phase import small_problem
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -219,6 +221,12 @@ def easy_sample(laboratory: Laboratory) -> Problem:
 def limit_problems(laboratory: Laboratory) -> dict[str, Problem]:
     """Return the separable data on which limits in α are measured."""
     return {"signs": path_classes(laboratory), "easy sample": easy_sample(laboratory)}
+
+
+# What claims about these limits range over.
+FOR_EVERY_LIMIT = tuple(
+    ForEvery(draw, strategies.separable) for draw in (path_classes, easy_sample)
+)
 
 
 @remembered

@@ -42,6 +42,7 @@ class KernelPhase(NamedTuple):
     log_reach: float
 
 
+@remembered
 def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
     """Draw six samples of 20 normal inputs: targets of 2 of them for the square loss, else signs.
 

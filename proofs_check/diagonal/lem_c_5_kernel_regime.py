@@ -21,12 +21,22 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.kernel_phase import (
     DEPTHS,
     KernelPhase,
     kernel_phase,
     log_capital_a,
+    small_problem,
 )
 from grokflow.proofs_check.evidence.corrections import lambert, tails
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -82,6 +92,8 @@ _HYPOTHESES = (
     "exponential loss, separable data, λ = 1/α",
 )
 
+_FOR_EVERY = (ForEvery(small_problem, strategies.separable, (LOSSES["exponential"],)),)
+
 CLAIM = Claim(
     label="lem-c.5",
     statement="the kernel regime lasts at least (1/λ)(log α - (1/L) log log A + ΔT), "
@@ -97,6 +109,7 @@ CLAIM = Claim(
         Broken("(0.9/L) log log A in the time", partial(check, delay=0.9)),
         Broken("the departure with (log A)^0.9", partial(check, growth=0.9)),
     ),
+    for_every=_FOR_EVERY,
 )
 
 ORDER = Claim(
@@ -113,6 +126,7 @@ ORDER = Claim(
         Broken("δ of order α^L e^{-Lλt}, as printed", partial(check_order, power=1.0)),
         Broken("δ of order (α^{-L} e^{Lλt})^{1.1}", partial(check_order, power=-1.1)),
     ),
+    for_every=_FOR_EVERY,
 )
 
 ORDER_PRINTED = Claim(
@@ -126,4 +140,5 @@ ORDER_PRINTED = Claim(
     expected=Verdict.REFUTED,
     check=partial(check_order, power=1.0),
     broken=(Broken("δ of order (α^L e^{-Lλt})^{0.9}", partial(check_order, power=0.9)),),
+    for_every=_FOR_EVERY,
 )

@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.experiments import (
     SLOW_LAMS,
     SLOW_TIMES,
@@ -73,4 +74,5 @@ CLAIM = Claim(
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the path of the net of depth 3", partial(check, power=3.0, depth=3)),
     ),
+    for_every=(ForEvery(path_targets, partial(strategies.interpolable, decades=0)),),
 )

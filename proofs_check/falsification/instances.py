@@ -15,6 +15,7 @@ import numpy as np
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.measurements import Entries
 from grokflow.theory.completion.problem import CompletionProblem
+from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.linear.classes.problem import ClassesProblem, make_classes_problem
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.samples import StoredTestSet
@@ -126,6 +127,27 @@ def _entries(
     return make_entries_problem("instance", int(d), rows, columns, values)
 
 
+def _is_block(instance: object) -> bool:
+    return isinstance(instance, CompletionProblem) and isinstance(
+        instance.measurements, BlockEntries
+    )
+
+
+def _with_block(problem: CompletionProblem) -> Arrays:
+    seen = problem.measurements
+    assert isinstance(seen, BlockEntries)
+    arrays = {"rows": seen.rows, "columns": seen.columns, "values": problem.values}
+    samples = {name: np.repeat(array, problem.counts) for name, array in arrays.items()}
+    return {"shape": np.array(problem.space.shape), **samples}
+
+
+def _block(
+    shape: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> CompletionProblem:
+    u, i = shape.tolist()
+    return make_entries_problem("instance", (u, i), rows, columns, values)
+
+
 _TABLE = {"x": ("samples", "inputs"), "y": ("samples",)}
 _SAMPLES = ("samples",)
 
@@ -151,6 +173,14 @@ FORMS = (
         _with_entries,
         _entries,
         {"d": (), "rows": _SAMPLES, "columns": _SAMPLES, "values": _SAMPLES},
+        ("values",),
+    ),
+    Form(
+        "rectangular entries",
+        _is_block,
+        _with_block,
+        _block,
+        {"shape": (), "rows": _SAMPLES, "columns": _SAMPLES, "values": _SAMPLES},
         ("values",),
     ),
     Form(

@@ -65,7 +65,8 @@ def simpler(instances: Instances) -> Iterator[Instances]:
 
 def _simpler(form: Form, arrays: Arrays) -> Iterator[Arrays]:
     for axis in dict.fromkeys(name for names in form.axes.values() for name in names):
-        for index in reversed(range(_length(form, arrays, axis))):
+        length = _length(form, arrays, axis)
+        for index in reversed(range(length if length > 1 else 0)):
             yield {name: _without(form, name, array, axis, index) for name, array in arrays.items()}
     for name in form.moved:
         for digits in (1, 2, 3):

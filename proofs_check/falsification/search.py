@@ -120,7 +120,7 @@ def falsify(
     check = check_of(claim, variant)
     judge = Judge(check, claim.for_every, budget, seed, progress)
     try:
-        _draw(judge, round(_DRAWN * budget), seed)
+        _draw(judge, max(1, round(_DRAWN * budget)), seed)
         _move(judge, round(_MOVED * budget), np.random.default_rng(seed))
         _simplify(judge)
     except KeyboardInterrupt:
@@ -167,7 +167,7 @@ def _draw(judge: Judge, until: int, seed: int) -> None:
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=max(until, 1),
+        max_examples=until,
         phases=(hypothesis.Phase.generate, hypothesis.Phase.target),
         database=None,
         deadline=None,

@@ -19,7 +19,16 @@ from itertools import product
 import numpy as np
 import torch
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -138,5 +147,12 @@ CLAIM = Claim(
             partial(check, predict=with_a_tenth_of_l1),
         ),
         Broken("the kernel of a net drawn anew", partial(check_net, draw=1)),
+    ),
+    for_every=(
+        ForEvery(
+            small_problem,
+            partial(strategies.interpolable, max_n=4, min_d=4, general=True),
+            (LOSSES["square"],),
+        ),
     ),
 )

@@ -15,14 +15,25 @@ times that, which is what such bounds are worth; without its complexity it would
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
+from hypothesis.strategies import SearchStrategy
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, rate_at_most
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.linear.margin_errors import DELTA
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.bounds import l1_ball_complexity, l2_ball_complexity, margin_error
@@ -36,22 +47,53 @@ _SAMPLES, _DRAWS = 100, 120
 _RADIUS, _SIZE = 0.25, 3.0
 
 
+@remembered
+def many_inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw many inputs ±3, which come close to the bound for the L1 ball."""
+    rng = np.random.default_rng([laboratory.seed, 502])
+    return rng.choice((-_SIZE, _SIZE), (_N, _D))
+
+
+@remembered
+def orthogonal_samples(laboratory: Laboratory) -> np.ndarray:
+    """Draw orthogonal samples of length 3, which attain the bound for the L2 ball."""
+    rng = np.random.default_rng([laboratory.seed, 503])
+    return np.asarray(_SIZE * np.linalg.qr(rng.standard_normal((_N, _N)))[0])
+
+
 def check_balls(laboratory: Laboratory, l1: float = 1.0, l2: float = 1.0) -> Evidence:
     """Compare the complexities of balls with these multiples of their bounds.
 
     Values are in units of the bound; the suprema of single σ are its samples.
     """
-    rng = np.random.default_rng([laboratory.seed, 502])
-    signs = rng.choice((-1.0, 1.0), (_SIGNS, _N))
-    many = rng.choice((-_SIZE, _SIZE), (_N, _D))
-    orthogonal = _SIZE * np.linalg.qr(rng.standard_normal((_N, _N)))[0]
-    largest = _RADIUS * np.abs(signs @ many).max(axis=1) / _N
-    length = _RADIUS * np.linalg.norm(signs @ orthogonal, axis=1) / _N
-    in_l1 = largest / l1_ball_complexity(_RADIUS, n=_N, d=_D, largest=_SIZE).value
-    in_l2 = length / l2_ball_complexity(_RADIUS, n=_N, largest=_SIZE).value
+    many, orthogonal = many_inputs(laboratory), orthogonal_samples(laboratory)
+    (n, d), m = many.shape, len(orthogonal)
+    largest = _RADIUS * np.abs(_signs(laboratory, n) @ many).max(axis=1) / n
+    length = _RADIUS * np.linalg.norm(_signs(laboratory, m) @ orthogonal, axis=1) / m
+    size, longest = float(np.abs(many).max()), float(np.linalg.norm(orthogonal, axis=1).max())
+    in_l1 = largest / l1_ball_complexity(_RADIUS, n=n, d=d, largest=size).value
+    in_l2 = length / l2_ball_complexity(_RADIUS, n=m, largest=longest).value
     # Where the bound is attained, rounding decides: it is given room.
-    room = _N * float(np.finfo(np.float64).eps)
+    room = (m + orthogonal.shape[1]) * float(np.finfo(np.float64).eps)
+    if 2 ** max(n, m) <= _SIGNS:  # means over all σ, which need no interval
+        below = float(in_l1.mean()) - l1, float(in_l2.mean()) - l2
+        return weakest(
+            [Evidence(value, room, "rounding; the mean is over all σ") for value in below]
+        )
     return judge_samples(mean_at_least(l1 - in_l1, 0.0), mean_at_least(l2 + room - in_l2, 0.0))
+
+
+def nonzero_tables() -> SearchStrategy[np.ndarray]:
+    """Return a strategy of tables that the bounds say something of."""
+    return strategies.tables().filter(lambda x: bool(x.any()))
+
+
+def _signs(laboratory: Laboratory, n: int) -> np.ndarray:
+    """Return the signs σ of n samples: 120 random ones, or all of them where there are fewer."""
+    if 2**n <= _SIGNS:
+        return np.array(list(product((-1.0, 1.0), repeat=n)))
+    (seed,) = laboratory.draws("signs of the complexity", 1)
+    return np.random.default_rng(seed).choice((-1.0, 1.0), (_SIGNS, n))
 
 
 def check_every_function(laboratory: Laboratory, complexity: float = 1.0) -> Evidence:
@@ -108,6 +150,10 @@ BALLS = Claim(
         Broken("a fifth less for the L1 ball", partial(check_balls, l1=0.8)),
         Broken("√(log(2d)/n), the 2 left out", partial(check_balls, l1=0.5**0.5)),
         Broken("a hundredth less for the L2 ball", partial(check_balls, l2=0.99)),
+    ),
+    for_every=(
+        ForEvery(many_inputs, nonzero_tables),
+        ForEvery(orthogonal_samples, nonzero_tables),
     ),
 )
 

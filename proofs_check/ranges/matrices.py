@@ -51,6 +51,29 @@ def entries(
 
 
 @st.composite
+def ratings(draw: Draw, max_rows: int = 5, max_columns: int = 6) -> CompletionProblem:
+    """Return some entries of a rectangular matrix, also repeated.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import grokflow as gf
+    >>> @given(gf.strategies.ratings(max_rows=3, max_columns=4))
+    ... def check_shape(problem):
+    ...     assert problem.space.shape <= (3, 4)
+    >>> check_shape()
+    """
+    truth = draw(tables(max_rows, max_columns, 1, 1, decades=0))
+    pairs = [(i, j) for i in range(truth.shape[0]) for j in range(truth.shape[1])]
+    seen = draw(st.lists(st.sampled_from(pairs), min_size=1, max_size=len(pairs) + 2))
+    rows, columns = np.array(seen).T
+    values = truth[rows, columns]
+    if not values.any():
+        values = values + 1.0
+    return make_entries_problem("drawn", truth.shape, rows, columns, values)
+
+
+@st.composite
 def factors(draw: Draw, max_d: int = 6, decades: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return two d×d factors U and V, among them those of smaller rank and with equal columns.
 

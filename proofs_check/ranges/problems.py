@@ -76,11 +76,11 @@ def interpolable(
 
 
 @st.composite
-def overlapping(draw: Draw, max_n: int = 5, max_d: int = 6, decades: int = 0) -> Problem:
+def overlapping(draw: Draw, max_n: int = 5, spare: int = 1, decades: int = 0) -> Problem:
     """Return classes ±1 that no weights separate, not even weakly: samples have both labels.
 
-    The least loss exists and the outputs at which it is reached are unique. There is an input more
-    than the rank of the table.
+    The least loss exists and the outputs at which it is reached are unique. There are `spare`
+    inputs more than the rank of the table.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def overlapping(draw: Draw, max_n: int = 5, max_d: int = 6, decades: int = 0) ->
     ...     assert problem.inputs.combine(w).min() <= 0
     >>> check_that_none_separates()
     """
-    x = _more_inputs_than_rank(draw, max_n, max_d, decades)
+    x = _of_full_rank(draw, max_n, spare, decades)
     more = draw(numbers((draw(st.integers(1, max_n)), len(x)))) @ x
     labels = draw(numbers((len(more),), "signs"))
     kept = np.abs(more).max(axis=1) > 0
@@ -102,10 +102,10 @@ def overlapping(draw: Draw, max_n: int = 5, max_d: int = 6, decades: int = 0) ->
 
 
 @st.composite
-def inconsistent(draw: Draw, max_n: int = 5, max_d: int = 6, decades: int = 0) -> Problem:
+def inconsistent(draw: Draw, max_n: int = 5, spare: int = 1, decades: int = 0) -> Problem:
     """Return targets that no weights fit: samples occur twice, with other targets.
 
-    There is an input more than the rank of the table.
+    There are `spare` inputs more than the rank of the table.
 
     Examples
     --------
@@ -117,10 +117,32 @@ def inconsistent(draw: Draw, max_n: int = 5, max_d: int = 6, decades: int = 0) -
     ...     assert (x[: problem.n // 2] == x[problem.n // 2 :]).all()
     >>> check_that_half_of_the_samples_are_copies()
     """
-    x = _more_inputs_than_rank(draw, max_n, max_d, decades)
+    x = _of_full_rank(draw, max_n, spare, decades)
     apart = np.abs(draw(numbers((len(x),)))) + 0.5
     y = x @ _teacher(draw, x)
     return _problem(Task.REGRESSION, np.vstack([x, x]), np.concatenate([y + apart, y - apart / 2]))
+
+
+@st.composite
+def partly_separable(draw: Draw, max_core: int = 3, max_rest: int = 3) -> Problem:
+    """Return classes ±1 of which some overlap, and the others have inputs of their own.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import grokflow as gf
+    >>> @given(gf.strategies.partly_separable())
+    ... def check_that_not_all_are_separable(problem):
+    ...     assert problem.inputs.combine(problem.inputs.to_array().sum(axis=0)).min() <= 0
+    >>> check_that_not_all_are_separable()
+    """
+    core = draw(overlapping(max_core, spare=0))
+    own = draw(st.integers(1, max_rest))
+    n, d = draw(st.integers(1, own)), core.d
+    rest = np.hstack([draw(numbers((n, d))), draw(tables(n, own, n, own, 0, general=True))])
+    padded = np.hstack([core.inputs.to_array(), np.zeros((core.n, own))])
+    y = np.ones(core.n + n)
+    return _problem(Task.CLASSIFICATION, np.vstack([padded, rest]), y)
 
 
 @st.composite
@@ -151,9 +173,9 @@ def several_classes(
     return make_classes_problem("several classes", x, labels, x, labels)
 
 
-def _more_inputs_than_rank(draw: Draw, max_n: int, max_d: int, decades: int) -> np.ndarray:
-    n = draw(st.integers(1, min(max_n, max_d - 1)))
-    return np.asarray(draw(tables(n, max_d, n, n + 1, decades, general=True)))
+def _of_full_rank(draw: Draw, max_n: int, spare: int, decades: int) -> np.ndarray:
+    n = draw(st.integers(1, max_n))
+    return np.asarray(draw(tables(n, n + spare, n, n + spare, decades, general=True)))
 
 
 def _teacher(draw: Draw, x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
 from grokflow.proofs_check.diagonal.classes.experiments import classes, softmax_window_ends
 from grokflow.proofs_check.diagonal.cor_3_6_early_direction import sine
 from grokflow.proofs_check.diagonal.cor_3_7_late_margin import l1_margin
@@ -105,6 +106,7 @@ EARLY = Claim(
         ),
         Broken("the hard margin in the L1 norm", partial(early, predictor=_L1)),
     ),
+    for_every=(ForEvery(classes, strategies.several_classes),),
 )
 
 LATE = Claim(
@@ -121,4 +123,5 @@ LATE = Claim(
         Broken("the L1-margin of the classes one against the rest", partial(late, joint=False)),
         Broken("at T_c^-, before the transition", partial(late, end=0)),
     ),
+    for_every=(ForEvery(classes, strategies.several_classes),),
 )
