@@ -18,6 +18,7 @@ from grokflow.proofs_check.verify import verify
 from tests.layout.modules import ROOT
 
 PAGE = ROOT / "docs" / "coverage.md"
+AUDIT = ROOT / "docs" / "claims-audit.md"
 COVERED = {label for claim in CLAIMS.values() for label in claim.scope.statements}
 REMEDY = "name it in the scope of a claim and leave `undecided` out, or say why it is not decided"
 
@@ -90,3 +91,12 @@ def test_a_command_that_would_decide_a_statement_exists(command):
 def test_error_rates_name_what_judges():
     assert "99.9 %" in EXTRAPOLATED
     assert "0.0001" in SAMPLED
+
+
+def test_the_audit_grades_claims_that_exist_once_each_with_a_reason_below_a():
+    rows = [line for line in AUDIT.read_text().splitlines() if line.startswith("| ")][1:]
+    labels = [label for row in rows for label in row.split("|")[1].strip().split(", ")]
+    assert set(labels) <= set(CLAIMS) and len(set(labels)) == len(labels)
+    grades = [row.split("|")[-2].strip() for row in rows]
+    assert {grade[0] for grade in grades} <= {"A", "B"}
+    assert all(grade == "A" or len(grade) > 4 for grade in grades)
