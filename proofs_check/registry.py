@@ -79,6 +79,7 @@ CLAIMS: dict[str, Claim] = {
         cor_3_6.CLAIM,
         cor_3_7.CLAIM,
         cor_3_7_global.CLAIM,
+        cor_3_7_global.PRINTED,
         figure_1.GROKKING,
         figure_1.MISGROKKING,
         shift_law.CLAIM,

@@ -1,8 +1,9 @@
 """Corollary 3.7's problem: the max-L1-margin is its global optimum.
 
-The corollary says so without proof. For every (u, v), ``‖u‖² + ‖v‖² ≥ ‖u² - v²‖₁``, with equality
-at ``u² = max(w, 0)``, ``v² = max(-w, 0)``; so the optimum is the smallest L1 norm at margin 1, and
-its dual certificate bounds all (u, v) from below.
+The corollary says so without proof, and prints w₁* on the L2 sphere, where the largest margin is
+that of max-L2-margin: only on the L1 sphere is it the optimum. For every (u, v),
+``‖u‖² + ‖v‖² ≥ ‖u² - v²‖₁``, with equality at ``u² = max(w, 0)``, ``v² = max(-w, 0)``; so the
+optimum is the smallest L1 norm at margin 1, and its dual certificate bounds all (u, v) from below.
 
 How it is measured: sequential quadratic programming on (u, v) itself from ten random starts,
 which knows nothing of L1 norms. No end may lie below the claimed optimum, and the best must reach
@@ -101,4 +102,18 @@ CLAIM = Claim(
         Broken("the net of depth 4", partial(check, depth=4)),
     ),
     for_every=(ForEvery(path_classes, strategies.separable),),
+)
+
+PRINTED = Claim(
+    label="cor-3.7-global-printed",
+    statement="the smallest ‖u‖² + ‖v‖² at margins ≥ 1 is that of the w of unit L2 norm with the "
+    "largest margin",
+    hypotheses=("depth-2 diagonal net", "separable data"),
+    source="Lyu et al. 2024, Corollary 3.7 as printed (v2), with w₁* on the L2 sphere",
+    kind=StatementKind.EQUALITY,
+    error_rate=NO_CHANCE,
+    scope=Scope(("Corollary 3.7",), "diagonal net", (), (2,)),
+    expected=Verdict.REFUTED,
+    check=partial(check, rival=True),
+    broken=(Broken("of the net of depth 4", partial(check, rival=True, depth=4)),),
 )

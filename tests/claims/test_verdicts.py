@@ -12,7 +12,7 @@ from grokflow.proofs_check.verify import verify
 # of a paper, at limits in several depths, or at many draws.
 QUICK = set(
     """
-    cor-3.6 cor-3.7 cor-3.7-global path-early path-late transition-square
+    cor-3.6 cor-3.7 cor-3.7-global cor-3.7-global-printed path-early path-late transition-square
     lem-c.1 lem-c.3 eq-23-24-33 eq-23-24-33-printed
     lem-c.5 sec-3.2.1-printed lem-d.2 thm-e.2 thm-e.3 f.1-f.3 cor-3.11 completion-path-flow levi
     modular-square modular-errors no-decay thm-f.5 corrupted-strength adamw-clock
