@@ -62,6 +62,7 @@ from grokflow.proofs_check.modular import (
     corrupted_batches,
     corrupted_labels,
     corrupted_neurons,
+    corrupted_variants,
 )
 from grokflow.proofs_check.modular import closed_form as modular_solution
 from grokflow.proofs_check.nets import levi_linear_student as levi
@@ -155,6 +156,7 @@ CLAIMS: dict[str, Claim] = {
         *corrupted_labels.CLAIMS,
         *corrupted_neurons.CLAIMS,
         *corrupted_batches.CLAIMS,
+        *corrupted_variants.CLAIMS,
         adamw_clock.CLAIM,
         misgrokking.KINDS,
         misgrokking.FAMILIES,

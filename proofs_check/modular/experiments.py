@@ -37,6 +37,7 @@ class Regime:
     lr: float = 0.01
     batch: int | None = None
     norm: NormKind | None = None
+    operation: str = "addition"
     # How many times `SEEDS` nets: more where an effect is as small as it differs between them.
     rounds: int = 1
 
@@ -60,6 +61,8 @@ _SMALL_REGIMES = {
     "all pairs, batch norm": replace(
         _SMALL_BATCHES, batch=None, norm=NormKind.BATCH, steps=500, rounds=2
     ),
+    "strong decay": replace(_SMALL, weight_decay=19.0, steps=1300),
+    "multiplication": replace(_SMALL, weight_decay=12.0, operation="multiplication"),
     "few pairs": replace(_SMALL, fraction=0.3, steps=200),
     "random labels": replace(_SMALL, corruption=1.0, steps=200),
 }
@@ -71,6 +74,8 @@ _PAPER_REGIMES = {
     "small batches": _PAPER_BATCHES,
     "all pairs": _PAPER_PAIRS,
     "all pairs, batch norm": replace(_PAPER_PAIRS, norm=NormKind.BATCH),
+    "strong decay": replace(_PAPER, weight_decay=20.0, steps=3000),
+    "multiplication": replace(_PAPER, weight_decay=15.0, steps=700, operation="multiplication"),
     "few pairs": replace(_PAPER, fraction=0.2, steps=300),
     "random labels": replace(_PAPER, corruption=1.0, steps=300),
 }
@@ -83,6 +88,8 @@ _SECONDS = {
     "small batches": 3.0,
     "all pairs": 28.0,
     "all pairs, batch norm": 40.0,
+    "strong decay": 40.0,
+    "multiplication": 10.0,
     "few pairs": 2.0,
     "random labels": 5.0,
 }
@@ -98,8 +105,9 @@ class CorruptedRun:
 
     @cached_property
     def ipr(self) -> NeuronIpr:
-        """Ratios of the neurons, one-sided, in the basis of addition."""
-        return neuron_ipr(self.trajectory.weights, OPERATIONS["addition"].basis(self.regime.p))
+        """Ratios of the neurons, one-sided, in the basis of the operation."""
+        basis = OPERATIONS[self.regime.operation].basis(self.regime.p)
+        return neuron_ipr(self.trajectory.weights, basis)
 
     @cached_property
     def split(self) -> NeuronSplit:
@@ -167,7 +175,12 @@ def _train(laboratory: Laboratory, name: str, which: int) -> list[CorruptedRun]:
     from grokflow.simulations.runs.steps import every_steps
 
     regime = regimes(laboratory)[name]
-    task = CorruptedTask(p=regime.p, fraction=regime.fraction, corruption=regime.corruption)
+    task = CorruptedTask(
+        p=regime.p,
+        fraction=regime.fraction,
+        corruption=regime.corruption,
+        operation=OPERATIONS[regime.operation],
+    )
     # Regimes have their data and starts in common, so that they differ in nothing else.
     seeds = laboratory.draws("corrupted", SEEDS * (which + 1))[SEEDS * which :]
     data = [replace(task, seed=seed).draw() for seed in seeds]
