@@ -19,8 +19,8 @@ from numpy.linalg import solve
 from grokflow.simulations.diagonal.axes import axes_of
 from grokflow.simulations.diagonal.solvers import Equations, Evaluations, cvode, ida
 from grokflow.simulations.diagonal.tolerance import (
-    KEPT,
     UNRESOLVED,
+    kept,
     state_tolerance,
     unfelt_from,
 )
@@ -176,7 +176,7 @@ class DiagonalStepper:
         self.before = before
         self.unverified += 1
         for attempt in range(1, _ATTEMPTS + 1):
-            if self._left() >= UNRESOLVED:
+            if self._left() >= UNRESOLVED * kept(self.flow):
                 break
             if attempt == _ATTEMPTS:
                 raise SolverFailure("a step into the pole of the mirror map was not resolved")
@@ -191,7 +191,7 @@ class DiagonalStepper:
 
     def _renew(self) -> None:
         """Change coordinates or solver after a step that asks for it."""
-        if self._left() < KEPT or self._is_bent():
+        if self._left() < kept(self.flow) or self._is_bent():
             size = self.now.tau - self.before.tau
             self.begin(self._anchored(self.now), _RESTART * size)
             self.rest = self._rest()

@@ -23,10 +23,13 @@ def _pull(loss, q, targets):
     return 2 * (targets - q), np.full_like(q, -2.0)
 
 
-def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf):
-    """Return w at every slow time, from ``m, δ = (log u ± log v) / 2`` by Radau's method.
+def weights(
+    z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf, method="Radau"
+):
+    """Return w at every slow time, from ``m, δ = (log u ± log v) / 2`` by Radau's method or BDF.
 
-    More than `most` evaluations of the rate raise TooStiff.
+    More than `most` evaluations of the rate raise TooStiff. BDF takes fewer where the pulls are
+    large numbers that cancel, on which the Newton iteration of Radau's method stalls.
     """
     n, d = z.shape
     c, L = depth / 2 / (n * lam), depth
@@ -67,7 +70,7 @@ def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf
             rate,
             (0, times[-1]),
             np.concatenate([np.full(d, np.log(alpha)), np.zeros(d)]),
-            method="Radau",
+            method=method,
             jac=jacobian,
             t_eval=times,
             rtol=rtol,

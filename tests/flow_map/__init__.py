@@ -1,0 +1,1 @@
+"""Where flows of diagonal nets are right, refused or wrong, over random small problems."""
