@@ -52,6 +52,10 @@ _VERIFIED_SPAN = 0.5
 _ATTEMPTS = 8
 # First step after a new anchor, of first order again, in units of the last one before.
 _RESTART = 1e-3
+# Steps since its start from which on a solver that gives up is started anew. It keeps a Jacobian for
+# 50 steps, in which deep nets change it by orders, and then takes for errors of its steps what it
+# has left unsolved of the state, however small they are.
+_WORTH_RESTART = 20
 # Newton steps that solve the implicit form there: from a tolerance of 1e-4 each squares the error.
 _CONSISTENT = 2
 # Unit of the coordinates that follow the scale from which on they are counted from an anchor: it
@@ -90,7 +94,7 @@ class DiagonalStepper:
         self.rest: Rest | None = None
         self.decays = False
         self.evaluations = Evaluations()
-        self.unverified = 0
+        self.unverified = self.taken = 0
         # Pulls of a tail may cancel, where no weights fit all samples.
         may_cancel = not self.implicit and flow.problem.n > flow.space.rank
         self.watched = np.ones(flow.problem.n, dtype=bool) if may_cancel else None
@@ -147,7 +151,16 @@ class DiagonalStepper:
         return SolverState(state.tau, self.axes.state(state.y), rate)
 
     def _one_step(self, tau: float) -> SolverState:
-        return self._back(one_step(self._solver(), tau, self._fence()))
+        """Take one step, with a new solver where the old one gives up after some steps."""
+        try:
+            state = one_step(self._solver(), tau, self._fence())
+        except SolverFailure:
+            if self.taken < _WORTH_RESTART:
+                raise
+            self.begin(self.now, _RESTART * (self.now.tau - self.before.tau))
+            state = one_step(self._solver(), tau, self._fence())
+        self.taken += 1
+        return self._back(state)
 
     def work(self, seconds: float) -> SolverWork:
         """Return what was spent."""
@@ -157,6 +170,7 @@ class DiagonalStepper:
     def begin(self, state: SolverState, first_step: float = 0.0) -> None:
         """Start the solver from a state."""
         self.now = self.before = state
+        self.taken = 0
         self.began, self.unfelt_from = state.tau, unfelt_from(self.flow)
         self.axes = axes_of(self.flow)
         rate = self.axes.along(state.rate) if self.implicit else state.rate
