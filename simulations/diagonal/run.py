@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokflow.simulations.diagonal.stepper import DiagonalStepper, Unverified
+from grokflow.simulations.diagonal.stepper import TIGHTENED, DiagonalStepper, Unverified
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.diagonal.verification import first_rise
 from grokflow.simulations.runs.reached import ReachedStates
@@ -20,9 +20,6 @@ from grokflow.theory.diagonal.flow_equations import ReducedFlow
 if TYPE_CHECKING:
     from grokflow.simulations.runs.checkpoint import Checkpoint
 
-# Factors by which the tolerance of a step is tightened, one after the other, when the states that
-# it gives do not stand up to verification.
-_TIGHTENED = (1.0, 0.1, 0.01)
 # Decades that sizes of inputs span in the flows of deep nets that are followed: at depth 3, α = 100
 # and λ = 1e-4 all of three random ones with 6, one with 8, and none with 12.
 _DECADES = 6
@@ -77,7 +74,8 @@ class DiagonalRun:
     ) -> None:
         self.flow, self.times, self.settings = flow, times, settings
         self.reached = ReachedStates(times, checkpoint, {**settings.shown, **(data or {})})
-        self.stepper = self._stepper(_TIGHTENED[0])
+        end = float(times[-1])
+        self.stepper = DiagonalStepper(flow, settings.rtol, end, settings.max_steps)
         self.charts: list[int] = self.reached.more.get("charts", np.empty(0, int)).tolist()
         self.started = perf_counter()
 
@@ -127,20 +125,14 @@ class DiagonalRun:
 
     def _step_verified(self, progress: Callable[[float], None]) -> None:
         """Step to the end; where the solver is found to err, anew with more care."""
-        for tightened in _TIGHTENED[1:]:
+        for tightened in TIGHTENED[1:]:
             try:
                 return self._step(progress)
             except Unverified:
-                spent = self.stepper.evaluations
-                self.stepper = self._stepper(tightened)
-                self.stepper.evaluations = replace(spent, largest_pull=0.0)
+                self.stepper = self.stepper.afresh(tightened)
                 self.reached.restart()
                 self.charts.clear()
         return self._step(progress)
-
-    def _stepper(self, tightened: float) -> DiagonalStepper:
-        settings, end = self.settings, float(self.times[-1])
-        return DiagonalStepper(self.flow, settings.rtol, end, settings.max_steps, tightened)
 
     def _step(self, progress: Callable[[float], None]) -> None:
         """Step from time to time, until the end or until the net is at rest."""

@@ -20,6 +20,7 @@ from grokflow.simulations.diagonal.axes import axes_of
 from grokflow.simulations.diagonal.solvers import Equations, Evaluations, cvode, ida
 from grokflow.simulations.diagonal.tolerance import (
     UNRESOLVED,
+    fence,
     kept,
     state_tolerance,
     unfelt_from,
@@ -46,15 +47,18 @@ _ROUNDED = 0.1
 _APART = 0.1
 # Steps between two that are verified: each costs two evaluations and a Jacobian.
 _VERIFIED_EVERY = 64
+# Factors by which the tolerance of a step is tightened, one after the other, when the states that
+# it gives do not stand up to verification.
+TIGHTENED = (1.0, 0.1, 0.01)
 # Slow time from which on every step is: in less nothing changes by orders.
 _VERIFIED_SPAN = 0.5
 # Steps into the pole that are tried from one state, each a hundredth of the one before.
 _ATTEMPTS = 8
 # First step after a new anchor, of first order again, in units of the last one before.
 _RESTART = 1e-3
-# Steps since its start from which on a solver that gives up is started anew. It keeps a Jacobian for
-# 50 steps, in which deep nets change it by orders, and then takes for errors of its steps what it
-# has left unsolved of the state, however small they are.
+# Steps since its start from which on a solver that gives up is started anew. It keeps a Jacobian
+# for up to 50 steps, in which deep nets change it by orders, and then takes what it has left
+# unsolved of the state for the error of a step, however small that is.
 _WORTH_RESTART = 20
 # Newton steps that solve the implicit form there: from a tolerance of 1e-4 each squares the error.
 _CONSISTENT = 2
@@ -92,7 +96,7 @@ class DiagonalStepper:
         self.flow, self.flows = flow, [flow]
         self.anchors: list[tuple[float, np.ndarray]] = []
         self.rest: Rest | None = None
-        self.decays = False
+        self.decays = flow.is_balanced
         self.evaluations = Evaluations()
         self.unverified = self.taken = 0
         # Pulls of a tail may cancel, where no weights fit all samples.
@@ -104,6 +108,13 @@ class DiagonalStepper:
         self.solver: CVODE | IDA | None = None
         rate = flow.start_rate() if self.implicit else np.empty(0)
         self.now = self.before = SolverState(0.0, np.zeros(flow.space.rank), rate)
+
+    def afresh(self, tightened: float) -> DiagonalStepper:
+        """Return a stepper at the start, which takes more care and goes on counting."""
+        flow = self.flows[0]
+        new = DiagonalStepper(flow, self.rtol, self.end, self.max_steps, tightened)
+        new.evaluations = replace(self.evaluations, largest_pull=0.0)
+        return new
 
     def resume(self, state: SolverState, anchors: Iterable[tuple[float, np.ndarray]]) -> None:
         """Go on from a state of an earlier run, and from the anchors that it had set."""
@@ -314,23 +325,10 @@ class DiagonalStepper:
         return rest_of(self.flow, s, before, self.rtol)
 
     def _fence(self) -> float | None:
-        """Return the solver time that the next step may not cross, from ``x_ω = 1e-3`` on.
-
-        In the kernel regime the state hardly moves and steps grow far beyond the slow time ``1/L``
-        in which the map bends later; a step into the bend would find another branch of its
-        equations. For L = 2, where it bends ever more slowly, that matters only to pulls that
-        cancel: those of a tail change by orders where those of the square loss change by factors.
-        """
-        flow, clock = self.flow, self.flow.clock
-        scale, s = flow.scale, clock.at(self.now.tau).s
-        span = 1 / (2 * scale.depth)
-        if scale.depth == 2:
-            if not (flow.loss.acts_on_margins and self.implicit):
-                return None
-            span = max(span, scale.kappa(s) / 16)
-        elif s > scale.pole(1e-8) and (flow.anchor is None or flow.anchor.unit > 0.5):
-            return None
-        return float(clock.of(np.array(max(scale.bend(1e-3), s + span))))
+        """Return the solver time that the next step may not cross."""
+        s = self.flow.clock.at(self.now.tau).s
+        stop = fence(self.flow, s, implicit=self.implicit)
+        return None if stop is None else float(self.flow.clock.of(np.array(stop)))
 
     def _tolerance(self, *, implicit: bool) -> float:
         """Return the tolerance of the state from now on."""

@@ -1,4 +1,4 @@
-"""How exactly the reduced state of a diagonal net is followed, so that its weights are right."""
+"""How exactly the reduced state of a diagonal net is followed, and how far a step may go."""
 
 from __future__ import annotations
 
@@ -60,6 +60,25 @@ def unfelt_from(flow: ReducedFlow) -> float:
     felt = scale.depth**2 * problem.inputs.mean_square * problem.d
     log_least = np.log(problem.n * flow.lam / felt) / (2 * scale.depth - 2)
     return float(np.log(scale.alpha) - log_least)
+
+
+def fence(flow: ReducedFlow, s: float, *, implicit: bool) -> float | None:
+    """Return the slow time that a step from s may not cross, from ``x_ω = 1e-3`` on.
+
+    In the kernel regime the state hardly moves and steps grow far beyond the slow time ``1/L`` in
+    which the map bends later; a step into the bend would find another branch of its equations. For
+    L = 2, where it bends ever more slowly, that matters only to pulls that cancel: those of a tail
+    change by orders where those of the square loss change by factors.
+    """
+    scale = flow.scale
+    span = 1 / (2 * scale.depth)
+    if scale.depth == 2:
+        if not (flow.loss.acts_on_margins and implicit):
+            return None
+        span = max(span, scale.kappa(s) / 16)
+    elif s > scale.pole(1e-8) and (flow.anchor is None or flow.anchor.unit > 0.5):
+        return None
+    return max(scale.bend(1e-3), s + span)
 
 
 def pull_size(flow: ReducedFlow) -> float:

@@ -152,3 +152,17 @@ def test_every_scale_ends_at_the_same_weights_where_classes_overlap(seed, rest):
     off = np.linalg.norm(far - near, axis=0) / np.linalg.norm(near, axis=0)
     # Each is right to rtol, and what is left of the start falls like e^{-2λt}, a millionth of it.
     assert (off <= 2 * flow.rtol + 1e-4).all()
+
+
+@pytest.mark.parametrize("seed", [11, 17])
+def test_a_step_that_errs_is_taken_anew_with_more_care(seed):
+    """At the first tolerance one step near the transition errs by more than all of them may."""
+    rng = np.random.default_rng([6, seed])
+    x, y = rng.standard_normal((11, 3)), rng.permutation(np.arange(11) % 3)
+    problem, flow = gf.make_classes_problem("p", x, y, x, y), gf.SoftmaxFlow(lam=1e-4)
+    end, after = np.log(1e10), 3.0
+    times = np.append(end * np.array([0.5, 0.9, 1.0]), end + after)
+    far = flow.run(problem, alpha=1e10, times=times).weights[:, :, -1]
+    near = flow.run(problem, alpha=1e3, times=np.array([np.log(1e3) + after])).weights[:, :, 0]
+    # Each is right to rtol, and what is left of the start falls like e^{-2λt}, a millionth of it.
+    assert np.linalg.norm(far - near) <= (2 * flow.rtol + 1e-4) * np.linalg.norm(near)

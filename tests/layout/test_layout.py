@@ -38,6 +38,7 @@ MORE = {
     "grokflow/checker": set(),
     "tests": {
         "claims",
+        "diagonal/map",
         "front_door",
         "front_door/sample_package",
         "layout",

@@ -23,9 +23,7 @@ def _pull(loss, q, targets):
     return 2 * (targets - q), np.full_like(q, -2.0)
 
 
-def weights(
-    z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf, method="Radau"
-):
+def weights(z, targets, alpha, lam, loss, times, rtol=1e-8, depth=2, most=np.inf, method="Radau"):
     """Return w at every slow time, from ``m, δ = (log u ± log v) / 2`` by Radau's method or BDF.
 
     More than `most` evaluations of the rate raise TooStiff. BDF takes fewer where the pulls are

@@ -16,7 +16,9 @@ the pull of exponential tails enter by their logarithms, which stay doubles wher
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -209,9 +211,23 @@ class ReducedFlow:
         """Return ``log(ε / pace)``, the weight of the rate in `defect`."""
         return self.log_stiffness(at.s) - at.log_pace
 
+    @cached_property
+    def is_balanced(self) -> bool:
+        """Whether pulls cancel exactly at time 0, for every input, so that all weights stay zero.
+
+        In doubles they then leave rounding, of which the solver would make a flow.
+        """
+        inputs, pull = self.problem.inputs, self._descent(np.zeros(self.problem.n))
+        rounding = len(pull) * np.finfo(float).eps * inputs.absolute.correlate(np.abs(pull))
+        if (np.abs(inputs.correlate(pull)) > rounding).any():
+            return False
+        exact = [Fraction(size) for size in pull]
+        columns = ([Fraction(x) for x in column] for column in inputs.to_array().T.astype(float))
+        return all(sum(map(operator.mul, column, exact)) == 0 for column in columns)
+
     def start_rate(self) -> np.ndarray:
         """Return ``dp/dτ`` at time 0, where p = 0 and q = 0."""
-        pull = self.loss.descent(np.zeros(self.problem.n), self.problem.targets)
+        pull = self._descent(np.zeros(self.problem.n))
         log_pace = SolverMoment(0.0, self.clock.log_transient).log_pace
         return np.asarray(self.space.gather(pull) * np.exp(log_pace - self.log_stiffness(0.0)))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grokflow.simulations.diagonal.stepper import DiagonalStepper
+from grokflow.simulations.diagonal.stepper import TIGHTENED, DiagonalStepper, Unverified
 from grokflow.simulations.runs.checks import check_ranges, checked_times
 from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
@@ -219,7 +219,7 @@ class SoftmaxFlow:
         times = checked_times(times)
         flow, started = SoftmaxEquations.of_classes(problem, alpha, self.lam), perf_counter()
         coarse, fine = (
-            _Run(DiagonalStepper(flow, rtol, float(times[-1]), self.max_steps))
+            _Run(flow, rtol, float(times[-1]), self.max_steps)
             for rtol in (self.rtol, self.rtol * _FINER)
         )
         interrupted = False
@@ -268,20 +268,31 @@ class SoftmaxFlow:
 class _Run:
     """One run of the solver: the weights that it has reached, and why it ended where it did."""
 
-    def __init__(self, stepper: DiagonalStepper) -> None:
-        self.stepper, self.flow = stepper, stepper.flow
+    def __init__(self, flow: SoftmaxEquations, rtol: float, end: float, max_steps: int) -> None:
+        self.flow = flow
+        self.stepper = DiagonalStepper(flow, rtol, end, max_steps)
         self.weights: list[np.ndarray] = []
         self.failure = ""
 
     def follow(self, times: np.ndarray, progress: Callable[[float], None]) -> None:
-        """Step from time to time."""
+        """Step from time to time; where the solver is found to err, anew with more care."""
+        for tightened in TIGHTENED:
+            self.stepper = self.stepper.afresh(tightened)
+            self.weights.clear()
+            self.failure = ""
+            try:
+                return self._step(times, progress)
+            except SolverFailure as error:
+                self.failure = str(error)
+                if not isinstance(error, Unverified):
+                    return None
+        return None
+
+    def _step(self, times: np.ndarray, progress: Callable[[float], None]) -> None:
         states = self.stepper.states(self.flow.clock.of(times))
-        try:
-            for s, state in zip(times.tolist(), states, strict=True):
-                self.weights.append(self.flow.weights(s, state.y))
-                progress(len(self.weights) / len(times))
-        except SolverFailure as error:
-            self.failure = str(error)
+        for s, state in zip(times.tolist(), states, strict=True):
+            self.weights.append(self.flow.weights(s, state.y))
+            progress(len(self.weights) / len(times))
 
 
 def _work(coarse: DiagonalStepper, fine: DiagonalStepper, seconds: float) -> SolverWork:

@@ -8,7 +8,7 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.runs.stopping import Stopped
 from grokflow.theory.losses import LOSSES
-from tests.flow_map.draw import Drawn
+from tests.diagonal.map.draw import Drawn
 from tests.reference import log_flow
 
 RTOL = 1e-4

@@ -14,8 +14,8 @@ LOG_LAMS = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0)
 SHAPES = ((1, 1), (1, 3), (2, 2), (2, 5), (3, 6), (3, 3), (5, 5), (2, 1), (4, 2), (6, 3), (10, 4))
 DATA = ("plain", "ties", "duplicates", "rank", "near", "columns", "rows", "wide")
 TARGETS = ("planted", "noisy", "partly")
-# Half of the decades over which sizes of columns are drawn: those of "wide" ones are beyond what the
-# documentation promises, and rows span half as many as columns.
+# Half of the decades over which sizes of columns are drawn. Those of "wide" ones are beyond what
+# the documentation promises, and rows span half as many as columns.
 SPREAD, WIDE = 2.0, 6.0
 
 
