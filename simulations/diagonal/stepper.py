@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.linalg import solve
+from numpy.linalg import LinAlgError, solve
 
 from grokflow.simulations.diagonal.axes import axes_of
 from grokflow.simulations.diagonal.solvers import Equations, Evaluations, cvode, ida
@@ -56,9 +56,8 @@ _VERIFIED_SPAN = 0.5
 _ATTEMPTS = 8
 # First step after a new anchor, of first order again, in units of the last one before.
 _RESTART = 1e-3
-# Steps since its start from which on a solver that gives up is started anew. It keeps a Jacobian
-# for up to 50 steps, in which deep nets change it by orders, and then takes what it has left
-# unsolved of the state for the error of a step, however small that is.
+# Steps from which on a solver that gives up is started anew. It keeps a Jacobian for up to 50, in
+# which deep nets change it by orders, and takes what it has left unsolved for errors of any step.
 _WORTH_RESTART = 20
 # Newton steps that solve the implicit form there: from a tolerance of 1e-4 each squares the error.
 _CONSISTENT = 2
@@ -180,8 +179,7 @@ class DiagonalStepper:
 
     def begin(self, state: SolverState, first_step: float = 0.0) -> None:
         """Start the solver from a state."""
-        self.now = self.before = state
-        self.taken = 0
+        self.now, self.before, self.taken = state, state, 0
         self.began, self.unfelt_from = state.tau, unfelt_from(self.flow)
         self.axes = axes_of(self.flow)
         rate = self.axes.along(state.rate) if self.implicit else state.rate
@@ -265,14 +263,13 @@ class DiagonalStepper:
         size = after.tau - before.tau
         inner = [self.at(before.tau + node * size) for node in GAUSS]
         error = step_error(self.flow, before, after, inner, implicit=self.implicit)
+        s = self.flow.clock.at(after.tau).s
         if not error <= self.rtol:
-            s = self.flow.clock.at(after.tau).s
             raise Unverified(
                 f"a step before λt = {s:g} errs by {error:.1e} of the weights, expected "
                 f"{self.rtol:g}"
             )
         if self.flow.anchor is not None:
-            s = self.flow.clock.at(after.tau).s
             self.decays = decays_freely(self.flow, s, after.y, self.rtol)
 
     def _left(self) -> float:
@@ -306,9 +303,14 @@ class DiagonalStepper:
         no weight feels stay as they are for steps longer than `_RESTART`.
         """
         p = np.zeros(self.flow.space.rank)
-        for _ in range(_CONSISTENT if self.implicit else 0):
-            defect = self.flow.defect(at, p, rate + p / _RESTART)
-            p = p - solve(self.flow.defect_jacobian(at, p, 1 / _RESTART), defect)
+        try:
+            for _ in range(_CONSISTENT if self.implicit else 0):
+                defect = self.flow.defect(at, p, rate + p / _RESTART)
+                p = p - solve(self.flow.defect_jacobian(at, p, 1 / _RESTART), defect)
+        except LinAlgError:
+            p[:] = np.nan
+        if not self.flow.resolution(at.s, p) >= kept(self.flow):
+            raise SolverFailure("the state at an anchor was not resolved")
         return p
 
     def _set_anchor(self, s: float, p: np.ndarray) -> None:
@@ -338,7 +340,7 @@ class DiagonalStepper:
 
     def _options(self, first_step: float) -> dict[str, object]:
         tolerance = self._tolerance(implicit=self.implicit)
-        least = 0.03 if self.flow.anchor is None else 1.0  # p starts at 0, in its own unit
+        least = 0.03 if self.flow.anchor is None else 0.1  # p starts at 0, in its own unit
         return {
             "rtol": tolerance,
             "atol": least * tolerance / self.axes.sizes,

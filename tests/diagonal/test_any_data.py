@@ -215,7 +215,7 @@ def test_inputs_of_many_sizes_are_named_where_they_stop_a_deep_net():
     with pytest.raises(
         Stopped, match=r"span 12 decades, .* with standardise=True, or take depth 2"
     ):
-        flow.run(DiagonalStart(problem_of(x, y, "square"), 100.0, 3), times)
+        flow.run(DiagonalStart(problem_of(x, y, "square"), 100.0, 4), times)
     same = make_problem("same", "regression", x, y, StoredTestSet(x, y), standardise=True)
-    assert flow.run(DiagonalStart(same, 100.0, 3), times).lambda_t[-1] == 8
+    assert flow.run(DiagonalStart(same, 100.0, 4), times).lambda_t[-1] == 8
     assert flow.run(DiagonalStart(problem_of(x, y, "square"), 100.0, 2), times).lambda_t[-1] == 8

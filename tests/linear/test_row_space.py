@@ -150,3 +150,11 @@ def test_samples_that_span_everything_leave_the_coordinates_as_they_are():
     space = row_space(DataMatrix.from_array(np.random.default_rng(0).standard_normal((9, 3))))
     found = space.apart(np.arange(9) < 4)
     assert found.space is space and found.inside.all()
+
+
+def test_no_sample_set_apart_leaves_the_coordinates_as_they_are():
+    """The largest pull may be that of a state that the solver tried and rejected."""
+    space = row_space(DataMatrix.from_array(np.random.default_rng(4).standard_normal((6, 3))))
+    found = space.apart(np.zeros(6, dtype=bool))
+    assert found.space is space and not found.inside.any()
+    assert np.array_equal(found.turn, np.eye(3))

@@ -108,6 +108,8 @@ class RowSpace:
             The samples.
         """
         assert self.basis is not None
+        if not samples.any():
+            return Apart(self, np.eye(self.rank), samples)
         own, data = self.rows.to_array(), self.basis @ self.rows.to_array()
         row_sizes, column_sizes, scaled = _equilibrated(data)
         rounding = _tolerance(scaled) * float(np.linalg.norm(scaled))
