@@ -3,6 +3,7 @@
 Shared by Lemmas C.5 and D.2 and by section 3.2.1. Six samples of 20 inputs, depths 2, 3 and 4;
 the departure ``‖e^{λt} θ/α - θ̄‖`` comes from the weights and the invariants of the flow
 (`grokflow.theory.diagonal.parameters`), so that it is known where it is 1e-200.
+An error in the invariants would not show here: u and v are rebuilt by them, not integrated.
 """
 
 from __future__ import annotations

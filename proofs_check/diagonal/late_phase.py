@@ -8,6 +8,9 @@ Deep nets have many KKT points, of different coordinates, and which one the flow
 with α: measurements jump there, and a fit across the jump has no meaning. Limits are statements
 about α → ∞, so they are taken over the scales beyond the last jump; where too few are left, nothing
 is said of the limit. At depth 2 weights move from one coordinate to another without a jump.
+
+θ is rebuilt from the weights by the invariants of the flow, not integrated: an error in these would
+not show here.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 How it is measured: the largest relative distance between simulated weights and the path over times
 around the transition, at nine λ from 1e-2 to 1e-6. The local slope of its logarithm in log λ is
 extrapolated to λ = 0, where it must be 1.
+
+Path and flow differ in what moves them, but both take w from their dual unknowns by the same
+mirror map, `grokflow.theory.diagonal.mirror`: an error in it would not show here. The claims
+``shift-law`` and ``no-decay`` integrate u and v themselves.
 """
 
 from __future__ import annotations
