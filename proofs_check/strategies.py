@@ -10,6 +10,7 @@ Examples
 >>> @given(gf.strategies.separable(max_n=4, max_d=12))
 ... def check_a_margin(problem):
 ...     assert (problem.inputs.combine(gf.MaxL1Margin().predict(problem).w) > 0).all()
+>>> check_a_margin()
 """
 
 try:

@@ -17,7 +17,11 @@ from grokflow.proofs_check.falsification.moves import moved, simpler
 
 CASES = sorted((Path(__file__).parent / "regressions").glob("*.json"))
 GLOBAL = gf.CLAIMS["cor-3.7-global"]
-SEARCHED = [claim for claim in gf.CLAIMS.values() if claim.for_every]
+# Claims that judge an instance in about a second or less.
+QUICK = (
+    *("cor-3.7-global", "path-early", "path-late", "path-flow", "thm-e.3", "f.1-f.3"),
+    *("block-form-norm", "cor-3.11", "rem-3.13", "completion-path-flow"),
+)
 
 
 @gf.remembered
@@ -200,6 +204,6 @@ def test_worst_instances_of_earlier_searches_are_judged_as_expected(file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("claim", SEARCHED, ids=lambda claim: claim.label)
-def test_no_claim_is_refuted_within_a_small_budget(claim):
-    assert gf.falsify(claim, budget=8).confirmed is (claim.expected is gf.Verdict.REFUTED)
+@pytest.mark.parametrize("label", QUICK)
+def test_no_quick_claim_is_refuted_within_a_small_budget(label):
+    assert not gf.falsify(gf.CLAIMS[label], budget=8).confirmed
