@@ -14,17 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check import strategies
-from grokflow.proofs_check.claim import (
-    Broken,
-    Claim,
-    Evidence,
-    ForEvery,
-    StatementKind,
-    Verdict,
-    weakest,
-)
-from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, kernel_phase, rtol, small_problem
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, kernel_phase, rtol
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
@@ -92,12 +83,5 @@ CLAIM = Claim(
         Broken("the exponential loss, without logarithms", check_tailed),
         Broken("(1/λ)(log α + 0.1 log log α + ΔT)", partial(check, delay=-0.1)),
         Broken("the departure smaller by (log α)^0.1", partial(check, growth=-0.1)),
-    ),
-    for_every=(
-        ForEvery(
-            small_problem,
-            partial(strategies.interpolable, max_n=4, min_d=4, general=True),
-            (LOSSES["square"],),
-        ),
     ),
 )
