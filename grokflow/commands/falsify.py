@@ -58,9 +58,9 @@ def _tell(found: Falsification) -> None:
     print(f"worst instance\n{shown(found.instances)}")
     print(_numbers(found.evidence))
     if found.confirmed:
-        print("the statement is refuted, also by a check that goes further towards the limit")
+        print("the statement is refuted, also by the thorough check")
     elif found.evidence.verdict is Verdict.REFUTED:
-        print("not confirmed: a check that goes further towards the limit does not refute it")
+        print("not confirmed: the thorough check does not refute it")
     else:
         print("no instance refutes the statement")
 

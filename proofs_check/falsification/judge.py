@@ -98,7 +98,7 @@ def evidence_of(
 def is_confirmed(
     check: Check, for_every: Sequence[ForEvery], found: Judged, *, seed: int = 0
 ) -> bool:
-    """Whether a refutation survives a thorough check, which goes further towards every limit."""
+    """Whether a refutation survives a thorough check, where the claim has one of its own."""
     if found.evidence.verdict is not Verdict.REFUTED:
         return False
     try:
