@@ -33,7 +33,7 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.times import leading_order, window
 
 RTOL = 1e-4
-C = 4.0
+SOON, C = 1.0, 4.0
 # Least and largest α, the power of 1/α that λ is, and the number of scales. At depth 2 a coordinate
 # may fall to zero as slowly as α(s) to a small power. Deep nets may jump in the middle.
 _SCALES = {
@@ -52,8 +52,8 @@ class LatePhase(NamedTuple):
     log_least, log_largest : float
         Logarithms of the smallest and the largest ``‖θ‖`` from the end of the kernel regime,
         ``(1/λ)(log α - (1/L) log log A)``, or ``(1/λ) log α`` for the square loss, to T_c^+, c = 4.
-    early_residual, late_residual : float
-        KKT residual of θ at T_c^-, c = ½, and at T_c^+, c = 4.
+    early_residual, soon_residual, late_residual : float
+        KKT residual of θ at T_c^-, c = ½, and at T_c^+, c = 1 and c = 4.
     signs : ndarray, shape (d,)
         Signs of the weights at T_c^+, 0 where the integrator's tolerance does not tell them from 0.
     """
@@ -61,6 +61,7 @@ class LatePhase(NamedTuple):
     log_least: float
     log_largest: float
     early_residual: float
+    soon_residual: float
     late_residual: float
     signs: np.ndarray
 
@@ -72,6 +73,7 @@ class LatePhases(NamedTuple):
     log_least: np.ndarray
     log_largest: np.ndarray
     early_residual: np.ndarray
+    soon_residual: np.ndarray
     late_residual: np.ndarray
 
 
@@ -80,9 +82,9 @@ def late_phases(laboratory: Laboratory, loss: str, depth: int) -> LatePhases:
     """Follow the flow from every scale, and keep what is beyond the last jump."""
     least, largest, power, count = _SCALES[loss, depth > 2]
     alphas = np.geomspace(least, largest, count)
-    phases = [_late_phase(laboratory, loss, depth, a, a**-power) for a in alphas.tolist()]
+    phases = [late_phase(laboratory, loss, depth, a, a**-power) for a in alphas.tolist()]
     first = first_settled([phase.signs for phase in phases]) if depth > 2 else 0
-    rows = np.array([phase[:4] for phase in phases[first:]])
+    rows = np.array([phase[:5] for phase in phases[first:]])
     return LatePhases(power * np.log(alphas[first:]), *rows.T)
 
 
@@ -106,26 +108,26 @@ LATE_PHASES = {
 }
 
 
-def _late_phase(
+def late_phase(
     laboratory: Laboratory, loss: str, depth: int, alpha: float, lam: float
 ) -> LatePhase:
     """Follow the flow from scale α to T_c^+, c = 4."""
     problem, log_alpha = small_problem(laboratory, LOSSES[loss]), leading_order(alpha)
-    first, last = log_alpha, window(alpha, C).late
+    first, soon, last = log_alpha, window(alpha, SOON).late, window(alpha, C).late
     if problem.is_classification:
         power = -np.log(lam) / log_alpha
         first -= float(np.log(log_capital_a(depth, np.array(alpha), power))) / depth
-    times = np.append(np.arange(first, min(first + 6.0, last), 0.5), last)
+    times = np.sort(np.append(np.arange(first, min(first + 6.0, last), 0.5), [soon, last]))
     flow = DiagonalFlow(lam=lam, loss=LOSSES[loss], rtol=RTOL)
     found = flow.run(DiagonalStart(problem, alpha, depth), np.append(log_alpha / 2, times))
-    early, late = (
+    early, middle, late = (
         residual(problem, found.weights[:, i], depth, log_alpha - float(found.lambda_t[i]))
-        for i in (0, -1)
+        for i in (0, 1 + int(np.searchsorted(times, soon)), -1)
     )
     norms = np.log(found.norms[1:])
     w = found.weights[:, -1]
     signs = np.sign(w) * (np.abs(w) > RTOL * np.abs(w).max())
-    return LatePhase(float(norms.min()), float(norms.max()), early, late, signs)
+    return LatePhase(float(norms.min()), float(norms.max()), early, middle, late, signs)
 
 
 def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> float:

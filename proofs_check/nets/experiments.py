@@ -20,7 +20,7 @@ from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
 from grokflow.theory.nets.symmetrised import Symmetrised
 
-DEGREE = 3
+DEGREE, INPUTS = 3, 4
 _SAMPLES = 7
 
 
@@ -38,14 +38,14 @@ def quadratic_forms(laboratory: Laboratory, loss: str = "square", draw: int = 0)
     For the exponential loss labels say which targets are above the middle one.
     """
     rng = np.random.default_rng((laboratory.seed, 3))
-    x, beta = rng.standard_normal((200 + _SAMPLES, 4)), rng.standard_normal(4)
+    x, beta = rng.standard_normal((200 + _SAMPLES, INPUTS)), rng.standard_normal(INPUTS)
     y = torch.from_numpy((x @ beta / np.linalg.norm(beta)) ** 2)[:, None]
     if loss == "exponential":
         y = torch.where(y > y[:_SAMPLES].median(), 1.0, -1.0).double()[:, 0]
     inputs, kind = torch.from_numpy(x), NET_LOSSES[loss]
     train, test = slice(0, _SAMPLES), slice(_SAMPLES, None)
     problem = NetProblem("quadratic forms", kind, inputs[train], y[train], inputs[test], y[test])
-    net = MLP((4, 12, 1), Activation.QUADRATIC, bias=False)
+    net = MLP((INPUTS, 12, 1), Activation.QUADRATIC, bias=False)
     start = he_start(net, np.random.default_rng((laboratory.seed, 3, draw)))
     return QuadraticForms(Symmetrised(start), problem)
 
@@ -57,12 +57,13 @@ def follow(
     times: np.ndarray,
     rtol: float,
     loss: str = "square",
+    solver: NetSolver = NetSolver.MULTISTEP,
 ) -> NetTrajectory:
     """Follow the net from scale α, keeping its parameters at all times."""
 
     def run() -> NetTrajectory:
         module, problem = quadratic_forms(laboratory, loss)
-        flow = NetFlow(lam=lam, rtol=rtol, solver=NetSolver.MULTISTEP)
+        flow = NetFlow(lam=lam, rtol=rtol, solver=solver)
         return flow.run(NetStart(module, problem, alpha), times)
 
-    return laboratory.remember(("net", loss, alpha, lam, tuple(times.tolist()), rtol), run)
+    return laboratory.remember(("net", loss, alpha, lam, tuple(times.tolist()), rtol, solver), run)
