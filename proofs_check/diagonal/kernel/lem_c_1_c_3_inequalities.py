@@ -15,6 +15,7 @@ ones, so that a few per cent less must be refuted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -33,7 +34,7 @@ _DRAWS = 400
 
 
 def check_inverse(
-    laboratory: Laboratory, least: float = 1.0, most: float = 1 + 1 / np.e, start: float = 1.0
+    laboratory: Laboratory, least: float = 1.0, most: float = 1 + 1 / math.e, start: float = 1.0
 ) -> Evidence:
     """Search the y from ``e^start`` on at which ``x log y / y`` leaves these constants most."""
 
@@ -103,7 +104,7 @@ INVERSE = Claim(
     expected=Verdict.SUPPORTED,
     check=check_inverse,
     broken=(
-        Broken("1 + 0.9/e for 1 + 1/e", partial(check_inverse, most=1 + 0.9 / np.e)),
+        Broken("1 + 0.9/e for 1 + 1/e", partial(check_inverse, most=1 + 0.9 / math.e)),
         Broken("(1 + 1/20) y/log y as the lower bound", partial(check_inverse, least=1.05)),
         Broken("from y = 0.9 e on", partial(check_inverse, start=1 + np.log(0.9))),
     ),

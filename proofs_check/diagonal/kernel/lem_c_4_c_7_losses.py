@@ -21,6 +21,7 @@ to -1 and 1. Limits are taken in the corrections of the Lambert function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
@@ -132,7 +133,7 @@ def lower(setting: Setting, run: Run) -> tuple[np.ndarray, np.ndarray]:
     longest = float(np.sqrt(run.net.kernel.diagonal().max())) + setting.margin / 2
     log_y = np.log(2 * longest**2 / (n * run.net.degree)) + run.log_a
     applies = log_y >= np.log(4) + 4
-    return np.log(np.maximum(log_y, 1.0)) - log_y - np.log((1 + 1 / np.e) * n), applies
+    return np.log(np.maximum(log_y, 1.0)) - log_y - np.log((1 + 1 / math.e) * n), applies
 
 
 _HYPOTHESES = (
