@@ -42,7 +42,7 @@ class ClaimOutcome(Summarised):
     >>> outcome = gf.verify(gf.CLAIMS["path-early"], gf.Laboratory(seed=0))
     >>> for name, evidence in outcome.broken:
     ...     print(name, "is", evidence.verdict.value)
-    the L1 predictor instead is refuted
+    a tenth of the L1 predictor mixed in is refuted
     >>> outcome.as_expected
     True
     """

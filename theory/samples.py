@@ -56,7 +56,7 @@ class StoredTestSet(Summarised):
     >>> import grokflow as gf
     >>> test = gf.StoredTestSet(np.eye(3), np.array([1.0, -1.0, 1.0]))
     >>> test, test.size
-    (StoredTestSet(inputs=array(3, 3), labels=array(3,)), 3)
+    (StoredTestSet(inputs=array(3, 3), labels=array(3,), marks=None), 3)
     """
 
     inputs: Table

@@ -55,6 +55,13 @@ class MutantOutcome:
         The evidence; NaN where there is none.
     reason : str
         Why it is as true as the statement, or what stopped the check.
+
+    Examples
+    --------
+    >>> import grokflow as gf
+    >>> outcome = next(iter(gf.judge_mutants(gf.CLAIMS["path-late"])))
+    >>> outcome.mutant, outcome.fate.value
+    ('MaxL1Margin: becomes MaxL2Margin', 'refuted')
     """
 
     label: str
