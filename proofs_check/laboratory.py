@@ -26,9 +26,9 @@ from grokflow.simulations.runs.files import write_whole
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
-# What experiments of several models have in common: the constant c of the time windows T_c^- and
+# What experiments of several models have in common: constants c of the time windows T_c^- and
 # T_c^+, and a scale of the start from which corrections in 1/α are below rounding.
-WINDOW = 0.5
+WINDOW, WINDOWS = 0.5, (0.25, 0.5, 0.75)
 SLOW_ALPHA = 1e8
 
 

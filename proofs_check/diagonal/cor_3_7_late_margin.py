@@ -32,7 +32,7 @@ from grokflow.proofs_check.diagonal.experiments import (
 from grokflow.proofs_check.evidence.corrections import tails
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import WINDOWS, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -55,7 +55,7 @@ def check(
     laboratory: Laboratory,
     rival: Rival = _LATE,
     factor: float = 1.0,
-    windows: tuple[float, ...] = (0.25, 0.5, 0.75),
+    windows: tuple[float, ...] = WINDOWS,
 ) -> Evidence:
     """Extrapolate the shortfall of the L1-margin at T_c^+, for every c of `windows` and both data.
 

@@ -34,7 +34,7 @@ from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_prob
 from grokflow.proofs_check.evidence.corrections import lambert
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
-from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
+from grokflow.proofs_check.laboratory import WINDOWS, Experiment, Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
@@ -45,7 +45,6 @@ from grokflow.theory.homogeneous.normaliser import Normaliser, log_normaliser
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.times import window
 
-WINDOWS = (0.25, 0.5, 0.75)
 POWERS = (0.5, 1.0, 2.0)
 _UNSEEN = 10
 _DERIVATION = (

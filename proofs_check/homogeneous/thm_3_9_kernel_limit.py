@@ -33,7 +33,7 @@ from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_prob
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
-from grokflow.proofs_check.laboratory import WINDOW, Laboratory, remembered
+from grokflow.proofs_check.laboratory import WINDOW, WINDOWS, Laboratory, remembered
 from grokflow.proofs_check.nets.experiments import DEGREE, follow, quadratic_forms
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -47,7 +47,6 @@ from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.tangent import module_tangent
 from grokflow.theory.transition.times import window
 
-WINDOWS = (0.25, 0.5, 0.75)
 # 1/λ = α^2c.
 _INVERSE_LAMS = np.geomspace(10.0, 1000.0, 8)
 # Where the kernel is ill-conditioned the corrections in α^-L are still large at smaller α.

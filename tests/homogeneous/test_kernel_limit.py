@@ -8,8 +8,8 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Verdict
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
-from grokflow.proofs_check.homogeneous.thm_3_4_kernel_limit import POWERS, WINDOWS, instances
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.homogeneous.thm_3_4_kernel_limit import POWERS, instances
+from grokflow.proofs_check.laboratory import WINDOWS, Laboratory
 
 LABORATORY = Laboratory(seed=1)
 

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import Run, UnevenNet, follow
-from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
+from grokflow.proofs_check.laboratory import WINDOWS, Experiment, Laboratory, remembered
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.samples import StoredTestSet
 
 DEGREES = (2, 3, 4)
-WINDOWS = (0.25, 0.5, 0.75)
 POWERS = (0.5, 1.0, 2.0)
 _SAMPLES, _INPUTS, _UNSEEN = 6, 20, 5
 # Largest α^L of classification. Products of three α^L must not overflow.

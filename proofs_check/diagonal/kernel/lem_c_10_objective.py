@@ -25,10 +25,9 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     POWERS,
     ending_runs,
 )
-from grokflow.proofs_check.diagonal.kernel.uneven_nets import RTOL
-from grokflow.proofs_check.evidence.corrections import lambert
+from grokflow.proofs_check.diagonal.kernel.tail_limits import judge_slope
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
+from grokflow.proofs_check.evidence.extrapolation import extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 
@@ -49,18 +48,12 @@ def check(laboratory: Laboratory, power: float = 2.0, with_lam: bool = True) -> 
             decayed = np.array([run.log_squared_norm[i] for run in runs])
             decayed = decayed - np.log(2) if with_lam else decayed - log_lam
             objective = np.logaddexp(log_loss, decayed)
-            parts.append(_at_most(-log_lam, objective + log_lam, -log_lam, -1.0))
-            parts.append(_at_most(x, objective, -log_lam, power / degree))
+            # A tenth more would show.
+            slope = partial(judge_slope, log_a=-log_lam, derivation=_DERIVATION)
+            parts.append(slope(-log_lam, objective + log_lam, -1.0, resolution=0.1))
+            order = power / degree
+            parts.append(slope(x, objective, order, resolution=order / 10))
     return weakest(parts)
-
-
-def _at_most(x: np.ndarray, y: np.ndarray, log_inverse: np.ndarray, claimed: float) -> Evidence:
-    """Ask that the slope of y in x be at most what is claimed; a tenth more would show."""
-    limit = extrapolate(
-        local_slopes(x, y).values, lambert((log_inverse[1:] + log_inverse[:-1]) / 2)
-    )
-    allowed = limit.halfwidth + 2 * RTOL / float(np.diff(x).min())
-    return Evidence(limit.value - claimed, allowed, _DERIVATION, resolution=abs(claimed) / 10)
 
 
 _HYPOTHESES = (

@@ -27,18 +27,18 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
     POWERS,
     TAILED_RUNS,
-    WINDOWS,
     Setting,
     dense_runs,
     draw_setting,
     largest_margin,
     tailed_runs,
 )
+from grokflow.proofs_check.diagonal.kernel.tail_limits import judge_slope
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, RTOL, Run
 from grokflow.proofs_check.evidence.corrections import lambert
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
-from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.laboratory import WINDOWS, Experiment, Laboratory
 from grokflow.proofs_check.scope import Scope
 
 _DERIVATION = extrapolated("in log A/A, 1/A, log A/A² with log A_c for A") + (
@@ -51,14 +51,6 @@ _COMPONENTS = 10
 Direction = Callable[[Setting], np.ndarray]
 
 
-def curvatures(setting: Setting, direction: np.ndarray) -> np.ndarray:
-    """Return ``½ hᵀ∇²f(θ̄; x) h`` along a direction h at the unseen inputs."""
-    degree = setting.net.degree
-    up, down = np.split(direction, 2)
-    bend = degree * (degree - 1) / 2 * (up**2 - setting.net.ratio * down**2)
-    return np.asarray(setting.unseen @ bend)
-
-
 def check_errors(
     laboratory: Laboratory, constant: float = 1.0, power: float = 1.0, growth: float = 1.0
 ) -> Evidence:
@@ -66,7 +58,7 @@ def check_errors(
     parts = list(_taylor(laboratory))
     for degree, decay in product(DEGREES, POWERS):
         setting = draw_setting(laboratory, degree)
-        limits = curvatures(setting, setting.direction) / setting.margin
+        limits = setting.net.bends(setting.unseen, setting.direction) / setting.margin
         # Slopes are those of one input: the errors at others differ by a factor only.
         most = int(np.argmax(np.abs(limits)))
         runs = tailed_runs(laboratory, degree, decay)
@@ -79,8 +71,9 @@ def check_errors(
             parts.extend(_limit(values, a) for values in misses.T)
             sizes = np.log(np.abs(rates[:, i, most]))
             falls = sizes - order * log_alpha
-            parts.append(_slope(log_alpha, falls, a, -power * order, 0.1 * order))
-            parts.append(_slope(np.log(a), sizes, a, growth, 0.1))
+            slope = partial(judge_slope, log_a=a, derivation=_DERIVATION)
+            parts.append(slope(log_alpha, falls, -power * order, resolution=0.1 * order))
+            parts.append(slope(np.log(a), sizes, growth, resolution=0.1))
     return weakest(parts)
 
 
@@ -94,15 +87,6 @@ def _limit(misses: np.ndarray, log_a: np.ndarray) -> Evidence:
     """Ask that the limit be zero."""
     limit = extrapolate(misses, lambert(log_a))
     return Evidence(abs(limit.value), limit.halfwidth + RTOL, _DERIVATION, resolution=0.1)
-
-
-def _slope(
-    x: np.ndarray, y: np.ndarray, log_a: np.ndarray, claimed: float, resolution: float
-) -> Evidence:
-    """Ask that the slope be at most what is claimed."""
-    limit = extrapolate(local_slopes(x, y).values, lambert((log_a[1:] + log_a[:-1]) / 2))
-    allowed = limit.halfwidth + 2 * RTOL / float(np.diff(x).min())
-    return Evidence(limit.value - claimed, allowed, _DERIVATION, resolution)
 
 
 def _taylor(laboratory: Laboratory) -> Iterator[Evidence]:

@@ -27,7 +27,7 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     draw_targets,
     square_runs,
 )
-from grokflow.proofs_check.diagonal.kernel.square_limits import judge_limit, judge_order
+from grokflow.proofs_check.diagonal.kernel.square_limits import HYPOTHESES, judge_limit, judge_order
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
@@ -68,7 +68,7 @@ def check_errors(laboratory: Laboratory, constant: float = 1.0, power: float = 1
         runs = square_runs(laboratory, window)
         errors = np.array([run.linearisation_errors(setting.unseen)[-1] for run in runs])
         small = np.exp([-window.degree * run.log_scale[-1] for run in runs])
-        limits = _curvatures(setting)
+        limits = setting.net.bends(setting.unseen, setting.shortest)
         # The slope is that of one input: the errors at others differ by a factor only.
         most = int(np.argmax(np.abs(limits)))
         misses = (errors / small[:, None] - constant * limits) / np.abs(limits[most])
@@ -84,7 +84,7 @@ def check_errors_as_printed(laboratory: Laboratory, exponent: float = 1.0) -> Ev
     for window in REGRESSION:
         setting = draw_targets(laboratory, window.degree)
         runs = square_runs(laboratory, window)
-        limits = _curvatures(setting)
+        limits = setting.net.bends(setting.unseen, setting.shortest)
         most = int(np.argmax(np.abs(limits)))
         errors = np.array([run.linearisation_errors(setting.unseen)[-1, most] for run in runs])
         shares = errors * np.exp(exponent * window.c * window.degree) / limits[most]
@@ -92,24 +92,11 @@ def check_errors_as_printed(laboratory: Laboratory, exponent: float = 1.0) -> Ev
     return weakest(parts)
 
 
-def _curvatures(setting: Targets) -> np.ndarray:
-    """Return ``½ h*ᵀ∇²f(θ̄; x) h*`` at the unseen inputs."""
-    degree = setting.net.degree
-    up, down = np.split(setting.shortest, 2)
-    bend = degree * (degree - 1) / 2 * (up**2 - setting.net.ratio * down**2)
-    return np.asarray(setting.unseen @ bend)
-
-
-_HYPOTHESES = (
-    "diagonal nets of degree L = 2, 3, 4 from uneven starts, square loss, independent features",
-    "c = ¼, ½, ¾ at every degree, λ = α^-p with nine p from 0.3 to 2",
-)
-
 OUTSIDE = Claim(
     label="lem-d.4",
     statement="in regression δ at T_c^- lies in the span of the features but for O(α^{-2cL}), and "
     "the constant tends to a known one",
-    hypotheses=_HYPOTHESES,
+    hypotheses=HYPOTHESES,
     source="Lyu et al. 2024, Lemma D.4; the sharp limit is derived here",
     kind=StatementKind.INEQUALITY,
     error_rate=EXTRAPOLATED,
@@ -127,7 +114,7 @@ ERRORS = Claim(
     label="lem-d.5",
     statement="in regression f(θ; x) - ⟨∇f(θ̄; x), h⟩ = O(α^{-cL}) at T_c^-, and the constant tends "
     "to ½ h*ᵀ∇²f(θ̄; x) h*",
-    hypotheses=(*_HYPOTHESES, "at unseen x"),
+    hypotheses=(*HYPOTHESES, "at unseen x"),
     source="Lyu et al. 2024, Lemma D.5 with the order of its proof; the limit is derived here",
     kind=StatementKind.INEQUALITY,
     error_rate=EXTRAPOLATED,
@@ -145,7 +132,7 @@ ERRORS = Claim(
 ERRORS_PRINTED = Claim(
     label="lem-d.5-printed",
     statement="in regression f(θ; x) - ⟨∇f(θ̄; x), h⟩ at T_c^- is of the order e^{-cL}",
-    hypotheses=(*_HYPOTHESES, "at unseen x"),
+    hypotheses=(*HYPOTHESES, "at unseen x"),
     source="Lyu et al. 2024, Lemma D.5 as printed (v2)",
     kind=StatementKind.LIMIT,
     error_rate=EXTRAPOLATED,

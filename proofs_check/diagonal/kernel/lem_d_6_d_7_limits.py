@@ -27,7 +27,7 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     small_scale_runs,
     square_runs,
 )
-from grokflow.proofs_check.diagonal.kernel.square_limits import judge_limit
+from grokflow.proofs_check.diagonal.kernel.square_limits import HYPOTHESES, judge_limit
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
@@ -89,16 +89,11 @@ def check_lengths(laboratory: Laboratory, scale: float = 1.0, power: float = 0.0
     return weakest(parts)
 
 
-_HYPOTHESES = (
-    "diagonal nets of degree L = 2, 3, 4 from uneven starts, square loss, independent features",
-    "c = ¼, ½, ¾ at every degree, λ = α^-p with nine p from 0.3 to 2",
-)
-
 LIMIT = Claim(
     label="lem-d.7",
     statement="in regression h at T_c^- tends to the min-norm interpolant h* in the tangent "
     "features",
-    hypotheses=_HYPOTHESES,
+    hypotheses=HYPOTHESES,
     source="Lyu et al. 2024, Lemma D.7",
     kind=StatementKind.LIMIT,
     error_rate=EXTRAPOLATED,
@@ -116,7 +111,7 @@ LENGTHS_PRINTED = Claim(
     label="lem-d.6-printed",
     statement="in regression ‖h‖ at T_c^- is Θ(1) as α → 0: it tends to ‖h*‖",
     hypotheses=(
-        *_HYPOTHESES[:1],
+        *HYPOTHESES[:1],
         "c = ½, λ = 1/α; α falls to 1, below which T_c^- is negative",
     ),
     source="Lyu et al. 2024, Lemma D.6 as printed (v2)",
@@ -131,7 +126,7 @@ LENGTHS_PRINTED = Claim(
 LENGTHS = Claim(
     label="lem-d.6",
     statement="in regression ‖h‖ = Θ(1) from the end of the initial fit to T_c^-: it tends to ‖h*‖",
-    hypotheses=(*_HYPOTHESES, "at a tenth, a half and all of T_c^-"),
+    hypotheses=(*HYPOTHESES, "at a tenth, a half and all of T_c^-"),
     source="Lyu et al. 2024, Lemma D.6 with α → ∞; the limit is derived here",
     kind=StatementKind.LIMIT,
     error_rate=EXTRAPOLATED,

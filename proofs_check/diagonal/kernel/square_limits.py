@@ -9,6 +9,12 @@ from grokflow.proofs_check.diagonal.kernel.uneven_nets import RTOL, Run
 from grokflow.proofs_check.evidence.corrections import two_powers
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
 
+# Of the claims about these limits.
+HYPOTHESES = (
+    "diagonal nets of degree L = 2, 3, 4 from uneven starts, square loss, independent features",
+    "c = ¼, ½, ¾ at every degree, λ = α^-p with nine p from 0.3 to 2",
+)
+
 _DERIVATION = extrapolated("in α^{-cL}, 1/A and α^{-2cL}") + (
     ", plus what the integrator's tolerance changes in the measured values"
 )

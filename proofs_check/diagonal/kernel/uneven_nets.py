@@ -52,6 +52,12 @@ class UnevenNet:
         """Return the gradients ``∇f(θ̄; x)``, shape (k, 2d), of inputs of shape (k, d)."""
         return self.degree * np.hstack([x, -np.sqrt(self.ratio) * x])
 
+    def bends(self, x: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """Return ``½ hᵀ∇²f(θ̄; x) h``, shape (k,), along a direction h of shape (2d,)."""
+        up, down = np.split(h, 2)
+        size = self.degree * (self.degree - 1) / 2
+        return np.asarray(x @ (size * (up**2 - self.ratio * down**2)))
+
     @property
     def kernel(self) -> np.ndarray:
         """The tangent kernel of the training inputs, shape (n, n)."""
