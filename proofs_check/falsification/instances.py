@@ -114,11 +114,15 @@ def _is_entries(instance: object) -> bool:
 
 
 def _with_entries(problem: CompletionProblem) -> Arrays:
+    return {"d": np.array(problem.d), **_samples(problem)}
+
+
+def _samples(problem: CompletionProblem) -> Arrays:
+    """Return the entries as often as each was sampled."""
     seen = problem.measurements
-    assert isinstance(seen, Entries)
+    assert isinstance(seen, Entries | BlockEntries)
     arrays = {"rows": seen.rows, "columns": seen.columns, "values": problem.values}
-    samples = {name: np.repeat(array, problem.counts) for name, array in arrays.items()}
-    return {"d": np.array(problem.d), **samples}
+    return {name: np.repeat(array, problem.counts) for name, array in arrays.items()}
 
 
 def _entries(
@@ -134,11 +138,7 @@ def _is_block(instance: object) -> bool:
 
 
 def _with_block(problem: CompletionProblem) -> Arrays:
-    seen = problem.measurements
-    assert isinstance(seen, BlockEntries)
-    arrays = {"rows": seen.rows, "columns": seen.columns, "values": problem.values}
-    samples = {name: np.repeat(array, problem.counts) for name, array in arrays.items()}
-    return {"shape": np.array(problem.space.shape), **samples}
+    return {"shape": np.array(problem.space.shape), **_samples(problem)}
 
 
 def _block(
@@ -150,6 +150,7 @@ def _block(
 
 _TABLE = {"x": ("samples", "inputs"), "y": ("samples",)}
 _SAMPLES = ("samples",)
+_ENTRIES = {"rows": _SAMPLES, "columns": _SAMPLES, "values": _SAMPLES}
 
 FORMS = (
     Form(
@@ -172,7 +173,7 @@ FORMS = (
         _is_entries,
         _with_entries,
         _entries,
-        {"d": (), "rows": _SAMPLES, "columns": _SAMPLES, "values": _SAMPLES},
+        {"d": (), **_ENTRIES},
         ("values",),
     ),
     Form(
@@ -180,7 +181,7 @@ FORMS = (
         _is_block,
         _with_block,
         _block,
-        {"shape": (), "rows": _SAMPLES, "columns": _SAMPLES, "values": _SAMPLES},
+        {"shape": (), **_ENTRIES},
         ("values",),
     ),
     Form(
