@@ -87,7 +87,7 @@ examples:
   grokflow simulate sparse --set n=64 d=400 --alpha 1e100 --lam 1e-12
   grokflow predict data.csv                                will my data grok?
   grokflow simulate modular-addition --plot grok.png       a net that groks in seconds
-  grokflow predict sparse --certificate proof.json         exact bounds, with points that show them
+  grokflow predict data.csv --certificate proof.json       exact bounds, with points that show them
   grokflow check proof.json                                check them, by a program of its own
   grokflow misgrok --family words gap                      problems that a net unlearns
   grokflow simulate modular-addition --optimizer flow --set p=23 --measure drift
@@ -95,7 +95,7 @@ examples:
   grokflow scan sparse --set n=64 d=400 --seeds 4 --plot scan.png   the law of λt*
   grokflow verify --report report                          check every claim
   grokflow verify --seeds 0:20 --out verdicts.db           at twenty seeds, to be resumed
-  grokflow verify --mutants --claim thm-3.4                which wrong formulas are refuted
+  grokflow verify --mutants --claim path-late              which wrong formulas are refuted
   grokflow falsify path-late --budget 100                  the worst of a hundred problems
 """
 

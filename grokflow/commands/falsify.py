@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from grokflow.progress import bar
 from grokflow.proofs_check.claim import Evidence, Verdict
 from grokflow.proofs_check.falsification.cases import replay, shown, write_case
 from grokflow.proofs_check.falsification.search import Falsification, falsify
+from grokflow.proofs_check.own_claims import look_here
 from grokflow.proofs_check.registry import select
 from grokflow.simulations.runs.executors import one_thread
 from grokflow.simulations.runs.files import check_suffix
@@ -20,7 +20,7 @@ from grokflow.simulations.runs.files import check_suffix
 
 def run(arguments: argparse.Namespace) -> int:
     """Search or judge again; return 1 where the statement is refuted."""
-    sys.path.insert(0, str(Path.cwd()))  # where claims of one's own are
+    look_here()
     if arguments.replay:
         return _replay(arguments.replay)
     if not arguments.label:

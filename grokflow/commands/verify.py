@@ -20,6 +20,7 @@ from grokflow.progress import bar
 from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.outcome import ClaimOutcome, row_of, said_of_seeds, summarise
+from grokflow.proofs_check.own_claims import look_here
 from grokflow.proofs_check.registry import select
 from grokflow.proofs_check.seeds.cells import row_of as seed_row_of
 from grokflow.proofs_check.seeds.gathering import (
@@ -38,7 +39,7 @@ from grokflow.simulations.runs.store import Store
 def run(arguments: argparse.Namespace) -> int:
     """Check, print and write; an interruption keeps what was finished."""
     if any(":" in label for label in arguments.claim or ()):
-        sys.path.insert(0, str(Path.cwd()))  # where claims of one's own are
+        look_here()
     claims = select(arguments.claim)
     if arguments.mutants:
         return mutants.run(claims, arguments)
