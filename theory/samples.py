@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -56,12 +56,16 @@ class StoredTestSet(Summarised):
     >>> import grokflow as gf
     >>> test = gf.StoredTestSet(np.eye(3), np.array([1.0, -1.0, 1.0]))
     >>> test, test.size
-    (StoredTestSet(inputs=array(3, 3), labels=array(3,), marks=None), 3)
+    (StoredTestSet(inputs=array(3, 3), labels=array(3,)), 3)
     """
 
     inputs: Table
     labels: Any
     marks: list[bytes] | None = None
+
+    def _summary(self) -> Mapping[str, object]:
+        """Return the samples; what tells them apart is found from them."""
+        return {"inputs": self.inputs, "labels": self.labels}
 
     @property
     def size(self) -> int:

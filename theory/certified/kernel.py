@@ -6,6 +6,8 @@ leaves ``K - L Lᵀ`` diagonally dominant.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 
 from grokflow.theory.certified.statement import Statement, Table, column
@@ -85,12 +87,8 @@ def _proved(
             "the multipliers give some sample no margin in the kernel as it is stored, expected "
             "those of a separable problem: use fewer samples"
         )
-    (upper, c), (lower, mu) = min(found, key=_first), max(duals, key=_first)
+    (upper, c), (lower, mu) = min(found, key=itemgetter(0)), max(duals, key=itemgetter(0))
     return Statement(table, objective, column(mu), column(c), lower, upper, factor.tolist())
-
-
-def _first(pair: tuple[fmpq, fmpq_mat]) -> fmpq:
-    return pair[0]
 
 
 def _factor(k: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
@@ -158,12 +159,8 @@ def of_loss(
             "the pulls at the least loss are not balanced exactly by pulls that the loss has, "
             "expected those of a minimum that double precision resolves: use fewer columns"
         )
-    (upper, primal), (lower, dual) = min(uppers, key=_first), max(lowers, key=_first)
+    (upper, primal), (lower, dual) = min(uppers, key=itemgetter(0)), max(lowers, key=itemgetter(0))
     return Proof(primal, dual, lower, upper)
-
-
-def _first(pair: tuple[fmpq, fmpq_mat]) -> fmpq:
-    return pair[0]
 
 
 def _upper(values: Iterable[arb]) -> fmpq:
