@@ -229,10 +229,19 @@ def _seeds(outcomes: Sequence[ClaimOutcome]) -> str:
 
 
 def typeset(text: str) -> Markup:
-    """Turn ``x^{y}``, ``x^(y)``, ``x^y`` and ``x_y`` of the claims into raised and lowered text."""
-    safe = str(escape(text)).replace("^-", "^−")
-    raised = re.sub(r"\^(?:\{([^}]*)\}|\(([^)]*)\)|(−?\w+|[−+]))", r"<sup>\1\2\3</sup>", safe)
-    return Markup(re.sub(r"_([\w*])", r"<sub>\1</sub>", raised))
+    """Turn ``x^{y}``, ``x^(y)``, ``x^y`` and ``x_y`` of the claims into raised and lowered text.
+
+    What stands between backticks is a command.
+    """
+    # Every other part stands between two of them.
+    parts = enumerate(str(escape(text)).split("`"))
+    return Markup("".join(f"<code>{part}</code>" if i % 2 else _set_up(part) for i, part in parts))
+
+
+def _set_up(safe: str) -> str:
+    exponent = r"\^(?:\{([^}]*)\}|\(([^)]*)\)|(−?\w+(?:\.\d+)?|[−+]))"
+    raised = re.sub(exponent, r"<sup>\1\2\3</sup>", safe.replace("^-", "^−"))
+    return re.sub(r"_([\w*])", r"<sub>\1</sub>", raised)
 
 
 def number(value: float) -> str:

@@ -90,6 +90,8 @@ def test_figure_3_groks_when_predicted(laboratory):
         ("α^{2(L-1)c}/λ", "α<sup>2(L-1)c</sup>/λ"),
         ("α e^(-λt)", "α e<sup>-λt</sup>"),
         ("λ‖X*‖_*/2 < 1", "λ‖X*‖<sub>*</sub>/2 &lt; 1"),
+        ("of order α^0.1.", "of order α<sup>0.1</sup>."),
+        ("x^2 by `train --x_y 2^3`", "x<sup>2</sup> by <code>train --x_y 2^3</code>"),
     ],
 )
 def test_formulas_of_the_claims_are_typeset(plain, set_up):
