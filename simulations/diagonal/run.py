@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from grokflow.simulations.runs.checkpoint import Checkpoint
 
 # Decades that sizes of inputs span in the flows of deep nets that are followed. Of 64 random tables
-# of 2 × 2 to 4 × 3 with the square loss at depths 3 to 8 (`tests/diagonal/map/test_work.py`) all 39
-# that span less than 7 decades are, and 11 of the 25 that span more.
+# of 2 × 2 to 4 × 3 with the square loss at depths 3 to 8 (`tests/diagonal/map/test_work.py`) all 37
+# that span less are, and 14 of the 27 that span more.
 _DECADES = 6
 
 

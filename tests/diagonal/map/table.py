@@ -45,6 +45,10 @@ def counts(records: Iterable[Record]) -> Counter[str]:
     return Counter(str(record["verdict"]) for record in records)
 
 
+def _said(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def table(records: Sequence[Record]) -> str:
     """Return the counts of verdicts by kind as a table in Markdown.
 
@@ -54,7 +58,7 @@ def table(records: Sequence[Record]) -> str:
     rows = [("**all**", "", inside)]
     for kind in KINDS:
         values = sorted({record[kind] for record in inside})
-        rows += [(kind, f"{v}", [r for r in inside if r[kind] == v]) for v in values]
+        rows += [(kind, _said(v), [r for r in inside if r[kind] == v]) for v in values]
     rows.append(("data", "wide", [r for r in records if not is_documented(r)]))
     verdicts = [verdict.value for verdict in Verdict]
     lines = [f"| kind | | {' | '.join(verdicts)} |", "|---|---|" + "---:|" * len(verdicts)]
