@@ -42,6 +42,7 @@ MORE = {
         "front_door",
         "front_door/sample_package",
         "layout",
+        "mutation",
         "numerics",
         "reference",
         "runs",

@@ -139,6 +139,39 @@ def test_certificates_bound_the_optimum_for_any_answer(problem, seed):
             assert bounds.gap >= 1 - optimum / bounds.upper - 1e-12
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-2, 1.0, 1e2, 1e6])
+@given(separable(), st.integers(0, 10_000))
+@settings(max_examples=10)
+def test_no_multipliers_prove_more_than_the_optimum(scale, problem, seed):
+    """Whatever their signs and sizes: each bound from below is that of some feasible dual."""
+    rng = np.random.default_rng(seed)
+    values = regression(problem.inputs.to_array(), rng.standard_normal(problem.n))
+    for data, predictor, certify in (
+        (problem, MaxL2Margin(), certificates.max_l2_margin),
+        (problem, MaxL1Margin(), certificates.max_l1_margin),
+        (values, MinL2Norm(), certificates.min_l2_norm),
+        (values, MinL1Norm(), certificates.min_l1_norm),
+    ):
+        found = predictor.predict(data)
+        noise = scale * np.abs(found.multipliers).max() * rng.standard_normal(data.n)
+        for mu in (noise, found.multipliers + noise):
+            assert certify(data, found.w, mu).lower <= found.certificate.upper * (1 + 1e-12)
+
+
+def test_multipliers_of_equalities_prove_nothing_of_margins():
+    """Weights with outputs of exactly one are longer than needed, and their multipliers say so."""
+    problem = classification(np.array([[1.0, 0.0, 1.0], [2.0, 1.0, 0.0], [3.0, 1.0, 1.5]]))
+    equal = regression(problem.inputs.to_array(), np.ones(3))
+    for margin, norm, certify in (
+        (MaxL2Margin(), MinL2Norm(), certificates.max_l2_margin),
+        (MaxL1Margin(), MinL1Norm(), certificates.max_l1_margin),
+    ):
+        optimum, longer = margin.predict(problem).certificate.upper, norm.predict(equal)
+        assert longer.certificate.lower > 1.1 * optimum and longer.multipliers.min() < 0
+        found = certify(problem, margin.predict(problem).w, longer.multipliers)
+        assert found.lower <= optimum * (1 + 1e-12)
+
+
 def test_certificates_reject_perturbed_answers():
     problem = classification(np.random.default_rng(11).standard_normal((10, 40)))
     early, late = MaxL2Margin().predict(problem), MaxL1Margin().predict(problem)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, multinomial
+from scipy.stats import binom, binomtest, multinomial
 
 from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.penalised import L1Penalised
@@ -28,6 +28,12 @@ def scores_of(early, late):
     """Return the scores of two classifiers from what each has wrong on the same samples."""
     wrong = np.column_stack([early, late]).astype(float)
     return scores_of_classes(wrong, 0.5, np.array([-1, 1]), np.ones(len(wrong)))
+
+
+def scores_of_rates(early, late, size):
+    """Return the scores of two classifiers of which only the rates of errors are known."""
+    error = np.array([early, late])
+    return Scores(1 - error, error, None, size, np.sqrt(error * (1 - error) / size), 0.5)
 
 
 @given(
@@ -170,6 +176,22 @@ def test_scores_without_samples_are_compared_as_if_independent():
     assert (change.early, change.late, change.chance) == (0.5, -0.5, 0.0)
     assert change.low < change.drop == 1.0 < change.high
     assert change.error == pytest.approx(np.hypot(0.1, 0.2) / 2)
+
+
+@pytest.mark.parametrize("size", [12, 30, 64, 101])
+def test_the_better_of_two_guesses_seldom_seems_to_have_learned(size):
+    """Each side of an interval at 95 % fails once in forty draws, and so may the better of two."""
+    guesses = np.arange(size + 1)
+    learned = np.array([change_of(scores_of_rates(k / size, 0.5, size)).learns for k in guesses])
+    chance = binom(size, 0.5).pmf(guesses[learned]).sum()
+    assert 0 < 1 - (1 - chance) ** 2 <= 0.025
+
+
+def test_two_error_rates_without_samples_share_the_confidence():
+    """Their difference fails when either fails: each may do so half as often."""
+    early, late = (clopper_pearson(count, 40, 0.975) for count in (30, 4))
+    interval = scores_of_rates(0.75, 0.1, 40).increase(0.95)
+    assert interval == pytest.approx((late.low - early.high, late.high - early.low))
 
 
 def test_equal_columns_share_their_weight():
