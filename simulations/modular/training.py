@@ -102,6 +102,11 @@ class ModularTraining(ModularRule):
     ) -> list[ModularTrajectory]:
         """Train many nets as one tensor program.
 
+        Each draws its own random numbers, whatever else is trained with it. A net differs from the
+        same net trained alone by the rounding of matrix products, which depends on their sizes:
+        after 60 steps by up to 1e-15 of its largest weight, in float32 by 1e-6, at p = 7 to 23; at
+        p = 31 and 47 with widths of 120 and 200, not in a single bit.
+
         Parameters
         ----------
         cells : sequence of ModularCell
