@@ -233,13 +233,38 @@ def test_multipliers_of_non_separable_data_are_repaired_to_an_exact_proof():
         assert np.abs(np.array(proof, dtype=float) - found).max() <= 1e-6
 
 
+@pytest.mark.parametrize("factor", [2.0**-1074, 2.0**-30, 1.0, 7.0, 2.0**1000])
+def test_a_multiple_of_farkas_multipliers_proves_as_much(factor):
+    """Without a common factor the nearest combination of sum 1 has negative multipliers."""
+    z, whole = (
+        np.array([[1.0], [-1.0], [1.0], [-1.0], [1.0]]),
+        np.array([10.0, 10.0, 1.0, 1.0, 0.0]),
+    )
+    expected = tuple(Fraction(int(share), 22) for share in whole)
+    assert exact.farkas(z, factor * whole).multipliers == expected
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "reason"),
+    [
+        ([0.0, 0.0, 0.0], "none of the 3 multipliers is positive"),
+        ([-3.0, -1.0, 0.0], "multiplier 0 is -3, expected none below 0"),
+        ([3.0, 1.0, -1.0], "multiplier 2 is -1, expected none below 0"),
+        ([3.0, 1.0], "2 multipliers found, expected one for each of the 3 rows"),
+        ([np.nan, 1.0, 0.0], "expected finite numbers"),
+        ([1.0, 0.0, 1.0], "do not repair to an exact combination"),
+    ],
+)
+def test_multipliers_that_prove_nothing_are_refused_for_the_right_reason(multipliers, reason):
+    with pytest.raises(ValueError, match=reason):
+        exact.farkas(np.array([[1.0], [-3.0], [2.0]]), np.array(multipliers))
+
+
 def test_what_proves_nothing_is_refused():
     rng = np.random.default_rng(0)
     z, y = rng.standard_normal((4, 9)), np.ones(4)
     with pytest.raises(ValueError, match="do not repair to an exact combination"):
         exact.farkas(z, np.ones(4))
-    with pytest.raises(ValueError, match="do not repair to an exact combination"):
-        exact.farkas(z, np.zeros(4))
     # The only combination of the rows 1 and 2 that vanishes is (2, -1).
     with pytest.raises(ValueError, match="do not repair to an exact combination"):
         exact.farkas(np.array([[1.0], [2.0]]), np.ones(2))

@@ -67,8 +67,7 @@ def refutation(problem: Problem, multipliers: np.ndarray) -> Statement:
     a, table = _table(problem, objective)
     _check_system(problem, replace(objective, data=Condition.TARGETS))
     if problem.is_classification:
-        shares = multipliers / multipliers.sum()
-        exactly = farkas(problem.inputs.to_array(), shares).multipliers
+        exactly = farkas(problem.inputs.to_array(), multipliers).multipliers
         return Statement(table, objective, [written(fmpq(*x.as_integer_ratio())) for x in exactly])
     mu = nearest_solution(a.transpose(), fmpq_mat(a.ncols(), 1), matrix(multipliers))
     assert mu is not None  # zero is a solution

@@ -42,6 +42,7 @@ from grokflow.theory.numerics.rational import (
     positive_part,
     squared_norm,
     take_columns,
+    total,
 )
 from grokflow.theory.objective import Condition, Norm, Objective
 
@@ -213,25 +214,51 @@ class ExactFarkas:
 def farkas(z: np.ndarray, multipliers: np.ndarray) -> ExactFarkas:
     """Repair multipliers, shape (n,), to an exact proof that ``Zw > 0`` has no solution.
 
-    Those below 1e-10 of the largest are dropped, the others moved to the nearest exact solution.
+    Any positive multiple of them is as good. Those below 1e-10 of the largest are dropped, the
+    others moved to the nearest exact solution.
 
     Raises
     ------
     ValueError
-        When that solution does not exist or is negative somewhere: then nothing is proved.
+        For a negative multiplier, for none that is positive, and when that solution does not exist
+        or is negative somewhere: then nothing is proved.
     """
-    n = len(multipliers)
-    support = np.flatnonzero(multipliers > 1e-10 * multipliers.max(initial=0.0)).tolist()
-    conditions = matrix(np.column_stack([z, np.ones(n)])[support].T)
-    wanted = matrix(np.append(np.zeros(z.shape[1]), 1.0))
-    solution = nearest_solution(conditions, wanted, matrix(multipliers[support]))
-    if solution is None or min(solution.entries(), default=fmpq(-1)) < 0:
+    mu = _shares(matrix(multipliers).entries(), len(z))
+    support = [i for i, share in enumerate(mu) if share]
+    conditions = matrix(np.column_stack([z, np.ones(len(z))])[support].T)
+    wanted = matrix(np.append(np.zeros(np.shape(z)[1]), 1.0))
+    near = fmpq_mat(len(support), 1, [mu[i] for i in support])
+    solution = nearest_solution(conditions, wanted, near)
+    if solution is None or min(solution.entries()) < 0:
         raise ValueError(
             f"the {len(support)} positive multipliers do not repair to an exact combination "
             "Zᵀμ = 0, expected those of non-separable data: pass a Farkas certificate"
         )
     exact = dict(zip(support, map(fraction, solution.entries()), strict=True))
-    return ExactFarkas(tuple(exact.get(i, Fraction(0)) for i in range(n)))
+    return ExactFarkas(tuple(exact.get(i, Fraction(0)) for i in range(len(z))))
+
+
+def _shares(multipliers: list[fmpq], n: int) -> list[fmpq]:
+    """Return what each multiplier is of the sum, 0 for those that are only rounding."""
+    if len(multipliers) != n:
+        raise ValueError(
+            f"{len(multipliers)} multipliers found, expected one for each of the {n} rows of z: "
+            "pass them in the order of the rows"
+        )
+    rounding = max(map(abs, multipliers), default=fmpq(0)) / 10**10
+    for i, value in enumerate(multipliers):
+        if value < -rounding:
+            raise ValueError(
+                f"multiplier {i} is {float(fraction(value)):.3g}, expected none below 0: pass a "
+                "Farkas certificate"
+            )
+    kept = [value if value > rounding else fmpq(0) for value in multipliers]
+    whole = total(kept)
+    if not whole:
+        raise ValueError(
+            f"none of the {n} multipliers is positive, expected some: pass a Farkas certificate"
+        )
+    return [value / whole for value in kept]
 
 
 def _with_margin_one(a: fmpq_mat, w: np.ndarray) -> list[fmpq_mat]:
