@@ -24,6 +24,7 @@ from grokflow.commands.shared.words import (
     transition_lines,
 )
 from grokflow.progress import bar
+from grokflow.simulations.models.protocol import Request
 from grokflow.simulations.runs.files import write_json
 from grokflow.theory.objective import Provable
 
@@ -32,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, print, and write JSON when asked to."""
     check_outputs(arguments, ("json", "certificate"))
     request = request_of(arguments)
+    if arguments.certificate:
+        _check_provable(request)
     description = request.describe()
     # How the data were read helps most where there is no forecast.
     print("\n".join(description_lines(description)))
@@ -49,6 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.certificate:
         return _certify(arguments, description.words, request.provable())
     return 0
+
+
+def _check_provable(request: Request) -> None:
+    """Refuse data that are too many to be checked exactly, before anything is predicted."""
+    # Rational arithmetic takes a while to import.
+    from grokflow.theory.certified.predictor import check_provable
+
+    try:
+        check_provable(request.provable_problem())
+    except ValueError as error:
+        raise ValueError(f"{error}, or leave --certificate out") from None
 
 
 def _certify(arguments: argparse.Namespace, words: str, provable: Mapping[str, Provable]) -> int:

@@ -172,6 +172,11 @@ class BoundModel(Protocol):
         """Return the generalisation bounds whose hypotheses the data meet."""
         return ()
 
+    @property
+    def provable_problem(self) -> object:
+        """The problem whose predictors a certificate file can tell of."""
+        return self.problem
+
     def provable(self, alpha: float) -> Mapping[str, Provable]:
         """Return the predictors from scale α of which a certificate file can tell, by role."""
         return {}

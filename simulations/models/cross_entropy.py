@@ -17,6 +17,7 @@ from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.linear.prediction import Prediction
+from grokflow.theory.linear.problem import Problem
 from grokflow.theory.objective import Provable
 
 NAME = "cross-entropy"
@@ -114,10 +115,15 @@ class BoundCrossEntropy(BoundModel):
             remark=found.remark,
         )
 
+    @property
+    def provable_problem(self) -> Problem:
+        """The margins of all pairs of classes."""
+        return stacked_problem(self.problem)
+
     def provable(self, alpha: float) -> dict[str, Provable]:
         """Return all three predictors, of the margins of all pairs of classes."""
         self.forecast(alpha)
-        found, stacked = self.forecasts[alpha], stacked_problem(self.problem)
+        found, stacked = self.forecasts[alpha], self.provable_problem
         roles = {"early": found.early, "late": found.late, "late_limit": found.limit}
         return {role: Provable(stacked, item) for role, item in roles.items()}
 

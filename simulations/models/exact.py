@@ -49,6 +49,10 @@ class ExactRequest(Request):
         """Return the generalisation bounds whose hypotheses the data meet."""
         return self.bound.bounds()
 
+    def provable_problem(self) -> object:
+        """Return the problem whose predictors they are, before anything is predicted."""
+        return self.bound.provable_problem
+
     def provable(self) -> Mapping[str, Provable]:
         """Return the predictors of the forecast of which a certificate file can tell, by role."""
         return self.bound.provable(self.alpha)

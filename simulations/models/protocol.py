@@ -49,6 +49,10 @@ class Request(Protocol):
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return the generalisation bounds whose hypotheses the data meet."""
 
+    def provable_problem(self) -> object:
+        """Return the problem whose predictors they are, before anything is predicted."""
+        return None  # nothing is known of it
+
     def provable(self) -> Mapping[str, Provable]:
         """Return the predictors of the forecast of which a certificate file can tell, by role."""
         return {}

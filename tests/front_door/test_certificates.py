@@ -20,6 +20,7 @@ import grokflow as gf
 from grokflow import cli
 from grokflow.certificates import write
 from grokflow.checker import check
+from grokflow.simulations.models.exact import ExactRequest
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.objective import Provable
 from tests.front_door.false_statements import FALSE, TRUE, loss
@@ -393,6 +394,30 @@ def test_what_cannot_be_certified_is_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match="int of Problem found, expected a Prediction or Farkas"):
         gf.write_certificate(file, large, early=3)
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (["sparse", "--set", "n=40", "d=8000"], "the table has 40 rows of 8000 numbers"),
+        (["completion", "--set", "d=400"], "the matrix is 400 × 400"),
+        (["classes.csv"], "the table has 675 rows of 500 numbers"),
+        # Two other classes for each of the rows that are not held out, and weights of all three.
+        (["classes.csv", "--loss", "cross-entropy"], "the table has 1350 rows of 1500 numbers"),
+    ],
+)
+def test_data_that_are_too_many_for_a_certificate_are_refused_before_the_forecast(
+    asked, found, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    table = np.column_stack([gaussian(900, 500).round(3), np.arange(900) % 3])
+    names = ",".join([*(f"x{i}" for i in range(500)), "y"])
+    np.savetxt("classes.csv", table, "%g", ",", header=names, comments="")
+    monkeypatch.setattr(ExactRequest, "forecast", lambda self, progress: pytest.fail("predicts"))
+    assert cli.main(["predict", *asked, "--certificate", "proof.json"]) == 2
+    out, error = capsys.readouterr()
+    assert out == "" and len(error.splitlines()) == 1
+    assert found in error and "use fewer rows or columns, or leave --certificate out" in error
 
 
 def test_kernels_that_are_too_large_or_singular_are_refused(tmp_path):

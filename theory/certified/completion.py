@@ -60,19 +60,9 @@ class _Observed:
 
     @classmethod
     def of(cls, problem: CompletionProblem) -> _Observed:
-        held = problem.measurements
-        if not isinstance(held, Entries | BlockEntries):
-            raise ValueError(
-                "measurements are sums of entries, expected single entries, which are put right "
-                "exactly: certify a problem of entries"
-            )
-        rows, columns = problem.space.shape
-        if min(rows, columns) ** 2 * max(rows, columns) > _MOST_WORK:
-            raise ValueError(
-                f"the matrix is {rows} × {columns}, expected min(rows, columns)² max(rows, "
-                f"columns) up to {_MOST_WORK} to be checked exactly: use fewer rows or columns"
-            )
-        return cls((rows, columns), held.rows, held.columns, isinstance(held, Entries))
+        held = check_entries(problem)
+        symmetric = isinstance(held, Entries)
+        return cls(problem.space.shape, held.rows, held.columns, symmetric)
 
     def measures(self) -> list[dict[int, float]]:
         """Return the places that each measurement reads, in a matrix written row after row."""
@@ -98,6 +88,22 @@ class _Observed:
             for place, x in row.items():
                 out.ravel()[place] += x * m
         return out
+
+
+def check_entries(problem: CompletionProblem) -> Entries | BlockEntries:
+    """Return what is observed, and refuse sums of entries and matrices that take minutes."""
+    held, (rows, columns) = problem.measurements, problem.space.shape
+    if not isinstance(held, Entries | BlockEntries):
+        raise ValueError(
+            "measurements are sums of entries, expected single entries, which are put right "
+            "exactly: certify a problem of entries"
+        )
+    if min(rows, columns) ** 2 * max(rows, columns) > _MOST_WORK:
+        raise ValueError(
+            f"the matrix is {rows} × {columns}, expected min(rows, columns)² max(rows, "
+            f"columns) up to {_MOST_WORK} to be checked exactly: use fewer rows or columns"
+        )
+    return held
 
 
 def completion_statement(problem: CompletionProblem, prediction: MatrixPrediction) -> Statement:

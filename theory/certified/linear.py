@@ -92,11 +92,7 @@ def _objective(prediction: Prediction) -> Objective:
 
 def _table(problem: Problem, objective: Objective) -> tuple[fmpq_mat, Table]:
     """Return the rows exactly, and as the file holds them."""
-    if problem.n * problem.d > _MOST_NUMBERS:
-        raise ValueError(
-            f"the table has {problem.n} rows of {problem.d} numbers, expected at most "
-            f"{_MOST_NUMBERS} numbers to be checked exactly: use fewer rows or columns"
-        )
+    check_table(problem.n, problem.d)
     x = problem.inputs.to_array()
     margins = objective.data is Condition.MARGINS
     targets = np.ones(problem.n) if margins else problem.targets
@@ -104,6 +100,15 @@ def _table(problem: Problem, objective: Objective) -> tuple[fmpq_mat, Table]:
     if isinstance(problem.inputs, ClassMargins) and not isinstance(objective.data, Condition):
         group = problem.inputs.count - 1
     return matrix(x), Table((problem.d, 1), x.tolist(), targets, group=group)
+
+
+def check_table(n: int, d: int) -> None:
+    """Refuse tables that take minutes to check exactly."""
+    if n * d > _MOST_NUMBERS:
+        raise ValueError(
+            f"the table has {n} rows of {d} numbers, expected at most {_MOST_NUMBERS} numbers to "
+            "be checked exactly: use fewer rows or columns"
+        )
 
 
 def _check_system(problem: Problem, objective: Objective) -> None:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from grokflow.theory.certificate import Farkas
-from grokflow.theory.certified.completion import completion_statement
+from grokflow.theory.certified.completion import check_entries, completion_statement
 from grokflow.theory.certified.kernel import kernel_statement
-from grokflow.theory.certified.linear import linear_statement, refutation
+from grokflow.theory.certified.linear import check_table, linear_statement, refutation
 from grokflow.theory.certified.statement import Statement
 from grokflow.theory.completion.frobenius import MatrixPrediction
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.homogeneous.kernel_machine import KernelPrediction
+from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
+
+
+def check_provable(problem: object) -> None:
+    """Refuse problems of whose predictors nothing can be stated, before any is computed.
+
+    Raises
+    ------
+    ValueError
+        Where too much would have to be checked.
+    """
+    if isinstance(problem, Problem | ClassesProblem):
+        check_table(problem.n, problem.d)
+    elif isinstance(problem, CompletionProblem):
+        check_entries(problem)
 
 
 def state(problem: object, answer: object) -> Statement:
