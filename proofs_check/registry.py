@@ -49,6 +49,7 @@ from grokflow.proofs_check.diagonal.regimes import (
     no_decay,
     partly_separable_flow,
 )
+from grokflow.proofs_check.homogeneous import musat_zero_loss_paths as musat
 from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
 from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
@@ -138,6 +139,7 @@ CLAIMS: dict[str, Claim] = {
         f_1_to_3.CLAIM,
         net_shift.CLAIM,
         slow_limit.CLAIM,
+        musat.CLAIM,
         thm_3_9.CLAIM,
         kkt_limits.INTERPOLATION,
         cor_3_11.CLAIM,
