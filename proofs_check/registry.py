@@ -49,6 +49,7 @@ from grokflow.proofs_check.diagonal.regimes import (
     no_decay,
     partly_separable_flow,
 )
+from grokflow.proofs_check.homogeneous import liu_norm_times as omnigrok
 from grokflow.proofs_check.homogeneous import musat_zero_loss_paths as musat
 from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
@@ -140,6 +141,7 @@ CLAIMS: dict[str, Claim] = {
         net_shift.CLAIM,
         slow_limit.CLAIM,
         musat.CLAIM,
+        omnigrok.CLAIM,
         thm_3_9.CLAIM,
         kkt_limits.INTERPOLATION,
         cor_3_11.CLAIM,
