@@ -44,7 +44,6 @@ from grokflow.simulations.models.completion import completion_forecast, completi
 from grokflow.simulations.models.diagonal import diagonal_forecast
 from grokflow.simulations.models.picture import Picture, picture_of
 from grokflow.simulations.runs.files import versions, write_whole
-from grokflow.theory.transition.scores import Kind
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,9 @@ def _caption(experiment: DiagonalExperiment) -> str:
     """Say what was predicted, what was simulated, and what it cost."""
     prediction, work = experiment.forecast, experiment.flow.trajectory.work
     early, late = 100 * (1 - prediction.scores.error[:2])
-    words = {Kind.GROKKING: "rises", Kind.MISGROKKING: "falls", Kind.NEITHER: "stays"}
+    verb = ("rises" if late > early else "falls") if prediction.kind.is_visible else "stays"
     return (
-        f"Test accuracy {words[prediction.kind]} from {early:.1f} % at the {prediction.early.name} "
+        f"Test accuracy {verb} from {early:.1f} % at the {prediction.early.name} "
         f"predictor to {late:.1f} % at the {prediction.late.name} one. The transition is predicted "
         f"at λt* = {prediction.transition.lambda_t:.2f} and simulated at "
         f"{experiment.transition.lambda_t:.2f}; log α alone says {prediction.leading_order:.2f}. "

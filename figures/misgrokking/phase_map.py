@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from grokflow.figures.style import canvas, styled
 from grokflow.proofs_check.misgrokking.agreement import Agreement, agreement
 from grokflow.simulations.misgrokking.phase_map import Drops, PhaseMap
-from grokflow.theory.transition.scores import Kind
-
-_MARKS = {Kind.GROKKING: "+", Kind.MISGROKKING: "−", Kind.NEITHER: ""}
+from grokflow.theory.transition.kinds_shown import LETTERS, legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,9 @@ class Maps:
     rises : dict
         Rises, shape (v, r), by the title of the map.
     marks : dict
-        Kinds as signs, by the same titles.
+        Kinds as letters, by the same titles.
+    legend : str
+        Which letters stand for which kinds.
     differ : ndarray of bool, shape (v, r)
         Where the kinds differ.
     title : str
@@ -41,6 +41,7 @@ class Maps:
     axis: str
     rises: dict[str, np.ndarray]
     marks: dict[str, np.ndarray]
+    legend: str
     differ: np.ndarray
     title: str
 
@@ -55,13 +56,14 @@ def data(phases: PhaseMap) -> Maps:
         plane.axis,
         {name: -item.mean for name, item in maps.items()},
         {name: _marks(item) for name, item in maps.items()},
-        phases.predicted.kinds != phases.simulated.kinds,
+        legend(kind for item in maps.values() for kind in item.kinds.ravel()),
+        phases.predicted.seen != phases.simulated.seen,
         _title(phases, agreement(phases)),
     )
 
 
 def _marks(drops: Drops) -> np.ndarray:
-    return np.array([[_MARKS[kind] for kind in row] for row in drops.kinds])
+    return np.array([[LETTERS[kind] for kind in row] for row in drops.kinds])
 
 
 def _title(phases: PhaseMap, shared: Agreement) -> str:
@@ -86,14 +88,14 @@ def draw(maps: Maps) -> Figure:
         both[0].set_ylabel(maps.axis)
         bar = figure.colorbar(image, ax=list(both), shrink=0.9)
         bar.set_label("late minus early test accuracy")
-        figure.suptitle(maps.title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(f"{maps.title}\n{maps.legend}", fontsize=11, x=0.01, ha="left")
     return figure
 
 
 def _label(axes: Axes, maps: Maps, name: str) -> None:
     """Write the axes, the kinds, and circles where the maps differ."""
     axes.grid(False)
-    axes.set_title(f"{name} (+ grokking, − misgrokking)", fontsize=10, loc="left")
+    axes.set_title(name, fontsize=10, loc="left")
     axes.set_xlabel("n / d")
     axes.set_xticks(range(len(maps.ratios)), [f"{x:.2g}" for x in maps.ratios], fontsize=8)
     axes.set_yticks(range(len(maps.values)), [f"{x:g}" for x in maps.values], fontsize=8)

@@ -26,11 +26,11 @@ class Agreement(NamedTuple):
 
 
 def agreement(phases: PhaseMap) -> Agreement:
-    """Compare the kinds of both maps, cell by cell, where both are known."""
+    """Compare what both maps say is seen, cell by cell, where both are known."""
     known = np.isfinite(phases.predicted.mean) & np.isfinite(phases.simulated.mean)
     if not known.any():
         raise ValueError("no cell of the map was reached, expected one at least: run it longer")
-    said, done = phases.predicted.kinds[known], phases.simulated.kinds[known]
+    said, done = phases.predicted.seen[known], phases.simulated.seen[known]
     same = int(np.count_nonzero(said == done))
     seen = (said != Kind.NEITHER) & (done != Kind.NEITHER)
     opposed = int(np.count_nonzero((said != done) & seen))

@@ -56,18 +56,44 @@ class Plane:
 
 
 class Drops(NamedTuple):
-    """Drops of quality, shape (v, r), averaged over seeds, with their standard errors."""
+    """Drops of quality, shape (v, r), averaged over seeds, with their standard errors.
+
+    ``each`` holds the kinds of the problems of every cell, shape (v, r, seeds), None where one was
+    not reached; without it nothing but the drops is known.
+    """
 
     mean: np.ndarray
     error: np.ndarray
+    each: np.ndarray | None = None
 
     @property
     def kinds(self) -> np.ndarray:
-        """The kind in every cell: what is visible beyond three standard errors."""
+        """The kind in every cell: what is visible beyond three standard errors, and why.
+
+        Where more than half of the problems of a cell start late, or shrink by weight decay alone,
+        the cell does. So does one without a transition, if nothing is visible.
+        """
         found = np.full(self.mean.shape, Kind.NEITHER)
         found[self.mean > _REACH * self.error] = Kind.MISGROKKING
         found[self.mean < -_REACH * self.error] = Kind.GROKKING
+        found[self._most(Kind.NO_TRANSITION) & (found == Kind.NEITHER)] = Kind.NO_TRANSITION
+        for kind in (Kind.STARTS_LATE, Kind.SHRINKING):
+            found[self._most(kind)] = kind
         return found
+
+    @property
+    def seen(self) -> np.ndarray:
+        """What a simulation of every cell shows: grokking, misgrokking or neither."""
+        shown = Drops(self.mean, self.error).kinds
+        kinds = self.kinds
+        shown[(kinds == Kind.NO_TRANSITION) | (kinds == Kind.STARTS_LATE)] = Kind.NEITHER
+        return shown
+
+    def _most(self, kind: Kind) -> np.ndarray:
+        """Return which cells have more problems of this kind than of all others."""
+        if self.each is None:
+            return np.full(self.mean.shape, False)
+        return np.asarray(2 * (self.each == kind).sum(axis=-1) > self.each.shape[-1])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,17 +204,18 @@ def phase_map(
     net = net or NetSettings()
     tasks = list(_tasks(plane, seeds, seed, net))
     shape = (len(plane.values), len(plane.ratios), seeds, 2)
-    drops, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    drops, errors, kinds = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, None)
     interrupted = False
     try:
         for done, answer in enumerate(results_as_completed(executor, _compare, tasks), start=1):
             for i, change in enumerate((answer.predicted, answer.simulated)):
-                drops[(*answer.cell, i)], errors[(*answer.cell, i)] = change.drop, change.error
+                at = (*answer.cell, i)
+                drops[at], errors[at], kinds[at] = change.drop, change.error, change.kind
             progress("phase map", done / len(tasks))
     except KeyboardInterrupt:
         interrupted = True
     mean, error = drops.mean(axis=2), np.sqrt((errors**2).sum(axis=2)) / seeds
-    both = [Drops(mean[..., i], error[..., i]) for i in range(2)]
+    both = [Drops(mean[..., i], error[..., i], kinds[..., i]) for i in range(2)]
     return PhaseMap(plane, net, seeds, both[0], both[1], interrupted)
 
 

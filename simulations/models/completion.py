@@ -41,6 +41,9 @@ from grokflow.theory.completion.path import follow_path, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.objective import Provable
 from grokflow.theory.transition.change import Change, change_of
+from grokflow.theory.transition.scores import kind_of
+from grokflow.theory.transition.seen import kind_seen
+from grokflow.theory.transition.times import Transition
 
 # The path of completion begins at β = α²: from here the kernel regime belongs to it.
 _FAR = 1e8
@@ -219,11 +222,27 @@ class BoundCompletion(BoundModel):
     def change(self, alpha: float) -> Change:
         """Compare the early predictor with the end of the path.
 
-        Minimisers of the nuclear norm need not be unique: the path says where the flow ends.
+        Minimisers of the nuclear norm need not be unique: the path says where the flow ends. At a
+        λ that is large in the units of the values it ends elsewhere.
         """
         first = MinFrobeniusNorm().predict(self.problem).matrix
-        *_, last = follow_path(self.problem, path_scales(self.problem, alpha)[-1:])
-        return change_of(self.problem.score(np.stack([first, last.matrix])))
+        scales = path_scales(self.problem, alpha)
+        ends = np.array([min(2 * np.log(alpha), scales[0]), scales[-1]])
+        start, last = (point.matrix for point in follow_path(self.problem, ends))
+        if self._may_be_pressed(last):
+            return super().change(alpha)
+        scores, along = self.problem.score(np.stack([first, last])), np.stack([start, last])
+        times, unknown = np.log(alpha) - ends / 2, Transition(np.nan, np.nan)
+        kind = kind_seen(kind_of(scores), scores, unknown, times, self.problem.score(along))
+        return change_of(scores, kind=kind)
+
+    def _may_be_pressed(self, fits: np.ndarray) -> bool:
+        """Whether half of the loss of zero may be left at the late matrix, which weighs less.
+
+        The late matrix has at most the objective of one that fits, λ/2 times its nuclear norm.
+        """
+        objective = self.lam / 2 * self.problem.space.nuclear_norm(fits)
+        return bool(objective >= self.problem.loss(0 * fits) / 2)
 
     def result(
         self,

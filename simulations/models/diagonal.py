@@ -29,8 +29,8 @@ from grokflow.simulations.tables.door import load
 from grokflow.simulations.tables.formats import looks_like_file
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.regime import Regime, early_at, held_weights
-from grokflow.theory.diagonal.scale import check_scale
+from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
+from grokflow.theory.diagonal.scale import check_scale, kernel_end
 from grokflow.theory.linear.bounds import (
     Bound,
     max_l1_margin_error,
@@ -213,16 +213,29 @@ class BoundDiagonal(BoundModel):
         return flow.run(start, lambda_t, measure=measure, progress=progress, prediction=prediction)
 
     def change(self, alpha: float) -> Change:
-        """Compare the early and the late predictor; the limit of the latter is not needed."""
+        """Compare the early and the late predictor; the path is followed only where it counts.
+
+        It says whether the net starts beyond the transition, which it does not from the kernel
+        regime, and the limit of the late predictor whether weight decay alone makes the change.
+        """
         held = held_weights(self.problem, self.loss)
         if self.depth > 2 or held.parts is not None:
-            found = self._forecast(alpha)
-            return change_of(found.scores, kind=found.kind)
+            return super().change(alpha)
         late = L1Penalised(self.loss, self.lam).predict(self.problem)
         alike = spread_over_equal_columns(self.problem, late.w)
         early = early_at(self.problem, held, self.loss, alpha=alpha, lam=self.lam, depth=self.depth)
         scores = self.problem.score(np.column_stack([early.w, alike]))
-        return change_of(scores, determined=held.determined)
+        found = change_of(scores, determined=held.determined)
+        is_late = self.depth * np.log(alpha) <= kernel_end(float(np.abs(early.w).max()))
+        if found.kind.is_visible and (is_late or self._pressed(held, early, late)):
+            return super().change(alpha)
+        return found
+
+    def _pressed(self, held: Held, early: Prediction, late: Prediction) -> bool:
+        """Whether weight decay presses the late weights towards zero."""
+        fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
+        least = None if fits else early.w
+        return bool(shrinking(self.problem, self.loss, self.lam, late.w, least))
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""

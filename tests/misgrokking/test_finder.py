@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from grokflow.commands.misgrokking.phase_map import _lines
 from grokflow.figures.misgrokking import gallery
 from grokflow.figures.misgrokking import phase_map as pictured
 from grokflow.proofs_check.misgrokking.agreement import agreement
@@ -20,6 +21,7 @@ from grokflow.simulations.misgrokking.families import FAMILIES, select
 from grokflow.simulations.misgrokking.finder import find_misgrokking
 from grokflow.simulations.misgrokking.phase_map import Drops, PhaseMap, phase_map, plane_of
 from grokflow.theory.predictor import NotResolved
+from grokflow.theory.transition.kinds_shown import legend
 from grokflow.theory.transition.scores import Kind
 
 SEARCHED = ("words", "linear", "completion")
@@ -223,11 +225,58 @@ def test_agreement_counts_cells():
     shared = agreement(PhaseMap(plane, NetSettings(), 1, said, done))
     assert (shared.cells, shared.rate, shared.opposed) == (3, 1 / 3, 1)
     maps = pictured.data(PhaseMap(plane, NetSettings(), 1, done, done))
-    assert not maps.differ.any() and maps.marks["predicted"].tolist() == [["−", "−"], ["−", "−"]]
+    assert not maps.differ.any() and maps.marks["predicted"].tolist() == [["m", "m"], ["m", "m"]]
     assert np.array_equal(maps.rises["simulated"], -done.mean)
     empty = Drops(np.full((2, 2), np.nan), error)
     with pytest.raises(ValueError, match="no cell"):
         agreement(PhaseMap(plane, NetSettings(), 1, empty, empty))
+
+
+def test_a_cell_is_of_the_kind_that_most_of_its_problems_are_of(tmp_path, capsys):
+    late, decay, same = Kind.STARTS_LATE, Kind.SHRINKING, Kind.NO_TRANSITION
+    seen = {-1: Kind.GROKKING, 0: Kind.NEITHER, 1: Kind.MISGROKKING}
+    cells = [
+        # Sign of the mean drop, kinds of the problems, kind of the cell, and what is seen of it.
+        (-1, [late, late, Kind.GROKKING], late, 0),
+        (-1, [late, decay, Kind.GROKKING], Kind.GROKKING, -1),
+        (1, [decay, decay, same], decay, 1),
+        (0, [same, same, Kind.NEITHER], same, 0),
+        # Each shows nothing, and all together do: small λ would not.
+        (1, [same, same, same], Kind.MISGROKKING, 1),
+        (0, [same, Kind.NEITHER, None], Kind.NEITHER, 0),
+    ]
+    signs, each, kinds, shown = zip(*cells, strict=True)
+    drops = np.array(signs, dtype=float).reshape(2, 3)
+    error = np.full((2, 3), 0.1)
+    said = Drops(drops, error, np.array(each).reshape(2, 3, 3))
+    assert said.kinds.ravel().tolist() == list(kinds)
+    assert said.seen.ravel().tolist() == [seen[sign] for sign in shown]
+    plane = replace(plane_of("gamma", grid=3), values=np.array([0.0, 8.0]))
+    # The flow shows what is visible of the drops that it has.
+    done = Drops(np.reshape(shown, (2, 3)).astype(float), error)
+    phases = PhaseMap(plane, NetSettings(), 3, said, done)
+    assert agreement(phases).rate == 1 and not pictured.data(phases).differ.any()
+    lines = _lines(phases, agreement(phases))
+    assert lines[0].endswith(legend()) and legend().endswith("s starts late, d shrinking")
+    assert lines[2].split()[1:4] == ["=", "m", "."] and lines[3].split()[1:4] == ["s", "G", "d"]
+    maps = pictured.data(phases)
+    assert "s starts late" in maps.legend and maps.marks["predicted"][0, 0] == "s"
+    pictured.draw(maps)
+
+
+def test_a_map_says_which_nets_start_late():
+    """As their forecasts do; a larger start has none."""
+    plane = replace(plane_of("share", grid=4, d=64), values=np.array([1.0]))
+    kinds = {}
+    for alpha in (1.05, 1e3):
+        net = NetSettings(alpha=alpha)
+        problems = [
+            FAMILIES["majority"].problem(plane.settings(float(ratio), 1.0, 0))
+            for ratio in plane.ratios
+        ]
+        kinds[alpha] = phase_map(plane, seeds=1, net=net).predicted.kinds[0].tolist()
+        assert kinds[alpha] == [net.bind(item).forecast(alpha).kind for item in problems]
+    assert Kind.STARTS_LATE in kinds[1.05] and Kind.STARTS_LATE not in kinds[1e3]
 
 
 # Interruption and refusals

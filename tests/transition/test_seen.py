@@ -7,6 +7,10 @@ import pytest
 
 import grokflow as gf
 from grokflow.cli import main
+from grokflow.simulations.models.bound import ModelSettings
+from grokflow.simulations.models.registry import exact_model_of
+from grokflow.simulations.models.table import _UNTIMED
+from grokflow.theory.transition.kinds_shown import LETTERS, MEANINGS, legend
 
 
 def sparse_targets():
@@ -62,6 +66,32 @@ def test_predict_simulate_and_scan_agree_on_a_late_start(tmp_path, capsys):
     cells = json.loads(out.read_text())["cells"]
     assert [cell["kind"] for cell in cells] == ["starts late", "grokking"]
     assert cells[0]["transition"]["lambda_t"] is None
+
+
+def test_every_kind_has_a_letter_and_words_and_a_reason_without_a_time():
+    assert set(LETTERS) == set(MEANINGS) == set(gf.Kind)
+    assert len(set(LETTERS.values())) == len(gf.Kind)
+    assert set(_UNTIMED) == {kind for kind in gf.Kind if not kind.is_visible}
+    assert legend([gf.Kind.SHRINKING, gf.Kind.GROKKING]) == "G grokking, d shrinking"
+
+
+@pytest.mark.parametrize("lam", [1e-3, 1e-1, 100.0])
+@pytest.mark.parametrize("alpha", [1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        sparse_targets(),
+        gf.sparse(n=30, d=60, k=3, n_test=300),
+        gf.sparse_regression(n=60, d=20, k=2, n_test=200),
+        gf.completion(d=10, fraction=0.6),
+    ],
+    ids=["targets", "classes", "determined", "matrix"],
+)
+def test_the_change_that_is_searched_for_is_of_the_kind_that_is_forecast(problem, alpha, lam):
+    settings = ModelSettings(lam=lam)
+    model = exact_model_of(problem)
+    change = model.bind(problem, settings).change(alpha)
+    assert change.kind is model.bind(problem, settings).forecast(alpha).kind
 
 
 @pytest.mark.parametrize(("lam", "kind"), [(1e-3, "grokking"), (100.0, "shrinking")])

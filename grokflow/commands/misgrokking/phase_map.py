@@ -12,7 +12,7 @@ from grokflow.proofs_check.misgrokking.agreement import Agreement, agreement
 from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.phase_map import Drops, PhaseMap, phase_map, plane_of
 from grokflow.simulations.runs.files import versions, write_json, write_whole
-from grokflow.theory.transition.scores import Kind
+from grokflow.theory.transition.kinds_shown import LETTERS, legend
 
 
 def run(arguments: argparse.Namespace, net: NetSettings) -> int:
@@ -63,13 +63,12 @@ def _row(drops: Drops) -> dict[str, Any]:
 
 def _lines(phases: PhaseMap, shared: Agreement) -> list[str]:
     """Draw both maps with letters, and say how often they agree."""
-    letters = {Kind.GROKKING: "G", Kind.MISGROKKING: "m", Kind.NEITHER: "."}
     plane, width = phases.plane, 2 * len(phases.plane.ratios)
-    lines = [f"{plane.family}, d = {plane.d}: G grokking, m misgrokking, . neither"]
+    lines = [f"{plane.family}, d = {plane.d}: {legend()}"]
     lines.append(f"{plane.axis:>8}  {'predicted':<{width}}  simulated")
     for i in reversed(range(len(plane.values))):
         both = (phases.predicted.kinds[i], phases.simulated.kinds[i])
-        rows = [" ".join(letters[kind] for kind in kinds) + " " for kinds in both]
+        rows = [" ".join(LETTERS[kind] for kind in kinds) + " " for kinds in both]
         lines.append(f"{plane.values[i]:8.3g}  {rows[0]}  {rows[1]}")
     first, last = plane.ratios[0], plane.ratios[-1]
     lines.append(f"{'':8}  n/d from {first:.3g} to {last:.3g}")

@@ -21,6 +21,7 @@ from grokflow.simulations.scan.runner import Progress, Scan
 from grokflow.simulations.scan.store import scan_store
 from grokflow.simulations.scan.table import ScanTable, check_table
 from grokflow.theory.transition.intervals import Estimate
+from grokflow.theory.transition.kinds_shown import MEANINGS
 from grokflow.theory.transition.scores import Kind
 
 _ALPHA, _LAM = "1e1:1e8:8", "1e-2:1e-6:5"
@@ -28,13 +29,6 @@ _ALPHA, _LAM = "1e1:1e8:8", "1e-2:1e-6:5"
 _ROUNDS = 4
 # Kinds that promise a transition.
 _PROMISING = [kind.value for kind in Kind if kind.is_visible]
-# What a kind does not say by itself.
-_KINDS = {
-    Kind.NEITHER.value: "neither, as far as the test set tells",
-    Kind.STARTS_LATE.value: "starts late, as α is so small that the net starts beyond the "
-    "transition",
-    Kind.SHRINKING.value: "shrinking, as weight decay presses the weights towards zero",
-}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,7 +131,7 @@ def _lines(scan: Scan, table: ScanTable, fits: list[LawFit]) -> list[str]:
         lines += [f"  no forecast: {reason}" for reason in table.no_forecast[:5]]
     lines += [f"  no predicted time: {reason}" for reason in table.no_time[:5]]
     kinds, counts = np.unique(table["kind"][table["kind"] != ""].astype(str), return_counts=True)
-    lines += [f"  {_KINDS.get(kind, kind)}: {n}" for kind, n in zip(kinds, counts, strict=True)]
+    lines += [f"  {MEANINGS[Kind(kind)]}: {n}" for kind, n in zip(kinds, counts, strict=True)]
     lines += _timing_lines(table)
     audit = table.audit()
     if audit.cells:

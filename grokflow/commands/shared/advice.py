@@ -45,11 +45,12 @@ def advice(forecast: PredictedConsequences) -> list[str]:
 
 def _kind_advice(found: Diagnosis) -> list[str]:
     """Say what to do about a change of this kind."""
-    if found.change.kind is Kind.SHRINKING:
-        return [_SHRINKING]
-    if found.change.is_useless and found.best_quality <= found.change.constant:
+    useless = found.change.is_useless and found.best_quality <= found.change.constant
+    if useless and found.change.kind is not Kind.SHRINKING:
         return [_USELESS]
     match found.change.kind:
+        case Kind.SHRINKING:
+            return [_SHRINKING]
         case Kind.MISGROKKING:
             return _keep_early(found)
         case Kind.GROKKING:
@@ -58,7 +59,7 @@ def _kind_advice(found: Diagnosis) -> list[str]:
             return _determined(found)
         case Kind.STARTS_LATE:
             return _starting_late(found)
-        case _:
+        case Kind.NEITHER:
             return _neither(found)
 
 

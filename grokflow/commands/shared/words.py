@@ -15,13 +15,9 @@ from grokflow.simulations.models.results import (
     PredictorResult,
     SimulationResult,
 )
+from grokflow.theory.transition.kinds_shown import MEANINGS
 from grokflow.theory.transition.scores import Kind
 
-# What a kind does not say by itself.
-_KINDS = {
-    Kind.STARTS_LATE: "starts late: no transition is seen, for the net starts beyond it",
-    Kind.SHRINKING: "shrinking: weight decay presses the weights towards zero",
-}
 _NOTHING_TESTED = "none: no test targets that differ from the mean of the training targets"
 
 
@@ -54,7 +50,7 @@ def _kind(forecast: ModelForecast) -> str:
         return "unknown, for nothing is tested"
     if forecast.kind is Kind.GROKKING and forecast.scores.is_useless:
         return "not learning: a rise to no more than a constant reaches"
-    return _KINDS.get(forecast.kind, forecast.kind.value)
+    return MEANINGS[forecast.kind]
 
 
 def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:
