@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -207,6 +207,7 @@ def write_page(folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[P
     text = environment.get_template("template.html").render(
         claims=list(zip(rows, map(said_of_seeds, outcomes), strict=True)),
         covered=covered,
+        error_rates=_numbered(row.error_rate for row in rows),
         figures=figures,
         summary=summarise(outcomes),
         all_expected=all(outcome.as_expected for outcome in outcomes),
@@ -219,6 +220,12 @@ def write_page(folder: Path, outcomes: Sequence[ClaimOutcome], drawn: Sequence[P
     for item in drawn:
         write_whole(folder / f"{item.name}.png", partial(save, item.figure))
     return page
+
+
+def _numbered(sentences: Iterable[str]) -> dict[str, int]:
+    """Return the sentences with their numbers from 1 on, each once, without what is empty."""
+    distinct = dict.fromkeys(sentence for sentence in sentences if sentence)
+    return {sentence: place for place, sentence in enumerate(distinct, start=1)}
 
 
 def _seeds(outcomes: Sequence[ClaimOutcome]) -> str:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -66,10 +67,24 @@ def test_the_page_takes_verdicts_from_files_and_keeps_the_others(tmp_path):
 def test_the_report_shows_error_rates_and_every_statement(tmp_path):
     outcome = verify(CLAIMS["thm-e.3"], Laboratory(seed=0))
     text = write_page(tmp_path, [outcome], []).read_text(encoding="utf-8")
-    assert f"Error rate: {outcome.claim.error_rate}." in text
     for item in statements().values():
         assert f"<td>{item.label}<" in text
     assert "not in this run" in text
+
+
+def test_the_report_says_each_error_rate_once_and_every_row_points_at_its_own(tmp_path):
+    outcome = verify(CLAIMS["thm-e.3"], Laboratory(seed=0))
+    rates = ["none for <0.1", "one in 10^4", "none for <0.1", "", "one in 10^4"]
+    claims = [replace(outcome.claim, error_rate=rate) for rate in rates]
+    outcomes = [replace(outcome, claim=claim) for claim in claims]
+    text = write_page(tmp_path, outcomes, []).read_text(encoding="utf-8")
+    said = {"none for &lt;0.1.": "1", "one in 10<sup>4</sup>.": "2"}
+    for sentence, place in said.items():
+        assert text.count(sentence) == 1
+        assert f'<li id="error-rate-{place}">{sentence}</li>' in text
+    rows = text.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr>")[1:]
+    named = [re.findall(r'href="#error-rate-(\d+)"', row) for row in rows]
+    assert named == [["1"], ["2"], ["1"], [], ["2"]]
 
 
 COMMANDS = {
