@@ -58,6 +58,7 @@ from grokflow.proofs_check.homogeneous import thm_3_9_kernel_limit as thm_3_9
 from grokflow.proofs_check.linear import thm_e_2_e_3_complexity as complexity
 from grokflow.proofs_check.linear import thm_e_4_l1_margin_error as thm_e_4
 from grokflow.proofs_check.linear import thm_e_5_l2_margin_error as thm_e_5
+from grokflow.proofs_check.linear import xu_ridge_delay as ridge_delay
 from grokflow.proofs_check.misgrokking import kinds_and_families as misgrokking
 from grokflow.proofs_check.modular import (
     adamw_clock,
@@ -154,6 +155,7 @@ CLAIMS: dict[str, Claim] = {
         block_form_norm.CLAIM,
         thm_b_1.CLAIM,
         levi.CLAIM,
+        ridge_delay.CLAIM,
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,
         modular_solution.ERRORS,
