@@ -49,6 +49,7 @@ from grokflow.proofs_check.diagonal.regimes import (
     no_decay,
     partly_separable_flow,
 )
+from grokflow.proofs_check.homogeneous import boursier_two_phases as two_phases
 from grokflow.proofs_check.homogeneous import liu_norm_times as omnigrok
 from grokflow.proofs_check.homogeneous import musat_zero_loss_paths as musat
 from grokflow.proofs_check.homogeneous import slow_limit
@@ -141,6 +142,7 @@ CLAIMS: dict[str, Claim] = {
         f_1_to_3.CLAIM,
         net_shift.CLAIM,
         slow_limit.CLAIM,
+        two_phases.CLAIM,
         musat.CLAIM,
         omnigrok.CLAIM,
         thm_3_9.CLAIM,

@@ -221,8 +221,8 @@ CLAIM = Claim(
     equivalent={
         "fit_steps: target + floor becomes target": "the lower bound is attained along the first "
         "singular vector, where the end misses next to nothing",
-        "fit_steps: lam + np.max(curvatures) becomes np.max(curvatures)": "λ is a thousandth of the "
-        "largest curvature: less than a step",
+        "fit_steps: lam + np.max(curvatures) becomes np.max(curvatures)": "λ is a thousandth of "
+        "the largest curvature: less than a step",
     },
     error_rate=NO_CHANCE,
     scope=Scope((), "linear model", ("square",), (1,)),
