@@ -56,6 +56,7 @@ from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
 from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
 from grokflow.proofs_check.homogeneous import thm_3_9_kernel_limit as thm_3_9
+from grokflow.proofs_check.linear import notsawo_sparse_times as sparse_times
 from grokflow.proofs_check.linear import thm_e_2_e_3_complexity as complexity
 from grokflow.proofs_check.linear import thm_e_4_l1_margin_error as thm_e_4
 from grokflow.proofs_check.linear import thm_e_5_l2_margin_error as thm_e_5
@@ -158,6 +159,8 @@ CLAIMS: dict[str, Claim] = {
         thm_b_1.CLAIM,
         levi.CLAIM,
         ridge_delay.CLAIM,
+        sparse_times.L1_DELAY,
+        sparse_times.DECAY,
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,
         modular_solution.ERRORS,
