@@ -280,13 +280,14 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         found.transition,
         found.leading_order,
         found.constant,
-        found.curve.lambda_t,
-        found.curve.scores,
+        found.at_lam.lambda_t,
+        found.at_lam.scores,
         tailed=found.regime in (Regime.SEPARABLE, Regime.PARTLY),
         regime=found.regime.value,
         early_limit=None if found.early_limit is found.early else early_limit,
         no_time=found.no_time,
         remark=found.remark,
+        interval=found.interval,
     )
 
 

@@ -70,6 +70,7 @@ class ExactRequest(Request):
             lam=self.bound.lam,
             tailed=forecast.tailed,
             kind=forecast.kind,
+            interval=forecast.interval,
         )
         gap, residual = forecast.early.certificate.gap, forecast.late.stationarity
         if residual is None:

@@ -11,6 +11,7 @@ import numpy as np
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.diagnosis import Diagnosis
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition
 
@@ -130,6 +131,8 @@ class ModelForecast(Summarised):
         is known.
     remark : str
         What the reader of the predictors must know of the data; empty where there is nothing.
+    interval : Interval
+        Within which λt* is; NaN where that is not known.
 
     Examples
     --------
@@ -158,6 +161,7 @@ class ModelForecast(Summarised):
     early_limit: PredictorResult | None = None
     no_time: str = ""
     remark: str = ""
+    interval: Interval = UNKNOWN
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""

@@ -134,16 +134,14 @@ def test_the_transition_of_the_flow_is_the_true_one_up_to_its_output_times(enclo
         assert all(progress(*step) > 0.5 for step in pairwise(steps))
 
 
-def test_the_forecast_time_is_that_of_the_true_path_up_to_its_points():
-    net = NETS["two weights"]
+def test_the_interval_of_the_forecast_holds_the_time_of_the_true_flow(enclosed):
+    net, true = NETS["two weights"], enclosed("two weights")
     early, late = ends(net)
     found = gf.forecast(problem_of(net, TEST), alpha=ALPHA, lam=LAM, loss=gf.LOSSES["square"])
-    when, times = found.transition.lambda_t, found.curve.lambda_t
-    spacing = float(np.diff(times)[np.searchsorted(times, when) - 1])
-    assert spacing < 0.02
+    low, high = found.interval
+    assert low < found.transition.lambda_t < high < low + 0.02
 
     def progress(lambda_t):
-        balls = path_weights(net, 2 * (np.log(ALPHA) - lambda_t), 0.0, tube=1e-2)
-        return (error(balls) - early) / (late - early)
+        return (error(true.weights(lambda_t)) - early) / (late - early)
 
-    assert progress(when - spacing) < 0.5 < progress(when + spacing)
+    assert progress(low) < 0.5 < progress(high)

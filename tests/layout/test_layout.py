@@ -21,6 +21,7 @@ MORE = {
         "certified",
         "linear/classes",
         "diagonal/classes",
+        "diagonal/finite_decay",
         "diagonal/partly",
         "completion/spaces",
     },

@@ -28,7 +28,7 @@ MODELS = ("exponential", "logistic") * 3 + ("square", "completion")
 DEPTHS = (2, 2, 3, 4)
 DATA = ("plain", "signs", "correlated", "columns", "gap")
 # λt between the times at which the flow is recorded, and how long after both times it is followed.
-_STEP, _BEYOND = 0.02, 8.0
+_STEP, _BEYOND = 0.01, 8.0
 # How many times what can be seen a large jump is.
 LARGE = 3.0
 Record = dict[str, object]
@@ -117,6 +117,7 @@ def record_of(number: int) -> Record:
     change = change_of(found.scores, kind=found.kind)
     seen = 3 * change.error  # zero where all that could be tested is tested
     record |= {"predicted": when, "jump": abs(change.drop) / seen if seen else np.inf}
+    record |= {"low": found.interval.low, "high": found.interval.high}
     end = max(np.log(case.alpha), when) + _BEYOND
     times = np.linspace(0, end, int(end / _STEP) + 1)[1:]
     try:
@@ -138,13 +139,23 @@ def compared(records: Sequence[Record]) -> list[Record]:
     return [r for r in records if np.isfinite([r.get(k, np.nan) for k in _TIMES]).all()]
 
 
-_TIMES = ("predicted", "simulated")
+_TIMES, _ENDS = ("predicted", "simulated"), ("low", "high")
 
 
 def errors_of(records: Sequence[Record]) -> np.ndarray:
     """Return ``|predicted / simulated - 1|``."""
     predicted, simulated = np.array([[r[k] for k in _TIMES] for r in records]).reshape(-1, 2).T
     return np.asarray(np.abs(predicted / simulated - 1))
+
+
+def with_interval(records: Sequence[Record]) -> list[Record]:
+    """Return those with an interval."""
+    return [r for r in records if np.isfinite([r.get(k, np.nan) for k in _ENDS]).any()]
+
+
+def covered(record: Record) -> bool:
+    """Whether the simulated time is in the interval, up to the spacing at which it is read."""
+    return record["low"] - _STEP <= record["simulated"] <= record["high"] + _STEP
 
 
 def table(records: Sequence[Record]) -> str:
@@ -157,14 +168,16 @@ def table(records: Sequence[Record]) -> str:
         f"tails, jump > {LARGE:g} times what can be seen": [r for r in tails if r["jump"] > LARGE],
     }
     lines = [
-        "| relative error of λt* | n | median | 90 % | 95 % | largest |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| relative error of λt* | n | median | 90 % | 95 % | largest | in the interval |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, chosen in rows.items():
         errors = errors_of(chosen)
         levels = np.quantile(errors, [0.5, 0.9, 0.95, 1]) if len(errors) else [np.nan] * 4
         numbers = " | ".join(f"{100 * level:.2g} %" for level in levels)
-        lines.append(f"| {name} | {len(errors)} | {numbers} |")
+        told = with_interval(chosen)
+        inside = f"{sum(map(covered, told))} of {len(told)}"
+        lines.append(f"| {name} | {len(errors)} | {numbers} | {inside} |")
     return "\n".join(lines)
 
 

@@ -1,9 +1,44 @@
 """Forecasts of λt* agree with the flow over random small problems."""
 
+from time import monotonic
+
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tests.transition import coverage
+
+# Seconds after which a slow machine measures no more forecasts.
+_ENOUGH = 240
+# How often a forecast may miss, and how often this test may fail if none misses more often.
+_MISSED, _ERROR_RATE = 0.05, 1e-4
+# Relative error that 95 % of the times of tails keep, where the jump is easily seen.
+_TAILS = 0.03
+
+
+def may_be_rare(missed, number):
+    """Whether so many misses among so many are not shown to be more than 5 %."""
+    return binom.sf(missed - 1, number, _MISSED) >= _ERROR_RATE
+
+
+@pytest.mark.slow
+def test_intervals_cover_and_tails_are_near():
+    began, records = monotonic(), []
+    for number in range(300):
+        records.append(coverage.record_of(number))
+        if monotonic() - began > _ENOUGH:
+            break
+    known = coverage.with_interval(coverage.compared(records))
+    assert len(known) >= 40
+    assert may_be_rare(sum(not coverage.covered(record) for record in known), len(known))
+    tails = [r for r in known if r["tailed"] and r["jump"] > coverage.LARGE]
+    assert len(tails) >= 10
+    assert may_be_rare(int((coverage.errors_of(tails) > _TAILS).sum()), len(tails))
+
+
+def test_the_bound_on_misses_refutes_a_rate_that_is_too_high():
+    """Of 100, 5 % miss 5 times; 20 % miss 20 times, which 5 % do less than once in 10 000."""
+    assert may_be_rare(5, 100) and not may_be_rare(20, 100)
 
 
 def test_a_record_holds_the_predicted_and_the_simulated_time():
@@ -16,9 +51,16 @@ def test_a_record_holds_the_predicted_and_the_simulated_time():
 
 
 def test_the_table_tells_small_jumps_of_tails_from_large_ones():
-    record = {"predicted": 11.0, "simulated": 10.0, "tailed": True, "jump": 2.0}
-    records = [record, {**record, "predicted": 10.5, "jump": 4.0}, {"predicted": 3.0}]
+    record = {
+        "predicted": 11.0,
+        "simulated": 10.0,
+        "tailed": True,
+        "jump": 2.0,
+        "low": 9.9,
+        "high": 11.2,
+    }
+    records = [record, {**record, "predicted": 10.5, "jump": 4.0, "low": 10.1}, {"predicted": 3.0}]
     assert coverage.errors_of(coverage.compared(records)) == pytest.approx([0.1, 0.05])
     lines = coverage.table(records).splitlines()
-    assert lines[3] == "| tails | 2 | 7.5 % | 9.5 % | 9.8 % | 10 % |"
-    assert lines[4].endswith("| 1 | 5 % | 5 % | 5 % | 5 % |")
+    assert lines[3] == "| tails | 2 | 7.5 % | 9.5 % | 9.8 % | 10 % | 1 of 2 |"
+    assert lines[4].endswith("| 1 | 5 % | 5 % | 5 % | 5 % | 0 of 1 |")

@@ -7,6 +7,7 @@ import pytest
 
 from grokflow.cli import main
 from grokflow.commands.shared.advice import advice, findings
+from grokflow.commands.shared.when import within
 from grokflow.commands.shared.words import consequence_lines, forecast_lines
 from grokflow.simulations.completion.data import completion
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -23,6 +24,7 @@ from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.diagnosis import diagnose
+from grokflow.theory.transition.intervals import Interval
 from grokflow.theory.transition.scores import Kind, Scores, scores_of_targets
 from grokflow.theory.transition.times import Transition
 
@@ -44,7 +46,7 @@ def problem_of(kind, **changed):
 def diagnosis_of(problem, **model):
     model = {**MODEL, **model}
     prediction = forecast(problem, **model, loss=LOSSES["logistic"])
-    curve = prediction.curve
+    curve = prediction.at_lam
     return diagnose(
         prediction.scores,
         prediction.transition,
@@ -310,12 +312,34 @@ def test_what_weight_decay_does_by_itself_is_not_called_determined(tmp_path, cap
     assert "not another α or λ" not in capsys.readouterr().out
 
 
-def test_the_order_of_an_error_is_not_called_a_bound(tmp_path, capsys):
-    path = tmp_path / "data.npz"
+def test_predict_says_between_which_times_half_of_the_change_is_done(tmp_path, capsys):
+    path, out = tmp_path / "data.npz", tmp_path / "out.json"
     save_instance(path, FAMILIES["majority"].build(KINDS["grokking"]))
-    assert main(["predict", str(path), "--alpha", "1e3"]) == 0
-    said = capsys.readouterr().out
-    assert "to leading order in 1/log(1/λ), which is 0.14 here: no bound on" in said
+    assert main(["predict", str(path), "--alpha", "1e3", "--json", str(out)]) == 0
+    said, found = capsys.readouterr().out, json.loads(out.read_text())["transition"]
+    assert found["low"] < found["predicted"] < found["high"] < found["low"] + 0.3
+    unit, (low, high) = 1e-3, (found["low"], found["high"])
+    ends = np.floor(low / unit) * unit, np.ceil(high / unit) * unit
+    assert f"λt* = {found['predicted']:.3f} (between {ends[0]:.3f} and {ends[1]:.3f})" in said
+    assert "no bound on" not in said
+    # So early in the kernel regime, or after its end, the error that the start leaves is not known.
+    assert main(["predict", str(path), "--alpha", "2"]) == 0
+    assert (
+        "to leading order in 1/log(1/λ), which is 0.14 here: no bound on" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        (Interval(2.001, 3.001), "(between 2.00 and 3.01)"),
+        (Interval(-np.inf, 3.0), "(not after 3.00; nothing bounds how early it may be)"),
+        (Interval(2.0, np.inf), "(not before 2.00; nothing bounds how late it may be)"),
+        (Interval(-np.inf, np.inf), "(nothing bounds the error of this time)"),
+    ],
+)
+def test_an_interval_is_told_rounded_outwards(interval, told):
+    assert within(interval, 2) == f" {told}"
 
 
 @pytest.mark.parametrize(("end", "told"), [(0.1, "train until"), (0.8, "train well beyond")])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
+from grokflow.theory.diagonal.finite_decay.curves import Curve, TimedCurve, timed_curve
+from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
 from grokflow.theory.diagonal.partly.descent import Descent, descend, undescended
 from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
@@ -24,6 +25,7 @@ from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.predictor import NotResolved, resolving
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -33,16 +35,6 @@ _OTHER_END = (
     "; the late predictor is the stationary point next to the max-L1-margin, and the flow may end "
     "at another"
 )
-# Points of the refined path for each of the first one.
-_REFINEMENT = 16
-
-
-class Curve(NamedTuple):
-    """A quasi-static path, the test results along it, and when the flow passes each point."""
-
-    path: Path
-    scores: Scores
-    lambda_t: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,15 +62,21 @@ class Forecast(Summarised):
     scores : Scores
         Test results of ``early``, ``late``, ``limit`` and ``early_limit``, in this order.
     transition : Transition
-        Predicted slow time λt* and width, from the quasi-static path, which is that of λ → 0; NaN
-        where nothing is visible, and where the path does not make half of the change.
+        Predicted slow time λt* and width, from ``at_lam``; NaN where nothing is visible, and where
+        the curve does not make half of the change.
+    interval : Interval
+        Within which λt* is, for all that the steps and the reading of ``at_lam`` leave out; NaN
+        where that is not known.
     leading_order : float
         ``log α``, the time λt* to leading order.
     kind : Kind
         Grokking, misgrokking or neither, from ``early`` and ``late``; no transition where the data
         determine the weights and nothing is visible.
     curve : Curve
-        The quasi-static path with its test results and times: the predicted curve.
+        The quasi-static path, which is that of λ → 0, with its test results and times.
+    at_lam : Curve
+        The predicted curve: the same at this λ. It is ``curve`` where nothing visible is to be
+        timed, and where double precision does not resolve the motion at this λ.
     regime : Regime
         What data and loss hold the weights to.
     no_time : str
@@ -110,7 +108,9 @@ class Forecast(Summarised):
     leading_order: float
     kind: Kind
     curve: Curve
+    at_lam: Curve
     regime: Regime
+    interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
 
@@ -136,7 +136,10 @@ class Forecast(Summarised):
         path, times = self.curve.path, self.curve.lambda_t
         if self.no_time:
             return float("nan")
-        return -float(np.interp(self.transition.lambda_t, times, path.log_beta)) / path.depth
+        if not path.margins:
+            return self.transition.lambda_t - self.leading_order
+        when = crossing(times, self.curve.scores.error, *self.scores.error[:2]).lambda_t
+        return -float(np.interp(when, times, path.log_beta)) / path.depth
 
 
 @resolving("the forecast")
@@ -220,17 +223,20 @@ def forecast(
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
     kind = kind_of(scores, determined=held.determined)
-    along, when = _curve(problem, path, alpha, lam, loss), Transition(np.nan, np.nan)
-    if kind.is_visible:
-        along, when = _timed(problem, held, along, scores, (alpha, lam, loss))
+    curve = _curve(problem, path, alpha, lam, loss)
+    timed = TimedCurve(Transition(np.nan, np.nan), UNKNOWN, curve)
+    if kind.is_visible and not no_time:
+        motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
+        timed = timed_curve(problem, curve, scores, motion, alpha)
+    when, interval, along = timed
     fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
     remark = shrinking(problem, loss, lam, late.w, None if fits else early.w)
     kind = kind_seen(
         kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark), limits=(3, 2)
     )
     progress(1.0)
-    told = held.regime, no_time, remark
-    return Forecast(*found, scores, when, leading_order(alpha), kind, along, *told)
+    time = when, leading_order(alpha), kind
+    return Forecast(*found, scores, *time, curve, along, held.regime, interval, no_time, remark)
 
 
 def _descent(
@@ -277,39 +283,6 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
 
 def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:
     return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
-
-
-def _timed(
-    problem: Problem, held: Held, along: Curve, scores: Scores, flow: tuple[float, float, Loss]
-) -> tuple[Curve, Transition]:
-    """Return when a curve is half-way, and the curve with more points there where that counts."""
-    ends = float(scores.error[0]), float(scores.error[1])
-    when = crossing(along.lambda_t, along.scores.error, *ends)
-    if np.isfinite(when.lambda_t) and not along.path.margins:
-        # Here the path is within O(λ) of the flow, and its spacing the larger error.
-        along = _curve(problem, _refined(held.problem, along, when), *flow)
-        when = crossing(along.lambda_t, along.scores.error, *ends)
-    return along, when
-
-
-def _refined(problem: Problem, curve: Curve, when: Transition) -> Path:
-    """Return the path with `_REFINEMENT` times as many points in the transition.
-
-    Where double precision does not resolve it as finely, it is the path as it was.
-    """
-    # The path may cross half-way and neither a quarter before nor three quarters after.
-    path, reach = curve.path, np.nan_to_num(when.width) + 0.5
-    around = [when.lambda_t - reach, when.lambda_t + reach]
-    first, last = np.clip(np.searchsorted(curve.lambda_t, around), 1, len(path.log_beta) - 1)
-    steps = _REFINEMENT * int(last - first) + 1
-    scales = np.linspace(path.log_beta[first], path.log_beta[last], steps)
-    before = path.part(slice(None, int(first) + 1))
-    try:
-        with resolving("the path"):
-            fine = trace(problem, scales[1:], after=before, tolerance=1e-6)
-    except NotResolved:
-        return path
-    return before.continued_by(fine).continued_by(path.part(slice(int(last) + 1, None)))
 
 
 def _late_predictors(

@@ -99,7 +99,7 @@ class _Dual:
 
     @classmethod
     def at(cls, problem: Problem, potential: MirrorMap, standing: Standing, bound: Bound) -> _Dual:
-        counted = _counted_from(standing.coordinates, potential)
+        counted = counted_from(standing.coordinates, potential)
         # What a multiplier adds to its own output tells how much of it is too much: with inputs
         # in different units one number for all rows is far too coarse for some of them.
         response = problem.inputs.gram_diagonal(counted.curvature(np.zeros(problem.d)))
@@ -185,7 +185,7 @@ def _by_programs(function: _Dual, found: PathPoint, tolerance: float) -> PathPoi
     return PathPoint(*end.after(nothing), residual, found.hessian)
 
 
-def _counted_from(at: np.ndarray | Anchor, potential: MirrorMap) -> Moved | AnchoredHypentropy:
+def counted_from(at: np.ndarray | Anchor, potential: MirrorMap) -> Moved | AnchoredHypentropy:
     """Return the potential with coordinates counted from a point, in its own units."""
     if isinstance(at, Anchor):
         assert isinstance(potential, DeepHypentropy)

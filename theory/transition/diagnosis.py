@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.transition.change import Change, change_of, quality
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition, stage
 
@@ -26,9 +27,11 @@ class Diagnosis:
         From the early to the late predictor, with its interval over the draw of the test set.
     transition : Transition
         Predicted λt* and width; NaN where nothing visible changes.
+    interval : Interval
+        Within which λt* is; NaN where that is not known.
     time_error : float
-        Order of the relative error of λt*: λ for the square loss, 1/log(1/λ) for exponential
-        tails.
+        Where there is no interval, the order of the relative error of λt*: λ for the square loss,
+        1/log(1/λ) for exponential tails.
     stop : float
         λt at which to stop while the early predictor lasts: half of the time at which a quarter of
         the change is done. NaN where more than that is done from the start.
@@ -56,6 +59,7 @@ class Diagnosis:
 
     change: Change
     transition: Transition
+    interval: Interval
     time_error: float
     stop: float
     best: float
@@ -78,6 +82,7 @@ def diagnose(
     lam: float,
     tailed: bool,
     kind: Kind | None = None,
+    interval: Interval = UNKNOWN,
 ) -> Diagnosis:
     """Say what a forecast means in practice: what changes, when to stop, and what a test set shows.
 
@@ -97,6 +102,8 @@ def diagnose(
         Whether margins grow, by the exponential tail of the loss.
     kind : Kind, optional
         Kind of the forecast; by default what both predictors differ by.
+    interval : Interval, optional
+        Within which λt* is, where that is known.
     """
     change = change_of(scores, kind=kind)
     curve = _curve_of(lambda_t, along)
@@ -106,6 +113,7 @@ def diagnose(
     return Diagnosis(
         change,
         transition,
+        interval,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
         _end_of_early_phase(scores, lambda_t, along),
         curve.best,

@@ -17,6 +17,15 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is one; an infinite end is one that is not bounded."""
+        return not (np.isnan(self.low) or np.isnan(self.high))
+
+
+#: No interval: of an error that is not known.
+UNKNOWN = Interval(float("nan"), float("nan"))
+
 
 class Estimate(NamedTuple):
     """An estimate and the ends of its 95 % interval; NaN where there is none."""

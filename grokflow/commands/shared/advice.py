@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from grokflow.commands.shared.when import order_of_error, uncertainty
 from grokflow.simulations.models.results import PredictedConsequences
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.diagnosis import Diagnosis
@@ -11,8 +12,6 @@ from grokflow.theory.transition.scores import Kind
 
 # Quality by which the path may miss the late predictor without a word about it.
 _MISSED = 0.05
-# Relative errors of a time below this are left out of sentences.
-_EXACT = 0.01
 # The best constant classifier.
 _CONSTANT_CLASS = "always answering with the most frequent class"
 _SHRINKING = (
@@ -103,7 +102,7 @@ def _when(found: Diagnosis) -> str:
     when = found.transition.lambda_t
     if not np.isfinite(when):
         return _untimed(found)
-    return f"half of it by about λt = {when:.2f}{_uncertainty(found)}"
+    return f"half of it by about λt = {when:.2f}{uncertainty(found)}"
 
 
 def _untimed(found: Diagnosis) -> str:
@@ -118,17 +117,6 @@ def _untimed(found: Diagnosis) -> str:
     return (
         "at a time that is not predicted: the curve of the theory, which is that of λ → 0, does "
         "not make half of the change"
-    )
-
-
-def _uncertainty(found: Diagnosis) -> str:
-    """Say the order of the relative error of predicted times, where it can be noticed."""
-    if found.time_error < _EXACT:
-        return ""
-    order = "1/log(1/λ)" if found.tailed else "λ"
-    return (
-        f" (to leading order in {order}, which is {found.time_error:.2g} here: no bound on the "
-        "error, of the time or of the width)"
     )
 
 
@@ -279,7 +267,7 @@ def _how_long(found: Diagnosis) -> str:
         )
     end = when + width
     return (
-        f"train until about λt = {end:.2f} for three quarters of the rise{_uncertainty(found)}: "
+        f"train until about λt = {end:.2f} for three quarters of the rise{order_of_error(found)}: "
         f"t = {end / found.lam:.3g}, or {end / found.lam:.3g}/η steps of size η"
     )
 

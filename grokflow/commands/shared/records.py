@@ -44,6 +44,7 @@ def forecast_record(forecast: ModelForecast) -> Record:
         "transition": {
             "leading_order": forecast.leading_order,
             "predicted": when.lambda_t,
+            **forecast.interval._asdict(),
             "width": when.width,
             "constant": forecast.constant,
         },

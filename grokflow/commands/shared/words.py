@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from grokflow.commands.shared.advice import advice, findings
+from grokflow.commands.shared.when import within
 from grokflow.simulations.models.results import (
     Description,
     GeneralisationBound,
@@ -77,8 +78,9 @@ def transition_lines(forecast: ModelForecast) -> list[str]:
         return []
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
     before = ", before the start" if forecast.kind is Kind.STARTS_LATE else ""
+    known = within(forecast.interval, 3) if forecast.interval.is_known else ""
     return [
-        f" transition: λt* = {when.lambda_t:.3f}{before}, {width} "
+        f" transition: λt* = {when.lambda_t:.3f}{known}{before}, {width} "
         f"(leading order log α = {forecast.leading_order:.3f})"
     ]
 

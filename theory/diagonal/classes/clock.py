@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import lambertw
 
-from grokflow.theory.diagonal.forecast import Curve
+from grokflow.theory.diagonal.finite_decay.curves import Curve
 from grokflow.theory.losses import Loss
 
 

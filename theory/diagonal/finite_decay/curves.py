@@ -1,0 +1,68 @@
+"""Predicted curves of test results, and when they are half-way."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
+from grokflow.theory.diagonal.finite_decay.timing import Span, timed
+from grokflow.theory.diagonal.path import Path
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.predictor import NotResolved
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
+from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.times import Transition, crossing, leading_order
+
+
+class Curve(NamedTuple):
+    """A path of weights, the test results along it, and when the flow passes each point."""
+
+    path: Path
+    scores: Scores
+    lambda_t: np.ndarray
+
+
+class TimedCurve(NamedTuple):
+    """When a curve is half-way, within which interval, and the curve."""
+
+    transition: Transition
+    interval: Interval
+    along: Curve
+
+
+def timed_curve(
+    problem: Problem, limit: Curve, scores: Scores, motion: SlowMotion | None, alpha: float
+) -> TimedCurve:
+    """Return the curve at finite λ, or that of λ → 0 without an interval where it is not known.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data and the test set.
+    limit : Curve
+        The quasi-static path, which is that of λ → 0.
+    scores : Scores
+        Test results of the early and the late predictor first.
+    motion : SlowMotion, optional
+        The motion at finite λ; none where the data determine the weights.
+    alpha : float
+        Scale of the start.
+    """
+    ends = float(scores.error[0]), float(scores.error[1])
+    without = TimedCurve(crossing(limit.lambda_t, limit.scores.error, *ends), UNKNOWN, limit)
+    if motion is None:
+        return without
+    start, times = leading_order(alpha), limit.lambda_t
+    try:
+        found = timed(problem, motion, Span(times[0] - start, times[-1] - start), ends)
+    except NotResolved:
+        return without
+    (when, width), (low, high), (slow, log_beta, weights, _) = found
+    path = Path(log_beta, np.empty((len(slow), 0)), weights, motion.depth)
+    along = Curve(path, problem.score(weights), slow + start)
+    # Margins remember the start of a net that begins later than the motion.
+    remembers = limit.path.margins and along.lambda_t[0] < 0
+    interval = UNKNOWN if remembers else Interval(low + start, high + start)
+    return TimedCurve(Transition(when + start, width), interval, along)
