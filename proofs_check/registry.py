@@ -70,6 +70,7 @@ from grokflow.proofs_check.modular import (
     corrupted_variants,
 )
 from grokflow.proofs_check.modular import closed_form as modular_solution
+from grokflow.proofs_check.nets import label_noise_decay as noise_decay
 from grokflow.proofs_check.nets import levi_linear_student as levi
 from grokflow.proofs_check.nets import shift_law as net_shift
 from grokflow.proofs_check.nets import thm_b_1_label_noise as thm_b_1
@@ -157,6 +158,8 @@ CLAIMS: dict[str, Claim] = {
         block_form_flow.CLAIM,
         block_form_norm.CLAIM,
         thm_b_1.CLAIM,
+        noise_decay.STEP,
+        noise_decay.DECAY,
         levi.CLAIM,
         ridge_delay.CLAIM,
         sparse_times.L1_DELAY,
