@@ -78,7 +78,7 @@ def sparse(laboratory: Laboratory, samples: int) -> Sparse:
     return Sparse(x, truth, direction)
 
 
-def check_l1(laboratory: Laboratory, factor: float = 1.0, norm: float = 2) -> Evidence:
+def check_l1(laboratory: Laboratory, factor: float = 1.0, norm: float = 2.0) -> Evidence:
     """Compare the time of an L1 penalty with `factor` times its bound, by distances in a norm."""
     line, half = (_times(sparse(laboratory, samples), norm) for samples in (_LINE, _HALF))
     on_line, with_half = (
