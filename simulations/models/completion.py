@@ -195,9 +195,8 @@ class BoundCompletion(BoundModel):
     def outlook(self) -> Outlook:
         """Return the forecast from far in the kernel regime, less the logarithm of that scale."""
         found = self.forecast(_FAR)
-        return Outlook(
-            found.scores, found.kind, found.constant, found.transition.width, found.constant
-        )
+        offset = found.transition.lambda_t - found.leading_order
+        return Outlook(found.scores, found.kind, offset, found.transition.width, found.constant)
 
     def provable(self, alpha: float) -> dict[str, Provable]:
         """Return all three predictors."""
@@ -287,6 +286,7 @@ def completion_forecast(found: CompletionForecast) -> ModelForecast:
         found.path_scores,
         regime=found.remark,
         remark=found.shrinking,
+        interval=found.interval,
     )
 
 

@@ -297,3 +297,16 @@ def test_figure_3_is_traced_in_bounded_work_and_its_error_falls():
     tighter = trace_completion(problem, path_scales(problem)[:100], rtol=1e-9)
     size = problem.space.operator_norm(MinFrobeniusNorm().predict(problem).matrix)
     assert np.abs(tighter.matrices - path.matrices[:100]).max() <= 100 * 1e-7 * size
+
+
+@pytest.mark.parametrize("lam", [1e-3, 4e-3])
+def test_the_interval_holds_the_time_of_the_flow_and_what_is_left_is_of_second_order(lam):
+    problem = completion(d=8, fraction=0.6, seed=3)
+    found = forecast_completion(problem, alpha=100.0, lam=lam)
+    limit, (low, high) = found.leading_order + found.constant, found.interval
+    times = np.linspace(0.005, 16, 3200)
+    flow = CompletionFlow(lam=lam, rtol=1e-6).run(CompletionStart(problem, alpha=100.0), times)
+    when = flow.transition(*found.scores.error[:2]).lambda_t
+    assert low <= when <= high
+    assert abs(found.transition.lambda_t - when) < abs(limit - when) / 2
+    assert high - low < 3 * abs(limit - when)

@@ -16,10 +16,11 @@ from grokflow.theory.completion.effort import (
 )
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
-from grokflow.theory.completion.path import CompletionPath, path_scales
+from grokflow.theory.completion.path import CompletionPath, matrices_at, path_scales
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.predictor import resolving
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen, pressed
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -42,8 +43,9 @@ class CompletionForecast(Summarised):
     scores : Scores
         Mean squared errors over the test entries of ``early``, ``late`` and ``limit``.
     transition : Transition
-        Predicted slow time λt* and width, from the quasi-static path; below 0 where α is so small
-        that the flow starts beyond the transition, and NaN where the kind is neither.
+        Predicted slow time λt* and width, from the quasi-static path and the first order in λ;
+        below 0 where α is so small that the flow starts beyond the transition, and NaN where the
+        kind is neither.
     leading_order : float
         ``log α``, the time λt* to leading order.
     kind : Kind
@@ -56,6 +58,12 @@ class CompletionForecast(Summarised):
         Slow times λt along it; negative where the flow starts beyond, at β = α².
     remark : str
         How closely a large matrix was solved, and how far its path was followed.
+    shrinking : str
+        That weight decay presses the late matrix towards zero, and what helps; empty elsewhere.
+    interval : Interval
+        Within which λt* is: as far from it as the quasi-static path is, for what is left out is of
+        second order in λ, and what half of the points of the path miss. NaN where that is not
+        known, as for large matrices, of which the path alone is followed.
 
     Examples
     --------
@@ -81,6 +89,7 @@ class CompletionForecast(Summarised):
     path_times: np.ndarray
     remark: str = ""
     shrinking: str = ""
+    interval: Interval = UNKNOWN
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -96,8 +105,12 @@ class CompletionForecast(Summarised):
 
     @property
     def constant(self) -> float:
-        """Return ``C(data) = λt* - log α``, which depends on the data alone."""
-        return self.transition.lambda_t - self.leading_order
+        """Return ``C(data) = λt* - log α`` for λ → 0, which depends on the data alone."""
+        if np.isnan(self.transition.lambda_t):
+            return float("nan")
+        ends = float(self.scores.error[0]), float(self.scores.error[1])
+        when = crossing(self.path_times, self.path_scores.error, *ends)
+        return when.lambda_t - self.leading_order
 
 
 @resolving("the forecast")
@@ -160,7 +173,11 @@ def forecast_completion(
     follow = whole_path if effort.whole else path_to_the_change
     path = follow(problem, scales, scores, effort, lambda x: progress(done + (1 - done) * x))
     progress(1.0)
-    return _forecast((early, late, limit), scores, path, alpha, _shrinking(problem, lam, late))
+    moved = None
+    if effort.whole and scores.size and kind_of(scores).is_visible:
+        moved = problem.score(matrices_at(problem, path.kept, lam)).error
+    told = _shrinking(problem, lam, late)
+    return _forecast((early, late, limit), scores, path, alpha, moved, told)
 
 
 def _shrinking(problem: CompletionProblem, lam: float, late: MatrixPrediction) -> str:
@@ -181,15 +198,31 @@ def _forecast(
     scores: Scores,
     path: FollowedPath,
     alpha: float,
+    moved: np.ndarray | None,
     shrinking: str,
 ) -> CompletionForecast:
-    """Read kind and time of the transition off the path."""
+    """Read kind and time of the transition off the path, and off what it is to first order in λ."""
     kind = kind_of(scores) if scores.size else Kind.NEITHER
     times = np.asarray(np.log(alpha) - path.log_beta / 2)
-    when = Transition(np.nan, np.nan)
+    when, interval = Transition(np.nan, np.nan), UNKNOWN
     if kind.is_visible:
-        when = crossing(times, path.scores.error, float(scores.error[0]), float(scores.error[1]))
+        when, interval = _timed(times, path.scores.error, moved, scores.error[:2].tolist())
     first, along = leading_order(alpha), path.scores
     kind = kind_seen(kind, scores, when, times, along, is_pressed=bool(shrinking))
-    told = path.remark, shrinking
+    told = path.remark, shrinking, interval
     return CompletionForecast(*found, scores, when, first, kind, path.kept, along, times, *told)
+
+
+def _timed(
+    times: np.ndarray, error: np.ndarray, moved: np.ndarray | None, ends: list[float]
+) -> tuple[Transition, Interval]:
+    """Return when test errors are half-way, those to first order in λ where they are known."""
+    limit = crossing(times, error, *ends)
+    if moved is None:
+        return limit, UNKNOWN
+    when = crossing(times, moved, *ends)
+    read = abs(crossing(times[::2], moved[::2], *ends).lambda_t - when.lambda_t)
+    off = abs(when.lambda_t - limit.lambda_t) + read
+    if np.isnan(off):
+        return limit, UNKNOWN
+    return when, Interval(float(when.lambda_t - off), float(when.lambda_t + off))

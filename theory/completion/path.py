@@ -185,17 +185,39 @@ def least_move(
     Among all changes of W that do, it is the one that moves (U, V) least. From some thousand
     measurements on, η is found by conjugate gradients up to a relative `accuracy`.
     """
+    eta = _multipliers(problem, s, change, accuracy)
+    return problem.space.spread(s, problem.measurements.adjoint(eta))
+
+
+def matrices_at(problem: CompletionProblem, path: CompletionPath, lam: float) -> np.ndarray:
+    """Return the matrices along a path at weight decay λ, up to the first order, (k, d, d).
+
+    The pull of the loss is ``H = -2 ∇L / λ``, so that the flow misses the measurements by
+    ``δ_i = y_i - <A_i, W> = λ η_i / (4 c_i)``, with c_i their shares of all samples and η that of
+    the path. To first order W moves by the least move that does so. That the path depends on its
+    history makes this differ from the first order of the flow in part.
+    """
+    moved = np.empty_like(path.matrices)
+    for i, (w, log_beta) in enumerate(zip(path.matrices, path.log_beta.tolist(), strict=True)):
+        s = problem.space.metric(w, float(np.exp(log_beta)))
+        miss = lam * _multipliers(problem, s, 2 * problem.values) / (4 * problem.weights)
+        moved[i] = w - least_move(problem, s, miss)
+    return moved
+
+
+def _multipliers(
+    problem: CompletionProblem, s: np.ndarray, change: np.ndarray, accuracy: float = 1e-8
+) -> np.ndarray:
+    """Return η for which ``S H + H S``, ``H = A*(η)``, changes the measurements by `change`."""
     if problem.measurements.size > DIRECT:
-        eta = _iterated(problem.measurements.metric_product(s), change, accuracy)
-        return problem.space.spread(s, problem.measurements.adjoint(eta))
+        return _iterated(problem.measurements.metric_product(s), change, accuracy)
     gram = problem.measurements.metric_gram(s)
     scale = 1 / np.sqrt(np.diagonal(gram))
     gram *= np.outer(scale, scale)
     # Measurements that depend on each other, exactly or as β → 0, leave rounding: lift it.
     gram[np.diag_indices_from(gram)] += 1e-15 * len(gram)
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    h = problem.measurements.adjoint(scale * cho_solve(factor, scale * change))
-    return problem.space.spread(s, h)
+    return np.asarray(scale * cho_solve(factor, scale * change))
 
 
 def _iterated(kernel: MetricProduct, rhs: np.ndarray, accuracy: float) -> np.ndarray:
