@@ -173,8 +173,10 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path):
         assert predictor["certificate"]["gap"] <= 1e-6
         assert predictor["name"] in out
     assert record["early"]["test_error"] > 10 * record["late"]["test_error"]
-    assert set(record["transition"]) == {"leading_order", "predicted", "width", "constant"}
-    assert record["transition"]["predicted"] > 0
+    keys = {"leading_order", "predicted", "low", "high", "width", "constant"}
+    assert set(record["transition"]) == keys
+    low, high = record["transition"]["low"], record["transition"]["high"]
+    assert 0 < low < record["transition"]["predicted"] < high
     assert set(record["path"]) == {"lambda_t", "test_error"}
     assert len(record["path"]["lambda_t"]) == len(record["path"]["test_error"])
     assert record["kind"] == "grokking"
