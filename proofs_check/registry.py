@@ -17,6 +17,7 @@ from grokflow.proofs_check.claim import Claim
 from grokflow.proofs_check.completion import block_form_flow, block_form_norm
 from grokflow.proofs_check.completion import cor_3_11_early_matrix as cor_3_11
 from grokflow.proofs_check.completion import lem_f_1_to_3_minima as f_1_to_3
+from grokflow.proofs_check.completion import notsawo_nuclear_delay as nuclear_delay
 from grokflow.proofs_check.completion import path_flow as completion_path_flow
 from grokflow.proofs_check.completion import thm_3_12_recovery as thm_3_12
 from grokflow.proofs_check.completion import thm_f_5_stable_recovery as thm_f_5
@@ -163,6 +164,7 @@ CLAIMS: dict[str, Claim] = {
         levi.CLAIM,
         ridge_delay.CLAIM,
         sparse_times.L1_DELAY,
+        nuclear_delay.CLAIM,
         sparse_times.DECAY,
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,

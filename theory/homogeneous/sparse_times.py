@@ -1,4 +1,4 @@
-"""Sparse weights and a linear model: how long an L1 penalty takes, and what weight decay misses.
+"""Sparse weights of a linear model: how long an L1 penalty takes, and what weight decay misses.
 
 Notsawo et al. [1]_ train ``f = Xa`` with a small penalty β. With ``β‖a‖₁`` the weights move, once
 the samples are fitted, to the interpolation of least L1 norm, in a time of the order of 1/β. With
@@ -19,14 +19,14 @@ import numpy as np
 
 
 def l1_steps(distance: float, gap: float, lr: float, beta: float) -> float:
-    """Return after how many steps the L1 norm is within the gap of the least one, as β → 0.
+    """Return after how many steps the penalised norm is within the gap of its least, as β → 0.
 
     Parameters
     ----------
     distance : float
-        From where the samples are fitted first to the interpolation of least L1 norm.
+        From where the samples are fitted first to the interpolation of least norm.
     gap : float
-        Of the L1 norm.
+        Of the norm that is penalised: the L1 norm, or the nuclear norm of a matrix.
     lr, beta : float
         Step and penalty.
     """
