@@ -91,7 +91,8 @@ class PathCrossing:
 def path_of(problem: Problem) -> PathCrossing:
     """Return the path of a depth-2 net, fine enough to read the constant off."""
     log_beta = scales(problem, 1.0, step=0.25 / 16)
-    path = trace(problem, log_beta[log_beta > np.log(problem.scale) - 16], tolerance=1e-6)
+    rich = log_beta > np.log(problem.scale) - 16
+    path = trace(problem, log_beta[rich], tolerance=1e-6, locate=False)
     scores = problem.score(path.weights)
     ends = float(scores.error[0]), float(scores.error[-1])
     return PathCrossing(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))

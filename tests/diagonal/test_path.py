@@ -1,7 +1,11 @@
 """The quasi-static path: both limits with their rate, feasibility, and the transition law."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import nnls
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from grokflow.simulations.diagonal.flow import DiagonalFlow
@@ -52,7 +56,8 @@ def test_every_point_of_the_path_is_fitted_and_multipliers_never_fall():
             assert q.min() >= 1 - 1e-6
             assert (np.diff(path.multipliers, axis=0) >= -1e-12).all()
             moved = np.diff(path.multipliers, axis=0) > 1e-6
-            assert np.abs(q.T[1:][moved] - 1).max() <= 1e-5
+            # One that left since the last scale was at the margin there.
+            assert np.minimum(q.T[1:], q.T[:-1])[moved].max() - 1 <= 1e-5
         else:
             miss = np.abs(q - problem.targets[:, None]).max()
             assert miss <= 1e-6 * np.abs(problem.targets).max()
@@ -135,6 +140,8 @@ def test_multipliers_grow_only_at_margin_one_in_units_of_their_own_row(seed):
     w = MaxL2Margin().predict(problem).w
     path = trace(problem, scales(problem, float(np.abs(w).max())), tolerance=tolerance)
     over = problem.inputs.combine(path.weights) - 1
+    # One that left since the last scale was at the margin there.
+    over[:, 1:] = np.minimum(over[:, 1:], over[:, :-1])
     # Of w = 2β sinh(4 Xᵀa), dw/dx = 4 sqrt(w² + 4β²): what a multiplier adds to its own output.
     slopes = 4 * np.hypot(path.weights, 2 * np.exp(path.log_beta))
     response = problem.inputs.to_array() ** 2 @ slopes
@@ -144,6 +151,94 @@ def test_multipliers_grow_only_at_margin_one_in_units_of_their_own_row(seed):
     assert np.minimum(grown * response, over).max() <= tolerance
 
 
+@dataclass
+class Sweep:
+    """The differential equation of the multipliers ξ as ``s = -log β`` grows, and its events.
+
+    At given multipliers all outputs are proportional to β, and those of samples on the margin grow
+    to make up for that. One leaves where its multiplier would fall, and one that reaches the margin
+    joins.
+    """
+
+    z: np.ndarray
+    depth: int
+    active: np.ndarray
+    left: int = 0
+
+    def weights(self, s, xi):
+        x, beta = self.z.T @ xi, np.exp(-s)
+        if self.depth == 2:
+            return 2 * beta * np.sinh(4 * x), 8 * beta * np.cosh(4 * x)
+        p = self.depth / (self.depth - 2)
+        slopes = (1 - x) ** (-p - 1) + (1 + x) ** (-p - 1)
+        return beta * ((1 - x) ** -p - (1 + x) ** -p), beta * p * slopes
+
+    def rates(self, s, xi):
+        found, own = np.zeros(len(xi)), self.z[self.active]
+        found[self.active] = np.linalg.solve(
+            (own * self.weights(s, xi)[1]) @ own.T, np.ones(len(own))
+        )
+        return found
+
+    def leaves(self, s, xi):
+        return float(self.rates(s, xi)[self.active].min())
+
+    def joins(self, s, xi):
+        # One that has just left is on the margin but for what the integration misses.
+        margins = self.z @ self.weights(s, xi)[0]
+        return float(margins[~self.active].min(initial=np.inf) - (1 - 1e-7))
+
+    def choose(self, s, xi):
+        """Find which samples on the margin grow: those that ``ρ ≥ 0, Gρ ≥ 1`` needs."""
+        w, slopes = self.weights(s, xi)
+        on = np.flatnonzero(self.z @ w < 1 + 1e-7)
+        low = np.linalg.cholesky((self.z[on] * slopes) @ self.z[on].T)
+        growth = nnls(low.T, np.linalg.solve(low, np.ones(len(on))))[0]
+        before, self.active = self.active, np.zeros(len(xi), dtype=bool)
+        self.active[on[growth > 1e-9 * growth.max()]] = True
+        self.left += int((before & ~self.active).sum())
+
+    def run(self, xi, log_beta):
+        """Return the weights at all scales, from multipliers at the first."""
+        events = [self.leaves, self.joins]
+        for event in (Sweep.leaves, Sweep.joins):
+            event.terminal, event.direction = True, -1.0
+        s, found = -log_beta[0], []
+        for goal in -log_beta:
+            while s < goal:
+                done = solve_ivp(
+                    self.rates, (s, goal), xi, "DOP853", events=events, rtol=1e-9, atol=1e-12
+                )
+                s, xi = done.t[-1], done.y[:, -1]
+                if done.status == 1:
+                    self.choose(s, xi)
+            found.append(self.weights(s, xi)[0])
+        return np.array(found).T
+
+
+@pytest.mark.parametrize("step", [0.5, 2.0])
+@pytest.mark.parametrize("depth", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sample_is_let_go_between_two_scales_where_its_multiplier_stops_growing(
+    seed, depth, step
+):
+    """Let go at the last scale before, it left norms off by 3 % with steps of 2."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((20, 30))
+    y = np.sign(x[:, :3].sum(axis=1) + 0.3 * rng.standard_normal(20))
+    problem = make_problem("few", Task.CLASSIFICATION, x, y, StoredTestSet(x, y))
+    tolerance, log_beta = 1e-4, np.arange(2.0, -12.1, -step)
+    path = trace(problem, log_beta, depth=depth, tolerance=tolerance)
+    start = trace(problem, log_beta[:1], depth=depth, tolerance=1e-12).multipliers[0]
+    sweep = Sweep(problem.inputs.to_array(), depth, start > 0)
+    exact, left = sweep.run(start, log_beta), sweep.left
+    assert left > 0 and problem.inputs.combine(exact).min() >= 1 - 1e-6
+    # Each output is known to a tolerance, and as much again is missed of each sample that left: to
+    # first order the least norm changes by no more.
+    norms = [np.abs(w).sum(axis=0) for w in (path.weights, exact)]
+    assert np.abs(norms[0] / norms[1] - 1).max() <= (1 + left) * tolerance
+
+
 @pytest.mark.parametrize("depth", [2, 3])
 def test_raw_breast_cancer_has_a_path(depth):
     """Multipliers rounded to doubles leave the margins of inputs over five decades open."""
@@ -151,7 +246,8 @@ def test_raw_breast_cancer_has_a_path(depth):
     sides = 2.0 * y - 1
     problem = make_problem("tumours", Task.CLASSIFICATION, x, sides, StoredTestSet(x, sides))
     w = MaxL2Margin().predict(problem).w
-    path = trace(problem, scales(problem, float(np.abs(w).max()), depth=depth), depth=depth)
+    log_beta = scales(problem, float(np.abs(w).max()), depth=depth)
+    path = trace(problem, log_beta, depth=depth, locate=False)
     # The tolerance of a path, and ten of it where rounding keeps a point.
     assert (problem.inputs.to_array() @ path.weights).min() >= 1 - 1e-3
     # At the first scale, ten times the largest weight, the map is linear up to (1/20)²/6, and

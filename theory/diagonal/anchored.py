@@ -22,12 +22,16 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.predictor import NotResolved
 
 # Fraction of its distance at the anchor below which a coordinate goes on along the tangent: no
 # accepted state comes there.
 _TANGENT_FROM = 1e-5
 # The double next to the pole.
 _LARGEST_X = 1 - 2.0**-53
+# Part of a typical weight that is not told from zero on a path.
+_MOST_TILT = 1e-3
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +227,11 @@ class Bound(NamedTuple):
         return np.where(self.equal, -np.inf, self.last.multipliers)
 
 
+def nothing_of(problem: Problem) -> Standing:
+    """Return where the net stands before the first point: multipliers start at zero."""
+    return Standing(np.zeros(problem.n), np.zeros(problem.d))
+
+
 def standing_of(
     problem: Problem, multipliers: np.ndarray, x: np.ndarray, depth: int, bound: Bound
 ) -> Standing:
@@ -279,3 +288,34 @@ def extrapolated(
         part = min(1.0, 0.5 * float(steps_left.min()))
         step, move = part * step, part * move
     return last.moved(step, move)
+
+
+def check_tilt(problem: Problem, standing: Standing, unit: float) -> None:
+    """Refuse a path on which rounding has driven the coordinates away from the multipliers.
+
+    Parameters
+    ----------
+    problem : Problem
+        The data.
+    standing : Standing
+        Its last point, where all that was rounded on the way has added up.
+    unit : float
+        The coordinate of a typical weight.
+
+    Raises
+    ------
+    NotResolved
+        Where they differ by more than a small part of it, and than multipliers rounded to doubles
+        leave open.
+    """
+    inputs, size = problem.inputs, np.abs(standing.multipliers)
+    rounding = problem.n * _EPSILON * inputs.absolute.correlate(size)
+    off = np.abs(standing.x - inputs.correlate(standing.multipliers)) - rounding
+    tilt = float(off.max()) / unit
+    if not tilt <= _MOST_TILT:
+        raise NotResolved(
+            "the weights on the way from the early to the late weights are known to "
+            f"{tilt:.1e} of a typical one in double precision, expected {_MOST_TILT:.0e}: "
+            "standardise the inputs (--standardise, standardise=True), or follow the flow, which "
+            "needs no predictor (grokflow simulate)"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -273,8 +274,10 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
         return resting(w, log_beta, depth), ""
     try:
         with resolving("the path"):
-            path = trace(held.problem, log_beta, depth=depth, early=held.early, progress=progress)
-            return path, ""
+            # When exactly a sample leaves the margin matters at λ → 0 only: transitions are timed
+            # by the motion at the given λ.
+            follow = partial(trace, depth=depth, locate=False, early=held.early, progress=progress)
+            return follow(held.problem, log_beta), ""
     except NotResolved as error:
         margins = held.problem.is_classification
         other = _OTHER_END if margins and depth > 2 else ""

@@ -29,15 +29,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.diagonal.anchored import Bound, Standing, extrapolated, standing_of
+from grokflow.theory.diagonal.anchored import Bound, check_tilt, nothing_of, standing_of
 from grokflow.theory.diagonal.deep_mirror import mirror_map
-from grokflow.theory.diagonal.path_points import check_point, check_tilt, path_point
+from grokflow.theory.diagonal.path_points import Walk
 from grokflow.theory.diagonal.scale import check_depth, kernel_end
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.losses import Loss, loss_named, with_tail
-from grokflow.theory.numerics.newton import Hessian
 from grokflow.theory.summary import Summarised
 
 # Margins below this level are those of a net that has not fitted the data yet.
@@ -162,6 +161,7 @@ def trace(
     *,
     depth: int = 2,
     tolerance: float = 1e-4,
+    locate: bool = True,
     after: Path | None = None,
     holding: Holding | None = None,
     early: Prediction | None = None,
@@ -182,6 +182,11 @@ def trace(
         L ≥ 2 of the diagonal net.
     tolerance : float
         Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
+    locate : bool
+        Whether the path finds the scale at which a sample leaves the margin, between those that are
+        asked for, until what its multiplier may still grow there changes its output by less than
+        the tolerance. Otherwise it keeps the multiplier of the last scale before, which is faster:
+        weights were seen to be off by 1 % with steps of ½ in log β, and by 7 % with steps of 2.
     after : Path, optional
         What is known at larger scales; the path continues from its last point.
     holding : Holding, optional
@@ -204,7 +209,8 @@ def trace(
     NoPredictor
         When no weights interpolate the targets of a regression.
     NotResolved
-        When rounding keeps a point of the path from its tolerance.
+        When rounding keeps a point of the path from its tolerance. It adds up from point to point,
+        and there are fewer of them with ``locate=False``.
 
     Examples
     --------
@@ -223,7 +229,8 @@ def trace(
         equal = np.full(problem.n, False)
         holding = Holding(equal, np.tile(problem.targets, (len(log_beta), 1)), early)
     if problem.is_classification or holding is not None or space.basis is not None:
-        return _followed(problem, log_beta, depth, tolerance, after, holding, progress)
+        kept = tolerance if locate else np.inf
+        return _followed(problem, log_beta, depth, (tolerance, kept), after, holding, progress)
     # Outputs are held in any coordinates. Where inputs differ in size by orders, those that move
     # the small ones alone move no large one by the difference of larger numbers.
     graded = space.graded()
@@ -231,7 +238,7 @@ def trace(
     if after is not None:
         known = np.array([graded.gather(row) for row in after.multipliers])
         after = replace(after, multipliers=known)
-    path = _followed(inside, log_beta, depth, tolerance, after, None, progress)
+    path = _followed(inside, log_beta, depth, (tolerance, np.inf), after, None, progress)
     return replace(path, multipliers=np.array([graded.spread(row) for row in path.multipliers]))
 
 
@@ -239,12 +246,15 @@ def _followed(
     problem: Problem,
     log_beta: np.ndarray,
     depth: int,
-    tolerance: float,
+    tolerances: tuple[float, float],
     after: Path | None,
     holding: Holding | None,
     progress: Callable[[float], None],
 ) -> Path:
-    """Follow the path in the coordinates of the rows of a problem."""
+    """Follow the path in the coordinates of the rows of a problem.
+
+    The tolerances are those of what is held, and of what samples that leave the margin miss.
+    """
     equal = holding.equal if holding else np.full(problem.n, not problem.is_classification)
     path = after or no_path(problem, depth, margins=not equal.all())
     first = len(path.log_beta)
@@ -253,37 +263,24 @@ def _followed(
     # the norms of the inputs is far below it where margins are small or units differ.
     w = path.weights[:, -1] if early is None else early.w
     omega = float(np.abs(w).max()) or problem.scale
-    everywhere = np.concatenate([path.log_beta, log_beta])
-    multipliers = np.concatenate([path.multipliers, np.zeros((len(log_beta), problem.n))])
-    weights = np.empty((problem.d, len(log_beta)))
-    nothing = Standing(np.zeros(problem.n), np.zeros(problem.d))
-    bound = Bound(nothing, np.full(problem.n, True))
+    bound = Bound(nothing_of(problem), np.full(problem.n, True))
     known = [
         standing_of(problem, row, problem.inputs.correlate(row), depth, bound)
         for row in path.multipliers[-2:]
     ]
-    hessian: Hessian | None = None
-    for i, scale in enumerate(log_beta, start=first):
-        potential = mirror_map(path.depth, omega, float(scale))
-        # Multipliers start at zero and never fall.
-        bound = Bound(known[-1] if known else nothing, equal)
-        if early is None or i:
-            start = extrapolated(problem, known, everywhere[: i + 1], depth, bound)
-        else:
-            unit = potential.unit / omega  # of weights w = ω Xᵀp = Xᵀμ
-            start = standing_of(problem, unit * early.multipliers, unit * early.w, depth, bound)
-        targets = holding.targets[i - first] if holding else problem.targets
-        held = replace(problem, targets=targets)
-        found = path_point(held, potential, start, bound, tolerance, hessian)
-        check_point(found, float(scale), tolerance, margins=path.margins)
-        known, hessian = [*known[-1:], found.standing], found.hessian
-        multipliers[i] = found.standing.multipliers
-        weights[:, i - first] = found.weights
-        progress((i - first + 1) / len(log_beta))
-    check_tilt(problem, known[-1], potential.unit)
-    return replace(
-        path, log_beta=np.asarray(log_beta), multipliers=multipliers[first:], weights=weights
+    walk = Walk(
+        problem, depth, omega, equal, *tolerances, path.log_beta[-2:].tolist(), known, early
     )
+    multipliers, weights = (
+        np.zeros((len(log_beta), problem.n)),
+        np.empty((problem.d, len(log_beta))),
+    )
+    for i, scale in enumerate(log_beta):
+        found = walk.to(float(scale), holding.targets[i] if holding else problem.targets)
+        multipliers[i], weights[:, i] = found.standing.multipliers, found.weights
+        progress((i + 1) / len(log_beta))
+    check_tilt(problem, walk.known[-1], mirror_map(depth, omega, float(scale)).unit)
+    return replace(path, log_beta=np.asarray(log_beta), multipliers=multipliers, weights=weights)
 
 
 def _check(problem: Problem, depth: int) -> None:

@@ -14,9 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError
 
-from grokflow.theory.diagonal.anchored import Anchor, AnchoredHypentropy, Bound, Standing
-from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap
+from grokflow.theory.diagonal.anchored import (
+    Anchor,
+    AnchoredHypentropy,
+    Bound,
+    Standing,
+    extrapolated,
+    nothing_of,
+    standing_of,
+)
+from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap, mirror_map
 from grokflow.theory.linear.dual import Constraint, Dual, Moved
+from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.margin_steps import Model, minimise_by_programs
 from grokflow.theory.numerics.newton import Hessian, NotConverged, ValueGradient, minimise
@@ -33,8 +42,8 @@ _MOST_STEPS, _PATIENT_STEPS = 200, 15
 # Times that changes of the multipliers are counted from a new point; two have sufficed.
 _ANCHORS = 8
 _EPSILON, _TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
-# Part of a typical weight that is not told from zero on a path.
-_MOST_TILT = 1e-3
+# Near its largest value a multiplier is the same in double precision over such a step of log β.
+_LEAST_STEP = float(np.sqrt(_EPSILON))
 
 
 class PathPoint(NamedTuple):
@@ -83,6 +92,126 @@ def path_point(
     if at.residual <= tolerance or not small:
         return at
     return _by_programs(function, at, tolerance)
+
+
+@dataclass(eq=False)
+class Walk:
+    """A walk along the path.
+
+    Parameters
+    ----------
+    problem, depth, omega
+        The data, L and the size of a typical weight.
+    equal, tolerance
+        Which outputs are equal to their targets, not larger, and by how much they may miss them.
+    let_go : float
+        By how much outputs may miss that a sample is let go at the last point before.
+    scales, known : list of float, list of Standing
+        ``log β`` of the last points, two at most, and these points.
+    early : Prediction or None
+        Where the path begins, if there are none.
+    targets, hessian, rates
+        Targets, Hessian and rates of growth at the last point, where they are known.
+    """
+
+    problem: Problem
+    depth: int
+    omega: float
+    equal: np.ndarray
+    tolerance: float
+    let_go: float
+    scales: list[float]
+    known: list[Standing]
+    early: Prediction | None = None
+    targets: np.ndarray | None = None
+    hessian: Hessian | None = None
+    rates: np.ndarray | None = None
+
+    def to(self, log_beta: float, targets: np.ndarray) -> PathPoint:
+        """Go to a smaller scale, where these are the targets.
+
+        A sample that leaves the margin on the way keeps the multiplier that it has then. The step
+        is halved until what that may have grown since the last point is less than the tolerance.
+        """
+        goals = [(log_beta, targets)]
+        while goals:
+            scale, held = goals[-1]
+            potential = mirror_map(self.depth, self.omega, scale)
+            found, rates = self._point(potential, scale, held), None
+            if np.isfinite(self.let_go):
+                found, rates = self._with_rates(found, potential, held)
+                if self._missed(found, rates, scale) > self.let_go * np.abs(held).max():
+                    before = held if self.targets is None else self.targets
+                    goals.append(((self.scales[-1] + scale) / 2, (before + held) / 2))
+                    continue
+            check_point(found, scale, self.tolerance, margins=not self.equal.all())
+            self.scales, self.known = [*self.scales[-1:], scale], [*self.known[-1:], found.standing]
+            self.hessian, self.targets, self.rates = found.hessian, held, rates
+            goals.pop()
+        return found
+
+    @property
+    def _last(self) -> Standing:
+        return self.known[-1] if self.known else nothing_of(self.problem)
+
+    def _point(self, potential: MirrorMap, scale: float, targets: np.ndarray) -> PathPoint:
+        """Return the point at a scale, with multipliers no smaller than at the last one."""
+        problem, bound = self.problem, Bound(self._last, self.equal)
+        if self.known:
+            near = np.array([*self.scales, scale])
+            start = extrapolated(problem, self.known, near, self.depth, bound)
+        else:
+            assert self.early is not None
+            unit = potential.unit / self.omega  # of weights w = ω Xᵀp = Xᵀμ
+            mu, x = unit * self.early.multipliers, unit * self.early.w
+            start = standing_of(problem, mu, x, self.depth, bound)
+        held = replace(problem, targets=targets)
+        return path_point(held, potential, start, bound, self.tolerance, self.hessian)
+
+    def _with_rates(
+        self, found: PathPoint, potential: MirrorMap, targets: np.ndarray
+    ) -> tuple[PathPoint, np.ndarray]:
+        """Return a point with its Hessian, and how fast multipliers that grew grow as log β falls.
+
+        At given multipliers all outputs are proportional to β, and the growth makes up for that. A
+        sample has left the margin where its rate is negative.
+        """
+        problem, multipliers = self.problem, found.standing.multipliers
+        dual = _Dual.at(problem, potential, found.standing, Bound(self._last, self.equal)).dual
+        ridge = _ridge(multipliers / potential.unit, self.tolerance)
+        hessian = replace(dual, ridge=ridge).hessian(np.zeros(problem.n))
+        grown, rates = self.equal | (multipliers > self._last.multipliers), np.zeros(problem.n)
+        if grown.any():
+            rates[grown] = hessian.solve(grown, targets[grown])
+        return found._replace(hessian=hessian), potential.unit * rates
+
+    def _missed(self, found: PathPoint, rates: np.ndarray, scale: float) -> float:
+        """Return by how much outputs may miss that samples are let go at their largest multiplier.
+
+        A multiplier grows ever more slowly until then, and would fall ever faster afterwards: the
+        rate at the end of the step that is on the same side bounds what is missed. So does half
+        of the squared step, for rates change by no more than their size as log β changes by one.
+        """
+        step = self.scales[-1] - scale if self.known else 0.0
+        if step <= _LEAST_STEP:
+            return 0.0
+        multipliers, last = found.standing.multipliers, self._last.multipliers
+        known = self.rates
+        if known is None:  # of a path that goes on the rates are not kept
+            known = np.where(last > self.known[0].multipliers, np.inf, 0.0)
+        before = np.where(multipliers <= last, np.maximum(known, 0.0), 0.0)
+        grown = np.minimum(step * np.maximum(before, -rates), step**2 / 2 * multipliers)
+        assert found.hessian is not None
+        unit = mirror_map(self.depth, self.omega, scale).unit
+        return float((found.hessian.diagonal * grown)[~self.equal].sum() / unit)
+
+
+def _ridge(multipliers: np.ndarray, tolerance: float) -> float:
+    """Return a curvature that picks the nearest of multipliers that are not unique.
+
+    It costs at most a hundredth of the tolerance.
+    """
+    return 1e-2 * tolerance / float(np.abs(multipliers).max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +278,7 @@ def _by_newton(
     """Return the point that Newton's method finds in changes of the multipliers from `at`."""
     function = _Dual.at(problem, potential, at.standing, bound)
     multipliers, nothing = function.multipliers, np.zeros(problem.n)
-    # With more samples than inputs the multipliers are not unique: a proximal term that costs
-    # at most a hundredth of the tolerance picks those nearest to the guess.
-    ridge = 1e-2 * tolerance / float(np.abs(multipliers).max())
+    ridge = _ridge(multipliers, tolerance)
     # Newton's method judges steps whose descent is lost in rounding by their slope. With the whole
     # value, not that of the change alone, it knows them; programs need no more than the change.
     level = function.dual.data.value(multipliers)
@@ -191,37 +318,6 @@ def counted_from(at: np.ndarray | Anchor, potential: MirrorMap) -> Moved | Ancho
         assert isinstance(potential, DeepHypentropy)
         return AnchoredHypentropy(at, potential.depth, potential.log_beta, potential.unit)
     return Moved(potential, at / potential.unit)
-
-
-def check_tilt(problem: Problem, standing: Standing, unit: float) -> None:
-    """Refuse a path on which rounding has driven the coordinates away from the multipliers.
-
-    Parameters
-    ----------
-    problem : Problem
-        The data.
-    standing : Standing
-        Its last point, where all that was rounded on the way has added up.
-    unit : float
-        The coordinate of a typical weight.
-
-    Raises
-    ------
-    NotResolved
-        Where they differ by more than a small part of it, and than multipliers rounded to doubles
-        leave open.
-    """
-    inputs, size = problem.inputs, np.abs(standing.multipliers)
-    rounding = problem.n * _EPSILON * inputs.absolute.correlate(size)
-    off = np.abs(standing.x - inputs.correlate(standing.multipliers)) - rounding
-    tilt = float(off.max()) / unit
-    if not tilt <= _MOST_TILT:
-        raise NotResolved(
-            "the weights on the way from the early to the late weights are known to "
-            f"{tilt:.1e} of a typical one in double precision, expected {_MOST_TILT:.0e}: "
-            "standardise the inputs (--standardise, standardise=True), or follow the flow, which "
-            "needs no predictor (grokflow simulate)"
-        )
 
 
 def check_point(found: PathPoint, log_beta: float, tolerance: float, *, margins: bool) -> None:

@@ -78,7 +78,7 @@ def one_vs_rest_path(laboratory: Laboratory, loss: str) -> JointPath:
     parts = [problem.part(c, LOSSES[loss]) for c in range(len(problem.classes))]
     log_beta = scales(parts[0], 1.0, step=_STEP)
     log_beta = log_beta[log_beta > np.log(parts[0].scale) - _DEPTH]
-    paths = tuple(trace(part, log_beta, tolerance=1e-6) for part in parts)
+    paths = tuple(trace(part, log_beta, tolerance=1e-6, locate=False) for part in parts)
     each = [part.score(path.weights) for part, path in zip(parts, paths, strict=True)]
     ends = [(float(scores.error[0]), float(scores.error[-1])) for scores in each]
     alone = (crossing_of(-log_beta / 2, *own)[0] for own in zip(each, ends, strict=True))
@@ -99,7 +99,7 @@ def softmax_path(laboratory: Laboratory) -> JointPath:
     stacked = stacked_problem(problem)
     log_beta = scales(stacked, 1.0, step=_STEP)
     log_beta = log_beta[log_beta > np.log(stacked.scale) - _DEPTH]
-    path = trace(stacked, log_beta, tolerance=1e-6)
+    path = trace(stacked, log_beta, tolerance=1e-6, locate=False)
     scores = problem.score(path.weights.reshape(len(problem.classes), problem.d, -1))
     return JointPath(log_beta, (path,), scores)
 

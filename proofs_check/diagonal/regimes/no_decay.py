@@ -117,7 +117,8 @@ def _on_path(laboratory: Laboratory, shift: float, steps: int) -> np.ndarray:
     # From two intervals before the first.
     ends = wanted[0] - 2 * (_SCALES[1] - _SCALES[0]), wanted[-1]
     scales = np.linspace(*ends, steps * (len(_SCALES) + 1) + 1)
-    return np.asarray(trace(problem, scales, tolerance=1e-9).weights.T[2 * steps :: steps])
+    path = trace(problem, scales, tolerance=1e-9, locate=False)  # steps are extrapolated
+    return np.asarray(path.weights.T[2 * steps :: steps])
 
 
 def check(laboratory: Laboratory, factor: float = 1.0, power: float = 1.0) -> Evidence:

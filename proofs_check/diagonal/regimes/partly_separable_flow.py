@@ -161,7 +161,7 @@ def _one(laboratory: Laboratory, name: str, moving: bool, core: bool) -> Evidenc
         times, level = path.lambda_t(START, lam, loss), path.margin_level(loss, lam)
         chosen = (times > TIMES[0]) & (times < TIMES[-1])
         w = CubicSpline(TIMES, flow, axis=1)(times[chosen]) / level[chosen]
-        expected = (path if core else trace(alone, path.log_beta)).weights[:, chosen]
+        expected = (path if core else trace(alone, path.log_beta, locate=False)).weights[:, chosen]
         expected = expected if moving else np.repeat(expected[:, :1], expected.shape[1], axis=1)
         off = np.linalg.norm(w - expected, axis=0) / np.linalg.norm(expected, axis=0)
         distances.append(np.sqrt(np.mean(off**2)))

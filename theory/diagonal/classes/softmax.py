@@ -188,7 +188,7 @@ def _path(
     log_beta = scales(stacked, float(np.abs(early.w).max()))
     try:
         with resolving("the path"):
-            return trace(stacked, log_beta, early=early, progress=progress), ""
+            return trace(stacked, log_beta, locate=False, early=early, progress=progress), ""
     except NotResolved as error:
         return no_path(stacked, 2, margins=True), str(error)
 

@@ -89,5 +89,5 @@ def _traced(
     """Return the path at a level of each scale, with the multipliers of the rest."""
     held = np.array([parts.at_level(m).targets for m in level])
     holding = Holding(parts.equal, held, early)
-    path = trace(parts.problem, log_beta, holding=holding, progress=progress)
+    path = trace(parts.problem, log_beta, locate=False, holding=holding, progress=progress)
     return replace(path, multipliers=path.multipliers[:, ~parts.equal], samples=n)
