@@ -138,3 +138,19 @@ def test_the_target_that_a_message_proposes_is_the_last_column(tmp_path):
     with pytest.raises(ValueError, match=r"target='3' \(--target 3\)$"):
         gf.load(tmp_path / "a.csv")
     assert gf.load(tmp_path / "a.csv", target="3").d == 2
+
+
+def test_leaving_out_a_copied_input_helps_a_deep_net_on_inputs_of_one_size():
+    """Columns of ±1 have equal norms, and the labels are one of them, which is there twice."""
+    x = np.random.default_rng(12).choice([-1.0, 1.0], (26, 12))
+    x[:, 1] = x[:, 0]
+    y = x[:, 0].astype(int)
+
+    def predicted(inputs):
+        problem = gf.as_problem(inputs, y, inputs, y)
+        return gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["square"], depth=3)
+
+    with pytest.raises(gf.NotResolved, match=r"independent inputs: .*--drop NAME") as told:
+        predicted(x)
+    assert "take the square loss" not in str(told.value)
+    assert np.argmax(np.abs(predicted(np.delete(x, 1, axis=1)).late.w)) == 0

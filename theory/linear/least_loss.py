@@ -114,9 +114,12 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
         raise _falls_for_ever(loss)
     distance = distance_to_least(space, targets, loss, outputs, rounding)
     if distance is None:
+        helps = "classes that overlap in every direction: take the square loss, or fewer inputs"
+        if not loss.acts_on_margins:
+            helps = "independent inputs: leave out those that copy others (--drop NAME, drop=NAME)"
         raise NotResolved(
             f"double precision does not show that the {loss.name} loss has a minimum, expected "
-            "classes that overlap in every direction: take the square loss, or fewer inputs"
+            f"{helps}"
         )
     # Pulls that balance at zero leave nothing but rounding, and outputs of which no sign is known.
     nothing = (np.abs(outputs) <= distance.outputs).all()
