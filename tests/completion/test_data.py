@@ -185,16 +185,21 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path):
 
 def test_alpha_norm_and_lam_are_used(capsys, tmp_path):
     records = []
-    for options in (["--alpha", "100", "--lam", "1e-3"], ["--norm", str(100 * np.sqrt(20))]):
+    for options in (
+        ["--alpha", "100"],
+        ["--norm", str(100 * np.sqrt(20))],
+        ["--alpha", "100", "--lam", "1e-3"],
+    ):
         path = tmp_path / "out.json"
         assert run(capsys, "predict", "completion", *SMALL, *options, "--json", path)[0] == 0
         records.append(json.loads(path.read_text()))
-    assert records[0]["lam"] == 1e-3
-    assert records[1]["lam"] == 1e-4
-    assert np.isclose(records[1]["alpha"], 100)
-    assert np.isclose(
-        records[0]["transition"]["predicted"], records[1]["transition"]["predicted"], atol=0.01
-    )
+    by_alpha, by_norm, by_lam = records
+    assert by_alpha["lam"] == by_norm["lam"] == 1e-4
+    assert by_lam["lam"] == 1e-3
+    assert np.isclose(by_norm["alpha"], 100)
+    predicted = [record["transition"]["predicted"] for record in records]
+    assert np.isclose(predicted[0], predicted[1])
+    assert predicted[2] != predicted[0]
 
 
 def test_a_csv_of_entries_is_recognised(capsys, tmp_path):
