@@ -15,6 +15,7 @@ from grokflow.simulations.diagonal.tolerance import pull_size
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
 from grokflow.simulations.runs.reached import SolverState
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.numerics.solver_time import SolverMoment
 
 # Logarithm of the growth of the rate's weight over a step from which nodes are not comparable.
 _COMPARABLE = 5.0
@@ -80,17 +81,24 @@ def step_error(
             error = solve(matrix, change - np.mean(rates, axis=0))
     except (LinAlgError, ValueError):  # singular, or not finite
         return float("inf")
-    return _relative_change(flow, end.s, after.y, error)
+    return _relative_change(flow, end, after.y, error)
 
 
-def _relative_change(flow: ReducedFlow, s: float, p: np.ndarray, change: np.ndarray) -> float:
-    """Return the relative change of the weights when p changes, infinite beyond the tangent."""
-    rows, potential = flow.space.rows, flow.potential(s)
+def _relative_change(
+    flow: ReducedFlow, at: SolverMoment, p: np.ndarray, change: np.ndarray
+) -> float:
+    """Return the relative change of the weights when p changes, infinite beyond the tangent.
+
+    The pull of a tail that is zero in doubles, also where its margin is as much smaller as it
+    changes, is its tangent however far that margin moves.
+    """
+    rows, potential = flow.space.rows, flow.potential(at.s)
     xi = rows.correlate(p)
     moved = potential.curvature(xi) * rows.correlate(change)
     if flow.loss.acts_on_margins:
-        outputs = flow.space.spread(rows.combine(moved))
-        if not np.abs(outputs).max() <= _LINEAR_MARGIN:
+        reach = np.abs(flow.space.spread(rows.combine(moved)))
+        pulled = flow.is_pulled(at, flow.outputs(at.s, p) - reach)
+        if not reach.max(where=pulled, initial=0.0) <= _LINEAR_MARGIN:
             return float("inf")
     size = float(np.linalg.norm(potential.weights(xi)))
     return float(np.linalg.norm(moved)) / size if size > 0 else 0.0

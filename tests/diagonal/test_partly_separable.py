@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import grokflow as gf
 from grokflow.theory.diagonal.partly.ends import certificate_of, early_of, limit_of
 from grokflow.theory.diagonal.partly.split import split
+from tests.diagonal.map.judge import largest_error
+from tests.diagonal.map.table import case_of
 from tests.reference import log_flow
 
 LOGISTIC = gf.LOSSES["logistic"]
@@ -186,3 +188,16 @@ def test_a_flow_is_taken_up_again_after_samples_were_set_apart(tmp_path):
     whole = flow.run(start, times)
     flow.run(start, times[:2], checkpoint=saved)
     assert relative(flow.run(start, times, checkpoint=saved).weights, whole.weights) <= flow.rtol
+
+
+def test_margins_beyond_every_pull_do_not_stop_a_flow():
+    """Small inputs separate what large ones do not: margins reach 1e8, and err by more than 1."""
+    case = case_of(143)
+    problem, loss = case.problem, gf.LOSSES[case.loss]
+    start = gf.DiagonalStart(problem, case.alpha, case.depth)
+    flow = gf.DiagonalFlow(lam=case.lam, loss=loss)
+    found = flow.run(start, case.times)
+    z, y = problem.inputs.to_array(), problem.targets
+    settings = case.alpha, case.lam, case.loss, case.times, 1e-8, case.depth
+    assert (z @ found.weights).max() > 1e8
+    assert largest_error(found.weights, log_flow.weights(z, y, *settings)) <= flow.rtol

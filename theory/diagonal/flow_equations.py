@@ -138,6 +138,13 @@ class ReducedFlow:
         """Return the pulls on the samples in units of `rate`, ``-pace l'(q) / ε``."""
         return self._pull(at, self.outputs(at.s, p))
 
+    def is_pulled(self, at: SolverMoment, q: np.ndarray) -> np.ndarray:
+        """Whether samples with outputs q are pulled, for losses with an exponential tail.
+
+        The pull of a margin far beyond 700 is zero in doubles.
+        """
+        return ~(self._pull(at, q) <= 0)
+
     def rate_of_pulls(self, at: SolverMoment, p: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         """Return `rate` where the pulls are known."""
         pull = self.space.gather(pulls)
