@@ -21,7 +21,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from grokflow.simulations.runs.files import write_whole
+from grokflow.simulations.runs.files import read_sealed, write_sealed
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -147,10 +147,9 @@ class Laboratory:
         assert self.folder is not None
         # Keys that print alike are alike: they hold numbers, words and frozen dataclasses of them.
         file = self.folder / sha256(repr(key).encode()).hexdigest()
-        if file.exists():
-            result: Result = pickle.loads(file.read_bytes())
+        if file.exists() and (content := read_sealed(file)) is not None:
+            result: Result = pickle.loads(content)
             return result
         result = run()
-        content = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
-        write_whole(file, lambda target: target.write_bytes(content))
+        write_sealed(file, pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL))
         return result

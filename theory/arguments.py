@@ -11,6 +11,8 @@ ValueError: alpha is a str, expected a number: convert it
 
 from __future__ import annotations
 
+import sys
+from decimal import Decimal
 from enum import Enum
 from numbers import Real
 from typing import TypeVar
@@ -74,9 +76,17 @@ def check_data(problem: object, kind: type) -> None:
     check_kind("problem", problem, kind, takers or made)
 
 
+def written(value: float | int) -> str:
+    """Return a number as messages write it, also one that is too large for a double."""
+    try:
+        return f"{float(value):g}"
+    except OverflowError:
+        return f"{Decimal(int(value)):.3g}"
+
+
 def check_number(name: str, value: object) -> None:
-    """Refuse text, arrays and whatever else is no real number."""
-    if not isinstance(value, Real):
+    """Refuse text, arrays, truth values and whatever else is no real number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} is a {type(value).__name__}, expected a number: convert it")
 
 
@@ -86,22 +96,22 @@ def check_range(name: str, value: float | int, bounds: tuple[float, float]) -> N
     low, high = bounds
     if not low <= value <= high:
         raise ValueError(
-            f"{name} is {value:g}, expected {low:g} to {high:g}: choose a value in range"
+            f"{name} is {written(value)}, expected {low:g} to {high:g}: choose a value in range"
         )
 
 
 def check_positive(name: str, value: float | int, remedy: str = "choose another value") -> None:
     """Refuse what is no number, or is not above 0 and finite."""
     check_number(name, value)
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value:g}, expected a finite number above 0: {remedy}")
+    if not 0 < value <= sys.float_info.max:
+        raise ValueError(f"{name} is {written(value)}, expected a finite number above 0: {remedy}")
 
 
 def check_whole(name: str, value: float | int) -> None:
     """Refuse what is no number, and numbers that are not whole."""
     check_number(name, value)
     if not abs(value) < float("inf") or value != int(value):
-        raise ValueError(f"{name} is {value:g}, expected a whole number: round it")
+        raise ValueError(f"{name} is {written(value)}, expected a whole number: round it")
 
 
 def member_of(kind: type[Member], name: str, value: Member | str) -> Member:

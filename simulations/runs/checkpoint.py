@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from grokflow.simulations.runs.files import jsonable, write_whole
+from grokflow.simulations.runs.files import check_path, jsonable, read_sealed, write_sealed
+from grokflow.theory.arguments import check_range
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        When the path is a folder, or lies in a folder that does not exist.
+        When the path is a folder, or lies in a folder that does not exist, or `seconds` is below 0
+        or NaN.
 
     Examples
     --------
@@ -47,6 +49,8 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         """Refuse files that could not be written, before the work starts."""
+        check_path("path", self.path)
+        check_range("seconds", self.seconds, (0.0, float("inf")))
         if not self.file.absolute().parent.is_dir() or self.file.is_dir():
             raise ValueError(
                 f"checkpoint {self.file} is no file in an existing folder: create the folder first"
@@ -63,8 +67,9 @@ class Checkpoint:
             name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
             for name, value in state.items()
         }
-        content = {"settings": json.dumps(jsonable(settings)), "state": tensors}
-        write_whole(self.file, partial(torch.save, content))
+        content = BytesIO()
+        torch.save({"settings": json.dumps(jsonable(settings)), "state": tensors}, content)
+        write_sealed(self.file, content.getvalue())
 
     def load(self, settings: Mapping[str, object]) -> Mapping[str, Any] | None:
         """Return the state, or None when there is no file.
@@ -76,14 +81,14 @@ class Checkpoint:
         """
         if not self.file.exists():
             return None
-        try:
-            content = torch.load(self.file, weights_only=True)
-            found, state = json.loads(content["settings"]), content["state"]
-        except Exception:
+        sealed = read_sealed(self.file)
+        if sealed is None:
             raise ValueError(
-                f"{self.file} is not a checkpoint, expected one written by grokflow: choose "
-                "another file, or delete it to start anew"
-            ) from None
+                f"{self.file} is damaged, or not a checkpoint of this grokflow, expected one as it "
+                "was written: choose another file, or delete it to start anew"
+            )
+        content = torch.load(BytesIO(sealed), weights_only=True)
+        found, state = json.loads(content["settings"]), content["state"]
         wanted = json.loads(json.dumps(jsonable(settings)))
         # Digests change with everything: what a reader understands is compared first.
         for key in sorted({*found, *wanted}, key=lambda name: (_is_digest(wanted.get(name)), name)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -45,6 +46,14 @@ def _curves_of(dataset: xarray.Dataset) -> xarray.Dataset:
     return dataset[[name for name, item in dataset.items() if item.dims in coords]]
 
 
+def check_path(name: str, value: object) -> None:
+    """Refuse what names no file."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(
+            f"{name} is a {type(value).__name__}, expected the name of a file: give one"
+        )
+
+
 def check_suffix(path: Path, allowed: Mapping[str, object] | tuple[str, ...]) -> None:
     """Refuse an output file that could not be written, before the work starts."""
     if path.suffix not in allowed:
@@ -75,6 +84,19 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """Write bytes, and behind them the digest by which `read_sealed` knows them."""
+    sealed = content + hashlib.sha256(content).digest()
+    write_whole(path, lambda target: target.write_bytes(sealed))
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """Return the bytes that were written, or None when the file no longer holds just these."""
+    sealed = path.read_bytes()
+    content = sealed[: -hashlib.sha256().digest_size]
+    return content if sealed == content + hashlib.sha256(content).digest() else None
 
 
 def write_json(path: Path, content: object) -> None:

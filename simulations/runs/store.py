@@ -1,13 +1,15 @@
 """Where the cells of a scan are kept: one SQLite file, written by the parent process alone.
 
 Each cell has one row, filed under a hash of its full settings and the version of the code; errors
-are rows too, with their message. Rows are only ever added, a task's rows in one transaction of the
+are rows too, with their message. A digest of the row goes with it, for SQLite notices no flipped
+bit in a number. Rows are only ever added, a task's rows in one transaction of the
 write-ahead log: a process that is killed leaves whole rows or none, and a power cut loses the last
 moments at most. A file that this module did not write is refused before anything is written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +22,10 @@ from grokflow.simulations.runs.code import code_version
 
 # "grok": the mark of this application in the header of an SQLite file.
 _APPLICATION = 0x67726F6B
-_VERSION = 2
+_VERSION = 3
 _MAGIC = b"SQLite format 3\0"
 _TYPES = {float: "REAL", str: "TEXT NOT NULL", int: "INTEGER NOT NULL", bool: "INTEGER NOT NULL"}
+_NAMES = "key, settings, code, digest"
 _BATCH = 500
 
 
@@ -118,10 +121,11 @@ class Store:
 
     def add(self, cells: Sequence[Filed], outcomes: Sequence[Any]) -> None:
         """Write the rows of a task, all of them or none."""
-        rows = [
-            (cell.key(), json.dumps(cell.settings(), sort_keys=True), code_version(), *outcome)
-            for cell, outcome in zip(cells, outcomes, strict=True)
-        ]
+        rows = []
+        for cell, outcome in zip(cells, outcomes, strict=True):
+            names = cell.key(), json.dumps(cell.settings(), sort_keys=True), code_version()
+            kept = _outcome(self.row, outcome)
+            rows.append((*names, _digest(*names, kept), *kept))
         marks = ", ".join("?" * len(rows[0]))
         with self._explained(), self._transaction():
             self._connection.executemany(f"INSERT INTO {self.table} VALUES ({marks})", rows)
@@ -133,11 +137,25 @@ class Store:
         for i in range(0, len(wanted), _BATCH):
             part = wanted[i : i + _BATCH]
             marks = ", ".join("?" * len(part))
-            query = f"SELECT key, {columns} FROM {self.table} WHERE key IN ({marks})"
+            query = f"SELECT {_NAMES}, {columns} FROM {self.table} WHERE key IN ({marks})"
             with self._explained():
                 rows = self._connection.execute(query, part).fetchall()
-            found |= {key: _outcome(self.row, values) for key, *values in rows}
+            found |= {row[0]: self._checked(*row) for row in rows}
         return found
+
+    def _checked(self, key: str, settings: str, code: str, digest: str, *values: Any) -> Any:
+        """Return the outcome in a row that is as it was written."""
+        try:
+            kept = _outcome(self.row, values)
+            whole = digest == _digest(key, settings, code, kept)
+        except (ValueError, TypeError, UnicodeError):
+            whole = False
+        if not whole:
+            raise OSError(
+                f"{self.path} is damaged: a row is not as it was written, expected its digest to "
+                "agree: restore a copy, or choose another name"
+            )
+        return kept
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove rows, so that their cells are computed again."""
@@ -193,17 +211,29 @@ class Store:
 
 
 def _layout(row: type[Any]) -> str:
-    """Return the columns of the table: key, settings, code, then the fields of an outcome."""
+    """Return the columns of the table: those of every cell, then the fields of an outcome."""
     defaults = row()._asdict()
     columns = [f"{name} {_TYPES[type(value)]}" for name, value in defaults.items()]
-    return ", ".join(["key TEXT PRIMARY KEY", "settings TEXT", "code TEXT", *columns])
+    return ", ".join(
+        ["key TEXT PRIMARY KEY", "settings TEXT", "code TEXT", "digest TEXT", *columns]
+    )
 
 
 def _outcome(row: type[Any], values: Sequence[Any]) -> Any:
-    """Return a row as it was written: SQLite keeps NaN as NULL and truth as 0 and 1."""
+    """Return a row as it is written and read: SQLite keeps NaN as NULL and truth as 0 and 1."""
     defaults: tuple[Any, ...] = row()
     pairs = zip(values, defaults, strict=True)
-    return row(*(default if value is None else type(default)(value) for value, default in pairs))
+    return row(
+        *(
+            default if value is None or value != value else type(default)(value)
+            for value, default in pairs
+        )
+    )
+
+
+def _digest(key: str, settings: str, code: str, outcome: Any) -> str:
+    """Return a digest of a row, whose numbers Python writes so that no digit is lost."""
+    return hashlib.sha256(repr((key, settings, code, tuple(outcome))).encode()).hexdigest()
 
 
 def _refuse_foreign(path: str) -> None:

@@ -189,7 +189,7 @@ def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(tmp_path):
     content = checkpoint.path.read_bytes()
     for damaged in (b"", content[: len(content) // 2], b"no checkpoint"):
         checkpoint.path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="not a checkpoint") as caught:
+        with pytest.raises(ValueError, match=r"run\.pt is damaged, or not a checkpoint") as caught:
             method.run(NetStart(small_net(), problem), np.array([3]), checkpoint=checkpoint)
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="create the folder first"):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.runs.wrong_arguments import FORECASTS, MEASURES, RUNS, SETTINGS, STARTS
+from tests.runs.wrong_arguments import CONSTRUCTORS, FORECASTS, MEASURES, RUNS, SETTINGS, STARTS
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,12 @@ def test_starts_refuse_what_they_cannot_hold(outcomes, message):
 @pytest.mark.parametrize("message", FORECASTS)
 def test_forecasts_refuse_what_no_flow_starts_from(outcomes, message):
     found = outcomes[f"forecast: {message}"]
+    assert found.startswith(f"ValueError: {message}") and "\n" not in found
+
+
+@pytest.mark.parametrize("message", CONSTRUCTORS)
+def test_constructors_refuse_what_they_cannot_take(outcomes, message):
+    found = outcomes[f"constructor: {message}"]
     assert found.startswith(f"ValueError: {message}") and "\n" not in found
 
 

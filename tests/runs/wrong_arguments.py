@@ -110,6 +110,19 @@ FORECASTS = {
     "lam is nan, expected": lambda: forecast(entries(), lam=float("nan")),
     "problem is a Problem, expected a CompletionProblem": lambda: forecast(classes()),
 }
+CONSTRUCTORS = {
+    "path is a NoneType, expected the name of a file: give one": lambda: gf.Checkpoint(None),
+    "seconds is a str, expected a number: convert it": lambda: gf.Checkpoint("run.pt", "60"),
+    "alpha is 1.00e+400, expected 1e-12 to": lambda: gf.DiagonalStart(classes(), 10**400),
+    "alpha is a bool, expected a number: ": lambda: gf.DiagonalStart(classes(), True),
+    "lam is 1.00e+400, expected 1e-140 to": lambda: gf.DiagonalFlow(lam=10**400, loss="square"),
+    "lam is inf, expected a finite number above 0: ": lambda: gf.L1Penalised(
+        "logistic", float("inf")
+    ),
+    "lam is 1.00e+400, expected a finite number above 0: ": lambda: gf.L1Penalised(
+        "logistic", 10**400
+    ),
+}
 # How a setting is made from its value, and a name that it has.
 SETTINGS = {
     "optimizer": (lambda value: gf.Descent(lr=0.1, optimizer=value, batch=4), "sgd"),
@@ -141,4 +154,5 @@ def outcome(call):
 if __name__ == "__main__":
     calls = RUNS | MEASURES | NAMED | {f"start: {name}": call for name, call in STARTS.items()}
     calls |= {f"forecast: {name}": call for name, call in FORECASTS.items()}
+    calls |= {f"constructor: {name}": call for name, call in CONSTRUCTORS.items()}
     print(json.dumps({name: outcome(call) for name, call in calls.items()}))

@@ -123,6 +123,22 @@ def test_a_damaged_file_is_refused(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("column", ["lambda_t", "settings", "kind"])
+def test_a_row_that_is_not_as_it_was_written_is_refused(tmp_path, column):
+    path = fill(tmp_path / "scan.db")
+    # As a flipped bit: SQLite itself notices none inside a value.
+    raw = sqlite3.connect(path)
+    now = raw.execute(f"SELECT {column} FROM cells WHERE key = ?", (CELLS[1].key(),)).fetchone()[0]
+    changed = now + 2.0**-52 if column == "lambda_t" else f"{now} "
+    raw.execute(f"UPDATE cells SET {column} = ? WHERE key = ?", (changed, CELLS[1].key()))
+    raw.commit()
+    raw.close()
+    with scan_store(path, resume=True) as store:
+        assert store.outcomes([CELLS[0].key()])[CELLS[0].key()].lambda_t == 0.0
+        with pytest.raises(OSError, match=r"scan\.db is damaged: a row is not as it was written"):
+            SCAN.table(store)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("absent/scan.db", "is not a folder, expected one"), ("", "is a folder, expected a file")],
