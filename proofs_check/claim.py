@@ -192,6 +192,11 @@ class ForEvery:
         laboratory.put(self.draw, self.arguments, instance)
 
 
+# Why a claim names no formula, where it does not say.
+NOT_YET_MUTATED = "not yet mutated"
+_FALSE = "the statement itself is false, as expected: wrong formulas would say nothing"
+
+
 @dataclass(frozen=True, repr=False)
 class Claim(Summarised):
     """A statement of the theory with the experiment that tests it.
@@ -223,6 +228,8 @@ class Claim(Summarised):
     equivalent : mapping of str to str
         Mutants that are as true as the statement, with the reason; by the name of the mutant, or
         of a formula for all of its own that are not refuted.
+    no_formulas : str
+        Why it names no formula, where it names none: in one line.
     error_rate : str
         How often the check refutes the statement although it is true, and by what that is known.
     scope : Scope
@@ -253,6 +260,7 @@ class Claim(Summarised):
     experiments: tuple[Experiment, ...] = ()
     formulas: tuple[Callable[..., object], ...] = ()
     equivalent: Mapping[str, str] = field(default_factory=dict)
+    no_formulas: str = NOT_YET_MUTATED
     error_rate: str = ""
     scope: Scope = field(default_factory=Scope)
     for_every: tuple[ForEvery, ...] = ()
@@ -260,3 +268,10 @@ class Claim(Summarised):
     def _summary(self) -> Mapping[str, object]:
         """Return what is claimed, and with what verdict it should end."""
         return {name: getattr(self, name) for name in ("label", "statement", "expected")}
+
+    @property
+    def unmutated(self) -> str:
+        """Why ``grokflow verify --mutants`` has nothing to change in it; empty where it has."""
+        if self.formulas:
+            return ""
+        return _FALSE if self.expected is Verdict.REFUTED else self.no_formulas

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import asdict
 
@@ -42,7 +42,7 @@ def run(claims: Sequence[Claim], arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         interrupted = True
     Console(width=None if sys.stdout.isatty() else 120).print(_table(outcomes))
-    print(summary(outcomes, without=len(claims) - len(with_formulas)))
+    print(summary(outcomes, Counter(claim.unmutated for claim in claims if claim.unmutated)))
     if arguments.json:
         rows = [asdict(outcome) | {"fate": outcome.fate.value} for outcome in outcomes]
         write_json(arguments.json, {"mutants": rows, "versions": versions()})
@@ -52,12 +52,15 @@ def run(claims: Sequence[Claim], arguments: argparse.Namespace) -> int:
     return 0 if all(outcome.fate.noticed for outcome in outcomes) else 1
 
 
-def summary(outcomes: Sequence[MutantOutcome], *, without: int) -> str:
-    """Return how many mutants have which fate, in one line."""
+def summary(outcomes: Sequence[MutantOutcome], without: Mapping[str, int]) -> str:
+    """Return how many mutants have which fate, and how many claims name no formula and why."""
     count = Counter(outcome.fate for outcome in outcomes)
     parts = [f"{count[fate]} {fate.value}" for fate in Fate if count[fate]]
-    said = f"{len(outcomes)} mutants: {', '.join(parts) or 'none'}"
-    return said + (f"; {without} claims name no formula" if without else "")
+    lines = [f"{len(outcomes)} mutants: {', '.join(parts) or 'none'}"]
+    if without:
+        lines.append("Claims that name no formula, and why:")
+    lines += [f"{claims:4} {reason}" for reason, claims in without.items()]
+    return "\n".join(lines)
 
 
 def _judged(

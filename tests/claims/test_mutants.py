@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import (
+    NOT_YET_MUTATED,
+    Broken,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+)
 from grokflow.proofs_check.mutants.formulas import mutants_of
 from grokflow.proofs_check.mutants.judging import Fate, judge_mutants
 from grokflow.proofs_check.registry import CLAIMS
@@ -146,3 +153,24 @@ def test_reasons_are_given_for_mutants_that_there_are():
     for claim in CLAIMS.values():
         names = {mutant.name for formula in claim.formulas for mutant in mutants_of(formula)}
         assert set(claim.equivalent) <= names | {name.split(":")[0] for name in names}
+
+
+# How many claims are left to be mutated: it only falls.
+_LEFT = 79
+
+
+def test_every_claim_names_formulas_or_says_why_not():
+    for claim in CLAIMS.values():
+        named, reason = bool(claim.formulas), claim.unmutated
+        assert named != bool(reason), f"{claim.label}: formulas, or one line that says why not"
+        assert "\n" not in reason
+        assert not (named and claim.no_formulas != NOT_YET_MUTATED), claim.label
+    left = [label for label, claim in CLAIMS.items() if claim.unmutated == NOT_YET_MUTATED]
+    assert len(left) == _LEFT, f"{len(left)} claims are not yet mutated: {', '.join(left)}"
+
+
+def test_the_command_says_why_claims_have_no_mutants(capsys):
+    assert main(["verify", "--mutants", "--claim", "thm-3.4-printed", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "0 mutants: none" in said
+    assert "   1 the statement itself is false, as expected" in said
