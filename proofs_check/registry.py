@@ -73,6 +73,7 @@ from grokflow.proofs_check.modular import (
 from grokflow.proofs_check.modular import closed_form as modular_solution
 from grokflow.proofs_check.nets import label_noise_decay as noise_decay
 from grokflow.proofs_check.nets import levi_linear_student as levi
+from grokflow.proofs_check.nets import prieto_lost_gradient as lost_gradient
 from grokflow.proofs_check.nets import shift_law as net_shift
 from grokflow.proofs_check.nets import thm_b_1_label_noise as thm_b_1
 from grokflow.proofs_check.own_claims import claim_at, installed_claims
@@ -166,6 +167,7 @@ CLAIMS: dict[str, Claim] = {
         sparse_times.L1_DELAY,
         nuclear_delay.CLAIM,
         sparse_times.DECAY,
+        lost_gradient.CLAIM,
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,
         modular_solution.ERRORS,

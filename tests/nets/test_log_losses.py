@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from grokflow.theory.nets.log_losses import log_loss
+from grokflow.theory.nets.log_losses import log_loss, vanishing_margin
 from grokflow.theory.nets.losses import NET_LOSSES
 from tests.nets.example_modules import small_problem
 
@@ -41,3 +41,16 @@ def test_the_logarithm_of_the_loss_is_the_margin_when_that_is_large(name, dtype)
         (slope,) = torch.autograd.grad(value, f)
         assert float(slope[0, -1]) == pytest.approx(-1, abs=1e-4)
         assert torch.isfinite(slope).all()
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(np.float32, 24), (np.float64, 53)])
+def test_the_probability_of_two_classes_is_1_from_the_margin_on(kind, bits):
+    margin = kind(vanishing_margin(bits, [0.0]))
+    one, step = kind(1), 2 * np.spacing(margin)
+    assert one / (one + np.exp(-(margin + step))) == 1
+    assert one / (one + np.exp(-(margin - step))) < 1
+
+
+def test_classes_that_are_added_at_once_need_a_larger_margin():
+    assert vanishing_margin(24, np.zeros(96)) == pytest.approx(np.log(96 * 2.0**24), rel=1e-15)
+    assert vanishing_margin(24, [0.0, np.log(2)]) == pytest.approx(np.log(1.5 * 2.0**24))

@@ -1,0 +1,144 @@
+"""Prieto et al.: past a margin the gradient of cross-entropy is 0 at the right class, by rounding.
+
+How it is measured: the softmax of logits is computed in half, single and double precision, as it is
+everywhere, with the largest logit subtracted and the exponentials added up one by one: the right
+class first, last, or in a random order. The least margin at which its probability less 1 is exactly
+0 is found by bisection down to neighbouring numbers, and compared with the rule of rounding, which
+is about reals. The same with the gradient of PyTorch's cross-entropy, in whatever order it adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
+from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.scope import Scope
+from grokflow.theory.nets.log_losses import vanishing_margin
+
+_PRECISIONS = (np.float16, np.float32, np.float64)
+_CLASSES = (2, 3, 10, 97)
+_FARTHEST = 2.0
+# The exponential of NumPy and PyTorch is wrong by at most four units in the last place.
+_EXPONENTIAL = 8
+_DERIVATION = (
+    "margins that are numbers of the precision, one to the next, half of that for each logit; "
+    "roundings of the exponentials and of their sum, as a change of the margin"
+)
+
+# Of the logits, the right class first: the gradient at the right class.
+Gradient = Callable[[np.ndarray], float]
+# Of binary digits and distances: the margin from which the gradient is 0.
+Law = Callable[[int, np.ndarray], float]
+
+
+@remembered
+def distances(laboratory: Laboratory, classes: int) -> np.ndarray:
+    """Draw how far each wrong class is behind the nearest."""
+    (seed,) = laboratory.draws(f"logits of {classes} classes", 1)
+    drawn = np.random.default_rng(seed).uniform(0, _FARTHEST, classes - 2)
+    return np.concatenate([[0.0], drawn])
+
+
+def check(laboratory: Laboratory, law: Law = vanishing_margin, any_order: bool = False) -> Evidence:
+    """Compare with a law; in `any_order` the margin is claimed to be that of the sum of all."""
+    parts = []
+    for kind, classes in product(_PRECISIONS, _CLASSES):
+        behind, bits = distances(laboratory, classes), np.finfo(kind).nmant + 1
+        least, most = law(bits, behind if any_order else behind[:1]), law(bits, behind)
+        orders = np.arange(classes), np.roll(np.arange(classes), -1), _shuffled(laboratory, classes)
+        first, last, mixed = (_lost(kind, behind, partial(_added, order=o)) for o in orders)
+        between = [mixed] if kind is np.float16 else [mixed, _lost(kind, behind, _torch)]
+        parts += [
+            _evidence(abs(first - least), most, kind, classes),
+            _evidence(abs(last - most), most, kind, classes),
+            *(_evidence(max(least - m, m - most), most, kind, classes) for m in between),
+        ]
+    return weakest(parts)
+
+
+def check_logistic(laboratory: Laboratory) -> Evidence:
+    """Claim the law for a gradient that is computed as ``-σ(-m)``, m the margin."""
+    behind = distances(laboratory, 2)
+    most = vanishing_margin(24, behind)
+    found = _lost(np.float32, behind, lambda z: float(-np.exp(z[1]) / (1 + np.exp(z[1]))))
+    return _evidence(abs(found - most), most, np.float32, 2)
+
+
+def _evidence(discrepancy: float, margin: float, kind: Any, classes: int) -> Evidence:
+    spacing = float(np.spacing(kind(margin + _FARTHEST)))
+    rounding = (classes + _EXPONENTIAL) * float(np.finfo(kind).epsneg)
+    # A false law is wrong by a binary digit at least.
+    return Evidence(discrepancy, 1.5 * spacing + rounding, _DERIVATION, resolution=np.log(2))
+
+
+def _shuffled(laboratory: Laboratory, classes: int) -> np.ndarray:
+    (seed,) = laboratory.draws(f"an order of {classes} classes", 1)
+    return np.random.default_rng(seed).permutation(classes)
+
+
+def _lost(kind: Any, behind: np.ndarray, gradient: Gradient) -> float:
+    """Return the least margin whose gradient is 0, or the largest that is tried."""
+    away = behind.astype(kind)
+    bits = np.finfo(kind).nmant + 1
+    low, high = kind(bits / 4), kind(2 * bits)
+    while (middle := kind((low + high) / 2)) not in (low, high):
+        logits = np.concatenate([[kind(0)], -(middle + away)]).astype(kind)
+        low, high = (low, middle) if gradient(logits) == 0 else (middle, high)
+    return float(high)
+
+
+def _added(logits: np.ndarray, order: np.ndarray) -> float:
+    """Return the gradient with the exponentials added up one by one in this order."""
+    exponentials = np.exp(logits)
+    total = np.cumsum(exponentials[order])[-1]
+    return float(exponentials[0] / total - logits.dtype.type(1))
+
+
+def _torch(logits: np.ndarray) -> float:
+    z = torch.from_numpy(logits)[None].requires_grad_()
+    (slope,) = torch.autograd.grad(cross_entropy(z, torch.tensor([0])), z)
+    return float(slope[0, 0])
+
+
+CLAIM = Claim(
+    label="lost-gradient",
+    statement="rounding makes the gradient of cross-entropy at the right class exactly 0 from the "
+    "margin b ln 2 on for two classes, b = 24 binary digits in single and 53 in double precision; "
+    "for more classes from b ln 2 on where the right class is added first, from b ln 2 + ln Σ e^-δ "
+    "on where it is added last, δ the distances of the wrong classes from the nearest, and from "
+    "between the two in any other order",
+    hypotheses=(
+        "softmax of logits with the largest subtracted, in half, single and double precision; "
+        "2, 3, 10 and 97 classes, δ drawn from 0 to 2",
+        "exponentials added up one by one, and PyTorch's cross-entropy",
+    ),
+    source="Prieto, Barsbey, Mediano and Birdal 2025 (arXiv 2501.04697), of whom we have read the "
+    "abstract: that rounding in softmax stops training; the margins follow from rounding",
+    kind=StatementKind.EQUALITY,
+    expected=Verdict.SUPPORTED,
+    check=check,
+    broken=(
+        Broken(
+            "one binary digit fewer: 23 ln 2",
+            partial(check, law=lambda bits, behind: vanishing_margin(bits - 1, behind)),
+        ),
+        Broken(
+            "ln of the count of wrong classes for ln Σ e^{-δ}",
+            partial(check, law=lambda bits, behind: vanishing_margin(bits, 0 * behind)),
+        ),
+        Broken("the margin of the sum of all in any order", partial(check, any_order=True)),
+        Broken("the gradient computed as -σ(-m)", check_logistic),
+    ),
+    formulas=(vanishing_margin,),
+    error_rate=NO_CHANCE,
+    scope=Scope((), "any net, by its logits", ("cross-entropy",), ()),
+)
