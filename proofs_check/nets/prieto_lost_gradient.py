@@ -24,7 +24,7 @@ from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.nets.log_losses import vanishing_margin
 
-_PRECISIONS = (np.float16, np.float32, np.float64)
+_PRECISIONS: tuple[Any, ...] = (np.float16, np.float32, np.float64)
 _CLASSES = (2, 3, 10, 97)
 _FARTHEST = 2.0
 # The exponential of NumPy and PyTorch is wrong by at most four units in the last place.
