@@ -71,6 +71,7 @@ from grokflow.proofs_check.modular import (
     corrupted_variants,
 )
 from grokflow.proofs_check.modular import closed_form as modular_solution
+from grokflow.proofs_check.modular import morwani_largest_margin as modular_margin
 from grokflow.proofs_check.nets import label_noise_decay as noise_decay
 from grokflow.proofs_check.nets import levi_linear_student as levi
 from grokflow.proofs_check.nets import prieto_lost_gradient as lost_gradient
@@ -171,6 +172,7 @@ CLAIMS: dict[str, Claim] = {
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,
         modular_solution.ERRORS,
+        modular_margin.CLAIM,
         *corrupted_labels.CLAIMS,
         *corrupted_neurons.CLAIMS,
         *corrupted_batches.CLAIMS,
