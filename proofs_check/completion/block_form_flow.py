@@ -76,11 +76,13 @@ def products(laboratory: Laboratory, size: float, decay: float) -> np.ndarray:
         pulls = np.concatenate([gradient @ q, gradient.T @ p])
         return np.asarray((-pulls / _LAM - decay * np.concatenate([p, q])).ravel())
 
-    start = (size * np.eye(u + i)).ravel()
-    found = solve_ivp(
-        rate, (0.0, _TIMES[-1]), start, "DOP853", _TIMES, rtol=1e-12, atol=1e-12 * size
-    )
-    factors = found.y.T.reshape(-1, u + i, u + i)
+    found, since = [(size * np.eye(u + i)).ravel()], 0.0
+    for time in _TIMES:
+        # From one time to the next: between its steps the method interpolates less exactly.
+        run = solve_ivp(rate, (since, time), found[-1], "DOP853", rtol=1e-12, atol=1e-12 * size)
+        found.append(run.y[:, -1])
+        since = time
+    factors = np.reshape(found[1:], (-1, u + i, u + i))
     return np.asarray(factors[:, :u] @ factors[:, u:].transpose(0, 2, 1))
 
 

@@ -4,8 +4,8 @@ The corollary speaks of KKT points; the max-L1-margin is the global optimum of i
 flow of the depth-2 diagonal net reaches it. How it is measured: one minus the ratio of the
 L1-margin of w(T_c^+) to the largest one, at nine α from 1e40 to 1e100, for c = ¼, ½ and ¾,
 extrapolated, on the data of Corollary 3.6. At finite λ the
-flow ends at the L1-penalised minimiser, whose margins differ by O(1) out of log 1/λ: corrections
-in 1/A and log A/A², A = log α = log 1/λ.
+flow ends at the L1-penalised minimiser, whose margins differ by O(1) out of log 1/λ: a correction
+in 1/A, A = log α = log 1/λ, whose factor bends where another sample has the least margin.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from grokflow.proofs_check.diagonal.experiments import (
     limit_problems,
     window_weights,
 )
-from grokflow.proofs_check.evidence.corrections import tails
+from grokflow.proofs_check.evidence.corrections import bent_tails
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import WINDOWS, Laboratory
@@ -41,9 +41,7 @@ from grokflow.theory.linear.problem import Problem
 Rival = MaxL1Margin | MaxL2Margin
 _LATE = MaxL1Margin()
 
-DERIVATION = (
-    extrapolated("(A = log α) in 1/A, log A/A², 1/A²") + ", plus the certified gap of the margin"
-)
+DERIVATION = extrapolated("(A = log α) in 1/A") + ", plus the certified gap of the margin"
 
 
 def l1_margin(problem: Problem, w: np.ndarray) -> float:
@@ -61,7 +59,7 @@ def check(
 
     The shortfall is measured against `factor` times the L1-margin of `rival`.
     """
-    terms = tails(np.log(limit_alphas(laboratory)))
+    terms = bent_tails(np.log(limit_alphas(laboratory)))
     parts = []
     for (data, problem), c in product(limit_problems(laboratory).items(), windows):
         target = rival.predict(problem)

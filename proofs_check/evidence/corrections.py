@@ -24,6 +24,16 @@ def tails(a: np.ndarray) -> np.ndarray:
     return np.column_stack([1 / a, log_a / a**2, 1 / a**2, log_a**2 / a**3])
 
 
+def bent_tails(a: np.ndarray) -> np.ndarray:
+    """Return 1/A and log A/A² for a large logarithm A, such as log α.
+
+    The first of `tails`, for measurements whose factor of 1/A changes at some A, as where another
+    sample comes to have the least margin. Further terms would follow these bends and carry them on
+    to the limit.
+    """
+    return tails(a)[:, :2]
+
+
 def lambert(a: np.ndarray) -> np.ndarray:
     """Return log A/A, 1/A, log A/A², (log A/A)² for a large logarithm A, such as log α.
 

@@ -54,7 +54,7 @@ from grokflow.theory.transition.times import window
 _DERIVATION = extrapolated("of the residual") + ", plus twice the integrator's tolerance"
 _RATE_DERIVATION = (
     "twice the integrator's relative tolerance over the shortest interval between scales; the "
-    "largest of the slopes beyond the last jump counts"
+    "median of the slopes beyond the last jump counts"
 )
 _FIXED_DERIVATION = (
     "twice what the residual still changes from one scale to the next, plus twice the integrator's "
@@ -152,7 +152,11 @@ def _counts(module: Symmetrised, first: float) -> np.ndarray:
 
 
 def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:
-    """Ask that the residual of (R1) fall at least like ``(log 1/λ)^power`` between all scales."""
+    """Ask that the residual of (R1) fall at least like ``(log 1/λ)^power``.
+
+    The median of the slopes between neighbouring scales counts. Where a sample becomes a support
+    vector, or ceases to be one, the residual bends by a factor over a few scales.
+    """
     parts = [_rate(late_phases(laboratory, "exponential", depth), power) for depth in DEPTHS]
     return weakest(parts)
 
@@ -163,7 +167,7 @@ def _rate(phases: LatePhases, power: float) -> Evidence:
         return Evidence(0.0, _ROUNDING, _RATE_DERIVATION, resolution=0.5)
     x = np.log(phases.log_lam)
     slopes = local_slopes(x, np.log(np.maximum(phases.late_residual, _ROUNDING))).values
-    excess = float(slopes.max()) - power if len(slopes) >= _FEWEST_SLOPES else float("nan")
+    excess = float(np.median(slopes)) - power if len(slopes) >= _FEWEST_SLOPES else float("nan")
     noise = 2 * RTOL / float(np.diff(x).min()) if len(x) > 1 else float("nan")
     return Evidence(excess, noise, _RATE_DERIVATION, resolution=0.5)
 

@@ -7,6 +7,7 @@ from scipy.stats import binom
 from grokflow.proofs_check.claim import Verdict
 from grokflow.proofs_check.evidence.confidence_sequences import mean_interval, rate_interval
 from grokflow.proofs_check.evidence.corrections import (
+    bent_tails,
     lambert,
     powers,
     releases,
@@ -131,6 +132,7 @@ FAMILIES = {
     "powers of 1/d": powers(1 / np.geomspace(10, 400, 9)),
     "powers of α^-2": powers(np.geomspace(10, 1e4, 9) ** -2.0, 4),
     "tails": tails(np.log(np.geomspace(1e16, 1e80, 9))),
+    "bent tails": bent_tails(np.log(np.geomspace(1e40, 1e100, 9))),
     "two powers": two_powers(np.geomspace(0.1, 1e-4, 9), np.geomspace(1e-2, 1e-7, 9)),
     "Lambert": lambert(np.log(np.geomspace(1e16, 1e80, 9))),
     "releases": releases(np.geomspace(1e4, 1e6, 9)),
@@ -149,3 +151,15 @@ def test_extrapolations_hold_known_limits(name, noise):
     found = [extrapolate(curve, terms) for curve in curves]
     missed = sum(abs(limit.value - 2.0) > limit.halfwidth + 1e-12 for limit in found)
     assert missed <= 1e-3 * len(curves)
+
+
+@pytest.mark.parametrize("count", [9, 17])
+def test_bent_tails_hold_the_limit_of_curves_with_bends(count):
+    """The factor of 1/A runs linearly in A between values at any three A, of one size."""
+    a, rng = np.log(np.geomspace(1e40, 1e100, count)), np.random.default_rng(6)
+    terms, missed = bent_tails(a), 0
+    for _ in range(2000):
+        factor = np.interp(a, np.sort(rng.uniform(a[0], a[-1], 3)), rng.uniform(0.5, 1.0, 3))
+        limit = extrapolate(2.0 + factor / a, terms)
+        missed += abs(limit.value - 2.0) > limit.halfwidth
+    assert missed <= 2

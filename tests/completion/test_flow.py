@@ -14,6 +14,7 @@ from grokflow.simulations.completion.data import completion
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
+from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.flow_equations import CompletionSystem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
@@ -96,6 +97,19 @@ def test_the_tolerance_is_kept_with_bounded_work(alpha, lam):
     # Measured 240 to 440: the same for every scale.
     assert coarse.work.rhs_evaluations <= 600
     assert coarse.work.jacobian_evaluations <= 120
+
+
+def test_a_small_tolerance_is_kept_while_the_data_are_fitted():
+    """Random ratings of 3 users and 4 items, at times when their residuals vanish."""
+    times = np.linspace(0.02, 0.2, 19)
+    for seed in range(60, 66):
+        rng = np.random.default_rng(seed)
+        rows, columns = np.divmod(rng.choice(12, 8, replace=False), 4)
+        truth = rng.standard_normal((3, 2)) @ rng.standard_normal((2, 4))
+        problem = make_entries_problem("ratings", 7, rows, 3 + columns, truth[rows, columns])
+        found = CompletionFlow(lam=0.05, rtol=1e-8).run(CompletionStart(problem, 2.0), times)
+        reference = completion_flow.matrices(*samples_of(problem), 2.0, 0.05, times, rtol=1e-11)
+        assert errors(found.matrices, reference, problem).max() <= 1e-8
 
 
 def test_the_drift_falls_with_the_tolerance():

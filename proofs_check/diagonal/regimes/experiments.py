@@ -23,7 +23,7 @@ _WRONG = 8
 START = 10.0
 LAMS: tuple[float, ...] = tuple(np.geomspace(1e-2, 1e-4, 9).tolist())
 TIMES = np.log(START) + np.linspace(-0.5, 5.0, 221)
-# Local error of a step; the smallest distance that is measured is some 1e-4.
+# Local error of a step; the smallest distance that is measured is some 1e-5.
 _RTOL = 1e-8
 
 
