@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from grokflow.checker.check import FAILURES, FORMAT, read, verify
+from grokflow.checker.check import FAILURES, FORMAT, read, shown, verify
 from grokflow.simulations.runs.files import check_suffix, write_whole
 from grokflow.theory.certified.predictor import state
 from grokflow.theory.objective import Provable
@@ -96,7 +96,7 @@ def check_certificate(file: str | Path) -> dict[str, str]:
             proved[name] = verify(statement, content["tables"])
     except FAILURES as error:
         raise ValueError(
-            f"statement {len(proved) + 1} of {file} is not proved ({error}), expected a "
+            f"statement {len(proved) + 1} of {file} is not proved ({shown(error)}), expected a "
             "certificate as it was written: write it again"
         ) from None
     return proved

@@ -107,6 +107,13 @@ def check_positive(name: str, value: float | int, remedy: str = "choose another 
         raise ValueError(f"{name} is {written(value)}, expected a finite number above 0: {remedy}")
 
 
+def check_fraction(name: str, value: float | int, remedy: str) -> None:
+    """Refuse what is no number, or is not above 0 and below 1."""
+    check_number(name, value)
+    if not 0 < value < 1:
+        raise ValueError(f"{name} is {written(value)}, expected above 0 and below 1: {remedy}")
+
+
 def check_whole(name: str, value: float | int) -> None:
     """Refuse what is no number, and numbers that are not whole."""
     check_number(name, value)

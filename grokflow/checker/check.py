@@ -12,11 +12,12 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction as Q
 from typing import Any
 
-FORMAT, FAR = "grokflow certificate 1", 10**5
+FORMAT, FAR, MOST, LONGEST = "grokflow certificate 1", 10**5, 10**6, 400
 NORMS = {"l1": "‖w‖₁", "l2": "½ ‖w‖²", "nuclear": "the nuclear norm of w", "kernel": "½ <w, A w>"}
 LOSSES = {name: f"the mean {name} loss" for name in ("square", "logistic", "exponential")}
 CONDITIONS = {"at least": "A w ≥ t", "equal": "A w = t"}
-FAILURES = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, OSError)
+WRONG = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, OSError)
+FAILURES = (*WRONG, RecursionError, MemoryError)
 Sparse = tuple[list[dict[int, int]], int]  # rows of whole numbers, and what divides all of them
 
 
@@ -24,6 +25,12 @@ def need(holds: bool, what: str) -> None:
     """Refuse the statement unless something holds."""
     if not holds:
         raise ValueError(what)
+
+
+def shown(text: object) -> str:
+    """Return text in one line of bounded length, with what moves the cursor or hides escaped."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text)[: LONGEST + 1])
+    return line if len(line) <= LONGEST else line[:LONGEST] + " ..."
 
 
 def number(x: Any) -> Q:
@@ -124,8 +131,8 @@ def weights(norm: str, primal: Any, shape: list[int]) -> tuple[list[Q], Q]:
 
 def need_positive(entries: list[Q], factor: Any, what: str) -> None:
     """Refuse unless S - LLᵀ is diagonally dominant: then the symmetric S has no eigenvalue < 0."""
+    need(len(factor) ** 2 == len(entries), "the factor has a wrong size")
     k, square = len(factor), product(sparse(factor), sparse(factor))
-    need(k * k == len(entries), "the factor has a wrong size")
     for i in range(k):
         line = [x - y for x, y in zip(entries[i * k : i * k + k], square[i * k :], strict=False)]
         need(2 * line[i] >= sum(map(abs, line)), what)
@@ -153,21 +160,27 @@ def verify(statement: Any, tables: Any) -> str:
     rows, shape, group = sparse(table["rows"]), table["shape"], table["group"]
     width, t = shape[0] * shape[1], [number(x) for x in table["targets"]]
     counts = [number(c) for c in table.get("counts", [1] * len(t))]
+    need(0 < width <= MOST and min(shape) > 0, f"its weights are not 1 to {MOST} numbers")
     mu, strength = [number(x) for x in statement["dual"]], number(statement["strength"])
     need(len(rows[0]) == len(t) == len(mu), "rows, targets and multipliers do not pair")
     need(all(0 <= j < width for row in rows[0] for j in row), "a place is outside the table")
-    need(min(group, *shape) > 0 and len(t) % group == 0 and strength >= 0, "a size is wrong")
-    need(min(counts) > 0 and (data == "square" or max(counts) == 1), "a count is wrong")
-    columns = [{i: row[j] for i, row in enumerate(rows[0]) if j in row} for j in range(width)]
+    need(group > 0 and len(t) % group == 0 and strength >= 0, "a size is wrong")
+    need(all(c >= 1 and c.denominator == 1 for c in counts), "a count is no whole number")
+    need(data == "square" or max(counts) == 1, "a sample is counted twice")
+    possible = statement["upper"] is not None
+    w, size = weights(norm, statement["primal"], shape) if possible else ([], Q(0))
+    need(len(w) == width or not possible, "weights and columns do not pair")
+    columns: list[dict[int, int]] = [{} for _ in range(width)]
+    for i, j, x in ((i, j, x) for i, row in enumerate(rows[0]) for j, x in row.items()):
+        columns[j][i] = x
     xi, gain = product((columns, rows[1]), sparse([mu])), gain_below(data, mu, t, counts, group)
-    if statement["upper"] is None:
+    if not possible:
         need(data in CONDITIONS and gain > 0 and not any(xi), "the rows do not cancel")
         return f"no w has {CONDITIONS[data]}"
     low, high = number(statement["lower"]), number(statement["upper"])
-    w, size = weights(norm, statement["primal"], shape)
-    need(len(w) == width, "weights and columns do not pair")
     q, factor = product(rows, sparse([w])), statement.get("factor")
     if norm == "kernel":
+        need(width**2 <= MOST, f"the kernel has more than {MOST} numbers")
         need(rows[0] == columns and strength > 0, "the kernel is not symmetric")
         kernel = [Q(row.get(j, 0), rows[1]) for row in rows[0] for j in range(width)]
         need_positive(kernel, factor, "the kernel is not positive")
@@ -202,15 +215,16 @@ def main(path: str) -> int:
     failed = 0
     try:
         content = read(path)
-        print(content["about"])
-        for name, statement in content["statements"].items():
+        print(f"the file says: {shown(content['about'])}")
+        for key, statement in content["statements"].items():
+            name = shown(key).replace(":", "\\x3a")  # no name looks like a sentence that is proved
             try:
                 print(f"{name}: {verify(statement, content['tables'])}")
             except FAILURES as error:
                 failed = 1
-                print(f"{name}: NOT PROVED, {error}")
+                print(f"{name}: NOT PROVED, {shown(error) or type(error).__name__}")
     except FAILURES as error:
-        print(f"{path} is no certificate: {error or type(error).__name__}")
+        print(f"{path} is no certificate: {shown(error) or type(error).__name__}")
         return 1
     return failed
 

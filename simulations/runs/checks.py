@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grokflow.theory.arguments import check_range
+from grokflow.theory.conversion import as_vector
 
 
 def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
@@ -27,14 +28,17 @@ def checked_times(lambda_t: np.ndarray) -> np.ndarray:
     ValueError
         When they are not, or there are none.
     """
-    times = np.asarray(lambda_t, dtype=np.float64)
-    if times.ndim != 1 or not times.size:
-        raise ValueError(f"lambda_t has shape {times.shape}, expected (m,): pass at least one time")
-    if not np.isfinite(times).all():
-        first = times[~np.isfinite(times)][0]
-        raise ValueError(f"lambda_t contains {first}, expected finite times: remove it")
-    if times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError("lambda_t must increase from 0 or later: sort the times")
+    times = as_vector("lambda_t", lambda_t)
+    if not times.size:
+        raise ValueError("lambda_t is empty, expected at least one time: pass lambda_t=[0.0, 10.0]")
+    if times[0] < 0:
+        raise ValueError(f"lambda_t begins at {times[0]:g}, expected 0 or later: begin there")
+    if (falling := np.flatnonzero(np.diff(times) <= 0)).size:
+        i = int(falling[0])
+        raise ValueError(
+            f"lambda_t goes from {times[i]:g} to {times[i + 1]:g}, expected times that increase: "
+            "sort them, np.unique(lambda_t)"
+        )
     return times
 
 

@@ -273,9 +273,10 @@ def test_the_spectrum_is_ordered_by_modulus_and_the_start_can_be_recorded():
         ({"sigma": 0.1}, {}, [1.0], "pass rng="),
         ({}, {"memory": 500}, [1.0, 2.0], r"memory is 500 bytes, expected 1152 .*or ask for fewer"),
         ({}, {}, [], "at least one"),
-        ({}, {}, [2.0, 1.0], "must increase"),
-        ({}, {}, [np.nan, 1.0], "contains nan, expected finite times"),
-        ({}, {}, [1.0, np.inf], "expected finite times"),
+        ({}, {}, [2.0, 1.0], "lambda_t goes from 2 to 1, expected times that increase"),
+        ({}, {}, [np.nan, 1.0], r"lambda_t\[0\] is nan, expected finite numbers"),
+        ({}, {}, [-1.0, 1.0], "lambda_t begins at -1, expected 0 or later"),
+        ({}, {}, [1.0, np.inf], r"lambda_t\[1\] is inf, expected finite numbers"),
     ],
 )
 def test_bad_settings_are_refused_with_a_remedy(origin, settings, times, message):

@@ -312,3 +312,17 @@ def test_the_interval_holds_the_time_of_the_flow_and_what_is_left_is_of_second_o
     assert low <= when <= high
     assert abs(found.transition.lambda_t - when) < abs(limit - when) / 2
     assert high - low < 3 * abs(limit - when)
+
+
+@pytest.mark.parametrize(
+    ("log_beta", "rtol", "message"),
+    [
+        ([], RTOL, "log_beta is empty, expected at least one scale"),
+        ([0.0, np.nan], RTOL, r"log_beta\[1\] is nan, expected finite numbers"),
+        ([1.0, 2.0], RTOL, "log_beta goes from 1 to 2, expected scales that fall"),
+        ([1.0], 1.0, "rtol is 1, expected 1e-13 to 0.1"),
+    ],
+)
+def test_scales_and_tolerances_without_a_path_are_refused(log_beta, rtol, message):
+    with pytest.raises(ValueError, match=message):
+        trace_completion(completion(d=4, fraction=0.6), np.array(log_beta), rtol=rtol)

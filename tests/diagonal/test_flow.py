@@ -261,7 +261,7 @@ def test_losses_and_times_that_do_not_fit_are_refused():
         DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(
             DiagonalStart(TARGETS, 1.0), np.array([1.0])
         )
-    with pytest.raises(ValueError, match="lambda_t must increase"):
+    with pytest.raises(ValueError, match="lambda_t goes from 2 to 1, expected times that"):
         DiagonalFlow(lam=1e-3, loss=LOSSES["logistic"]).run(
             DiagonalStart(CLASSES, 1.0), np.array([2.0, 1])
         )

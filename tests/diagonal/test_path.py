@@ -298,3 +298,31 @@ def test_a_transition_that_never_reaches_a_quarter_has_a_time_and_no_width():
     found = forecast(problem, alpha=10.0, lam=1e-4, loss=LOSSES["square"])
     assert np.isfinite(found.transition.lambda_t) and np.isnan(found.transition.width)
     assert np.all(np.diff(found.curve.lambda_t) > 0)
+
+
+@pytest.mark.parametrize(
+    ("log_beta", "tolerance", "message"),
+    [
+        ([], 1e-4, "log_beta is empty, expected at least one scale"),
+        ([800.0, -8.0], 1e-4, "log_beta is 800, expected -700 to 340"),
+        ([0.0, -1e5], 1e-4, "log_beta is -100000, expected -700 to 340"),
+        ([np.inf, 0.0], 1e-4, r"log_beta\[0\] is inf, expected finite numbers"),
+        ([1.0, 2.0], 1e-4, "log_beta goes from 1 to 2, expected scales that fall"),
+        ([1.0, 1.0], 1e-4, "log_beta goes from 1 to 1, expected scales that fall"),
+        ([1.0], 1.0, "tolerance is 1, expected above 0 and below 1: try 1e-4"),
+        ([1.0], np.nan, "tolerance is nan, expected above 0 and below 1"),
+    ],
+)
+def test_scales_and_tolerances_without_a_path_are_refused(log_beta, tolerance, message):
+    for problem in (CLASSES, TARGETS):
+        with pytest.raises(ValueError, match=message):
+            trace(problem, np.array(log_beta), tolerance=tolerance)
+
+
+def test_a_path_is_continued_at_smaller_scales_only():
+    before = trace(TARGETS, np.array([4.0, 2.0]))
+    after = trace(TARGETS, np.array([0.0]), after=before)
+    expected = trace(TARGETS, np.array([4.0, 2.0, 0.0])).weights[:, -1]
+    assert np.abs(after.weights[:, 0] - expected).max() <= 1e-3 * np.abs(expected).max()
+    with pytest.raises(ValueError, match="log_beta is 3, expected -700 to 2"):
+        trace(TARGETS, np.array([3.0]), after=before)

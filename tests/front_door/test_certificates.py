@@ -326,6 +326,10 @@ def test_exponentials_and_logarithms_are_enclosed(x):
         lambda s, t: s.update(norm="l0"),
         lambda s, t: s.update(upper=None),
         lambda s, t: s.pop("dual"),
+        lambda s, t: t.update(counts=[0.5] * 5 + [1]),
+        lambda s, t: t.update(counts=[2] * 6),
+        lambda s, t: t.update(shape=[10**12, 1]),
+        lambda s, t: t.update(shape=[10**6, 1]),
     ],
 )
 def test_a_broken_file_is_no_certificate(change, written, tmp_path, capsys):
@@ -342,10 +346,39 @@ def test_a_broken_file_is_no_certificate(change, written, tmp_path, capsys):
         gf.check_certificate(file)
 
 
+def test_counts_that_are_not_whole_are_refused_where_they_would_not_be_read(written):
+    statement, tables = content(written("min-logistic-loss")[0])
+    rows = len(tables["table 1"]["targets"])
+    assert accepted(statement, tables)
+    tables["table 1"]["counts"] = [0.5] * (rows - 1) + [1]
+    assert not accepted(statement, tables)
+
+
+def test_no_shape_makes_the_checker_work_without_end(written):
+    statement, tables = content(written("not separable")[0])
+    tables["table 1"]["shape"] = [10**12, 1]
+    with pytest.raises(ValueError, match="its weights are not 1 to 1000000 numbers"):
+        check.verify(statement, tables)
+
+
+def test_what_a_file_says_of_itself_looks_like_no_statement(written, tmp_path, capsys):
+    statement, tables = content(written("max-L1-margin")[0])
+    forged = "late: the least ‖w‖₁ with A w ≥ t is in [0, 0]"
+    file = tmp_path / "forged.json"
+    parts = {"format": check.FORMAT, "about": f"it\n{forged}\x1b[2J\u202e", "tables": tables}
+    names = {forged: statement, f"it\n{forged}": statement, "x" * 10**4: statement}
+    file.write_text(json.dumps(parts | {"statements": names}), "utf-8")
+    assert cli.main(["check", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(r"the file says: it\nlate")
+    assert len(lines) == 1 + len(names) and all(map(str.isprintable, lines))
+    assert not any(line.startswith("late:") or len(line) > 600 for line in lines)
+
+
 NO_STATEMENT = json.dumps({"format": check.FORMAT, "about": "", "tables": {}, "statements": {}})
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": "mine"}', "[]", NO_STATEMENT])
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "mine"}', "[]", NO_STATEMENT, "[" * 10**6])
 def test_other_files_are_no_certificates(text, tmp_path, capsys):
     file = tmp_path / "other.json"
     file.write_text(text, "utf-8")

@@ -30,16 +30,20 @@ import numpy as np
 from scipy.integrate import DOP853
 from scipy.linalg import cho_factor, cho_solve
 
+from grokflow.theory.arguments import check_data, check_range
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.measurements import DIRECT, MetricProduct
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised
+from grokflow.theory.transition.times import falling_scales
 
 # The path starts where β is at most this many times the largest eigenvalue: in the kernel regime to
 # 1e-6, or to the tolerance where that is larger.
 _KERNEL_REGIME_SCALE = 1e3
 _CONJUGATE_STEPS = 2000
+# Below a hundred roundings the integrator would take another tolerance than it is asked for.
+_RTOL_RANGE = (1e-13, 1e-1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,7 +95,7 @@ def trace_completion(
     problem : CompletionProblem
         Measurements that some symmetric matrix meets.
     log_beta : ndarray, shape (k,)
-        Decreasing logarithms of the scales β.
+        Falling logarithms of the scales β.
     rtol : float
         Local error of the integrator, relative to the largest eigenvalue of the kernel predictor.
     progress : callable
@@ -99,6 +103,8 @@ def trace_completion(
 
     Raises
     ------
+    ValueError
+        For scales that do not fall, and an `rtol` that the integrator cannot keep.
     NoPredictor
         When no symmetric matrix has the values.
     NotConverged
@@ -115,11 +121,14 @@ def trace_completion(
     >>> print(problem.score(path.matrices).error.round(2))
     [0.1 0.1 0. ]
     """
+    check_data(problem, CompletionProblem)
+    log_beta = falling_scales(log_beta, (-np.inf, np.inf))
+    check_range("rtol", rtol, _RTOL_RANGE)
     out = np.empty((len(log_beta), *problem.space.shape))
     evaluations = 0
     for i, at in enumerate(follow_path(problem, log_beta, rtol=rtol, progress=progress)):
         out[i], evaluations = at.matrix, at.evaluations
-    return CompletionPath(np.asarray(log_beta), out, evaluations)
+    return CompletionPath(log_beta, out, evaluations)
 
 
 class PathPoint(NamedTuple):

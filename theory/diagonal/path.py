@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.theory.arguments import check_fraction
 from grokflow.theory.diagonal.anchored import Bound, check_tilt, nothing_of, standing_of
 from grokflow.theory.diagonal.deep_mirror import mirror_map
 from grokflow.theory.diagonal.path_points import Walk
@@ -38,9 +39,12 @@ from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.summary import Summarised
+from grokflow.theory.transition.times import falling_scales
 
 # Margins below this level are those of a net that has not fitted the data yet.
 _LOWEST_LEVEL = 1e-3
+# Logarithms of scales β that are doubles, as are their squares times the sizes of data.
+_LEAST, _LARGEST = -700.0, 340.0
 # For L ≥ 3 the level appears under a logarithm in its own equation; so many iterations settle it.
 _LEVEL_SWEEPS = 20
 
@@ -177,11 +181,11 @@ def trace(
     problem : Problem
         Separable classification data, or regression data that some weights interpolate.
     log_beta : ndarray, shape (m,)
-        Decreasing logarithms of the scales β.
+        Falling logarithms of the scales β, from 340, whose β² is a double, down to -700.
     depth : int
         L ≥ 2 of the diagonal net.
     tolerance : float
-        Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target).
+        Largest violation of ``Z w ≥ 1`` (or ``X w = y``, relative to the largest target), below 1.
     locate : bool
         Whether the path finds the scale at which a sample leaves the margin, between those that are
         asked for, until what its multiplier may still grow there changes its output by less than
@@ -204,6 +208,8 @@ def trace(
 
     Raises
     ------
+    ValueError
+        For scales that do not fall or are out of range, and such a tolerance.
     NotSeparable
         With a Farkas certificate, when no linear classifier fits the labels.
     NoPredictor
@@ -224,6 +230,9 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     _check(problem, depth)
+    before = after.log_beta if after else []
+    log_beta = falling_scales(log_beta, (_LEAST, min([_LARGEST, *before])))
+    check_fraction("tolerance", tolerance, "try 1e-4")
     space = problem.row_space
     if problem.is_classification and holding is None and early is not None:
         equal = np.full(problem.n, False)
@@ -280,7 +289,7 @@ def _followed(
         multipliers[i], weights[:, i] = found.standing.multipliers, found.weights
         progress((i + 1) / len(log_beta))
     check_tilt(problem, walk.known[-1], mirror_map(depth, omega, float(scale)).unit)
-    return replace(path, log_beta=np.asarray(log_beta), multipliers=multipliers, weights=weights)
+    return replace(path, log_beta=log_beta, multipliers=multipliers, weights=weights)
 
 
 def _check(problem: Problem, depth: int) -> None:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import check_positive
+from grokflow.theory.arguments import check_positive, check_range
+from grokflow.theory.conversion import as_vector
 
 
 class Transition(NamedTuple):
@@ -107,6 +108,41 @@ def window(alpha: float, c: float) -> Window:
     check_positive("alpha", alpha)
     check_positive("c", c)
     return Window((1 - c) * leading_order(alpha), (1 + c) * leading_order(alpha))
+
+
+def falling_scales(log_beta: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """Return logarithms of scales β that fall, each of them within bounds.
+
+    Parameters
+    ----------
+    log_beta : ndarray, shape (m,)
+        The logarithms, m ≥ 1.
+    bounds : (float, float)
+        The least and the largest one that is accepted.
+
+    Raises
+    ------
+    ValueError
+        In one line, for anything else.
+
+    Examples
+    --------
+    >>> from grokflow.theory.transition.times import falling_scales
+    >>> falling_scales([2, 0], (-700, 340))
+    array([2., 0.])
+    """
+    scales = as_vector("log_beta", log_beta)
+    if not scales.size:
+        raise ValueError("log_beta is empty, expected at least one scale: pass log_beta=[0.0]")
+    for scale in (scales.max(), scales.min()):
+        check_range("log_beta", float(scale), bounds)
+    if (rising := np.flatnonzero(np.diff(scales) >= 0)).size:
+        i = int(rising[0])
+        raise ValueError(
+            f"log_beta goes from {scales[i]:g} to {scales[i + 1]:g}, expected scales that fall, "
+            "as time goes on: sort them, np.unique(log_beta)[::-1]"
+        )
+    return scales
 
 
 def crossing(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
