@@ -6,9 +6,9 @@ A number that is out of range is bad usage. Nothing heavy is imported here.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 _INFINITE = float("inf")
 # Characters of an argument that a message repeats.
@@ -18,11 +18,81 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, without the usage above them."""
+    """A parser whose errors are one line, without the usage above them.
+
+    What may be given once is refused when it is given again: the last one would win in silence.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.given: dict[str, str] = {}
+        for name, action in ((None, _Store), ("store", _Store), ("store_const", _StoreConst)):
+            self.register("action", name, action)
+
+    def parse_known_args(  # type: ignore[override]
+        self, *arguments: Any, **settings: Any
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, and forget what was given to an earlier call."""
+        self.given.clear()
+        return super().parse_known_args(*arguments, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where the options are listed, and leave with 2."""
         self.exit(2, f"grokflow: {' '.join(message.split())}: see {self.prog} --help\n")
+
+
+class _Store(argparse._StoreAction):
+    """Take a value, once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        _take_once(self, parser, option_string)
+        super().__call__(parser, namespace, values, option_string)
+
+
+class _StoreConst(argparse._StoreConstAction):
+    """Take what an option stands for, once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        _take_once(self, parser, option_string)
+        super().__call__(parser, namespace, values, option_string)
+
+
+def _take_once(
+    action: argparse.Action, parser: argparse.ArgumentParser, option: str | None
+) -> None:
+    """Refuse an option where one for the same setting was given before."""
+    if option is None:  # what is known by its place
+        return
+    assert isinstance(parser, Parser)
+    if before := parser.given.get(action.dest):
+        beside = "twice" if before == option else f"beside {before}"
+        raise argparse.ArgumentError(action, f"given {beside}, expected once: leave one out")
+    parser.given[action.dest] = option
+
+
+def check_settings(arguments: argparse.Namespace) -> None:
+    """Refuse two values of one setting, which ``KEY=VALUE`` and short options may give."""
+    for names in (("set", "axis"), ("reading",)):
+        found: dict[str, str] = {}
+        for pair in (pair for name in names for pair in getattr(arguments, name, None) or ()):
+            key, _, value = pair.partition("=")
+            if key in found:
+                raise ValueError(
+                    f"{key} is {found[key]} and {value}, expected one value: leave one out"
+                )
+            found[key] = value
 
 
 def add_command(

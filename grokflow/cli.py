@@ -20,6 +20,7 @@ from grokflow.arguments import (
     add_json,
     add_plot,
     add_reading,
+    check_settings,
     count,
     number,
     seed,
@@ -105,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
+        check_settings(arguments)
         with ctrl_c_raised():
             command = import_module(f"grokflow.commands.{arguments.home}")
             return int(command.run(arguments))

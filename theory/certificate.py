@@ -19,7 +19,15 @@ class Certificate(Summarised):
     lower, upper : float
         The optimum lies between them; the (scaled) answer attains ``upper``.
     infeasibility : float
-        Relative amount by which the answer had to be scaled to satisfy its constraints.
+        Relative amount by which the answer had to be scaled to satisfy its constraints. Equations
+        are not met by scaling: there it is the largest ``|<x_i, w> - y_i|`` in proportion to
+        ``‖x_i‖‖w‖ + |y_i|``, which rounding alone makes 1e-16, or 0 where w is an exact solution
+        rounded to doubles.
+    missed : float
+        The largest ``|<x_i, w> - y_i|`` in proportion to the largest target. It is far above the
+        infeasibility where outputs are small differences of large terms, as where rows differ in
+        size by many decades: an exact solution is proved to be near w then, and has the norm that
+        is stated, but the outputs of w itself are off by so much.
 
     Examples
     --------
@@ -35,6 +43,7 @@ class Certificate(Summarised):
     lower: float
     upper: float
     infeasibility: float
+    missed: float = 0.0
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -43,6 +52,7 @@ class Certificate(Summarised):
             "upper": self.upper,
             "gap": self.gap,
             "infeasibility": self.infeasibility,
+            **({"missed": self.missed} if self.missed else {}),
         }
 
     @property

@@ -165,7 +165,7 @@ def _plain(what: str, value: Any) -> Any:
     if hasattr(value, "tocsr"):
         return value
     if hasattr(value, "detach"):
-        value = _of_tensor(value)
+        value = _of_tensor(what, value)
     elif hasattr(value, "to_numpy"):
         # Arrays of pyarrow are copied if one says so, as words must be.
         of_arrow = type(value).__module__.startswith("pyarrow") and hasattr(value, "null_count")
@@ -232,8 +232,12 @@ def _holds_masked(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_holds_masked, value))
 
 
-def _of_tensor(tensor: Any) -> Any:
+def _of_tensor(what: str, tensor: Any) -> Any:
     """Return a tensor of torch as an array, from whatever device and type it has."""
+    if tensor.is_meta:
+        raise ValueError(f"{what} is on the device meta, expected numbers: make it on cpu")
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     tensor = tensor.detach().cpu()
     if tensor.layout.__repr__() != "torch.strided":
         tensor = tensor.to_dense()

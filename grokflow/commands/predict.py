@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -84,5 +85,5 @@ def _certify(arguments: argparse.Namespace, words: str, provable: Mapping[str, P
             f"{file} is not written, expected a predictor of which something is proved exactly: "
             "take smaller data, or leave --certificate out"
         )
-    print(f"certificate: {file}, which `grokflow check {file}` checks")
+    print(f"certificate: {file}, which `grokflow check {shlex.quote(str(file))}` checks")
     return 0

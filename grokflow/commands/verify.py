@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grokflow.commands import mutants
-from grokflow.commands.shared.output import workers
+from grokflow.commands.shared.output import check_resumed, workers
 from grokflow.figures.report import PANEL_EXPERIMENTS, Panel, number, panels, write_page
 from grokflow.progress import bar
 from grokflow.proofs_check.claim import Claim
@@ -72,8 +72,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
     """Refuse options that do not go together, and files that cannot be written."""
     if arguments.json:
         check_suffix(arguments.json, (".json",))
-    if arguments.resume and not arguments.out:
-        raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
+    if arguments.resume:
+        check_resumed(arguments.out)
 
 
 def _check(

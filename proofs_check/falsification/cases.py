@@ -16,6 +16,8 @@ from grokflow.proofs_check.falsification.search import Falsification, check_of
 from grokflow.proofs_check.registry import select
 from grokflow.simulations.runs.files import versions, write_json
 
+_EXPECTED = "expected a file that `grokflow falsify` stores: name one, or search again"
+
 
 def write_case(file: Path, found: Falsification, command: str, seed: int) -> None:
     """Write the worst instance with what was found on it, and the command that found it."""
@@ -42,17 +44,19 @@ def replay(file: Path) -> tuple[Claim, tuple[object, ...], Evidence]:
     ValueError
         When the file is none of `write_case`.
     """
-    content = json.loads(file.read_text("utf-8"))
     try:
-        (claim,) = select([content["claim"]])
+        content = json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is no JSON ({error}), {_EXPECTED}") from error
+    try:
+        (claim,) = select([str(content["claim"])])
         check = check_of(claim, content["variant"])
         instances = tuple(_instance(plain) for plain in content["instances"])
         seed = int(content["seed"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{file} has no {error}, expected a file that `grokflow falsify --out {file.name}` "
-            "writes"
-        ) from error
+    except KeyError as error:
+        raise ValueError(f"{file} has no {error}, {_EXPECTED}") from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{file} holds something else ({error}), {_EXPECTED}") from error
     return claim, instances, evidence_of(check, claim.for_every, instances, seed=seed)
 
 

@@ -68,7 +68,7 @@ class Options:
     problem : str
         A preset or a data file.
     set : tuple of str
-        Settings of the problem as ``KEY=VALUE``; a later one wins.
+        Settings of the problem as ``KEY=VALUE``.
     alpha, norm : float or None
         Scale of the start, or the norm of the parameters there.
     lam : float or None

@@ -169,7 +169,7 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path):
         predictor = record[role]
         keys = {"name", "test_accuracy", "test_error", "margin", "rank", "certificate"}
         assert set(predictor) == keys
-        assert set(predictor["certificate"]) == {"lower", "upper", "infeasibility", "gap"}
+        assert set(predictor["certificate"]) == {"lower", "upper", "infeasibility", "missed", "gap"}
         assert predictor["certificate"]["gap"] <= 1e-6
         assert predictor["name"] in out
     assert record["early"]["test_error"] > 10 * record["late"]["test_error"]

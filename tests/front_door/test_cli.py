@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from grokflow.cli import main
+from grokflow.cli import build_parser, main
 from grokflow.interruption import CtrlC, ctrl_c_raised
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 
@@ -47,7 +49,7 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path, problem):
         predictor = record[role]
         assert set(predictor) == {"name", "test_accuracy", "test_error", "margin", "certificate"}
         certificate = predictor["certificate"]
-        assert set(certificate) == {"lower", "upper", "infeasibility", "gap"}
+        assert set(certificate) == {"lower", "upper", "infeasibility", "missed", "gap"}
         assert certificate["gap"] <= 1e-6
         assert predictor["name"] in out
     assert set(record["transition"]) >= {"leading_order", "predicted"}
@@ -59,6 +61,22 @@ def test_predict_writes_the_documented_keys(capsys, tmp_path, problem):
     assert set(record["path"]) == {"lambda_t", name}
     assert len(record["path"]["lambda_t"]) == len(record["path"][name]) > 20
     assert (np.diff(record["path"]["lambda_t"]) > 0).all()
+
+
+def test_predict_says_when_rounding_keeps_an_interpolant_from_its_targets(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    x = np.array([[1 / 3, 1 / 7, 1 / 11], [1 / 3, 1 / 7 + 2.0**-50, 1 / 11]])
+    np.savez("near.npz", X=x, y=[1.0, 0.3], X_test=x, y_test=[1.0, 0.3])
+    path = tmp_path / "out.json"
+    code, out, _ = run(capsys, "predict", "near.npz", "--loss", "square", "--json", path)
+    missed = read(path)["early"]["certificate"]["missed"]
+    assert code == 0 and missed > 1e-7
+    assert f"targets missed by up to {missed:.1e} of the largest" in out
+    np.savez("far.npz", X=np.eye(2, 3), y=[1.0, 0.3], X_test=x, y_test=[1.0, 0.3])
+    code, out, _ = run(capsys, "predict", "far.npz", "--loss", "square")
+    assert code == 0 and "missed" not in out
 
 
 def test_predict_gives_the_bounds_where_their_hypotheses_hold(capsys, tmp_path):
@@ -440,3 +458,60 @@ def test_the_words_of_the_output_are_explained(capsys):
     words = capsys.readouterr().out.partition("words of the output:")[2]
     for word in ("early limit", "late limit", "margin", "gap", "λt"):
         assert word in words
+
+
+TWICE = {
+    "predict sparse --alpha 1 --alpha 2": "argument --alpha: given twice, expected once",
+    "predict x.csv --loss logistic --regression": "argument --regression: given beside --loss",
+    "predict sparse --set n=8 n=9": "n is 8 and 9, expected one value: leave one out",
+    "predict sparse --set n=8 --set n=9": "n is 8 and 9, expected one value: leave one out",
+    "predict x.csv --intercept 2 --set intercept=3": "intercept is 2 and 3, expected one value",
+    "predict x.csv --target a --target b": "target is a and b, expected one value",
+    "scan sparse --set n=8 --axis n=8,9": "n is 8 and 8,9, expected one value",
+    "misgrok --target a --target b": "target is a and b, expected one value",
+    "verify --seed 1 --seed 2": "argument --seed: given twice, expected once",
+}
+
+
+@pytest.mark.parametrize("command", TWICE)
+def test_what_is_given_twice_is_refused(capsys, command):
+    code, out, err = run(capsys, *command.split())
+    assert code == 2 and out == "" and len(err.splitlines()) == 1
+    assert err.startswith(f"grokflow: {TWICE[command]}")
+
+
+def test_a_parser_forgets_what_an_earlier_command_line_gave():
+    parser = build_parser()
+    for _ in range(2):
+        assert parser.parse_args(["predict", "sparse", "--alpha", "1"]).alpha == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "scan sparse --resume --out none.db",
+        "verify --claim thm-3.4 --resume --out none.db",
+        "modular phases --resume --store none.db",
+    ],
+)
+def test_a_store_that_does_not_exist_is_not_resumed(capsys, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *command.split())
+    assert code == 2 and not (tmp_path / "none.db").exists()
+    assert err.startswith("grokflow: none.db does not exist, expected the file to go on with: ")
+
+
+def test_a_command_to_copy_holds_its_file_in_quotes(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = ["--set", "n=6", "d=8", "k=1", "n_test=20"]
+    out = run(capsys, "predict", "sparse", *sizes, "--certificate", "my proof.json")[1]
+    (command,) = re.findall("`grokflow (check .*)`", out)
+    assert run(capsys, *shlex.split(command))[0] == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"claim": "thm-3.4"}', "[" * 10**5])
+def test_what_is_no_stored_problem_is_not_replayed(capsys, tmp_path, text):
+    (tmp_path / "it.json").write_text(text)
+    code, _, err = run(capsys, "falsify", "--replay", tmp_path / "it.json")
+    assert code == 2 and len(err.splitlines()) == 1
+    assert "it.json" in err and "expected a file that `grokflow falsify` stores" in err

@@ -14,6 +14,7 @@ from grokflow.simulations.modular.phase_table import PhaseOutcome, PhaseTable
 from grokflow.simulations.modular.training import ModularTraining
 from grokflow.simulations.scan.store import scan_store
 from grokflow.theory.modular.phases import Phase
+from tests.front_door.command_lines import replaced
 
 NET = ["--p", "7", "--width", "20", "--steps", "20", "--corruption", "0.3"]
 SMALL = {"training": ModularTraining(width=12), "steps": 6, "every": 3}
@@ -101,13 +102,13 @@ def test_phases_refuses_what_no_cell_could_be_trained_from(options, message, cap
     ],
 )
 def test_prune_and_analyse_refuse_in_one_line(action, options, message, capsys):
-    assert main(["modular", action, *NET, *options]) == 2
+    assert main(["modular", action, *replaced(NET, options)]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 
 
 def test_too_few_neurons_to_split_are_refused_in_one_line(capsys):
-    assert main(["modular", "analyse", *NET, "--width", "3"]) == 2
+    assert main(["modular", "analyse", *replaced(NET, ["--width", "3"])]) == 2
     error = capsys.readouterr().err
     assert "expected at least 4 positive ratios: use more neurons" in error
     assert error.count("\n") == 1

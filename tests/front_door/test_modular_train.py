@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from grokflow.cli import main
+from tests.front_door.command_lines import replaced
 
-SMALL = [
-    "modular",
-    "train",
-    *("--p", "7", "--width", "20", "--steps", "25", "--corruption", "0.3", "--weight-decay", "1"),
-]
+NET = ["--p", "7", "--width", "20", "--steps", "25", "--corruption", "0.3", "--weight-decay", "1"]
+SMALL = ["modular", "train", *NET]
 
 
 def test_train_writes_curves_neurons_and_phase(tmp_path, capsys):
@@ -47,7 +45,7 @@ def test_a_checkpoint_is_continued(tmp_path):
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     keep = ["--checkpoint", str(tmp_path / "run.pt")]
     assert main([*SMALL, "--json", str(first)]) == 0
-    assert main([*SMALL, "--steps", "10", *keep]) == 0
+    assert main(["modular", "train", *replaced(NET, ["--steps", "10"]), *keep]) == 0
     assert main([*SMALL, *keep, "--json", str(second)]) == 0
     one, other = (json.loads(path.read_text()) for path in (first, second))
     assert one["ipr"] == other["ipr"] and one["test_loss"] == other["test_loss"]
@@ -81,13 +79,13 @@ def test_a_rule_without_an_order_of_its_own_says_so(tmp_path, capsys):
     ],
 )
 def test_bad_usage_is_one_line(options, message, capsys):
-    assert main([*SMALL, *options]) == 2
+    assert main(["modular", "train", *replaced(NET, options)]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 
 
 def test_a_number_that_is_none_is_refused_where_the_options_are_read(capsys):
     with pytest.raises(SystemExit, match="2"):
-        main([*SMALL, "--corruption", "nan"])
+        main(["modular", "train", *replaced(NET, ["--corruption", "nan"])])
     error = capsys.readouterr().err
     assert "nan found, expected a finite number" in error and error.count("\n") == 1

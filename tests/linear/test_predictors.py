@@ -1,5 +1,7 @@
 """Predictors: laws, oracles, certificates that reject perturbed answers, and refusals."""
 
+from fractions import Fraction
+
 import cvxpy
 import numpy as np
 import pytest
@@ -417,3 +419,21 @@ def test_targets_beside_which_weight_decay_is_nothing_are_to_be_rescaled():
     problem = as_problem(x, 1e30 * (x[:, 0] + x[:, 1]), x, x[:, 0], regression=True)
     with pytest.raises(NotResolved, match="rescale the targets to sizes near 1, or standardise"):
         L1Penalised(LOSSES["square"], 1e-3).predict(problem)
+
+
+@pytest.mark.parametrize("predictor", [MinL1Norm(), MinL2Norm()])
+def test_interpolants_say_by_how_much_rounding_misses_the_targets(predictor):
+    # The second row asks for a weight of about 2⁵⁰, of which the outputs are small differences.
+    x = np.array([[1 / 3, 1 / 7, 1 / 11], [1 / 3, 1 / 7 + 2.0**-50, 1 / 11]])
+    y = np.array([1.0, 0.3])
+    found = predictor.predict(regression(x, y))
+    outputs = [
+        sum(Fraction(a) * Fraction(b) for a, b in zip(row, found.w, strict=True)) for row in x
+    ]
+    missed = float(max(abs(q - Fraction(t)) for q, t in zip(outputs, y, strict=True)))
+    assert found.certificate.infeasibility <= 1e-15
+    # The outputs are computed with five roundings, each at most 2⁻⁵³ of Σ |w|.
+    assert abs(found.certificate.missed - missed) <= 5 * 2.0**-53 * np.abs(found.w).sum()
+    assert missed > 1e-3 and "missed" in str(found.certificate)
+    well = predictor.predict(regression(np.eye(2), y)).certificate
+    assert well.missed == 0.0 and "missed" not in str(well)

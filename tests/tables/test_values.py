@@ -1,5 +1,7 @@
 """Words become numbers: decimal marks, thousands, truth, dates; what is open is not guessed."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,21 @@ def test_arrays_of_every_kind_are_one_problem():
     assert "X has shape (4, 3, 1): each sample is a row of 3 inputs" in pictures.notes
     truth = gf.as_problem(x, [True, False, True, False])
     assert truth.notes[1] == "y read as 2 classes: False as -1 (2 rows), True as +1 (2 rows)"
+
+
+def test_tensors_without_plain_numbers_are_read_or_refused_in_one_line():
+    import torch
+
+    x = [[1.0, 0.0], [0.0, 2.0], [4.0, 1.0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that quantised tensors will go
+        quantised = torch.quantize_per_tensor(torch.tensor(x), 1.0, 0, torch.qint8)
+    problem = gf.as_problem(quantised, [0, 1, 1], x, [0, 1, 1])
+    assert np.array_equal(
+        problem.inputs.to_array(), gf.as_problem(x, [0, 1, 1], x, [0, 1, 1]).inputs.to_array()
+    )
+    with pytest.raises(ValueError, match="X is on the device meta, expected numbers: make it on"):
+        gf.as_problem(torch.empty((3, 2), device="meta"), [0, 1, 1])
 
 
 @pytest.mark.parametrize(

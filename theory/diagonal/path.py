@@ -230,7 +230,7 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     _check(problem, depth)
-    before = after.log_beta if after else []
+    before = [] if after is None else after.log_beta.tolist()
     log_beta = falling_scales(log_beta, (_LEAST, min([_LARGEST, *before])))
     check_fraction("tolerance", tolerance, "try 1e-4")
     space = problem.row_space

@@ -23,6 +23,7 @@ from grokflow.theory.linear.prediction import (
     Prediction,
     PrimalDual,
     best_of,
+    interpolant,
     normalised_margin,
     not_resolved,
     of_distinct_samples,
@@ -184,14 +185,7 @@ class MinL1Norm:
             lambda w, mu: certificates.min_l1_norm(problem, w, mu),
             self.gap,
         )
-        return Prediction(
-            self.name,
-            found.w,
-            found.mu,
-            None,
-            found.certificate,
-            objective=Objective(Norm.L1, Condition.TARGETS),
-        )
+        return interpolant(self.name, problem, found, Norm.L1)
 
     def _proximal_points(self, problem: Problem, start: PrimalDual | None) -> PrimalDual:
         start = start or PrimalDual(np.zeros(problem.d), problem.targets)

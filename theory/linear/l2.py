@@ -20,6 +20,7 @@ from grokflow.theory.linear.prediction import (
     Prediction,
     PrimalDual,
     best_of,
+    interpolant,
     normalised_margin,
     not_resolved,
     of_distinct_samples,
@@ -152,14 +153,7 @@ class MinL2Norm:
         )
         if found is None or found.gap > WANTED_GAP:
             found = _stubborn_interpolant(problem, found)
-        return Prediction(
-            self.name,
-            found.w,
-            found.mu,
-            None,
-            found.certificate,
-            objective=Objective(Norm.L2, Condition.TARGETS),
-        )
+        return interpolant(self.name, problem, found, Norm.L2)
 
 
 def _gram_margin(problem: Problem) -> PrimalDual:

@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
-from grokflow.theory.objective import Objective
+from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
 
@@ -94,6 +94,20 @@ def first_copies(problem: Problem) -> np.ndarray:
             difference[[i, j]] = 1, -1
             kept[max(i, j)] &= bool(problem.inputs.correlate(difference).any())
     return np.flatnonzero(kept)
+
+
+def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Prediction:
+    """Return weights whose outputs are the targets, and how far rounding keeps them from it."""
+    residual = np.abs(problem.inputs.combine(found.w) - problem.targets)
+    missed = float(residual.max() / np.abs(problem.targets).max())
+    return Prediction(
+        name,
+        found.w,
+        found.mu,
+        None,
+        replace(found.certificate, missed=missed),
+        objective=Objective(norm, Condition.TARGETS),
+    )
 
 
 def not_resolved(what: str, found: Certified | None, gap: float) -> NotResolved:

@@ -127,8 +127,9 @@ def falling_scales(log_beta: np.ndarray, bounds: tuple[float, float]) -> np.ndar
 
     Examples
     --------
+    >>> import numpy as np
     >>> from grokflow.theory.transition.times import falling_scales
-    >>> falling_scales([2, 0], (-700, 340))
+    >>> falling_scales(np.array([2, 0]), (-700.0, 340.0))
     array([2., 0.])
     """
     scales = as_vector("log_beta", log_beta)

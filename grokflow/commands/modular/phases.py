@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from grokflow.commands.modular.request import method_of
-from grokflow.commands.shared.output import check_outputs
+from grokflow.commands.shared.output import check_outputs, check_resumed
 from grokflow.progress import bar
 from grokflow.simulations.modular.phase_diagram import PhaseDiagram, phase_store
 from grokflow.simulations.modular.phase_table import PhaseTable
@@ -31,6 +31,8 @@ LETTERS = {
 def run(arguments: argparse.Namespace) -> int:
     """Train the cells that are missing, print the diagrams, and write what was asked for."""
     check_outputs(arguments, ("json", "plot"))
+    if arguments.resume:
+        check_resumed(arguments.store, "--store")
     diagram = read(arguments)
     path = str(arguments.store) if arguments.store else ":memory:"
     with (

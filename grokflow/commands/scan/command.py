@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.commands.shared.output import workers
+from grokflow.commands.shared.output import check_resumed, workers
 from grokflow.progress import bar
 from grokflow.simulations.models.options import WORDS
 from grokflow.simulations.runs.files import check_suffix, write_json, write_whole
@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         check_suffix(path, allowed)
     for path in arguments.table:
         check_table(path)
-    if (arguments.resume or arguments.retry) and not arguments.out:
-        raise ValueError("--resume without --out, expected the file to go on with: add --out FILE")
+    if arguments.resume or (arguments.retry and not arguments.out):
+        check_resumed(arguments.out)
     if arguments.jobs is not None and arguments.jobs < 1:
         raise ValueError(f"jobs is {arguments.jobs}, expected at least 1: try --jobs 1")
     if arguments.refine is not None and not arguments.refine > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from grokflow.simulations.runs.executors import dask, local_workers
@@ -25,6 +26,19 @@ def check_outputs(
     for option in options:
         if path := getattr(arguments, option):
             check_suffix(path, _SUFFIXES[option])
+
+
+def check_resumed(file: str | Path | None, option: str = "--out") -> None:
+    """Refuse to go on with a store that was not named, or does not exist."""
+    if not file:
+        raise ValueError(
+            f"--resume without {option}, expected the file to go on with: add {option} FILE"
+        )
+    if not Path(file).exists():
+        raise ValueError(
+            f"{file} does not exist, expected the file to go on with: check its name, or leave "
+            "--resume out to begin it"
+        )
 
 
 @contextmanager

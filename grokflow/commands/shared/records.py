@@ -149,5 +149,6 @@ def certificate_record(certificate: Certificate) -> Record:
         "lower": certificate.lower,
         "upper": certificate.upper,
         "infeasibility": certificate.infeasibility,
+        "missed": certificate.missed,
         "gap": certificate.gap,
     }

@@ -19,6 +19,8 @@ from grokflow.simulations.models.results import (
 from grokflow.theory.transition.kinds_shown import MEANINGS
 from grokflow.theory.transition.scores import Kind
 
+# As large as the relative gap of a predictor may be by default.
+_MISSED = 1e-7
 _NOTHING_TESTED = "none: no test targets that differ from the mean of the training targets"
 
 
@@ -124,7 +126,10 @@ def _qualities(item: PredictorResult) -> list[str]:
         said.append(f"rank {item.rank}")
     if item.stationarity is not None:
         return [*said, f"KKT point, residual {item.stationarity:.1e}"]
-    return [*said, f"gap {item.certificate.gap:.1e}"]
+    said.append(f"gap {item.certificate.gap:.1e}")
+    if item.certificate.missed > _MISSED:
+        said.append(f"targets missed by up to {item.certificate.missed:.1e} of the largest")
+    return said
 
 
 def _under(head: str, texts: list[str]) -> list[str]:
