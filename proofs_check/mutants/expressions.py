@@ -75,9 +75,10 @@ def changes(place: Place) -> Iterator[ast.expr]:
 
 
 def _counts(place: Place) -> bool:
-    """Whether a constant belongs to the arithmetic: it is an operand, but not an exponent."""
+    """Whether a constant belongs to the arithmetic: an operand or the result, but no exponent."""
     exponent = isinstance(place.owner, ast.BinOp) and isinstance(place.owner.op, ast.Pow)
-    return isinstance(place.owner, ast.BinOp) and not (exponent and place.field == "right")
+    held = isinstance(place.owner, ast.BinOp | ast.Return)
+    return held and not (exponent and place.field == "right")
 
 
 def _other_calls(call: ast.Call) -> Iterator[ast.expr]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grokflow.proofs_check.mutants.expressions import Place, changes, places
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
@@ -58,6 +58,11 @@ class Mutant(NamedTuple):
         """The formula and its change, in one line."""
         return f"{self.formula}: {self.change}"
 
+    @property
+    def code(self) -> CodeType:
+        """The code of the formula itself."""
+        return code_of(self.owner)
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the mutant stand for the formula."""
@@ -67,6 +72,13 @@ class Mutant(NamedTuple):
             yield
         finally:
             setattr(self.owner, self.attribute, before)
+
+
+def code_of(formula: Any) -> CodeType:
+    """Return the code that runs where a formula is used: its own, or that of its `predict`."""
+    used = vars(formula)["predict"] if isinstance(formula, type) else formula
+    code: CodeType = inspect.unwrap(used).__code__
+    return code
 
 
 def mutants_of(formula: Formula) -> list[Mutant]:
@@ -131,9 +143,9 @@ def _changed(tree: ast.Module, definition: ast.FunctionDef) -> Iterator[tuple[st
 def _said(node: ast.expr, place: Place) -> str:
     """Return an expression in words: a number to three digits, with what stands around it."""
     held = place.node
-    if not isinstance(held, ast.Constant) or not isinstance(place.owner, ast.expr):
-        return ast.unparse(node)
     digits = f"{float(str(node.value)):.3g}" if isinstance(node, ast.Constant) else ""
+    if not isinstance(held, ast.Constant) or not isinstance(place.owner, ast.expr):
+        return digits or ast.unparse(node)
     place.put(ast.Name(digits) if digits else node)
     said = ast.unparse(place.owner)
     place.put(held)

@@ -10,7 +10,8 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.mutants.formulas import Mutant, mutants_of
+from grokflow.proofs_check.mutants.formulas import Mutant, code_of, mutants_of
+from grokflow.proofs_check.mutants.sharing import WatchedLaboratory
 
 # Statements that become weaker, and stay true, when their bound grows.
 _BOUNDS = (StatementKind.INEQUALITY, StatementKind.PROBABILITY)
@@ -104,7 +105,9 @@ def judge_mutants(
     mutants = [mutant for formula in claim.formulas for mutant in mutants_of(formula)]
     if not mutants:
         return
-    own = claim.check(Laboratory(seed))
+    laboratory = WatchedLaboratory(seed, codes=frozenset(map(code_of, claim.formulas)))
+    with laboratory.watching():
+        own = claim.check(laboratory)
     if own.verdict is not Verdict.SUPPORTED:
         raise ValueError(
             f"{claim.label} is {own.verdict.value} at seed {seed}, expected supported: "
@@ -112,15 +115,15 @@ def judge_mutants(
         )
     for done, mutant in enumerate(mutants):
         progress(claim.label, done / len(mutants))
-        yield _judged(claim, mutant, own, seed)
+        # Of what the formula itself has led to nothing is remembered.
+        yield _judged(claim, mutant, own, laboratory.without(mutant.code))
     progress(claim.label, 1.0)
 
 
-def _judged(claim: Claim, mutant: Mutant, own: Evidence, seed: int) -> MutantOutcome:
+def _judged(claim: Claim, mutant: Mutant, own: Evidence, laboratory: Laboratory) -> MutantOutcome:
     try:
         with mutant.in_place(), np.errstate(all="ignore"):
-            # A laboratory of its own: others remember what the formula itself has led to.
-            found = claim.check(Laboratory(seed))
+            found = claim.check(laboratory)
     except Exception as error:  # a wrong formula may end in any way
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return MutantOutcome(claim.label, mutant.name, Fate.STOPS, reason=said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ _SCALES = 9
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """An uneven net with labels, and its max-margin direction in the tangent kernel.
+    """An uneven net with labels, and the direction of its largest margin in the tangent kernel.
 
     Parameters
     ----------
@@ -34,17 +35,21 @@ class Setting:
         Signs.
     unseen : ndarray, shape (5, 20)
         Inputs that the net is not trained on.
-    direction : ndarray, shape (40,)
-        The unit vector ĥ of the largest margin ``min y_i ⟨∇f_i(θ̄), ĥ⟩``.
-    margin : float
-        That margin, γ.
     """
 
     net: UnevenNet
     labels: np.ndarray
     unseen: np.ndarray
-    direction: np.ndarray
-    margin: float
+
+    @cached_property
+    def direction(self) -> np.ndarray:
+        """The unit vector ĥ of the largest margin ``min y_i ⟨∇f_i(θ̄), ĥ⟩``, shape (40,)."""
+        return largest_margin(self.net.features(self.net.inputs), self.labels)
+
+    @property
+    def margin(self) -> float:
+        """That margin, γ."""
+        return float((self.labels * (self.net.features(self.net.inputs) @ self.direction)).min())
 
 
 def draw_net(laboratory: Laboratory, degree: int) -> tuple[UnevenNet, np.random.Generator]:
@@ -61,9 +66,7 @@ def draw_setting(laboratory: Laboratory, degree: int) -> Setting:
     labels = rng.choice([-1.0, 1.0], _SAMPLES)
     x = net.inputs
     x[-1] = labels[-1] * (labels[:2] @ x[:2]) + 0.3 * x[-1]
-    direction = largest_margin(net.features(x), labels)
-    margin = float((labels * (net.features(x) @ direction)).min())
-    return Setting(net, labels, rng.standard_normal((_UNSEEN, _INPUTS)), direction, margin)
+    return Setting(net, labels, rng.standard_normal((_UNSEEN, _INPUTS)))
 
 
 def largest_margin(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -137,26 +140,28 @@ class Targets:
         Normal numbers.
     unseen : ndarray, shape (5, 20)
         Inputs that the net is not trained on.
-    dual : ndarray, shape (6,)
-        ``K⁻¹ y``, K the tangent kernel.
-    shortest : ndarray, shape (40,)
-        ``h* = Σ (K⁻¹y)_i ∇f_i(θ̄)``, the shortest h that fits the targets.
     """
 
     net: UnevenNet
     targets: np.ndarray
     unseen: np.ndarray
-    dual: np.ndarray
-    shortest: np.ndarray
+
+    @cached_property
+    def dual(self) -> np.ndarray:
+        """``K⁻¹ y``, K the tangent kernel, shape (6,)."""
+        return np.linalg.solve(self.net.kernel, self.targets)
+
+    @property
+    def shortest(self) -> np.ndarray:
+        """``h* = Σ (K⁻¹y)_i ∇f_i(θ̄)``, the shortest h that fits the targets, shape (40,)."""
+        return np.asarray(self.net.features(self.net.inputs).T @ self.dual)
 
 
 def draw_targets(laboratory: Laboratory, degree: int) -> Targets:
     """Draw targets for the net of this degree."""
     net, rng = draw_net(laboratory, degree)
     targets = rng.standard_normal(_SAMPLES)
-    dual = np.linalg.solve(net.kernel, targets)
-    shortest = net.features(net.inputs).T @ dual
-    return Targets(net, targets, rng.standard_normal((_UNSEEN, _INPUTS)), dual, shortest)
+    return Targets(net, targets, rng.standard_normal((_UNSEEN, _INPUTS)))
 
 
 class Window(NamedTuple):

@@ -33,10 +33,23 @@ _MOST = 64
 _DRAWS = 400
 
 
+def least_share() -> float:
+    """Return the least ``x log y / y`` for ``y ≥ e``, 1."""
+    return 1.0
+
+
+def largest_share() -> float:
+    """Return the largest ``x log y / y`` for ``y ≥ e``, ``1 + 1/e``."""
+    return 1 + 1 / math.e
+
+
 def check_inverse(
-    laboratory: Laboratory, least: float = 1.0, most: float = 1 + 1 / math.e, start: float = 1.0
+    laboratory: Laboratory, lower: float = 1.0, upper: float = 1.0, start: float = 1.0
 ) -> Evidence:
-    """Search the y from ``e^start`` on at which ``x log y / y`` leaves these constants most."""
+    """Search the y from ``e^start`` on at which ``x log y / y`` leaves its bounds most.
+
+    The bounds are the constants of the lemma, times `lower` and `upper`.
+    """
 
     def share(log_y: float) -> float:
         """Return ``x log y / y``; the Lambert function is log x."""
@@ -44,7 +57,7 @@ def check_inverse(
 
     low = _lowest(share, start)
     high = -_lowest(lambda log_y: -share(log_y), start)
-    excess = max(least - low, high - most)
+    excess = max(lower * least_share() - low, high - upper * largest_share())
     derivation = "eight roundings of numbers near 1; no chance enters"
     return Evidence(excess, 8 * _EPS, derivation, resolution=0.01)
 
@@ -77,13 +90,23 @@ def _margins(laboratory: Laboratory) -> list[np.ndarray]:
     return found
 
 
+def least_mean(log_loss: float, n: int) -> float:
+    """Return the bound from below on the mean of the margins with weights e^{-q}."""
+    return float(-log_loss - np.log(n))
+
+
+def largest_mean(log_loss: float) -> float:
+    """Return the bound from above on it."""
+    return -log_loss
+
+
 def _entropy(q: np.ndarray, less: float, more: float, logistic: bool) -> Evidence:
     """Divide all by 𝓛: the sum becomes a mean of margins with weights e^{-q}."""
     n = len(q)
     log_losses, log_pulls = (np.log(-log_expit(q)), log_expit(-q)) if logistic else (-q, -q)
     log_loss = float(logsumexp(log_losses)) - np.log(n)
     pulled = float(np.exp(log_pulls - log_loss) @ q) / n
-    low, high = -log_loss - np.log(n * less), -log_loss - np.log(more)
+    low, high = least_mean(log_loss, n) - np.log(less), largest_mean(log_loss) - np.log(more)
     excess = max(low - pulled, pulled - high)
     size = 1 + float(np.abs(q).max())
     derivation = (
@@ -92,6 +115,9 @@ def _entropy(q: np.ndarray, less: float, more: float, logistic: bool) -> Evidenc
     )
     return Evidence(excess, 8 * _EPS * (n + size) * size, derivation, resolution=0.01)
 
+
+_SMALLER = "a smaller lower bound, which is true as well"
+_LARGER = "a larger upper bound, which is true as well"
 
 INVERSE = Claim(
     label="lem-c.1",
@@ -103,9 +129,19 @@ INVERSE = Claim(
     scope=Scope(("Lemma C.1",), "any net", ()),
     expected=Verdict.SUPPORTED,
     check=check_inverse,
+    formulas=(least_share, largest_share),
+    equivalent={
+        "least_share: 1 becomes 0.87": _SMALLER,
+        "largest_share: 1 + 1 / math.e becomes 1.15 + 1 / math.e": _LARGER,
+        "largest_share: 1 / math.e becomes 1 * math.e": _LARGER,
+        "largest_share: 1 / math.e becomes 1.15 / math.e": _LARGER,
+    },
     broken=(
-        Broken("1 + 0.9/e for 1 + 1/e", partial(check_inverse, most=1 + 0.9 / math.e)),
-        Broken("(1 + 1/20) y/log y as the lower bound", partial(check_inverse, least=1.05)),
+        Broken(
+            "1 + 0.9/e for 1 + 1/e",
+            partial(check_inverse, upper=(1 + 0.9 / math.e) / (1 + 1 / math.e)),
+        ),
+        Broken("(1 + 1/20) y/log y as the lower bound", partial(check_inverse, lower=1.05)),
         Broken("from y = 0.9 e on", partial(check_inverse, start=1 + np.log(0.9))),
     ),
 )
@@ -123,6 +159,10 @@ ENTROPY = Claim(
     scope=Scope(("Lemma C.3",), "any net", ("exponential",)),
     expected=Verdict.SUPPORTED,
     check=check_entropy,
+    formulas=(least_mean, largest_mean),
+    equivalent={
+        "least_mean: np.log(n) becomes 1.15 * np.log(n)": _SMALLER,
+    },
     broken=(
         Broken("n/1.1 for n in the lower bound", partial(check_entropy, less=1 / 1.1)),
         Broken("log(0.9/𝓛) in the upper bound", partial(check_entropy, more=1 / 0.9)),

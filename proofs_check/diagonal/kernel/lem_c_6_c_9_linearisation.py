@@ -34,7 +34,7 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     tailed_runs,
 )
 from grokflow.proofs_check.diagonal.kernel.tail_limits import judge_slope
-from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, RTOL, Run
+from grokflow.proofs_check.diagonal.kernel.uneven_nets import FIT_RTOL, RTOL, Run, UnevenNet
 from grokflow.proofs_check.evidence.corrections import lambert
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -58,7 +58,7 @@ def check_errors(
     parts = list(_taylor(laboratory))
     for degree, decay in product(DEGREES, POWERS):
         setting = draw_setting(laboratory, degree)
-        limits = setting.net.bends(setting.unseen, setting.direction) / setting.margin
+        limits = error_rates(setting)
         # Slopes are those of one input: the errors at others differ by a factor only.
         most = int(np.argmax(np.abs(limits)))
         runs = tailed_runs(laboratory, degree, decay)
@@ -66,15 +66,30 @@ def check_errors(
         log_a = np.array([run.log_a for run in runs])
         rates = np.array([_rates(setting, run) for run in runs])
         for i, c in enumerate(WINDOWS[::-1]):
-            a, order = log_a[:, i], c * degree
+            a, order = log_a[:, i], power_of_alpha(c, degree)
             misses = (rates[:, i] / a[:, None] - constant * limits) / np.abs(limits[most])
             parts.extend(_limit(values, a) for values in misses.T)
             sizes = np.log(np.abs(rates[:, i, most]))
-            falls = sizes - order * log_alpha
+            falls = sizes - c * degree * log_alpha
             slope = partial(judge_slope, log_a=a, derivation=_DERIVATION)
-            parts.append(slope(log_alpha, falls, -power * order, resolution=0.1 * order))
-            parts.append(slope(np.log(a), sizes, growth, resolution=0.1))
+            parts.append(slope(log_alpha, falls, -power * order, resolution=0.1 * c * degree))
+            parts.append(slope(np.log(a), sizes, growth * power_of_log_a(), resolution=0.1))
     return weakest(parts)
+
+
+def error_rates(setting: Setting) -> np.ndarray:
+    """Return ``½ ĥᵀ∇²f(θ̄; x) ĥ/γ`` of the unseen inputs."""
+    return np.asarray(setting.net.bends(setting.unseen, setting.direction) / setting.margin)
+
+
+def power_of_alpha(c: float, degree: int) -> float:
+    """Return the power of 1/α in the error over ‖h‖ at T_c^-, cL."""
+    return c * degree
+
+
+def power_of_log_a() -> float:
+    """Return the power of log A_c in it."""
+    return 1.0
 
 
 def _rates(setting: Setting, run: Run) -> np.ndarray:
@@ -110,10 +125,15 @@ def _taylor(laboratory: Laboratory) -> Iterator[Evidence]:
             )
 
 
+def power_in_length(degree: int, c: float) -> float:
+    """Return the power of α in the length of h, ``(1/γ) log(α^{2(L-1)c}/λ)``."""
+    return 2 * (degree - 1) * c
+
+
 def check_direction(
     laboratory: Laboratory,
     direction: Direction = lambda setting: setting.direction,
-    exponent: Callable[[int, float], float] = lambda degree, c: 2 * (degree - 1) * c,
+    exponent: Callable[[int, float], float] = power_in_length,
 ) -> Evidence:
     """Compare h at T_c^- with log (α^exponent/λ)/γ times a direction."""
     parts: list[Evidence] = []
@@ -157,6 +177,8 @@ _HYPOTHESES = (
 )
 _DENSE = tuple(Experiment(dense_runs, (degree,), seconds=1.0) for degree in DEGREES)
 
+_WEAKER = "a larger order, which is true as well"
+
 ERRORS = Claim(
     label="lem-c.6",
     statement="|f(θ; x) - ⟨∇f(θ̄; x), h⟩| = O(α^{-L} log A) e^{Lλt} ‖h‖ in the kernel regime, and "
@@ -168,6 +190,11 @@ ERRORS = Claim(
     scope=Scope(("Lemma C.6",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_errors,
+    formulas=(UnevenNet.bends, error_rates, power_of_alpha, power_of_log_a),
+    equivalent={
+        "power_of_alpha: c * degree becomes c / degree": _WEAKER,
+        "power_of_log_a: 1 becomes 1.15": _WEAKER,
+    },
     broken=(
         Broken("a tenth less", partial(check_errors, constant=0.9)),
         Broken("α^{-1.1 L} for α^{-L}", partial(check_errors, power=1.1)),
@@ -187,6 +214,7 @@ DIRECTION = Claim(
     scope=Scope(("Lemma C.9",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_direction,
+    formulas=(UnevenNet.features, power_in_length),
     broken=(
         Broken(
             "log(α^{(2L-1)c}/λ)",

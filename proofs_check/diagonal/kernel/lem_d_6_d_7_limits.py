@@ -28,6 +28,7 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     square_runs,
 )
 from grokflow.proofs_check.diagonal.kernel.square_limits import HYPOTHESES, judge_limit
+from grokflow.proofs_check.diagonal.kernel.uneven_nets import UnevenNet
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
@@ -100,6 +101,7 @@ LIMIT = Claim(
     scope=Scope(("Lemma D.7",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_limit,
+    formulas=(UnevenNet.features,),
     broken=(
         Broken("the kernel of an even start", partial(check_limit, even=True)),
         Broken("h* a tenth longer", partial(check_limit, scale=1.1)),
@@ -133,6 +135,11 @@ LENGTHS = Claim(
     scope=Scope(("Lemma D.6",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_lengths,
+    formulas=(UnevenNet.features,),
+    equivalent={
+        "UnevenNet.features: -np.sqrt(self.ratio) becomes np.sqrt(self.ratio)": "‖h*‖ comes from "
+        "products of features with each other, in which their signs cancel"
+    },
     broken=(
         Broken("a tenth longer", partial(check_lengths, scale=1.1)),
         Broken("of order α^0.1", partial(check_lengths, power=0.1)),

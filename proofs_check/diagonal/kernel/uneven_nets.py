@@ -64,6 +64,11 @@ class UnevenNet:
         features = self.features(self.inputs)
         return np.asarray(features @ features.T)
 
+    @property
+    def squared_lengths(self) -> float:
+        """The sum of ``‖∇f_i(θ̄)‖²`` over the training inputs."""
+        return float(self.degree**2 * (self.inputs**2 @ (1 + self.ratio)).sum())
+
     def growths(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``log(u/α(s))`` and ``log(v/(α(s) v₀))``."""
         return self._growth(y), self._growth(-self.ratio * y)
@@ -243,7 +248,7 @@ def _integrate(
             first_step=min(0.01, end - start),
             rtol=rtol,
             # Of η that give outputs of order one, the smallest that matter.
-            atol=rtol / 10 / float(np.trace(equation.net.kernel)),
+            atol=rtol / 10 / equation.net.squared_lengths,
         )
     if not found.success:
         raise RuntimeError(f"the flow of the uneven net stops between x = {start} and {end}")
