@@ -57,6 +57,7 @@ from grokflow.proofs_check.homogeneous import slow_limit
 from grokflow.proofs_check.homogeneous import thm_3_4_kernel_limit as thm_3_4
 from grokflow.proofs_check.homogeneous import thm_3_5_3_10_kkt_limits as kkt_limits
 from grokflow.proofs_check.homogeneous import thm_3_9_kernel_limit as thm_3_9
+from grokflow.proofs_check.linear import beck_one_label as one_label
 from grokflow.proofs_check.linear import das_bias_delay as bias_delay
 from grokflow.proofs_check.linear import notsawo_sparse_times as sparse_times
 from grokflow.proofs_check.linear import thm_e_2_e_3_complexity as complexity
@@ -170,6 +171,8 @@ CLAIMS: dict[str, Claim] = {
         nuclear_delay.CLAIM,
         sparse_times.DECAY,
         bias_delay.CLAIM,
+        one_label.LIMIT,
+        one_label.SIGNS,
         lost_gradient.CLAIM,
         modular_solution.SQUARE,
         modular_solution.SQUARE_PRINTED,

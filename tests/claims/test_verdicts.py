@@ -17,7 +17,8 @@ QUICK = set(
     lem-c.5 sec-3.2.1-printed lem-d.2 thm-e.2 thm-e.3 f.1-f.3 cor-3.11 completion-path-flow levi
     modular-square modular-errors no-decay thm-f.5 corrupted-strength adamw-clock
     musat omnigrok ridge-delay two-phases l1-delay decay-not-sparse
-    label-noise-step nuclear-delay lost-gradient largest-margin bias-delay
+    label-noise-step nuclear-delay lost-gradient largest-margin bias-delay one-label
+    one-label-rate
     """.split()
 )
 
