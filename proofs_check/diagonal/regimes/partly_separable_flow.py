@@ -161,7 +161,7 @@ def on_the_path(
             for lam in _PATH_LAMS.tolist()
         ]
         limit = extrapolate(np.array(distances), terms)
-        parts.append(Evidence(abs(limit.value), limit.halfwidth, PATH_DERIVATION, resolution=0.05))
+        parts.append(Evidence(abs(limit.value), limit.halfwidth, PATH_DERIVATION, resolution=0.1))
     return weakest(parts)
 
 
