@@ -4,7 +4,8 @@ How it is measured: the softmax of logits is computed in half, single and double
 everywhere, with the largest logit subtracted and the exponentials added up one by one: the right
 class first, last, or in a random order. The least margin at which its probability less 1 is exactly
 0 is found by bisection down to neighbouring numbers, and compared with the rule of rounding, which
-is about reals. The same with the gradient of PyTorch's cross-entropy, in whatever order it adds.
+is about reals. Of margins that are drawn those beyond it must have a gradient of 0, and no others.
+The same with the gradient of PyTorch's cross-entropy, in whatever order it adds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from grokflow.theory.nets.log_losses import vanishing_margin
 
 _PRECISIONS: tuple[Any, ...] = (np.float16, np.float32, np.float64)
 _CLASSES = (2, 3, 10, 97)
-_FARTHEST = 2.0
+_FARTHEST, _MARGINS = 2.0, 40
 # The exponential of NumPy and PyTorch is wrong by at most four units in the last place.
 _EXPONENTIAL = 8
 _DERIVATION = (
@@ -38,6 +39,16 @@ _DERIVATION = (
 Gradient = Callable[[np.ndarray], float]
 # Of binary digits and distances: the margin from which the gradient is 0.
 Law = Callable[[int, np.ndarray], float]
+
+
+class Lost(NamedTuple):
+    """The least margin with a gradient of 0, and the largest with another, of all that are tried.
+
+    Where the gradient vanishes from one margin on, the two are neighbours.
+    """
+
+    vanishes: float
+    lives: float
 
 
 @remembered
@@ -55,13 +66,12 @@ def check(laboratory: Laboratory, law: Law = vanishing_margin, any_order: bool =
         behind, bits = distances(laboratory, classes), np.finfo(kind).nmant + 1
         least, most = law(bits, behind if any_order else behind[:1]), law(bits, behind)
         orders = np.arange(classes), np.roll(np.arange(classes), -1), _shuffled(laboratory, classes)
-        first, last, mixed = (_lost(kind, behind, partial(_added, order=o)) for o in orders)
-        between = [mixed] if kind is np.float16 else [mixed, _lost(kind, behind, _torch)]
-        parts += [
-            _evidence(abs(first - least), most, kind, classes),
-            _evidence(abs(last - most), most, kind, classes),
-            *(_evidence(max(least - m, m - most), most, kind, classes) for m in between),
-        ]
+        ways: list[Gradient] = [partial(_added, order=order) for order in orders]
+        ways += [] if kind is np.float16 else [_torch]
+        first, last, *others = (_lost(laboratory, kind, behind, way) for way in ways)
+        misses = [_miss(first, least, least), _miss(last, most, most)]
+        misses += [_miss(other, least, most) for other in others]
+        parts.append(_evidence(max(misses), most, kind, classes))
     return weakest(parts)
 
 
@@ -69,8 +79,10 @@ def check_logistic(laboratory: Laboratory) -> Evidence:
     """Claim the law for a gradient that is computed as ``-σ(-m)``, m the margin."""
     behind = distances(laboratory, 2)
     most = vanishing_margin(24, behind)
-    found = _lost(np.float32, behind, lambda z: float(-np.exp(z[1]) / (1 + np.exp(z[1]))))
-    return _evidence(abs(found - most), most, np.float32, 2)
+    found = _lost(
+        laboratory, np.float32, behind, lambda z: float(-np.exp(z[1]) / (1 + np.exp(z[1])))
+    )
+    return _evidence(_miss(found, most, most), most, np.float32, 2)
 
 
 def _evidence(discrepancy: float, margin: float, kind: Any, classes: int) -> Evidence:
@@ -85,15 +97,26 @@ def _shuffled(laboratory: Laboratory, classes: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(classes)
 
 
-def _lost(kind: Any, behind: np.ndarray, gradient: Gradient) -> float:
-    """Return the least margin whose gradient is 0, or the largest that is tried."""
-    away = behind.astype(kind)
-    bits = np.finfo(kind).nmant + 1
+def _lost(laboratory: Laboratory, kind: Any, behind: np.ndarray, gradient: Gradient) -> Lost:
+    """Bisect to neighbouring margins, one of which has a gradient of 0, and try drawn ones."""
+    away, bits = behind.astype(kind), np.finfo(kind).nmant + 1
     low, high = kind(bits / 4), kind(2 * bits)
+
+    def vanishes(margin: Any) -> bool:
+        logits = np.concatenate([[kind(0)], -(margin + away)]).astype(kind)
+        return gradient(logits) == 0
+
+    (seed,) = laboratory.draws("margins of a gradient", 1)
+    drawn = np.random.default_rng(seed).uniform(low, high, _MARGINS).astype(kind)
+    zero = np.array([vanishes(margin) for margin in drawn])
     while (middle := kind((low + high) / 2)) not in (low, high):
-        logits = np.concatenate([[kind(0)], -(middle + away)]).astype(kind)
-        low, high = (low, middle) if gradient(logits) == 0 else (middle, high)
-    return float(high)
+        low, high = (low, middle) if vanishes(middle) else (middle, high)
+    return Lost(min([float(high), *drawn[zero]]), max([float(low), *drawn[~zero]]))
+
+
+def _miss(found: Lost, least: float, most: float) -> float:
+    """Return how far the margin at which the gradient vanishes is from between the two."""
+    return max(least - found.vanishes, found.lives - most)
 
 
 def _added(logits: np.ndarray, order: np.ndarray) -> float:

@@ -10,7 +10,8 @@ The time is that of a convex function under its own steepest descent, whose wors
 References
 ----------
 .. [1] Notsawo, Dumas and Rabusseau 2025, arXiv 2506.05718.
-.. [2] Taylor, Hendrickx and Glineur 2017, SIAM Journal on Optimization 27(3).
+.. [2] Taylor, Hendrickx and Glineur 2017, SIAM Journal on Optimization 27(3), 1283-1313, for
+   proximal steps, which are steepest descent as they get short.
 """
 
 from __future__ import annotations
