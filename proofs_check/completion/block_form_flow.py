@@ -86,12 +86,24 @@ def products(laboratory: Laboratory, size: float, decay: float) -> np.ndarray:
     return np.asarray(factors[:, :u] @ factors[:, u:].transpose(0, 2, 1))
 
 
-def check(
-    laboratory: Laboratory, size: float = np.sqrt(2) * _ALPHA, decay: float = 1.0
-) -> Evidence:
-    """Compare W with the block form of PQᵀ, diagonal blocks included."""
+def start_size(alpha: float) -> float:
+    """Return the scale √2 α from which P and Q follow U and V from α."""
+    return float(np.sqrt(2) * alpha)
+
+
+def decay_of_factors() -> float:
+    """Return the decay of P and Q in units of that of U and V, 1."""
+    return 1.0
+
+
+def check(laboratory: Laboratory, size: float | None = None, decay: float = 1.0) -> Evidence:
+    """Compare W with the block form of PQᵀ, diagonal blocks included.
+
+    P and Q start at this `size`, √2 α where none is given, and decay `decay` times as fast.
+    """
     u = _SHAPE[0]
-    whole, a = block_forms(laboratory), products(laboratory, size, decay)
+    first = start_size(_ALPHA) if size is None else size
+    whole, a = block_forms(laboratory), products(laboratory, first, decay * decay_of_factors())
     expected = np.zeros_like(whole)
     expected[:, :u, u:], expected[:, u:, :u] = a, a.transpose(0, 2, 1)
     scale = np.linalg.norm(whole, axis=(1, 2)).max()
@@ -113,6 +125,7 @@ CLAIM = Claim(
     scope=Scope((), "rectangular matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(start_size, decay_of_factors),
     broken=(
         Broken("P and Q from 1.4 α I, not √2 α I", partial(check, size=1.4 * _ALPHA)),
         Broken("a tenth less weight decay on P and Q", partial(check, decay=0.9)),

@@ -135,6 +135,7 @@ CLAIM = Claim(
     scope=Scope(("Corollary 3.11",), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    no_formulas="the matrix that is claimed has the observed values and zeros, without arithmetic",
     broken=(
         Broken("at T_c^+ instead of T_c^-", partial(check, end=1)),
         Broken(
@@ -159,6 +160,8 @@ PERTURBED = Claim(
     scope=Scope(("Remark 3.13",), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, sigma=vanishing),
+    no_formulas="what is claimed is that a distance vanishes with σ, at any rate; the variants "
+    "have another σ and time",
     broken=(
         Broken("a fixed σ = 1/10", partial(check, sigma=fixed)),
         Broken("at T_c^+ instead of T_c^-", partial(check, sigma=vanishing, end=1)),

@@ -83,6 +83,11 @@ def minimiser(problem: CompletionProblem, lam: float = _LAM) -> Factors:
     )
 
 
+def regularised(loss: float, theta: np.ndarray) -> float:
+    """Return ``F = L + (λ/2) ‖(U, V)‖²``."""
+    return loss + _LAM / 2 * float(theta @ theta)
+
+
 def objective(theta: np.ndarray, problem: CompletionProblem, p: int) -> tuple[float, np.ndarray]:
     """Return F and its gradient; `theta` holds the p columns of U, then those of V."""
     both = theta.reshape(problem.d, -1)
@@ -90,7 +95,7 @@ def objective(theta: np.ndarray, problem: CompletionProblem, p: int) -> tuple[fl
     w = u @ u.T - v @ v.T
     m1 = 2 * problem.gradient(w)
     gradient = np.hstack([m1 @ u, -m1 @ v]) + _LAM * both
-    return problem.loss(w) + _LAM / 2 * float(theta @ theta), gradient.ravel()
+    return regularised(problem.loss(w), theta), gradient.ravel()
 
 
 def descend(
@@ -225,6 +230,7 @@ CLAIM = Claim(
     scope=Scope(("Lemma F.1", "Lemma F.2", "Lemma F.3"), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(regularised,),
     broken=(
         Broken(
             "the minimiser at twice the weight decay",

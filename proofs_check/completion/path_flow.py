@@ -18,12 +18,13 @@ from grokflow.proofs_check.completion.experiments import (
     completion_entries,
     completion_slow_flow,
 )
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.path import trace_completion
+from grokflow.theory.transition.times import log_beta_at
 
 DERIVATION = (
     extrapolated("of the slope in λ")
@@ -33,9 +34,9 @@ _LAMS = np.geomspace(1e-3, 1e-6, 9)
 
 
 def check(laboratory: Laboratory, factor: float = 1.0, order: float = 1.0) -> Evidence:
-    """Ask for the `order` in λ of the distance to the path at ``β = factor (α e^{-λt})²``."""
+    """Ask for `order` times the order in λ of the distance to the path at `factor` times β."""
     flow = partial(completion_slow_flow, laboratory)
-    log_beta = 2 * (np.log(SLOW_ALPHA) - SLOW_TIMES) + np.log(factor)
+    log_beta = log_beta_at(SLOW_TIMES, SLOW_ALPHA) + np.log(factor)
     reference = trace_completion(completion_entries(laboratory), log_beta, rtol=1e-9).matrices
     size = np.linalg.norm(reference, axis=(1, 2))
     # A mean square over times is smooth in λ where the largest distance changes its place.
@@ -46,7 +47,9 @@ def check(laboratory: Laboratory, factor: float = 1.0, order: float = 1.0) -> Ev
     slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
     middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
     limit = extrapolate(slopes, powers(middle))
-    return Evidence(abs(limit.value - order), limit.halfwidth, DERIVATION, resolution=0.1)
+    return Evidence(
+        abs(limit.value - order * order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.1
+    )
 
 
 CLAIM = Claim(
@@ -63,6 +66,7 @@ CLAIM = Claim(
     scope=Scope((), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(order_in_lam,),
     broken=(
         Broken("the path at 1.1 times the β", partial(check, factor=1.1)),
         Broken("within O(λ^1.1)", partial(check, order=1.1)),

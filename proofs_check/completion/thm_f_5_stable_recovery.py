@@ -148,6 +148,8 @@ CLAIM = Claim(
     scope=Scope(("Theorem F.5",), "matrix completion", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(bound,),
+    equivalent={"bound": "the bound is seven times what is found on most draws"},
     broken=(
         Broken(
             "2d - 2 entries, one fewer than X* has unknowns", partial(check, entries=2 * _D - 2)

@@ -96,6 +96,7 @@ CLAIM = Claim(
     scope=Scope(("Corollary 3.6",), "diagonal net", ("exponential",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(MaxL2Margin,),
     broken=(
         Broken(
             "a tenth of the max-L1-margin direction mixed in",

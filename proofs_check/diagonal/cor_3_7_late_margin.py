@@ -85,6 +85,7 @@ CLAIM = Claim(
     scope=Scope(("Corollary 3.7",), "diagonal net", ("exponential",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(MaxL1Margin,),
     broken=(
         Broken("a tenth more than the largest L1-margin", partial(check, factor=1.1)),
         Broken("the L1-margin of the max-L2-margin", partial(check, rival=MaxL2Margin())),

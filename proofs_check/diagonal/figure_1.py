@@ -48,6 +48,8 @@ def misgrokking(laboratory: Laboratory, sparsity: int = 0) -> Evidence:
     return change(figure_1_flow(laboratory, "b", sparsity), -1)
 
 
+_LEVEL_ONLY = "what is claimed is the sign of a change and a level that we chose"
+
 GROKKING = Claim(
     label="figure-1a",
     statement="grokking: test accuracy rises by a quarter at least after the training set is "
@@ -59,6 +61,7 @@ GROKKING = Claim(
     scope=Scope(("Figure 1a",), "diagonal net", ("logistic",), (2,)),
     expected=Verdict.SUPPORTED,
     check=grokking,
+    no_formulas=_LEVEL_ONLY,
     broken=(Broken("on the data of Figure 1b", partial(grokking, panel="b")),),
     experiments=(FLOW_A, FLOW_B),
 )
@@ -77,6 +80,7 @@ MISGROKKING = Claim(
     scope=Scope(("Figure 1b",), "diagonal net", ("logistic",), (2,)),
     expected=Verdict.SUPPORTED,
     check=misgrokking,
+    no_formulas=_LEVEL_ONLY,
     broken=(Broken("classes apart along one input only", partial(misgrokking, sparsity=1)),),
     experiments=(FLOW_B, Experiment(figure_1_flow, ("b", 1), seconds=16.0)),
 )

@@ -127,6 +127,7 @@ TAILED = Claim(
     scope=Scope(("Lemma C.11",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_tailed,
+    formulas=(inverse_depth,),
     broken=(
         Broken("‖θ‖² = Θ((log 1/λ)^{1/L}), as printed", partial(check_tailed, exponent=printed)),
         Broken("the square root at every depth", partial(check_tailed, exponent=of_depth_two)),
@@ -159,6 +160,7 @@ SQUARE = Claim(
     scope=Scope(("Lemma D.8",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_square,
+    no_formulas="what is claimed is that a slope vanishes; the variants have other orders",
     broken=(
         Broken("the exponential loss instead", check_square_tailed),
         Broken("‖θ‖ = O((log 1/λ)^{-1/10})", partial(check_square, exponent=-0.1)),

@@ -55,6 +55,21 @@ def _phases(laboratory: Laboratory, depth: int) -> list[KernelPhase]:
     return [kernel_phase(laboratory, loss, depth, alpha, 1.0) for alpha in _ALPHAS.tolist()]
 
 
+def time_order(depth: int) -> float:
+    """Return what multiplies -log log A in the time at which the kernel regime ends, 1/L."""
+    return 1 / depth
+
+
+def reach_order() -> float:
+    """Return the power of log A in the departure, 1."""
+    return 1.0
+
+
+def departure_order(depth: int) -> float:
+    """Return the power of α in the departure at T_c^-, c = ½, up to logarithms: -L/2."""
+    return -depth / 2
+
+
 def check(laboratory: Laboratory, delay: float = 1.0, growth: float = 1.0) -> Evidence:
     """Compare the slopes in log log A with `delay` / L, of the time, and `growth`, of the reach."""
     parts = []
@@ -62,8 +77,8 @@ def check(laboratory: Laboratory, delay: float = 1.0, growth: float = 1.0) -> Ev
         phases = _phases(laboratory, depth)
         x = np.log(log_capital_a(depth, _ALPHAS, 1.0))
         for values, claimed in (
-            ([-phase.end for phase in phases], delay / depth),
-            ([phase.log_reach for phase in phases], growth),
+            ([-phase.end for phase in phases], delay * time_order(depth)),
+            ([phase.log_reach for phase in phases], growth * reach_order()),
         ):
             slopes = local_slopes(x, np.array(values))
             log_a = np.exp(slopes.at)
@@ -74,15 +89,15 @@ def check(laboratory: Laboratory, delay: float = 1.0, growth: float = 1.0) -> Ev
     return weakest(parts)
 
 
-def check_order(laboratory: Laboratory, power: float = -1.0) -> Evidence:
-    """Compare the slope of the departure at T_c^- in log α with `power` L/2."""
+def check_order(laboratory: Laboratory, power: float = 1.0) -> Evidence:
+    """Compare the slope of the departure at T_c^- in log α with `power` times -L/2."""
     parts = []
     for depth in DEPTHS:
         far = np.array([phase.log_departure for phase in _phases(laboratory, depth)])
         slopes = local_slopes(np.log(_ALPHAS), far)
         a = slopes.at
         limit = extrapolate(slopes.values, tails(a))
-        miss = abs(limit.value - power * depth / 2)
+        miss = abs(limit.value - power * departure_order(depth))
         parts.append(Evidence(miss, limit.halfwidth, _DERIVATION, resolution=0.1))
     return weakest(parts)
 
@@ -105,6 +120,11 @@ CLAIM = Claim(
     scope=Scope(("Lemma C.5",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(time_order, reach_order),
+    equivalent={
+        f"time_order: 1 / depth becomes {weaker}": "an earlier time, until which it lasts as well"
+        for weaker in ("1 * depth", "1.15 / depth")
+    },
     broken=(
         Broken("(0.9/L) log log A in the time", partial(check, delay=0.9)),
         Broken("the departure with (log A)^0.9", partial(check, growth=0.9)),
@@ -122,9 +142,10 @@ ORDER = Claim(
     scope=Scope(("Section 3.2.1",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_order,
+    formulas=(departure_order,),
     broken=(
-        Broken("δ of order α^L e^{-Lλt}, as printed", partial(check_order, power=1.0)),
-        Broken("δ of order (α^{-L} e^{Lλt})^{1.1}", partial(check_order, power=-1.1)),
+        Broken("δ of order α^L e^{-Lλt}, as printed", partial(check_order, power=-1.0)),
+        Broken("δ of order (α^{-L} e^{Lλt})^{1.1}", partial(check_order, power=1.1)),
     ),
     for_every=_FOR_EVERY,
 )
@@ -138,7 +159,7 @@ ORDER_PRINTED = Claim(
     error_rate=EXTRAPOLATED,
     scope=Scope(("Section 3.2.1",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.REFUTED,
-    check=partial(check_order, power=1.0),
-    broken=(Broken("δ of order (α^L e^{-Lλt})^{0.9}", partial(check_order, power=0.9)),),
+    check=partial(check_order, power=-1.0),
+    broken=(Broken("δ of order (α^L e^{-Lλt})^{0.9}", partial(check_order, power=-0.9)),),
     for_every=_FOR_EVERY,
 )

@@ -23,12 +23,13 @@ from grokflow.proofs_check.diagonal.experiments import (
     path_targets,
     slow_flow,
 )
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
+from grokflow.theory.transition.times import log_beta_at
 
 DERIVATION = (
     extrapolated("of the slope in λ")
@@ -38,14 +39,13 @@ DERIVATION = (
 
 def check(
     laboratory: Laboratory,
-    power: float = 2.0,
     depth: int = 2,
     factor: float = 1.0,
     order: float = 1.0,
 ) -> Evidence:
-    """Ask for the `order` in λ of the distance to the path at ``β = factor (α e^{-λt})^power``."""
+    """Ask for `order` times the order in λ of the distance to the path at `factor` times β."""
     problem = path_targets(laboratory)
-    log_beta = power * (np.log(SLOW_ALPHA) - SLOW_TIMES) + np.log(factor)
+    log_beta = depth / 2 * log_beta_at(SLOW_TIMES, SLOW_ALPHA) + np.log(factor)
     reference = trace(problem, log_beta, depth=depth, tolerance=1e-10).weights
     size = np.linalg.norm(reference, axis=0)
     distances = [
@@ -56,7 +56,9 @@ def check(
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
     limit = extrapolate(slopes, powers(middle))
-    return Evidence(abs(limit.value - order), limit.halfwidth, DERIVATION, resolution=0.1)
+    return Evidence(
+        abs(limit.value - order * order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.1
+    )
 
 
 CLAIM = Claim(
@@ -73,10 +75,11 @@ CLAIM = Claim(
     scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(log_beta_at, order_in_lam),
     broken=(
         Broken("the path at 1.1 times the β", partial(check, factor=1.1)),
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
-        Broken("the path of the net of depth 3", partial(check, power=3.0, depth=3)),
+        Broken("the path of the net of depth 3", partial(check, depth=3)),
     ),
     for_every=(ForEvery(path_targets, partial(strategies.interpolable, decades=0)),),
 )

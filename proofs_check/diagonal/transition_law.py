@@ -36,7 +36,7 @@ from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES, Loss
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import crossing
+from grokflow.theory.transition.times import crossing, leading_order, level_delay, shifted_time
 
 DERIVATION = (
     extrapolated("in λ")
@@ -51,8 +51,7 @@ def square(laboratory: Laboratory, constant: float = 1.0) -> Evidence:
     curves = [(SLOW_TIMES, slow_scores(laboratory, lam)) for lam in SLOW_LAMS]
     lams = np.array(SLOW_LAMS)
     terms = powers(lams)
-    shift = np.log(SLOW_ALPHA)
-    shifts = np.full(len(lams), shift)
+    shifts = np.full(len(lams), leading_order(SLOW_ALPHA))
     return _compare(path_of(problem), curves, terms, shifts, constant=constant)
 
 
@@ -68,7 +67,7 @@ def tailed(laboratory: Laboratory, level: float = 1.0, constant: float = 1.0) ->
         path = path_of(problem)
         levels = np.array([path.level(LOSSES[name], float(lam)) for lam in lams])
         terms = powers(1 / levels)
-        shift = np.log(SLOW_ALPHA) - np.log(level * levels) / 2
+        shift = leading_order(SLOW_ALPHA) - level_delay(level * levels)
         found.append(_compare(path, curves, terms, shift, constant=constant))
     return weakest(found)
 
@@ -84,7 +83,7 @@ class PathCrossing:
 
     def level(self, loss: Loss, lam: float) -> float:
         """Return the margin level where the path crosses."""
-        slow = -self.path.log_beta / 2
+        slow = shifted_time(self.path.log_beta)
         return float(np.interp(self.crossing, slow, self.path.margin_level(loss, lam)))
 
 
@@ -95,7 +94,7 @@ def path_of(problem: Problem) -> PathCrossing:
     path = trace(problem, log_beta[rich], tolerance=1e-6, locate=False)
     scores = problem.score(path.weights)
     ends = float(scores.error[0]), float(scores.error[-1])
-    return PathCrossing(path, ends, *crossing_of(-path.log_beta / 2, scores, ends))
+    return PathCrossing(path, ends, *crossing_of(shifted_time(path.log_beta), scores, ends))
 
 
 def _compare(
@@ -138,6 +137,7 @@ SQUARE = Claim(
     scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=square,
+    formulas=(shifted_time, leading_order),
     broken=(Broken("C a tenth larger", partial(square, constant=1.1)),),
 )
 
@@ -151,6 +151,7 @@ TAILED = Claim(
     scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=tailed,
+    formulas=(shifted_time, leading_order, level_delay),
     broken=(
         Broken("twice the level m", partial(tailed, level=2.0)),
         Broken("C a tenth larger", partial(tailed, constant=1.1)),

@@ -56,3 +56,8 @@ def releases(a: np.ndarray) -> np.ndarray:
 def two_powers(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return x, y, x², xy of two small quantities, such as α^{-cL} and 1/A."""
     return np.column_stack([x, y, x**2, x * y])
+
+
+def order_in_lam() -> float:
+    """Return the power of λ in the distance of the flow from the path, 1."""
+    return 1.0

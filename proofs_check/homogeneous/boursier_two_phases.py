@@ -20,7 +20,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory, remembered
@@ -148,8 +148,13 @@ def _order(apart: np.ndarray, order: float, tolerance: float | np.floating) -> E
     # Both sides are off by the tolerance of θ, at both ends of an interval of λ.
     off = 4 * float(tolerance) / float(distances.min())
     missed = off / float(np.log(_RATIOS[0] / _RATIOS[1]))
-    excess = abs(limit.value - order)
+    excess = abs(limit.value - order * order_in_lam())
     return Evidence(excess, limit.halfwidth + missed, _DERIVATION, resolution=0.1)
+
+
+def drift_rate() -> float:
+    """Return how fast θ drifts along the set where the phases meet, in units of -PΦ a slow time."""
+    return 1.0
 
 
 def _junction(found: Phases, drift: float) -> Evidence:
@@ -168,7 +173,7 @@ def _junction(found: Phases, drift: float) -> Evidence:
     limit = extrapolate(shares, powers(1 / (kappa * times)))
     shortest = float((lams * times).min() * np.linalg.norm(along))
     missed = 2 * _RTOL * float(np.linalg.norm(landing)) / shortest
-    excess = abs(limit.value - drift)
+    excess = abs(limit.value - drift * drift_rate())
     return Evidence(excess, limit.halfwidth + missed, _DERIVATION, resolution=0.1)
 
 
@@ -187,6 +192,7 @@ CLAIM = Claim(
     kind=StatementKind.LIMIT,
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(order_in_lam, drift_rate),
     broken=(
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the flow without decay from a start longer by 1/50", partial(check, factor=1.02)),

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
@@ -38,7 +38,10 @@ _RATIOS = np.geomspace(0.05, 5e-4, 9)
 def check(
     laboratory: Laboratory, order: float = 1.0, speed: float = 1.0, project: bool = True
 ) -> Evidence:
-    """Measure the `order` in λ; `speed` and `project` break the path that is compared with."""
+    """Compare the order in λ with `order` times that claimed.
+
+    `speed` and `project` break the path that is compared with.
+    """
     followed = _follow(laboratory.seed)
     path = followed.path(speed * _TIMES)
     if not project:
@@ -51,7 +54,7 @@ def check(
     middle = np.sqrt(_RATIOS[1:] * _RATIOS[:-1])
     limit = extrapolate(slopes, powers(middle))
     return Evidence(
-        abs(limit.value - order),
+        abs(limit.value - order * order_in_lam()),
         limit.halfwidth + 2 * off / float(np.log(_RATIOS[0] / _RATIOS[1])),
         extrapolated("of the slope")
         + ", plus what the tolerances of flow and path change in the slope at the smallest λ",
@@ -107,6 +110,7 @@ CLAIM = Claim(
     scope=Scope((), "two-layer quadratic net", ("square",), (3,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(order_in_lam,),
     broken=(
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the path at 1.1 times its speed", partial(check, speed=1.1)),

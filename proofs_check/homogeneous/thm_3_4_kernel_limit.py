@@ -168,6 +168,7 @@ CORRECTED = Claim(
     scope=Scope(("Theorem 3.4", "Lemma C.9"), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, log_z=_CORRECTED),
+    formulas=(log_normaliser,),
     broken=(
         Broken("Z = (1/γ) log(α^c/λ), as printed", partial(check, log_z=_PRINTED)),
         _variant("Z = (1/γ) log(α^{Lc}/λ)", lambda c, degree: degree * c),

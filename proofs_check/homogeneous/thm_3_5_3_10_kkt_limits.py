@@ -151,13 +151,19 @@ def _counts(module: Symmetrised, first: float) -> np.ndarray:
     )
 
 
-def check_rate(laboratory: Laboratory, power: float = -0.5) -> Evidence:
-    """Ask that the residual of (R1) fall at least like ``(log 1/λ)^power``.
+def residual_order() -> float:
+    """Return the power of log 1/λ in the residual of (R1), -1/2."""
+    return -1 / 2
+
+
+def check_rate(laboratory: Laboratory, power: float = 1.0) -> Evidence:
+    """Ask that the residual of (R1) fall at least like its order to this `power`.
 
     The median of the slopes between neighbouring scales counts. Where a sample becomes a support
     vector, or ceases to be one, the residual bends by a factor over a few scales.
     """
-    parts = [_rate(late_phases(laboratory, "exponential", depth), power) for depth in DEPTHS]
+    order = power * residual_order()
+    parts = [_rate(late_phases(laboratory, "exponential", depth), order) for depth in DEPTHS]
     return weakest(parts)
 
 
@@ -172,6 +178,11 @@ def _rate(phases: LatePhases, power: float) -> Evidence:
     return Evidence(excess, noise, _RATE_DERIVATION, resolution=0.5)
 
 
+_FASTER = "the residual falls like 1/log 1/λ, which is faster, so that this order holds as well"
+_RESIDUAL = (
+    "what is claimed is that a residual vanishes, found by solvers; the variants have another norm "
+    "and other times"
+)
 _MODELS = "diagonal net, two-layer quadratic net"
 _BOTH = "diagonal nets of depth 2, 3 and 4; a symmetrised two-layer quadratic net (L = 3)"
 _WEIGHTED = "a norm in which the first layer counts a fifth more"
@@ -192,6 +203,7 @@ MARGIN = Claim(
     scope=Scope(("Theorem 3.5",), _MODELS, ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, loss="exponential"),
+    no_formulas=_RESIDUAL,
     broken=(
         Broken(_EARLY, partial(check_diagonal, loss="exponential", late=False)),
         Broken(_WEIGHTED, partial(check_net, loss="exponential", first=1.2)),
@@ -214,7 +226,11 @@ RATE = Claim(
     scope=Scope(("Lemma C.12",), "diagonal net", ("exponential",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_rate,
-    broken=(Broken("O((log 1/λ)^{-5/4})", partial(check_rate, power=-1.25)),),
+    formulas=(residual_order,),
+    equivalent={
+        "residual_order: -1 / 2 becomes -1 / 1.74": _FASTER,
+    },
+    broken=(Broken("O((log 1/λ)^{-5/4})", partial(check_rate, power=2.5)),),
     experiments=LATE_PHASES["exponential"],
 )
 
@@ -232,6 +248,7 @@ INTERPOLATION = Claim(
     scope=Scope(("Theorem 3.10",), _MODELS, ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=partial(check, loss="square"),
+    no_formulas=_RESIDUAL,
     broken=(
         Broken(_EARLY, partial(check_diagonal, loss="square", late=False)),
         Broken(_WEIGHTED, partial(check_net, loss="square", first=1.2)),

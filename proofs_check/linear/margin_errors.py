@@ -65,6 +65,12 @@ def _cube(d: int) -> np.ndarray:
     return np.array(list(product((-1.0, 1.0), repeat=d)))
 
 
+# Of the claims about these errors.
+IN_ITS_PARTS = (
+    "the formulas of the bound are those of thm-e.2 and thm-e.3; the error is far below it"
+)
+
+
 def check(
     laboratory: Laboratory, predictor: MarginPredictor, law: Law, n: int, shift: int = 0
 ) -> Evidence:

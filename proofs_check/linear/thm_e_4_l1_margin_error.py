@@ -11,6 +11,7 @@ from grokflow.proofs_check.claim import Broken, Claim, StatementKind, Verdict
 from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.linear.margin_errors import (
     HYPOTHESES,
+    IN_ITS_PARTS,
     check,
     check_rival,
     vacuous_in_print,
@@ -38,6 +39,7 @@ CLAIM = Claim(
     scope=Scope(("Theorem E.4",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=_check,
+    no_formulas=IN_ITS_PARTS,
     broken=(
         Broken("one of the k inputs is another at test time", partial(_check, shift=1)),
         Broken("weights on one of the k inputs alone", partial(_rival, informed=1)),

@@ -19,6 +19,7 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.linear.margin_errors import (
     DELTA,
     HYPOTHESES,
+    IN_ITS_PARTS,
     check,
     check_rival,
     vacuous_in_print,
@@ -59,6 +60,7 @@ CLAIM = Claim(
     scope=Scope(("Theorem E.5",), "linear classifier", (), ()),
     expected=Verdict.SUPPORTED,
     check=_check,
+    no_formulas=IN_ITS_PARTS,
     broken=(
         Broken("the dimension left out, 4 √(k/n)", check_without_dimension),
         Broken("one of the k inputs is another at test time", partial(_check, shift=1)),

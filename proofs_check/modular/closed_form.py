@@ -22,7 +22,6 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.evidence.error_rates import SAMPLED
@@ -35,6 +34,7 @@ from grokflow.theory.modular.closed_form import (
     error_bound,
     expected_square_error,
     periodic_solution,
+    rate_bound,
     unit_amplitude,
 )
 from grokflow.theory.modular.operations import OPERATIONS
@@ -145,8 +145,8 @@ def _square(case: _Case, phi: np.ndarray, psi: np.ndarray, exponent: float) -> f
     return _judged(neurons, case.p, unit_amplitude(len(phi)) ** (3 * exponent)).square
 
 
-def check_errors(laboratory: Laboratory, variance: float = 8.0, mismatch: float = 0.0) -> Evidence:
-    """Compare rates with Φ(-√(N/variance)), and misclassified fractions with p - 1 times it.
+def check_errors(laboratory: Laboratory, variance: float = 1.0, mismatch: float = 0.0) -> Evidence:
+    """Compare rates with their bound at N/`variance`, and misclassified fractions with theirs.
 
     With a `mismatch` the phases χ differ from φ + ψ by so much, at random above or below.
     """
@@ -167,7 +167,7 @@ def _rate(
     rng: np.random.Generator, width: int, draws: int, variance: float, mismatch: float
 ) -> Replicates:
     """Ask that the bound, in units of the rate that it bounds, be at least as large."""
-    bound = float(ndtr(-np.sqrt(width / variance)))
+    bound = rate_bound(width / variance)
     above = []
     for _ in range(draws):
         phi, psi = rng.uniform(0, 2 * np.pi, (2, width))
@@ -259,9 +259,14 @@ ERRORS = Claim(
     scope=Scope(("Accuracy of the closed form",), "quadratic net on modular addition", (), (3,)),
     expected=Verdict.SUPPORTED,
     check=check_errors,
+    formulas=(rate_bound, error_bound),
+    equivalent={
+        "error_bound": "a union bound, three times what is measured or more, which does not "
+        "see one class in p"
+    },
     broken=(
-        Broken("Φ(-√(N/7)) for Φ(-√(N/8))", partial(check_errors, variance=7.0)),
-        Broken("Φ(-√(N/6)) for Φ(-√(N/8))", partial(check_errors, variance=6.0)),
+        Broken("Φ(-√(N/7)) for Φ(-√(N/8))", partial(check_errors, variance=7 / 8)),
+        Broken("Φ(-√(N/6)) for Φ(-√(N/8))", partial(check_errors, variance=6 / 8)),
         Broken("χ off φ + ψ by half a radian", partial(check_errors, mismatch=0.5)),
     ),
 )

@@ -10,11 +10,21 @@ paper gives for its phases where it gives any.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Check, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check.claim import (
+    NOT_YET_MUTATED,
+    Broken,
+    Check,
+    Claim,
+    Evidence,
+    StatementKind,
+    Verdict,
+)
 from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, mean_equals
@@ -149,6 +159,9 @@ def check_stages(
     )
 
 
+_LEVELS = "what is claimed are levels that we chose; the variants are other trainings"
+
+
 def claim(
     label: str,
     statement: str,
@@ -159,6 +172,8 @@ def claim(
     covers: tuple[str, ...],
     more: tuple[str, ...] = (),
     source: str = _SOURCE,
+    formulas: tuple[Callable[..., object], ...] = (),
+    equivalent: Mapping[str, str] = MappingProxyType({}),
 ) -> Claim:
     """Return a claim on the nets of some regimes of `grokflow.proofs_check.modular.experiments`.
 
@@ -175,6 +190,9 @@ def claim(
         check,
         broken,
         trainings(*regimes),
+        formulas=formulas,
+        equivalent=equivalent,
+        no_formulas=NOT_YET_MUTATED if formulas else _LEVELS,
         error_rate=SAMPLED,
         scope=Scope(covers, "quadratic net on modular arithmetic", ("square",), (3,)),
     )
@@ -234,6 +252,11 @@ IGNORED = claim(
     Broken("no regulariser", partial(check_ignored, regime="plain")),
     regimes=("decay", "dropout", "plain"),
     covers=("Inverted accuracy",),
+    formulas=(inverted_accuracy,),
+    equivalent={
+        "inverted_accuracy: 1 - corruption + corruption / p becomes 1 - corruption": "ξ/p, 0.006, "
+        "is as large as what is granted to labels that are not yet unlearned: it is not resolved"
+    },
     more=(DECAY,),
 )
 STAGES = claim(

@@ -22,7 +22,11 @@ from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
 from grokflow.proofs_check.scope import Scope
-from grokflow.theory.nets.linear_student import limit_losses
+from grokflow.theory.nets.linear_student import (
+    limit_losses,
+    marchenko_pastur,
+    spectral_losses,
+)
 
 
 def check(
@@ -66,6 +70,11 @@ CLAIM = Claim(
     scope=Scope((), "linear student", ("square",), (1,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(spectral_losses, marchenko_pastur),
+    equivalent={
+        "marchenko_pastur: 1 + ratio + 2 * np.sqrt(ratio) * np.cos(_ANGLES) becomes "
+        "1 + ratio - 2 * np.sqrt(ratio) * np.cos(_ANGLES)": "the same nodes in another order"
+    },
     broken=(
         Broken("the spectrum at d/n = 0.6 for 0.5", partial(check, ratio=0.6)),
         Broken("a step that is a tenth longer", partial(check, factor=1.1)),

@@ -112,6 +112,8 @@ CLAIM = Claim(
     kind=StatementKind.LIMIT,
     expected=Verdict.SUPPORTED,
     check=check,
+    no_formulas="the constant 16 m_j/n is that of label-noise-step, where it is mutated; the "
+    "variants have other powers of η",
     broken=(
         Broken("after τη^-1.9 steps", partial(check, late=_SOONER)),
         Broken("u_j v_j falls by a seventh more slowly", partial(check, late=_LATER)),

@@ -197,7 +197,7 @@ def test_reasons_are_given_for_mutants_that_there_are():
 
 
 # How many claims are left to be mutated: it only falls.
-_LEFT = 66
+_LEFT = 2
 
 
 def test_every_claim_names_formulas_or_says_why_not():
@@ -207,7 +207,7 @@ def test_every_claim_names_formulas_or_says_why_not():
         assert "\n" not in reason
         assert not (named and claim.no_formulas != NOT_YET_MUTATED), claim.label
     left = [label for label, claim in CLAIMS.items() if claim.unmutated == NOT_YET_MUTATED]
-    assert len(left) == _LEFT, f"{len(left)} claims are not yet mutated: {', '.join(left)}"
+    assert len(left) <= _LEFT, f"{len(left)} claims are not yet mutated: {', '.join(left)}"
 
 
 def test_the_command_says_why_claims_have_no_mutants(capsys):

@@ -154,4 +154,9 @@ def error_bound(width: int, p: int) -> float:
     far for the central limit theorem. The p - 1 wrong classes are added up. Since ``Φ(-x) ≤
     exp(-x²/2)/2`` the bound is below one half from N = 16 ln p on.
     """
-    return float((p - 1) * ndtr(-np.sqrt(width / 8)))
+    return (p - 1) * rate_bound(float(width))
+
+
+def rate_bound(width: float) -> float:
+    """Return ``Φ(-√(N/8))``, which bounds how often a wrong class is above the right one."""
+    return float(ndtr(-np.sqrt(width / 8)))

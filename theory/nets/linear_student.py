@@ -17,7 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-_QUADRATURE_NODES = 4000
+_NODES = 4000
+# Between the nodes of Gauss-Chebyshev quadrature of the second kind, and these.
+_ANGLE = np.pi / (_NODES + 1)
+_ANGLES = _ANGLE * np.arange(1, _NODES + 1)
 
 
 class StudentLosses(NamedTuple):
@@ -56,8 +59,12 @@ def limit_losses(ratio: float, lr: float, steps: np.ndarray) -> StudentLosses:
     """
     if not ratio > 0:
         raise ValueError(f"ratio is {ratio}, expected d/n above 0: choose sizes of at least 1")
-    angles = np.pi * np.arange(1, _QUADRATURE_NODES + 1) / (_QUADRATURE_NODES + 1)
-    eigenvalues = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(angles)
-    weights = 2 / np.pi * np.sin(angles) ** 2 / eigenvalues * np.pi / (_QUADRATURE_NODES + 1)
+    eigenvalues, weights = marchenko_pastur(ratio)
     unseen = max(0.0, 1 - 1 / ratio)
     return spectral_losses(np.append(eigenvalues, 0.0), np.append(weights, unseen), lr, steps)
+
+
+def marchenko_pastur(ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights of quadrature over the spectrum of Marchenko and Pastur above 0."""
+    eigenvalues = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(_ANGLES)
+    return eigenvalues, 2 / np.pi * np.sin(_ANGLES) ** 2 / eigenvalues * _ANGLE

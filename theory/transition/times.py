@@ -88,6 +88,21 @@ def leading_order(alpha: float) -> float:
     return float(np.log(alpha))
 
 
+def log_beta_at(lambda_t: np.ndarray, alpha: float) -> np.ndarray:
+    """Return ``log β`` where the flow of a depth-2 net is at λt: ``β = (α e^{-λt})²``."""
+    return np.asarray(2 * (np.log(alpha) - lambda_t))
+
+
+def shifted_time(log_beta: np.ndarray) -> np.ndarray:
+    """Return ``λt - log α`` at which the flow has come to β, ``-½ log β``."""
+    return np.asarray(-log_beta / 2)
+
+
+def level_delay(level: np.ndarray) -> np.ndarray:
+    """Return by how much earlier the flow is there when margins have the level m, ``½ log m``."""
+    return np.asarray(np.log(level) / 2)
+
+
 def window(alpha: float, c: float) -> Window:
     """Return the slow times λT_c^- and λT_c^+ of Theorems 3.4 and 3.5.
 

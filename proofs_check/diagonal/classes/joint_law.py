@@ -36,6 +36,7 @@ from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.scores import Scores, scores_of_classes
+from grokflow.theory.transition.times import level_delay, shifted_time
 
 # Steps of the path in slow time, and how far below the typical weight its scale β goes.
 _STEP, _DEPTH = 0.25 / 8, 16.0
@@ -62,13 +63,13 @@ class JointPath:
 
     def crossing(self) -> tuple[float, float]:
         """Return ``-½ log β*``, and by how much it moves with half of the points."""
-        return crossing_of(-self.log_beta / 2, self.scores, self.ends)
+        return crossing_of(shifted_time(self.log_beta), self.scores, self.ends)
 
     def strict_crossing(self) -> float:
         """Return where the strict results are half-way between their own ends."""
         assert self.strict is not None
         ends = float(self.strict.error[0]), float(self.strict.error[-1])
-        return crossing_of(-self.log_beta / 2, self.strict, ends)[0]
+        return crossing_of(shifted_time(self.log_beta), self.strict, ends)[0]
 
 
 @remembered
@@ -81,7 +82,7 @@ def one_vs_rest_path(laboratory: Laboratory, loss: str) -> JointPath:
     paths = tuple(trace(part, log_beta, tolerance=1e-6, locate=False) for part in parts)
     each = [part.score(path.weights) for part, path in zip(parts, paths, strict=True)]
     ends = [(float(scores.error[0]), float(scores.error[-1])) for scores in each]
-    alone = (crossing_of(-log_beta / 2, *own)[0] for own in zip(each, ends, strict=True))
+    alone = (crossing_of(shifted_time(log_beta), *own)[0] for own in zip(each, ends, strict=True))
     scores = problem.score(np.stack([path.weights for path in paths]))
     wrong = [own.samples.predicted for own in each if own.samples and own.accuracy is not None]
     chance = 1 - 1 / len(problem.classes)
@@ -113,9 +114,9 @@ def square(laboratory: Laboratory, constant: bool = True, slowest: bool = False)
 
 
 def tailed(
-    laboratory: Laboratory, power: float = 0.5, constant: bool = True, strict: bool = False
+    laboratory: Laboratory, power: float = 1.0, constant: bool = True, strict: bool = False
 ) -> Evidence:
-    """Check the law for the logistic loss, with the term in log m to this power of m.
+    """Check the law for the logistic loss, with `power` times the term in log m.
 
     `strict` for answers that are right only where every class against the rest is right.
     """
@@ -134,7 +135,7 @@ def tailed(
     return _compare(path, curves, *_tail(levels, power), constant=constant, joined=joined)
 
 
-def softmax(laboratory: Laboratory, power: float = 0.5, rival: bool = False) -> Evidence:
+def softmax(laboratory: Laboratory, power: float = 1.0, rival: bool = False) -> Evidence:
     """Check the law for cross-entropy, with the path of the classes one by one as `rival`."""
     path, lams = softmax_path(laboratory), tailed_lams(laboratory)
     others = len(classes(laboratory).classes) - 1
@@ -148,13 +149,13 @@ def softmax(laboratory: Laboratory, power: float = 0.5, rival: bool = False) -> 
 
 def _level(path: JointPath, levels: list[np.ndarray]) -> float:
     """Return the geometric mean of the classes' levels where the joint path crosses."""
-    at, slow = path.crossing()[0], -path.log_beta / 2
+    at, slow = path.crossing()[0], shifted_time(path.log_beta)
     return float(np.exp(np.mean([np.log(np.interp(at, slow, level)) for level in levels])))
 
 
 def _tail(levels: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the corrections in 1/m, and what the law adds to λt*."""
-    return powers(1 / levels), power * np.log(levels)
+    return powers(1 / levels), power * level_delay(levels)
 
 
 def _compare(
@@ -200,6 +201,7 @@ SQUARE = Claim(
     scope=Scope((), "diagonal nets, one for each class", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=square,
+    formulas=(shifted_time,),
     broken=(
         Broken("the class that changes last decides", partial(square, slowest=True)),
         Broken("the leading order alone, C = 0", partial(square, constant=False)),
@@ -219,8 +221,9 @@ TAILED = Claim(
     scope=Scope((), "diagonal nets, one for each class", ("logistic",), (2,)),
     expected=Verdict.SUPPORTED,
     check=tailed,
+    formulas=(shifted_time, level_delay),
     broken=(
-        Broken("a quarter of log m", partial(tailed, power=0.25)),
+        Broken("a quarter of log m", partial(tailed, power=0.5)),
         Broken("without the term in log m", partial(tailed, power=0.0)),
         Broken(
             "C of answers that are right where every class against the rest is right",
@@ -243,6 +246,7 @@ SOFTMAX = Claim(
     scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=softmax,
+    formulas=(shifted_time, level_delay),
     broken=(
         Broken("C of the classes one against the rest", partial(softmax, rival=True)),
         Broken("without the term in log m", partial(softmax, power=0.0)),

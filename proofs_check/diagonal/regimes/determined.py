@@ -21,7 +21,7 @@ from grokflow.proofs_check.claim import (
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import RANK, data, flow
 from grokflow.proofs_check.diagonal.regimes.least_loss_flow import DERIVATION
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
@@ -51,7 +51,7 @@ def _one(laboratory: Laboratory, name: str, inputs: int, of: ConcordantLoss | No
     slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
     middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
     limit = extrapolate(slopes, powers(middle))
-    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
+    return Evidence(abs(limit.value - order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.2)
 
 
 CLAIM = Claim(
@@ -69,6 +69,7 @@ CLAIM = Claim(
     scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(order_in_lam,),
     broken=(
         Broken("one input more than the rank", partial(check, inputs=RANK + 1)),
         Broken("the weights of least squares, for the other losses", partial(check, of=Square())),

@@ -29,7 +29,7 @@ from grokflow.proofs_check.diagonal.regimes.experiments import (
     data,
     flow,
 )
-from grokflow.proofs_check.evidence.corrections import powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory
@@ -39,6 +39,7 @@ from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
 from grokflow.theory.linear.problem import Problem, make_problem
 from grokflow.theory.losses import LOSSES, Square
+from grokflow.theory.transition.times import log_beta_at
 
 DERIVATION = (
     extrapolated("of the slope in λ")
@@ -85,7 +86,7 @@ def check(
 
 
 def _one(laboratory: Laboratory, loss: str, held: Problem, level: bool, moving: bool) -> Evidence:
-    log_beta = 2 * (np.log(START) - TIMES)
+    log_beta = log_beta_at(TIMES, START)
     distances = []
     for lam in LAMS:
         moved = log_beta - np.log(np.log(1 / lam)) * level
@@ -96,7 +97,7 @@ def _one(laboratory: Laboratory, loss: str, held: Problem, level: bool, moving: 
     slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
     middle = np.sqrt(lams[1:] * lams[:-1])
     limit = extrapolate(slopes, powers(middle))
-    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.2)
+    return Evidence(abs(limit.value - order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.2)
 
 
 _SOURCE = "grokflow: with q* the outputs of least loss, the slow motion is that of X w = q*"
@@ -117,6 +118,7 @@ INCONSISTENT = Claim(
     scope=Scope((), "diagonal net", ("square",), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=("square",)),
+    formulas=(log_beta_at, order_in_lam),
     broken=(
         Broken(
             "the targets of as many samples as the rank instead of q*",
@@ -141,6 +143,7 @@ OVERLAPPING = Claim(
     scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=_TAILED),
+    formulas=(log_beta_at, order_in_lam),
     broken=(
         Broken(
             "the outputs nearest to the labels instead of q*",

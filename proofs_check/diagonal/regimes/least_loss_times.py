@@ -37,7 +37,7 @@ from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.transition.times import crossing
+from grokflow.theory.transition.times import crossing, shifted_time
 
 DERIVATION = (
     extrapolated("in λ")
@@ -55,8 +55,9 @@ def _one(laboratory: Laboratory, loss: str, level: bool, constant: bool) -> Evid
     late = MinL1Norm().predict(held.problem)
     ends = float(np.abs(held.early.w).sum()), float(np.abs(late.w).sum())
     slow = TIMES - np.log(START)
-    path = trace(held.problem, -2 * slow, tolerance=1e-8)
-    target, roughness = _half_way(slow, path.weights, ends)
+    log_beta = -2 * slow
+    path = trace(held.problem, log_beta, tolerance=1e-8)
+    target, roughness = _half_way(shifted_time(log_beta), path.weights, ends)
     times = []
     for lam in LAMS:
         time, rough = _half_way(slow, flow(laboratory, loss, lam), ends)
@@ -91,6 +92,7 @@ CLAIM = Claim(
     scope=Scope((), "diagonal net", ("square", "exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(shifted_time,),
     broken=(
         Broken("with the term in log m of separable classes", partial(check, level=True)),
         Broken("the leading order alone, C = 0", partial(check, constant=False)),

@@ -93,6 +93,11 @@ def _log_beta(problem: Problem) -> np.ndarray:
     return np.asarray(np.log(np.abs(MaxL2Margin().predict(problem).w).max()) + np.array(_SCALES))
 
 
+def power_of_log_t() -> float:
+    """Return the power of 1/log t in the scale β of the path, 1."""
+    return 1.0
+
+
 @remembered
 def _scaled_weights(laboratory: Laboratory) -> np.ndarray:
     """Return w/log t for every β and log t, shape (4, 9, d)."""
@@ -123,7 +128,7 @@ def _on_path(laboratory: Laboratory, shift: float, steps: int) -> np.ndarray:
 
 def check(laboratory: Laboratory, factor: float = 1.0, power: float = 1.0) -> Evidence:
     """Compare w/log t with the path at ``β = factor · α² / (log t)^power``."""
-    shifts = (np.log(factor) - (power - 1) * np.log(_LOG_TIMES)).tolist()
+    shifts = (np.log(factor) - (power * power_of_log_t() - 1) * np.log(_LOG_TIMES)).tolist()
     path, *others = (
         np.stack([_on_path(laboratory, shift, steps) for shift in shifts], axis=1)
         for steps in _STEPS
@@ -153,6 +158,7 @@ CLAIM = Claim(
     scope=Scope(("Figure 4",), "diagonal net", ("exponential",), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(power_of_log_t,),
     broken=(
         Broken("β = 1.2 α²/log t", partial(check, factor=1.2)),
         Broken("β = 0.8 α²/log t", partial(check, factor=0.8)),
