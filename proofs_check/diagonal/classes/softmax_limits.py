@@ -90,8 +90,6 @@ _HYPOTHESES = (
     "classes that linear outputs tell apart",
 )
 
-_SOLVED = "both sides come from solvers, of flows and of margins; the variants have other norms"
-
 EARLY = Claim(
     label="softmax-early",
     statement="w(T_c^-) / ‖w(T_c^-)‖ tends to the hard margin of Crammer and Singer in the L2 norm",
@@ -102,7 +100,7 @@ EARLY = Claim(
     scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=early,
-    no_formulas=_SOLVED,
+    formulas=(MaxL2Margin,),
     broken=(
         Broken(
             "the max-L2-margins of the classes one against the rest", partial(early, joint=False)
@@ -122,7 +120,7 @@ LATE = Claim(
     scope=Scope((), "diagonal net with an output for each class", ("cross-entropy",), (2,)),
     expected=Verdict.SUPPORTED,
     check=late,
-    no_formulas=_SOLVED,
+    formulas=(MaxL1Margin,),
     broken=(
         Broken("the L1-margin of the classes one against the rest", partial(late, joint=False)),
         Broken("at T_c^-, before the transition", partial(late, end=0)),
