@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 import grokflow as gf
 from grokflow.cli import main
+from grokflow.theory.linear.row_space import row_space
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((30, 4)) * [1.0, 1e-6, 1e5, 1.0] + [0.0, 3.0, 1e6, -7.0]
@@ -220,3 +221,13 @@ def test_a_constant_input_that_standardising_leaves_out_leaves_no_transition_to_
     problem = gf.make_problem("p", "regression", x, y, gf.StoredTestSet(x, y), standardise=True)
     found = gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["square"])
     assert found.kind is gf.Kind.NO_TRANSITION and found.early.w[2] == found.late.w[2] == 0
+
+
+@pytest.mark.parametrize("mean", [1e4, 1e8])
+def test_standardised_inputs_far_from_zero_have_no_direction_that_fits_a_mean(mean):
+    rng = np.random.default_rng(7)
+    x, y = mean + rng.standard_normal((40, 80)), 100 + rng.standard_normal(40)
+    problem = gf.make_problem("far", "regression", x, y, gf.StoredTestSet(x, y), standardise=True)
+    # Subtractions, sum and division of numbers of size ≤ 5 round by ≤ n + 3 units together.
+    assert np.abs(problem.inputs.to_array().mean(axis=0)).max() <= 43 * 5 * ROUNDING
+    assert row_space(problem.inputs).rank == 39

@@ -62,6 +62,8 @@ class InputTransform(Summarised):
         Size of the column that is added as the last one; 0 for none.
     notes : tuple of str
         What is done, in words.
+    rest : ndarray, shape (d,), or None
+        The part of the mean that `centre`, rounded to a double, leaves. It is subtracted after it.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class InputTransform(Summarised):
     scale: np.ndarray | None
     intercept: float = 0.0
     notes: tuple[str, ...] = ()
+    rest: np.ndarray | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return what is done."""
@@ -99,20 +102,20 @@ class InputTransform(Summarised):
         """
         if intercept:
             check_range("intercept", intercept, _INTERCEPT_RANGE)
-        centre, scale, notes = _statistics(x) if standardise else (None, None, [])
+        centre, rest, scale, notes = _statistics(x) if standardise else (None, None, None, [])
         if intercept:
             notes = [
                 *notes,
                 f"intercept: a column of {intercept:g} is the last input, which kernel and L1 "
                 "penalty see: its size is part of the model",
             ]
-        return cls(centre, scale, float(intercept), tuple(notes))
+        return cls(centre, scale, float(intercept), tuple(notes), rest)
 
     def apply(self, x: Any) -> Any:
         """Return rows of shape (m, d) as the net sees them: (m, d + 1) with an intercept."""
         changed = x
         if self.scale is not None:
-            changed = _standardised(x, self.centre, self.scale)
+            changed = _standardised(x, self.centre, self.rest, self.scale)
         if not self.intercept:
             return changed
         if _is_dense(x):
@@ -137,6 +140,8 @@ class InputTransform(Summarised):
                 )
             if self.centre is not None:
                 last = last - self.centre @ weights
+            if self.rest is not None:
+                last = last - self.rest @ weights
         return AffineWeights(weights, last)
 
 
@@ -144,7 +149,9 @@ def _is_dense(x: Any) -> bool:
     return isinstance(x, np.ndarray)
 
 
-def _standardised(x: Any, centre: np.ndarray | None, scale: np.ndarray) -> Any:
+def _standardised(
+    x: Any, centre: np.ndarray | None, rest: np.ndarray | None, scale: np.ndarray
+) -> Any:
     """Return columns less their centre over their scale, also where a difference overflows."""
     if not _is_dense(x):
         return _scaled(x, scale)
@@ -152,7 +159,8 @@ def _standardised(x: Any, centre: np.ndarray | None, scale: np.ndarray) -> Any:
         return x / scale
     # Exact, and then no difference of large numbers leaves the doubles.
     unit = power_of_two(scale)
-    return (x / unit - centre / unit) / (scale / unit)
+    apart = x / unit - centre / unit
+    return (apart if rest is None else apart - rest / unit) / (scale / unit)
 
 
 def _scaled(x: Any, scale: np.ndarray) -> Any:
@@ -162,8 +170,10 @@ def _scaled(x: Any, scale: np.ndarray) -> Any:
     return changed
 
 
-def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
-    """Return centre and scale of the columns, and what there is to say of them."""
+def _statistics(
+    x: Any,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray, list[str]]:
+    """Return centre, what it leaves of the mean, scale, and what there is to say of them."""
     n = x.shape[0]
     if not _is_dense(x):
         # Divided by the largest entry first, so that no square leaves the doubles.
@@ -172,7 +182,7 @@ def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
         squares = np.asarray((_scaled(x, safe) ** 2).sum(axis=0)).ravel()
         scale = np.where(largest > 0, safe * np.sqrt(squares / n), 1.0)
         note = f"inputs scaled to root mean square 1 over the {n} training rows"
-        return None, scale, [f"{note}, not centred: they are sparse"]
+        return None, None, scale, [f"{note}, not centred: they are sparse"]
     table = x.astype(np.float64)
     # Powers of two, which round nothing, keep sums and differences of large numbers in range.
     unit = power_of_two(np.abs(table).max(axis=0))
@@ -181,7 +191,11 @@ def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
     constant = low == high
     # The mean of equal numbers may miss them by a rounding; a constant column is to vanish.
     centre = np.where(constant, low, low + (table - low).mean(axis=0))
+    # A mean far beyond the spread is rounded by much of the spread: what is left has a mean too,
+    # along which weights could fit targets of any mean.
     apart = table - centre
+    rest = np.where(constant, 0.0, apart.mean(axis=0))
+    apart = apart - rest
     safe = np.where(constant, 1.0, np.abs(apart).max(axis=0))
     scale = np.where(constant, np.inf, safe * np.sqrt(((apart / safe) ** 2).mean(axis=0)))
     notes = [f"inputs centred and scaled to standard deviation 1 over the {n} training rows"]
@@ -193,4 +207,4 @@ def _statistics(x: Any) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
             if len(columns) > 1
             else f"input {listed} is constant in training and left out (set to 0)"
         )
-    return centre * unit, scale * unit, notes
+    return centre * unit, rest * unit, scale * unit, notes
