@@ -195,7 +195,8 @@ def verify(statement: Any, tables: Any) -> str:
         Context(15, way).divide(Decimal(x.numerator), Decimal(x.denominator))
         for x, way in ((low, ROUND_FLOOR), (high, ROUND_CEILING))
     )
-    penalty = NORMS[norm] if strength == 1 else f"{float(strength)} {NORMS[norm]}"
+    factor = f"{float(strength)} ·".replace(".0 ·", " ·")
+    penalty = NORMS[norm] if strength == 1 else f"{factor} {NORMS[norm]}"
     what = f"{penalty} with {CONDITIONS[data]}" if data in CONDITIONS else LOSSES[data]
     what += f" + {penalty}" if data in LOSSES and strength else ""
     return f"the least {what} is in [{first}, {last}]"

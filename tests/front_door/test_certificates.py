@@ -247,6 +247,12 @@ def test_small_statements_are_proved(name):
     assert check.verify(*TRUE[name])
 
 
+def test_the_strength_of_a_penalty_reads_as_a_factor():
+    part, tables = copy.deepcopy(TRUE["‖(1, 1)‖² / 2"])
+    said = check.verify(part | {"strength": 2, "upper": 2}, tables)
+    assert said.startswith("the least 2 · ½ ‖w‖² with ")
+
+
 @pytest.mark.parametrize("name", FALSE)
 def test_false_statements_are_not_proved(name):
     assert not accepted(*FALSE[name])
