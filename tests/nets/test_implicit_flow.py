@@ -244,7 +244,7 @@ REFUSED = {
     "outputs": (lambda: nn.Linear(2, 3, bias=False), {}, "targets of shape"),
     "large": (lambda: DiagonalNet(2), {"alpha": 1e9}, "lower alpha"),
     "negative": (lambda: DiagonalNet(2), {"alpha": -1.0}, "expected a positive number"),
-    "times": (lambda: DiagonalNet(2), {"times": np.array([1.0, 0.5])}, "sort the times"),
+    "times": (lambda: DiagonalNet(2), {"times": np.array([1.0, 0.5])}, "sort them, np.unique"),
     "no times": (lambda: DiagonalNet(2), {"times": np.array([])}, "at least one"),
 }
 
