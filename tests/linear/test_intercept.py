@@ -231,3 +231,15 @@ def test_standardised_inputs_far_from_zero_have_no_direction_that_fits_a_mean(me
     # Subtractions, sum and division of numbers of size ≤ 5 round by ≤ n + 3 units together.
     assert np.abs(problem.inputs.to_array().mean(axis=0)).max() <= 43 * 5 * ROUNDING
     assert row_space(problem.inputs).rank == 39
+
+
+@pytest.mark.parametrize("predictor", [gf.MinL2Norm(), gf.MinL1Norm()])
+def test_weights_that_fit_by_digits_of_the_size_of_rounding_are_refused(predictor):
+    """Centred inputs fit no mean; what rounding leaves of one does, by weights of 1e16."""
+    rng = np.random.default_rng(0)
+    for n, d in ((12, 30), (30, 60)):
+        x = gf.InputTransform.fit(z := rng.standard_normal((n, d)), standardise=True).apply(z)
+        y = 3 + rng.standard_normal(n)
+        problem = gf.make_problem("far", "regression", x, y, gf.StoredTestSet(x, y))
+        with pytest.raises(gf.NoPredictor, match=r"no w interpolates|but for digits of"):
+            predictor.predict(problem)

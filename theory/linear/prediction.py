@@ -17,6 +17,9 @@ from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
 
+# By how much of the largest target the outputs of an interpolant may be off.
+MOST_MISSED = 1e-3
+
 
 class PrimalDual(NamedTuple):
     """Weights of shape (d,) and multipliers of shape (n,), not certified yet."""
@@ -97,9 +100,23 @@ def first_copies(problem: Problem) -> np.ndarray:
 
 
 def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Prediction:
-    """Return weights whose outputs are the targets, and how far rounding keeps them from it."""
+    """Return weights whose outputs are the targets, and how far rounding keeps them from it.
+
+    Raises
+    ------
+    NotResolved
+        Where that is more than `MOST_MISSED` of the largest target.
+    """
     residual = np.abs(problem.inputs.combine(found.w) - problem.targets)
     missed = float(residual.max() / np.abs(problem.targets).max())
+    if not missed <= MOST_MISSED:
+        raise NotResolved(
+            f"not resolved in double precision: weights up to {np.abs(found.w).max():.1e} fit the "
+            f"targets, and rounded to doubles they miss one by {missed:.1%} of the largest, "
+            f"expected at most {MOST_MISSED:.1%}: samples depend on one another but for digits of "
+            "the size of rounding, as those of centred inputs do: add an intercept (--intercept, "
+            "intercept=1.0), or leave out a sample"
+        )
     return Prediction(
         name,
         found.w,
