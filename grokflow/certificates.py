@@ -92,6 +92,12 @@ def check_certificate(file: str | Path) -> dict[str, str]:
     proved: dict[str, str] = {}
     try:
         content = read(str(file))
+    except FAILURES as error:
+        raise ValueError(
+            f"{file} is no certificate ({shown(error)}), expected a file of "
+            "gf.write_certificate: write one"
+        ) from None
+    try:
         for name, statement in content["statements"].items():
             proved[name] = verify(statement, content["tables"])
     except FAILURES as error:

@@ -203,16 +203,28 @@ def verify(statement: Any, tables: Any) -> str:
 
 
 def read(path: str) -> Any:
-    """Return the content of a file that has the form of a certificate."""
-    with open(path, encoding="utf-8") as file:
-        content = json.load(file)
-    need(content["format"] == FORMAT, f"its format is not {FORMAT!r}")
+    """Return the content of a file that has the form of a certificate, or say what it lacks."""
+    content = None
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except OSError as error:
+        need(False, f"it cannot be read ({error.strerror})")
+    except ValueError:
+        need(False, "it holds no JSON")
+    known = isinstance(content, dict) and content.get("format") == FORMAT
+    need(known, f"it is no object of the format {FORMAT!r}")
+    parts = [isinstance(content.get(key), dict) for key in ("statements", "tables")]
+    need(all(parts) and "about" in content, "its statements or tables are missing")
     need(len(content["statements"]) > 0, "there is no statement")
     return content
 
 
 def main(path: str) -> int:
-    """Check every statement of a file and return the exit code: 0 where all of them hold."""
+    """Check every statement of a file and return the exit code.
+
+    It is 0 where all of them hold, 1 where one is not proved, 2 where the file is no certificate.
+    """
     failed = 0
     try:
         content = read(path)
@@ -225,8 +237,11 @@ def main(path: str) -> int:
                 failed = 1
                 print(f"{name}: NOT PROVED, {shown(error) or type(error).__name__}")
     except FAILURES as error:
-        print(f"{path} is no certificate: {shown(error) or type(error).__name__}")
-        return 1
+        print(
+            f"{shown(path)} is no certificate: {shown(error) or type(error).__name__}, expected a "
+            "file that grokflow predict --certificate wrote"
+        )
+        return 2
     return failed
 
 

@@ -388,9 +388,17 @@ NO_STATEMENT = json.dumps({"format": check.FORMAT, "about": "", "tables": {}, "s
 def test_other_files_are_no_certificates(text, tmp_path, capsys):
     file = tmp_path / "other.json"
     file.write_text(text, "utf-8")
-    assert cli.main(["check", str(file)]) == 1
-    assert "is no certificate" in capsys.readouterr().out
-    assert cli.main(["check", str(tmp_path / "missing.json")]) == 1
+    assert cli.main(["check", str(file)]) == 2
+    said = capsys.readouterr().out
+    assert "is no certificate: " in said and len(said.splitlines()) == 1
+    assert "indices" not in said and "char 0" not in said  # nothing of Python's own words
+    with pytest.raises(ValueError, match=r"other\.json is no certificate .* write one"):
+        gf.check_certificate(file)
+    missing = tmp_path / "missing.json"
+    assert cli.main(["check", str(missing)]) == 2
+    assert "cannot be read (No such file or directory)" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"missing\.json is no certificate"):
+        gf.check_certificate(missing)
 
 
 def test_predict_writes_what_check_proves(tmp_path, capsys, monkeypatch):
