@@ -11,7 +11,7 @@ import numpy as np
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
-from grokflow.simulations.tables.doubts.words import likely_cause
+from grokflow.simulations.tables.doubts.words import likely_cause, signs_of
 from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.text.marks import (
     NUMBERS,
@@ -243,4 +243,6 @@ def _categories(name: str, column: Column) -> _Part:
         values.append(hit)
     listed = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     note = f"{column.label} is {len(words)} inputs of 0 and 1: {listed}"
+    if signs := signs_of(words):
+        note += f"; to read it as one input of numbers write them without {signs}"
     return _Part(tuple(f"{name}={word}" for word in words), tuple(values), note)

@@ -10,6 +10,9 @@ PLAIN = np.random.default_rng(0).normal(size=40).round(6)
 TEXTS = {
     "Fortran": ([f"{v:.5f}D-01" for v in PLAIN], "exponents are written with D"),
     "uncertain": ([f"{v} ± 0.1" for v in PLAIN], "numbers stand with their uncertainties"),
+    "infinite": ([*map(str, PLAIN[1:]), "-inf"], "1 of 40 rows hold no finite number: mend them"),
+    "per cent": ([f"{v}%" for v in PLAIN], "numbers stand with a sign, %: write them without"),
+    "dollars": ([f"${abs(v)}" for v in PLAIN], "numbers stand with a sign, $: write them without"),
     "units": (["kg", *map(str, PLAIN[1:])], "the first may hold units: remove it"),
     "texts": ([f"good number {i}" for i in range(40)], "its words hardly repeat"),
 }
@@ -26,6 +29,14 @@ def test_the_cause_is_named_and_categories_are_not_offered(tmp_path, name):
         gf.load(tmp_path / "a.csv")
     assert cause in str(said.value) and "categories" not in str(said.value)
     assert gf.load(tmp_path / "a.csv", drop="c").d == 1
+
+
+def test_categories_of_numbers_with_signs_are_told_to_be_numbers():
+    table = pd.DataFrame({"a": PLAIN, "c": ["13.3%", "5%"] * 20, "y": [0, 0, 1, 1] * 10})
+    (note,) = [
+        note for note in gf.as_problem(table, categories=True).notes if "inputs of 0" in note
+    ]
+    assert note.endswith("to read it as one input of numbers write them without %")
 
 
 def test_categories_are_offered_where_words_repeat():
