@@ -22,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 
 from grokflow.simulations.runs.files import read_sealed, write_sealed
+from grokflow.theory.arguments import check_flag, check_seed
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -118,6 +119,11 @@ class Laboratory:
     progress: Callable[[str, float], None] = lambda name, fraction: None
     folder: Path | None = None
     _done: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no seed."""
+        check_seed(self.seed)
+        check_flag("thorough", self.thorough)
 
     def remember(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
         """Return the result of an experiment, run if there is none under this key yet."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 from enum import Enum
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeVar
 
 Member = TypeVar("Member", bound=Enum)
@@ -119,6 +119,33 @@ def check_whole(name: str, value: float | int) -> None:
     check_number(name, value)
     if not abs(value) < float("inf") or value != int(value):
         raise ValueError(f"{name} is {written(value)}, expected a whole number: round it")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Refuse what is no number of things: a float too, whatever its value."""
+    check_number(name, value)
+    if not isinstance(value, Integral):
+        raise ValueError(
+            f"{name} is {written(value)}, a {type(value).__name__}, expected a whole number: "
+            "convert it with int"
+        )
+    if value < least:
+        raise ValueError(
+            f"{name} is {written(value)}, expected at least {least}: choose a larger {name}"
+        )
+
+
+def check_seed(value: int) -> None:
+    """Refuse what is no seed."""
+    check_count("seed", value, 0)
+
+
+def check_flag(name: str, value: bool) -> None:
+    """Refuse whatever is neither true nor false, such as a word, which would count as true."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise ValueError(
+            f"{name} is a {type(value).__name__}, expected True or False: give one of them"
+        )
 
 
 def member_of(kind: type[Member], name: str, value: Member | str) -> Member:

@@ -159,9 +159,8 @@ def numbered_labels(y: np.ndarray, y_test: np.ndarray) -> NumberedLabels:
     """
     names = _distinct(y)
     if len(names) < 2:
-        raise ValueError(
-            f"y holds one class, {names[0]}, expected at least two: add samples of another class"
-        )
+        held = f"one class, {names[0]}" if names else "no label"
+        raise ValueError(f"y holds {held}, expected at least two: add samples of another class")
     table = {name: float(i) for i, name in enumerate(names)}
     return NumberedLabels(
         _numbered(y, table, "y"), _numbered(y_test, table, "y_test"), tuple(names)

@@ -15,13 +15,22 @@ from grokflow.simulations.tables.entry_names import are_entries
 from grokflow.simulations.tables.formats import names_of
 from grokflow.simulations.tables.reading import Missing
 from grokflow.simulations.tables.splits import remark_on_seed
-from grokflow.theory.arguments import check_number, check_whole, member_of
+from grokflow.theory.arguments import (
+    check_count,
+    check_number,
+    check_range,
+    check_seed,
+    check_whole,
+    member_of,
+)
 from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.problem import CompletionProblem, TestEntries
 
 # Share of the entries that is held out where nothing else is asked for.
 _HOLDOUT = 0.25
+# A matrix of more rows fits in no memory; one of fewer may still be refused for the work.
+_LARGEST = 1e6
 
 
 def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> CompletionProblem:
@@ -55,10 +64,14 @@ def completion(*, d: int = 97, fraction: float = 0.05, seed: int = 0) -> Complet
     >>> gf.MinFrobeniusNorm().predict(problem).rank, gf.MinNuclearNorm().predict(problem).rank
     (4, 1)
     """
+    check_seed(seed)
+    check_number("fraction", fraction)
+    check_count("d", d, 0)
     if d < 2:
         raise ValueError(
             f"d is {d}, expected at least 2, for an entry to learn and one to predict: choose d=97"
         )
+    check_range("d", d, (2.0, _LARGEST))
     check_size((d, d))
     # A fraction such as 0.29 is a little below its decimal value: 0.29 * 100 entries are 29.
     count = int(np.floor(fraction * d**2 + 1e-9)) if 0 < fraction < 1 else 0

@@ -23,7 +23,7 @@ from grokflow.simulations.completion.measuring import of_completion
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.completion.stepper import CompletionStepper
 from grokflow.simulations.completion.trajectory import CompletionRecorder, CompletionTrajectory
-from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
+from grokflow.simulations.runs.checks import check_effort, check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.fingerprint import fingerprint
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.reached import ReachedStates
@@ -81,6 +81,7 @@ class CompletionFlow:
     def __post_init__(self) -> None:
         """Refuse settings outside the range in which double precision holds the state."""
         check_ranges(self, lam=LAM_RANGE, rtol=(1e-9, 1e-1))
+        check_effort(self)
 
     def run(
         self,

@@ -31,7 +31,7 @@ from grokflow.simulations.diagonal.measuring import of_diagonal
 from grokflow.simulations.diagonal.run import DiagonalRun, RunSettings
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.diagonal.trajectory import DiagonalTrajectory
-from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
+from grokflow.simulations.runs.checks import check_effort, check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.fingerprint import fingerprint
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.runs.stopping import measured_also_when_stopped
@@ -94,6 +94,7 @@ class DiagonalFlow:
         """Refuse settings outside the range in which double precision holds the state."""
         set_loss(self)
         check_ranges(self, lam=LAM_RANGE, rtol=_RTOL_RANGE)
+        check_effort(self)
         if not self.loss.acts_on_margins and self.lam < _SQUARE_LAM:
             raise ValueError(
                 f"lam is {self.lam:g} with the square loss, expected at least {_SQUARE_LAM:g}: "

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from grokflow.theory.arguments import check_count, check_number, check_seed, written
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.numerics.threads import parallel, thread_count
 from grokflow.theory.samples import Outputs
@@ -106,6 +107,7 @@ def sparse(
     [1. 1. 1. 0. 0.]
     """
     _check_sizes(n=n, d=d, k=k, n_test=n_test)
+    check_seed(seed)
     if k % 2 == 0 or k > d:
         raise ValueError(f"k is {k}, expected an odd number up to d = {d}: choose another k")
     draw = partial(_signs, d, k)
@@ -183,7 +185,10 @@ def gaussian_margin(
     half of the gap is 12.5, the largest margin 12.9
     """
     _check_sizes(n=n, d=d, n_test=n_test)
-    if not (np.isfinite(gamma) and gamma >= 0):
+    check_seed(seed)
+    check_number("gamma", gamma)
+    check_count("sparsity", sparsity, 0)
+    if not 0 <= gamma <= _LARGEST:
         raise ValueError(f"gamma is {gamma}, expected a number ≥ 0: choose another gamma")
     if not 0 <= sparsity <= d:
         raise ValueError(f"sparsity is {sparsity}, expected 0 to d = {d}: choose another value")
@@ -255,9 +260,11 @@ def sparse_regression(
     [1. 1. 0. 0.]
     """
     _check_sizes(n=n, d=d, k=k, n_test=n_test)
+    check_seed(seed)
+    check_number("noise", noise)
     if k > d:
         raise ValueError(f"k is {k}, expected at most d = {d}: choose a smaller k")
-    if not (np.isfinite(noise) and noise >= 0):
+    if not 0 <= noise <= _LARGEST:
         raise ValueError(f"noise is {noise}, expected a number ≥ 0: choose another noise")
     draw = partial(_sums, d, k)
     train, test, noise_seed = _children(np.random.SeedSequence(seed), 3)
@@ -282,10 +289,10 @@ def _sums(d: int, k: int, rng: np.random.Generator, rows: int) -> tuple[np.ndarr
 
 def _check_sizes(**sizes: int) -> None:
     for name, value in sizes.items():
+        check_count(name, value)
         if value > _LARGEST:
-            raise ValueError(f"{name} is {value}, expected at most {_LARGEST}: choose fewer")
-        if value < 1:
-            raise ValueError(f"{name} is {value}, expected at least 1: choose a larger {name}")
+            shown = written(value)
+            raise ValueError(f"{name} is {shown}, expected at most {_LARGEST}: choose fewer")
 
 
 PRESETS: dict[str, Callable[..., Problem]] = {

@@ -9,6 +9,8 @@ import numpy as np
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.diagonal import DiagonalModel
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.arguments import LAM_RANGE, check_range
+from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.predictor import resolving
 from grokflow.theory.transition.change import Change, change_of, quality
 from grokflow.theory.transition.times import leading_order, window
@@ -45,6 +47,8 @@ class NetSettings:
 
     def __post_init__(self) -> None:
         """Refuse scales without an early phase."""
+        check_scale(self.alpha, self.depth)
+        check_range("lam", self.lam, LAM_RANGE)
         if not self.alpha > 1:
             raise ValueError(
                 f"alpha is {self.alpha:g}, expected above 1: at a smaller scale there is no early "

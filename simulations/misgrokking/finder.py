@@ -18,6 +18,7 @@ from grokflow.simulations.misgrokking.cases import Case, Trial, judge, misgroks,
 from grokflow.simulations.misgrokking.comparison import NetSettings
 from grokflow.simulations.misgrokking.families import FAMILIES, Family, Settings, select
 from grokflow.simulations.runs.executors import results_as_completed
+from grokflow.theory.arguments import check_count, check_kind, check_seed
 from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.scores import Kind
 
@@ -117,6 +118,9 @@ def find_misgrokking(
     Findings(families=gap, tried=4, unconfirmed=none, interrupted=False)
     """
     wanted = families_of(families)
+    check_count("budget", budget)
+    check_seed(seed)
+    check_kind("net", net or NetSettings(), NetSettings, "make one with gf.NetSettings()")
     if budget < len(wanted):
         raise ValueError(
             f"budget is {budget}, expected at least one problem for each of the {len(wanted)} "

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from grokflow.theory.arguments import check_count, check_flag, check_kind, check_number, check_seed
 from grokflow.theory.modular.operations import OPERATIONS, Operation
 from grokflow.theory.summary import Summarised
 
@@ -97,10 +98,13 @@ class CorruptedTask:
         """Refuse settings that mean nothing."""
         for name in ("fraction", "corruption"):
             value = getattr(self, name)
+            check_number(name, value)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}, expected 0 to 1: choose another {name}")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}, expected at least 0: choose another seed")
+        check_seed(self.seed)
+        check_count("p", self.p, 2)
+        check_flag("with_truth", self.with_truth)
+        check_kind("operation", self.operation, Operation, "take gf.operation('addition')")
 
     def draw(self) -> CorruptedData:
         """Return the data.

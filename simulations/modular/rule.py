@@ -16,7 +16,13 @@ import torch
 
 from grokflow.simulations.modular.data import CorruptedData
 from grokflow.simulations.modular.tensor_program import ModularLoss
-from grokflow.theory.arguments import check_kind, check_number, set_members
+from grokflow.theory.arguments import (
+    check_count,
+    check_kind,
+    check_number,
+    check_positive,
+    set_members,
+)
 from grokflow.theory.modular.net import ModularActivation, NormKind
 from grokflow.theory.modular.operations import Basis
 from grokflow.theory.modular.participation import IprConvention
@@ -218,11 +224,11 @@ class ModularRule:
         if self.normalisation is not None:
             set_members(self, normalisation=NormKind)
         for name in ("width", "batch"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1: choose a larger {name}")
-        if not 0 < self.lr < np.inf:
-            raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
+            if name == "width" or self.batch is not None:
+                check_count(name, getattr(self, name))
+        check_positive("lr", self.lr)
+        check_kind("dtype", self.dtype, torch.dtype, "take torch.float32 or torch.float64")
+        check_kind("device", self.device, str, "name one, as device='cpu'")
         if self.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype is {self.dtype}, expected float32 or float64: choose one")
         _check_device(self.device)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from grokflow.theory.arguments import check_positive
 from grokflow.theory.nets.symmetrised import Symmetrised
 
 _Net = TypeVar("_Net", bound=nn.Module)
@@ -131,8 +132,7 @@ def he_start(
 
 def scaled(net: _Net, scale: float) -> _Net:
     """Multiply all parameters by `scale`. Returns the net."""
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"scale is {scale}, expected a finite number above 0: choose another")
+    check_positive("scale", scale)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(scale)

@@ -20,6 +20,19 @@ def check_ranges(settings: object, **ranges: tuple[float, float]) -> None:
         check_range(name, getattr(settings, name), bounds)
 
 
+def check_effort(settings: object) -> None:
+    """Refuse bounds on the steps and the bytes of a run that let it do nothing.
+
+    Raises
+    ------
+    ValueError
+        With the first one that is no number of at least 1.
+    """
+    for name in ("max_steps", "memory"):
+        if hasattr(settings, name):
+            check_range(name, getattr(settings, name), (1.0, float("inf")))
+
+
 def checked_times(lambda_t: np.ndarray) -> np.ndarray:
     """Return finite, increasing, non-negative output times.
 

@@ -17,6 +17,7 @@ from threading import Thread
 from time import sleep
 from typing import Any, TypeVar
 
+from grokflow.theory.arguments import check_count
 from grokflow.theory.numerics.threads import default_threads
 
 Cell = TypeVar("Cell")
@@ -55,6 +56,8 @@ def local_workers(jobs: int | None = None) -> Iterator[Executor | None]:
     ...     print(scan.run(executor=executor).good)
     [ True  True]
     """
+    if jobs is not None:
+        check_count("jobs", jobs)
     count = jobs or os.cpu_count() or 1
     if count == 1:
         yield None

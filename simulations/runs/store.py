@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from grokflow.simulations.runs.code import code_version
+from grokflow.simulations.runs.files import check_path
+from grokflow.theory.arguments import check_flag
 
 # "grok": the mark of this application in the header of an SQLite file.
 _APPLICATION = 0x67726F6B
@@ -71,6 +73,8 @@ class Store:
         row: type[Any],
         table: str,
     ) -> None:
+        check_path("path", path)
+        check_flag("resume", resume)
         self.path, self.row, self.table = str(path), row, table
         _refuse_foreign(self.path)
         with self._explained():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from grokflow.theory.arguments import check_kind, check_number, check_whole, member_of
+from grokflow.theory.arguments import check_kind, check_number, check_whole, member_of, written
 from grokflow.theory.labels import name_of
 
 
@@ -63,7 +63,7 @@ class Reading:
         check_number("holdout", self.holdout)
         if not 0 < self.holdout < 1:
             raise ValueError(
-                f"holdout is {self.holdout:g}, expected 0 < holdout < 1: try holdout=0.25"
+                f"holdout is {written(self.holdout)}, expected 0 < holdout < 1: try holdout=0.25"
             )
         check_number("seed", self.seed)
         check_whole("seed", self.seed)
@@ -123,6 +123,6 @@ def _names(drop: object) -> list[object]:
         return []
     if isinstance(drop, str | int | float):
         return [drop]
-    if isinstance(drop, Iterable):
+    if isinstance(drop, Iterable) and getattr(drop, "ndim", 1) == 1:
         return list(drop)
     raise ValueError(f"drop is a {type(drop).__name__}, expected names of columns: give a list")

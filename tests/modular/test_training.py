@@ -303,7 +303,7 @@ def test_small_nets_memorise_and_big_decay_forgets():
         (lambda: CorruptedTask(p=7, fraction=1.0).draw(), "leaves 49 to train on and 0 to test"),
         (lambda: CorruptedTask(p=7, fraction=0.0).draw(), "leaves 0 to train on"),
         (lambda: ModularTraining(width=0), "width is 0, expected at least 1"),
-        (lambda: ModularTraining(lr=0.0), "lr is 0.0"),
+        (lambda: ModularTraining(lr=0.0), "lr is 0, expected a finite number above 0"),
         (
             lambda: ModularTraining(lr=0.1).run(
                 ModularCell(data=DATA, weight_decay=15.0), np.array([1])

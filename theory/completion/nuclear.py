@@ -58,6 +58,10 @@ class MinNuclearNorm:
     gap: float = 1e-7
     name: str = "min-nuclear-norm"
 
+    def __post_init__(self) -> None:
+        """Refuse a gap that is out of range."""
+        check_positive("gap", self.gap, "try 1e-7")
+
     def predict(
         self,
         problem: CompletionProblem,

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import check_fraction
+from grokflow.theory.arguments import check_flag, check_fraction, check_kind
 from grokflow.theory.diagonal.anchored import Bound, check_tilt, nothing_of, standing_of
 from grokflow.theory.diagonal.deep_mirror import mirror_map
 from grokflow.theory.diagonal.path_points import Walk
@@ -230,6 +230,13 @@ def trace(
     [ 7.2  9.2 11.2 13.2 15.2 17.2]
     """
     _check(problem, depth)
+    check_flag("locate", locate)
+    if after is not None:
+        check_kind("after", after, Path, "take what gf.trace returned")
+    if holding is not None:
+        check_kind("holding", holding, Holding, "leave it out")
+    if early is not None:
+        check_kind("early", early, Prediction, "take what gf.MaxL2Margin().predict returned")
     before = [] if after is None else after.log_beta.tolist()
     log_beta = falling_scales(log_beta, (_LEAST, min([_LARGEST, *before])))
     check_fraction("tolerance", tolerance, "try 1e-4")

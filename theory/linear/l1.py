@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grokflow.theory.arguments import check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Constraint
@@ -71,6 +72,10 @@ class MaxL1Margin:
 
     gap: float = 1e-7
     name: str = "max-L1-margin"
+
+    def __post_init__(self) -> None:
+        """Refuse a gap that is out of range."""
+        check_positive("gap", self.gap, "try 1e-7")
 
     def predict(self, problem: Problem, *, near: Prediction | None = None) -> Prediction:
         """Solve the linear program.
@@ -144,6 +149,10 @@ class MinL1Norm:
 
     gap: float = 1e-7
     name: str = "min-L1-norm"
+
+    def __post_init__(self) -> None:
+        """Refuse a gap that is out of range."""
+        check_positive("gap", self.gap, "try 1e-7")
 
     def predict(self, problem: Problem, *, near: Prediction | None = None) -> Prediction:
         """Solve the linear program.

@@ -18,7 +18,7 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
-from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.losses import ConcordantLoss, set_loss
 from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NoPredictor, NotResolved
 
@@ -57,6 +57,10 @@ class MinLoss:
     """
 
     loss: ConcordantLoss
+
+    def __post_init__(self) -> None:
+        """Take a loss by its name."""
+        set_loss(self)
 
     @property
     def name(self) -> str:

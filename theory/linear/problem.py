@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from grokflow.theory.arguments import check_data, member_of
+from grokflow.theory.arguments import check_data, check_flag, check_kind, check_number, member_of
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import Labels, read_labels, signs_of
 from grokflow.theory.linear.checks import check_inputs, check_length, check_rows, check_shapes
@@ -175,6 +175,13 @@ class Problem(Summarised):
         return scores_of_targets(values, labels, average, mean, alike=alike)
 
 
+def check_notes(settings: Mapping[str, object] | None, notes: tuple[str, ...]) -> None:
+    """Refuse what is no record of a problem's settings, and what are no notes on it."""
+    if settings is not None:
+        check_kind("settings", settings, Mapping, "give a dict, or leave it out")
+    check_kind("notes", notes, tuple, "give sentences, as ('drawn by hand',)")
+
+
 def check_problem(problem: object, *, margins: str | None = None) -> None:
     """Refuse what is no problem, and real targets where margins are asked for.
 
@@ -252,6 +259,7 @@ def make_problem(
     Problem(name=mine, task=classification, n=2, d=3, test points=2)
     """
     task = member_of(Task, "task", task)
+    check_notes(settings, notes)
     check_paired(X=x, y=y)
     check_same_columns(X=x, X_test=getattr(test, "inputs", None))
     x, labels = as_table("X", x), as_labels("y", y)
@@ -272,6 +280,8 @@ def make_problem(
     renamed = found.classes not in ((), ("-1", "1"))
     notes = (*notes, *(found.notes if renamed else ()))
     transform = None
+    check_flag("standardise", standardise)
+    check_number("intercept", intercept)
     if intercept or standardise:
         transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
         x, test = transform.apply(x), _transformed(test, transform)

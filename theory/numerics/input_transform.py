@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grokflow.theory.arguments import check_range
+from grokflow.theory.arguments import check_flag, check_number, check_range
 from grokflow.theory.numerics.rounding import power_of_two
 from grokflow.theory.summary import Summarised
 
@@ -100,6 +100,8 @@ class InputTransform(Summarised):
         intercept : float
             Size of the column of ones; 0 for none.
         """
+        check_flag("standardise", standardise)
+        check_number("intercept", intercept)
         if intercept:
             check_range("intercept", intercept, _INTERCEPT_RANGE)
         centre, rest, scale, notes = _statistics(x) if standardise else (None, None, None, [])

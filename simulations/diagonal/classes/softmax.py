@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grokflow.simulations.diagonal.stepper import TIGHTENED, DiagonalStepper, Unverified
-from grokflow.simulations.runs.checks import check_ranges, checked_times
+from grokflow.simulations.runs.checks import check_effort, check_ranges, checked_times
 from grokflow.simulations.runs.files import jsonable, versions
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure
@@ -184,6 +184,7 @@ class SoftmaxFlow:
     def __post_init__(self) -> None:
         """Refuse settings outside the range in which double precision holds the state."""
         check_ranges(self, lam=LAM_RANGE, rtol=_RTOL_RANGE)
+        check_effort(self)
 
     def run(
         self,

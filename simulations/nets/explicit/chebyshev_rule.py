@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from grokflow.simulations.runs.checks import check_ranges
+from grokflow.simulations.runs.checks import check_effort, check_ranges
+from grokflow.theory.arguments import check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,9 @@ class ChebyshevRule:
         """Refuse settings out of range."""
         check_ranges(self, lam=(1e-14, 1e2), part=(1e-3, 1.9), longest=(1e-8, 1e-1))
         check_ranges(self, thin=(0.0, math.inf))
+        check_effort(self)
+        check_kind("dtype", self.dtype, torch.dtype, "take torch.float32 or torch.float64")
+        check_kind("device", self.device, str, "name one, as device='cpu'")
 
     @property
     def name(self) -> str:

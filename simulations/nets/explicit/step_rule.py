@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
 import torch
 
-from grokflow.theory.arguments import set_members
+from grokflow.theory.arguments import (
+    check_count,
+    check_flag,
+    check_kind,
+    check_number,
+    check_positive,
+    check_seed,
+    set_members,
+    written,
+)
 
 
 class Optimizer(Enum):
@@ -82,14 +91,18 @@ class StepRule:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         set_members(self, optimizer=Optimizer)
-        if not 0 < self.lr < np.inf:
-            raise ValueError(f"lr is {self.lr}, expected a finite number above 0: choose another")
+        check_positive("lr", self.lr)
         for name in ("lam", "label_noise"):
             value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{name} is {value}, expected 0 or more: choose another")
-        if self.batch is not None and self.batch < 1:
-            raise ValueError(f"batch is {self.batch}, expected at least 1: choose a larger one")
+            check_number(name, value)
+            if not 0 <= value <= sys.float_info.max:
+                raise ValueError(f"{name} is {written(value)}, expected 0 or more: choose another")
+        if self.batch is not None:
+            check_count("batch", self.batch)
+        check_seed(self.seed)
+        check_flag("log_loss", self.log_loss)
+        check_kind("dtype", self.dtype, torch.dtype, "take torch.float32 or torch.float64")
+        check_kind("device", self.device, str, "name one, as device='cpu'")
         if (self.optimizer is Optimizer.SGD and self.batch is None) or (
             self.optimizer is Optimizer.GD and self.batch is not None
         ):

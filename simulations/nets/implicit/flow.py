@@ -32,10 +32,10 @@ from grokflow.simulations.nets.implicit.walk import Walk
 from grokflow.simulations.nets.recorder import Probed, Recorder, on_device
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.trajectory import NetTrajectory
-from grokflow.simulations.runs.checks import check_memory, check_ranges, checked_times
+from grokflow.simulations.runs.checks import check_effort, check_memory, check_ranges, checked_times
 from grokflow.simulations.runs.measure import Measures, measures
 from grokflow.simulations.runs.saved_run import SavedRun
-from grokflow.theory.arguments import check_kind, set_members
+from grokflow.theory.arguments import check_count, check_kind, set_members
 from grokflow.theory.nets.homogeneity import degree_of_homogeneity
 from grokflow.theory.nets.losses import TargetForm
 from grokflow.theory.nets.module_map import ModuleMap
@@ -114,6 +114,9 @@ class NetFlow:
         """Refuse settings out of range."""
         set_members(self, solver=NetSolver)
         check_ranges(self, lam=(1e-14, 1e2), rtol=(1e-8, 1e-1), thin=(0.0, math.inf))
+        check_effort(self)
+        check_count("dense_rows", self.dense_rows, 0)
+        check_kind("device", self.device, str, "name one, as device='cpu'")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ValueError(f"device is {self.device}, expected one that is there: use cpu")
 

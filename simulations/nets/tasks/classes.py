@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from grokflow.simulations.nets.modules import MLP, Activation, SmallCNN, he_start, scaled
 from grokflow.simulations.nets.start import NetStart
 from grokflow.simulations.nets.tasks.task import (
+    SIZE,
     activation_of,
     check_settings,
     seeds,
     split_classes,
 )
+from grokflow.theory.arguments import check_kind
 from grokflow.theory.nets.losses import NET_LOSSES
 from grokflow.theory.nets.problem import NetProblem
 
@@ -66,6 +68,8 @@ def modular_addition(
         "activation": unit.value, "seed": seed,
     }  # fmt: skip
     check_settings(settings)
+    if not isinstance(zero_last, int) or zero_last not in (0, 1):
+        raise ValueError(f"zero_last is {zero_last!r}, expected 0 or 1: pick one")
     first, second = np.divmod(np.arange(p**2), p)
     x = np.zeros((p**2, 2 * p))
     x[np.arange(p**2), first] = 1
@@ -131,6 +135,7 @@ def digits(
         "activation": unit.value, "seed": seed,
     }  # fmt: skip
     check_settings(settings)
+    check_kind("model", model, str, "name mlp or cnn")
     images, classes = _digits()
     split_seed, start_seed = seeds(seed, 2)
     order = np.random.default_rng(split_seed).permutation(len(images))
@@ -214,7 +219,7 @@ def xor_clusters(
         "n": n, "d": d, "mu": mu, "noise": noise, "width": width, "scale": scale,
         "n_test": n_test, "seed": seed,
     }  # fmt: skip
-    check_settings(settings, d=(2.0, float("inf")))
+    check_settings(settings, d=(2.0, SIZE), scale=(0.0, 1e12))
     train, test, start = (np.random.default_rng(s) for s in seeds(seed, 3))
     (x, y), (x_test, y_test) = (
         _xor(rng, size, d, mu, noise) for rng, size in ((train, n), (test, n_test))

@@ -16,7 +16,7 @@ import numpy as np
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import numbered_labels
 from grokflow.theory.linear.checks import check_inputs, check_rows
-from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.linear.problem import Problem, Task, check_notes
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
 from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
@@ -240,6 +240,7 @@ def make_classes_problem(
     >>> problem.classes, problem.labels
     (('2', '3', '5'), array([0, 1, 2, 0, 1, 2]))
     """
+    check_notes(settings, notes)
     check_paired(X=x, y=y)
     check_paired(X_test=x_test, y_test=y_test)
     check_same_columns(X=x, X_test=x_test)
