@@ -204,7 +204,7 @@ def verify(statement: Any, tables: Any) -> str:
 
 def read(path: str) -> Any:
     """Return the content of a file that has the form of a certificate, or say what it lacks."""
-    content = None
+    content: Any = None
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)

@@ -189,7 +189,7 @@ def gaussian_margin(
     check_number("gamma", gamma)
     check_count("sparsity", sparsity, 0)
     if not 0 <= gamma <= _LARGEST:
-        raise ValueError(f"gamma is {gamma}, expected a number ≥ 0: choose another gamma")
+        raise ValueError(f"gamma is {written(gamma)}, expected a number ≥ 0: choose another gamma")
     if not 0 <= sparsity <= d:
         raise ValueError(f"sparsity is {sparsity}, expected 0 to d = {d}: choose another value")
     direction_seed, train, test = _children(np.random.SeedSequence(seed), 3)
@@ -265,7 +265,7 @@ def sparse_regression(
     if k > d:
         raise ValueError(f"k is {k}, expected at most d = {d}: choose a smaller k")
     if not 0 <= noise <= _LARGEST:
-        raise ValueError(f"noise is {noise}, expected a number ≥ 0: choose another noise")
+        raise ValueError(f"noise is {written(noise)}, expected a number ≥ 0: choose another noise")
     draw = partial(_sums, d, k)
     train, test, noise_seed = _children(np.random.SeedSequence(seed), 3)
     x, y = draw(np.random.default_rng(train), n)
