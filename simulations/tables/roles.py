@@ -149,8 +149,22 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
     header = "" if table.headed else " no header line and"
     raise ValueError(
         f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
-        f"name it, as in {spelled('target', table.columns[-1].name or 'NAME')}"
+        f"name it, as in {spelled('target', table.columns[-1].name or 'NAME')}{_or_entries(table)}"
     )
+
+
+def _or_entries(table: Columns) -> str:
+    """Say how entries of a matrix are recognised, where columns without names may hold some."""
+    ids = all(_are_whole(column) for column in table.columns[:2])
+    if table.headed or len(table.columns) not in (3, 4) or not ids:
+        return ""
+    named = "user,item,rating" + (",timestamp" if len(table.columns) == 4 else "")
+    return f", or write {named} above the rows if they are observed entries of a matrix"
+
+
+def _are_whole(column: Column) -> bool:
+    """Whether the first thousand values are whole numbers, or words of such numbers."""
+    return all(str(value).removesuffix(".0").isdecimal() for value in column.values[:1000].tolist())
 
 
 def _named_as_targets(columns: tuple[Column, ...]) -> list[Column]:

@@ -202,6 +202,20 @@ def test_alpha_norm_and_lam_are_used(capsys, tmp_path):
     assert predicted[2] != predicted[0]
 
 
+def test_ratings_without_a_header_are_told_which_one_to_write(capsys, tmp_path):
+    rows = [(196, 242, 3, 881250949), (186, 302, 3, 891717742), (22, 377, 1, 878887116)]
+    for width, named in ((4, "user,item,rating,timestamp"), (3, "user,item,rating")):
+        lines = ["\t".join(map(str, row[:width])) for row in rows]
+        path = tmp_path / "u.data"
+        path.write_text("\n".join(lines) + "\n")
+        code, _, error = run(capsys, "predict", path)
+        assert code == 2
+        assert f"or write {named} above the rows if they are observed entries" in error
+        headed = tmp_path / "headed.tsv"
+        headed.write_text("\t".join(named.split(",")) + "\n" + path.read_text())
+        assert holds_entries(headed)
+
+
 def test_a_csv_of_entries_is_recognised(capsys, tmp_path):
     x = np.arange(1.0, 7.0)
     rows, columns = np.nonzero(np.random.default_rng(0).random((6, 6)) < 0.7)
