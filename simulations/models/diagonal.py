@@ -27,6 +27,7 @@ from grokflow.simulations.models.results import (
 from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.simulations.tables.door import load
 from grokflow.simulations.tables.formats import looks_like_file
+from grokflow.simulations.tables.table import OFFSET
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
@@ -130,10 +131,15 @@ class BoundDiagonal(BoundModel):
         return float(np.var(self.problem.targets) or np.mean(self.problem.targets**2))
 
     def mean_remedy(self, change: Change) -> str:
-        """Name the option that adds an intercept where the targets' mean exceeds their spread."""
+        """Say what helps where the targets' mean exceeds their spread: an intercept, or less."""
         problem = self.problem
         targets = problem.targets if problem.signs is None else problem.signs
         mean, spread = float(np.mean(targets)), float(np.std(targets))
+        if not problem.is_classification and 0 < spread < abs(mean) / OFFSET:
+            return (
+                f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}: "
+                "subtract the mean from them, beside which what is learned is lost"
+            )
         if abs(mean) <= spread or _has_constant(problem):
             return ""
         said = f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}"

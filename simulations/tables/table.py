@@ -17,6 +17,8 @@ from grokflow.theory.samples import StoredTestSet
 
 # Largest numbers of inputs that differ by more are told.
 _SIZES = 1e6
+# Means of targets of so many standard deviations are told: the inverse of a simulation's tolerance.
+OFFSET = 1e4
 
 
 class Table(NamedTuple):
@@ -62,7 +64,9 @@ class Table(NamedTuple):
         check_number("intercept", intercept)
         if standardise not in (0, 1):
             raise ValueError(f"standardise is {standardise!r}, expected True or False: pick one")
-        notes = self.notes if standardise or is_sparse(self.x) else (*self.notes, *self._sizes())
+        notes = (*self.notes, *self._offset())
+        if not standardise and not is_sparse(self.x):
+            notes = (*notes, *self._sizes())
         return self._replace(notes=notes, intercept=float(intercept), standardise=bool(standardise))
 
     def _sizes(self) -> Iterator[str]:
@@ -78,6 +82,16 @@ class Table(NamedTuple):
             f"the largest numbers of inputs differ widely, from {' to '.join(said)}, and weights "
             "with them: standardise=True (--standardise) gives all inputs one size"
         )
+
+    def _offset(self) -> Iterator[str]:
+        """Say that targets have a mean beside which their spread is lost in a simulation."""
+        mean, spread = float(self.y.mean()), float(self.y.std())
+        if self.task is Task.REGRESSION and 0 < spread < abs(mean) / OFFSET:
+            yield (
+                f"the targets have mean {mean:.6g} and standard deviation {spread:.3g}, and a "
+                f"simulation follows weights to {1 / OFFSET:g} of the former: subtract the mean "
+                "from the targets"
+            )
 
     def check_two_classes(self) -> None:
         """Refuse several classes where one net is to learn them."""

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import grokflow as gf
+from grokflow.cli import main
 
 PLAIN = np.random.default_rng(0).normal(size=40).round(6)
 TEXTS = {
@@ -66,3 +67,16 @@ def test_inputs_of_widely_different_sizes_are_told_with_the_remedy(size, told):
         assert "in 'a' to" in said[0] and "standardise=True (--standardise)" in said[0]
         mended = gf.as_problem(table, standardise=True).notes
         assert not any("differ widely" in note for note in mended)
+
+
+@pytest.mark.parametrize(("mean", "told"), [(1e9, True), (1e3, False)])
+def test_targets_far_from_zero_are_told_to_lose_their_mean(capsys, tmp_path, mean, told):
+    table = pd.DataFrame({"a": PLAIN, "b": PLAIN[::-1] ** 2, "y": mean + PLAIN * 3})
+    said = [note for note in gf.as_problem(table).notes if "subtract the mean" in note]
+    assert len(said) == told
+    table.to_csv(tmp_path / "far.csv", index=False)
+    assert main(["predict", str(tmp_path / "far.csv"), "--intercept", "--standardise"]) == 0
+    # The advice is another one where the mean is in reach of an intercept.
+    assert ("subtract the mean from them" in capsys.readouterr().out) == told
+    table["y"] -= mean
+    assert not any("subtract the mean" in note for note in gf.as_problem(table).notes)
