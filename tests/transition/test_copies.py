@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.stats import multinomial
+from scipy.stats import multinomial, sem, t
 
 import grokflow as gf
 from grokflow.cli import main
@@ -167,3 +167,12 @@ def test_the_interval_of_a_mean_covers_where_few_values_have_most_of_the_copies(
     missed = int(((found[:, 0] > 0) | (found[:, 1] < 0)).sum())
     # Student's interval misses 200 in the mean; by chance above 280 once in ten million times.
     assert missed <= 280
+
+
+@pytest.mark.parametrize("size", [2, 5, 40])
+def test_the_interval_of_a_mean_is_students(size):
+    values = np.random.default_rng(size).standard_normal(size)
+    low, high = t.interval(0.95, size - 1, loc=values.mean(), scale=sem(values))
+    assert np.allclose(mean_interval(values), (low, high), rtol=1e-9)
+    untested = mean_interval(values, untested=0.25)
+    assert np.isclose(untested.high - untested.low, (high - low) / 2, rtol=1e-9)
