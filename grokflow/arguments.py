@@ -88,6 +88,8 @@ def check_settings(arguments: argparse.Namespace) -> None:
         found: dict[str, str] = {}
         for pair in (pair for name in names for pair in getattr(arguments, name, None) or ()):
             key, _, value = pair.partition("=")
+            if not value:
+                continue  # what reads it says how it is written
             if key in found:
                 raise ValueError(
                     f"{key} is {found[key]} and {value}, expected one value: leave one out"

@@ -61,7 +61,7 @@ def test_gaussian_classes_are_gamma_apart_and_regression_is_clean_on_test():
         (lambda: sparse(k=2), "k is 2, expected an odd number"),
         (lambda: sparse(d=2, k=3), "k is 3, expected an odd number up to d = 2"),
         (lambda: sparse(n_test=0), "n_test is 0"),
-        (lambda: gaussian_margin(gamma=-1.0), "gamma is -1.0"),
+        (lambda: gaussian_margin(gamma=-1.0), "gamma is -1,"),
         (lambda: gaussian_margin(d=5, sparsity=6), "sparsity is 6"),
         (lambda: sparse_regression(noise=float("nan")), "noise is nan"),
         (lambda: sparse_regression(d=2, k=3), "k is 3, expected at most d = 2"),

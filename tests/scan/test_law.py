@@ -202,7 +202,10 @@ def test_scan_writes_the_documented_keys_picture_and_tables(capsys, tmp_path, st
     ],
 )
 def test_scan_refuses_in_one_line(capsys, extra, message):
-    code, _, err = run(capsys, *COMMAND, *extra)
+    option, *_ = extra
+    once = option in COMMAND and option != "--set"
+    at = COMMAND.index(option) if once else len(COMMAND)
+    code, _, err = run(capsys, *COMMAND[:at], *COMMAND[at + 2 :], *extra)
     assert code == 2 and message in err and err.count("\n") == 1
 
 

@@ -17,8 +17,8 @@ from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
 
-# By how much of the largest target the outputs of an interpolant may be off.
-MOST_MISSED = 1e-3
+# By how much of the largest target the outputs of an interpolant may be off: one digit is right.
+MOST_MISSED = 0.1
 
 
 class PrimalDual(NamedTuple):
@@ -112,8 +112,8 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
     if not missed <= MOST_MISSED:
         raise NotResolved(
             f"not resolved in double precision: weights up to {np.abs(found.w).max():.1e} fit the "
-            f"targets, and rounded to doubles they miss one by {missed:.1%} of the largest, "
-            f"expected at most {MOST_MISSED:.1%}: samples depend on one another but for digits of "
+            f"targets, and rounded to doubles they miss one by {missed:.0%} of the largest, "
+            f"expected at most {MOST_MISSED:.0%}: samples depend on one another but for digits of "
             "the size of rounding, as those of centred inputs do: add an intercept (--intercept, "
             "intercept=1.0), or leave out a sample"
         )
