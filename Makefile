@@ -17,6 +17,7 @@ report: $(STAMP)
 # Verdicts over a hundred seeds, twenty minutes of which at most for any claim; it can be resumed.
 nightly: $(STAMP)
 	$(BIN)/grokflow verify --seeds 0:100 --cheap 12 --out verdicts.db --resume --json verdicts.json
+	$(BIN)/grokflow verify --mutants --json mutants.json
 
 test: $(STAMP)
 	$(PYTEST) -m "not slow"
