@@ -243,3 +243,25 @@ def test_weights_that_fit_by_digits_of_the_size_of_rounding_are_refused(predicto
         problem = gf.make_problem("far", "regression", x, y, gf.StoredTestSet(x, y))
         with pytest.raises(gf.NoPredictor, match=r"no w interpolates|but for digits of"):
             predictor.predict(problem)
+
+
+@pytest.mark.parametrize("mean", [1e2, 1e4, 1e8])
+@pytest.mark.parametrize("predictor", [gf.MinL2Norm(), gf.MinL1Norm()])
+def test_inputs_centred_by_others_do_not_fit_the_mean_of_the_targets(predictor, mean):
+    rng = np.random.default_rng(3)
+    x = StandardScaler().fit_transform(mean + rng.standard_normal((12, 30)))
+    y = 3 + rng.standard_normal(12)
+    problem = gf.make_problem("far", "regression", x, y, gf.StoredTestSet(x, y))
+    with pytest.raises(gf.NoPredictor, match="rounding leaves of centred inputs") as refused:
+        predictor.predict(problem)
+    assert "--standardise" not in str(refused.value)
+    # Both remedies that the message names work, with weights of the size of the targets.
+    with_one = gf.make_problem("one", "regression", x, y, gf.StoredTestSet(x, y), intercept=1.0)
+    assert np.abs(predictor.predict(with_one).w).max() < 10
+
+
+def test_inputs_that_are_not_centred_keep_their_answer():
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((12, 30)), 3 + rng.standard_normal(12)
+    problem = gf.make_problem("plain", "regression", x, y, gf.StoredTestSet(x, y))
+    assert np.abs(gf.MinL2Norm().predict(problem).w).max() < 10

@@ -19,6 +19,9 @@ from grokflow.theory.summary import Summarised
 
 # By how much of the largest target the outputs of an interpolant may be off: one digit is right.
 MOST_MISSED = 0.1
+# How far below that of the targets the means of all inputs are, in units of their sizes, where they
+# were subtracted: one of d inputs that were not has so small a mean by chance of about 1e-6 √n.
+CENTRED = 1e-6
 
 
 class PrimalDual(NamedTuple):
@@ -105,7 +108,8 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
     Raises
     ------
     NotResolved
-        Where that is more than `MOST_MISSED` of the largest target.
+        Where that is more than `MOST_MISSED` of the largest target, or where centred inputs fit
+        the mean of the targets by what rounding leaves of their own.
     """
     residual = np.abs(problem.inputs.combine(found.w) - problem.targets)
     missed = float(residual.max() / np.abs(problem.targets).max())
@@ -117,6 +121,7 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
             "the size of rounding, as those of centred inputs do: add an intercept (--intercept, "
             "intercept=1.0), or leave out a sample"
         )
+    _check_mean(problem, found.w)
     return Prediction(
         name,
         found.w,
@@ -125,6 +130,21 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
         replace(found.certificate, missed=missed),
         objective=Objective(norm, Condition.TARGETS),
     )
+
+
+def _check_mean(problem: Problem, w: np.ndarray) -> None:
+    """Refuse weights that make the mean of the targets from roundings of centred inputs."""
+    y, squares = problem.targets, problem.inputs.column_squares
+    sizes = np.sqrt(squares[squares > 0] / problem.n)
+    means = np.abs(problem.inputs.correlate(np.ones(problem.n)) / problem.n)[squares > 0]
+    most, wanted = float((means / sizes).max()), abs(float(y.mean())) / float(np.abs(y).max())
+    if most <= CENTRED * wanted:
+        raise NotResolved(
+            f"not resolved: the mean of each input is at most {most:.1e} of its size, which "
+            f"rounding leaves of centred inputs, and weights up to {np.abs(w).max():.1e} make of "
+            f"it the targets' mean {y.mean():.4g}, expected inputs or targets of such a size: add "
+            "an intercept (--intercept, intercept=1.0), or subtract the mean from the targets"
+        )
 
 
 def not_resolved(what: str, found: Certified | None, gap: float) -> NotResolved:
