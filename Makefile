@@ -14,9 +14,11 @@ report: $(STAMP)
 	$(BIN)/grokflow verify --seeds 0:3 --cheap 3 --report report --json report/verify.json
 	@echo "open report/index.html"
 
-# Verdicts over a hundred seeds, twenty minutes of which at most for any claim; it can be resumed.
+# Verdicts over a hundred seeds, twenty minutes of which at most for any claim. A run that was
+# stopped goes on.
+nightly: GO_ON = $(if $(wildcard verdicts.db),--resume)
 nightly: $(STAMP)
-	$(BIN)/grokflow verify --seeds 0:100 --cheap 12 --out verdicts.db --resume --json verdicts.json
+	$(BIN)/grokflow verify --seeds 0:100 --cheap 12 --out verdicts.db $(GO_ON) --json verdicts.json
 	$(BIN)/grokflow verify --mutants --json mutants.json
 
 test: $(STAMP)
