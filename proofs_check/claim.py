@@ -195,6 +195,9 @@ class ForEvery:
 # Why a claim names no formula, where it does not say.
 NOT_YET_MUTATED = "not yet mutated"
 _FALSE = "the statement itself is false, as expected: wrong formulas would say nothing"
+# Why a claim ranges over nothing that is searched, where it does not say.
+NOT_YET_RANGED = "not yet ranged over"
+_SHOWN_FALSE = "the statement itself is false, as expected, and its check has the instance"
 
 
 @dataclass(frozen=True, repr=False)
@@ -236,6 +239,8 @@ class Claim(Summarised):
         Which statements of the papers it tests, and for which nets.
     for_every : tuple of ForEvery
         What it ranges over, where ``grokflow falsify`` can search for the worst instance.
+    no_range : str
+        Why nothing can be searched, where it names nothing that it ranges over: in one line.
 
     Examples
     --------
@@ -264,6 +269,7 @@ class Claim(Summarised):
     error_rate: str = ""
     scope: Scope = field(default_factory=Scope)
     for_every: tuple[ForEvery, ...] = ()
+    no_range: str = NOT_YET_RANGED
 
     def _summary(self) -> Mapping[str, object]:
         """Return what is claimed, and with what verdict it should end."""
@@ -275,3 +281,12 @@ class Claim(Summarised):
         if self.formulas:
             return ""
         return _FALSE if self.expected is Verdict.REFUTED else self.no_formulas
+
+    @property
+    def unranged(self) -> str:
+        """Why ``grokflow falsify`` has no other instances of it; empty where it has."""
+        if self.for_every:
+            return ""
+        if self.expected is Verdict.REFUTED and self.no_range == NOT_YET_RANGED:
+            return _SHOWN_FALSE
+        return self.no_range

@@ -52,6 +52,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.nuclear import NuclearPenalised
 
@@ -206,6 +207,7 @@ CORRECTED = Claim(
     ),
     error_rate=SAMPLED,
     scope=_SCOPE,
+    no_range=LAW,
 )
 
 PRINTED = Claim(

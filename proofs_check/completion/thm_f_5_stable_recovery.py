@@ -24,6 +24,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 
 _D, _DRAWS, _ITERATIONS = 24, 160, 100
@@ -146,6 +147,7 @@ CLAIM = Claim(
     kind=StatementKind.PROBABILITY,
     error_rate=SAMPLED,
     scope=Scope(("Theorem F.5",), "matrix completion", ("square",), (2,)),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(bound,),

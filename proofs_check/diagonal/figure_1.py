@@ -17,6 +17,7 @@ from grokflow.proofs_check.diagonal.experiments import FLOW_A, FLOW_B, ScoredFlo
 from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import FALSE_REFUTATIONS
 from grokflow.proofs_check.laboratory import Experiment, Laboratory
+from grokflow.proofs_check.ranges.reasons import FIGURE
 from grokflow.proofs_check.scope import Scope
 
 LEVEL = 0.25
@@ -59,6 +60,7 @@ GROKKING = Claim(
     kind=StatementKind.INEQUALITY,
     error_rate=SAMPLED,
     scope=Scope(("Figure 1a",), "diagonal net", ("logistic",), (2,)),
+    no_range=FIGURE,
     expected=Verdict.SUPPORTED,
     check=grokking,
     no_formulas=_LEVEL_ONLY,
@@ -78,6 +80,7 @@ MISGROKKING = Claim(
     kind=StatementKind.INEQUALITY,
     error_rate=SAMPLED,
     scope=Scope(("Figure 1b",), "diagonal net", ("logistic",), (2,)),
+    no_range=FIGURE,
     expected=Verdict.SUPPORTED,
     check=misgrokking,
     no_formulas=_LEVEL_ONLY,

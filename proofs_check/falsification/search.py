@@ -114,8 +114,8 @@ def falsify(
     """
     if not claim.for_every:
         raise ValueError(
-            f"claim {claim.label} ranges over nothing that is searched, expected one with "
-            "for_every: list(gf.CLAIMS) names all claims"
+            f"claim {claim.label} ranges over nothing that is searched ({claim.unranged}), "
+            "expected one with for_every, such as cor-3.6: list(gf.CLAIMS) names all claims"
         )
     check = check_of(claim, variant)
     judge = Judge(check, claim.for_every, budget, seed, progress)

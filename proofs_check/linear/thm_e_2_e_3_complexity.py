@@ -35,6 +35,7 @@ from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least, rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.linear.margin_errors import DELTA
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.bounds import l1_ball_complexity, l2_ball_complexity, margin_error
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -170,6 +171,7 @@ MARGINS = Claim(
     kind=StatementKind.PROBABILITY,
     error_rate=SAMPLED,
     scope=Scope(("Theorem E.2",), "linear classifier", (), ()),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=check_every_function,
     formulas=(margin_error,),

@@ -16,6 +16,7 @@ from grokflow.proofs_check.linear.margin_errors import (
     check_rival,
     vacuous_in_print,
 )
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.bounds import max_l1_margin_error
 from grokflow.theory.linear.l1 import MaxL1Margin
@@ -37,6 +38,7 @@ CLAIM = Claim(
     kind=StatementKind.PROBABILITY,
     error_rate=SAMPLED,
     scope=Scope(("Theorem E.4",), "linear classifier", (), ()),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=_check,
     no_formulas=IN_ITS_PARTS,

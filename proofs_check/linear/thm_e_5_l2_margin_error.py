@@ -25,6 +25,7 @@ from grokflow.proofs_check.linear.margin_errors import (
     vacuous_in_print,
 )
 from grokflow.proofs_check.linear.margin_experiments import sparse_weights
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.bounds import max_l2_margin_error
@@ -58,6 +59,7 @@ CLAIM = Claim(
     kind=StatementKind.PROBABILITY,
     error_rate=SAMPLED,
     scope=Scope(("Theorem E.5",), "linear classifier", (), ()),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=_check,
     no_formulas=IN_ITS_PARTS,

@@ -19,6 +19,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import rate_at_most
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.misgrokking.cases import Trial, judge
 from grokflow.simulations.misgrokking.comparison import NetSettings, simulate_change
@@ -191,6 +192,7 @@ KINDS = Claim(
     kind=StatementKind.PROBABILITY,
     error_rate=SAMPLED,
     scope=Scope((), "diagonal net", ("square", "logistic"), (2,)),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=kinds,
     no_formulas="what is claimed is a sign, told by solvers; the variants have other predictors",
@@ -213,6 +215,7 @@ FAMILIES = Claim(
     kind=StatementKind.INEQUALITY,
     error_rate=_ERROR_RATE,
     scope=Scope((), "diagonal net, matrix completion", ("square", "logistic"), (2, 3)),
+    no_range="what is claimed is that there are such data: no instance refutes it",
     expected=Verdict.SUPPORTED,
     check=every_family,
     no_formulas="what is claimed is that such data exist; the variants have other data",

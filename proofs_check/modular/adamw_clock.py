@@ -26,6 +26,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_at_least
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.ranges.reasons import TRAINED
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.modular.data import CorruptedTask
 from grokflow.simulations.modular.trajectory import ModularTrajectory
@@ -106,6 +107,7 @@ CLAIM = Claim(
     kind=StatementKind.INEQUALITY,
     error_rate=SAMPLED,
     scope=Scope((), "quadratic net on modular addition", ("square",), (3,)),
+    no_range=TRAINED,
     expected=Verdict.SUPPORTED,
     check=check,
     no_formulas="what is claimed are levels that we chose; the variants have other times",

@@ -28,6 +28,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import Replicates, mean_at_least, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.modular.closed_form import (
     PeriodicNeurons,
@@ -218,6 +219,7 @@ SQUARE = Claim(
     kind=StatementKind.EQUALITY,
     error_rate=SAMPLED,
     scope=Scope(("Closed form",), "quadratic net on modular addition", ("square",), (3,)),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=check_square,
     formulas=(expected_square_error, unit_amplitude),
@@ -257,6 +259,7 @@ ERRORS = Claim(
     kind=StatementKind.INEQUALITY,
     error_rate=SAMPLED,
     scope=Scope(("Accuracy of the closed form",), "quadratic net on modular addition", (), (3,)),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=check_errors,
     formulas=(rate_bound, error_bound),

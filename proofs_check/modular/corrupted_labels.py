@@ -35,6 +35,7 @@ from grokflow.proofs_check.modular.experiments import (
     corrupted_runs,
     trainings,
 )
+from grokflow.proofs_check.ranges.reasons import TRAINED
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.modular.closed_form import error_bound
 from grokflow.theory.modular.phases import HIGH_ACCURACY, INVERSION_MARGIN, inverted_accuracy
@@ -195,6 +196,7 @@ def claim(
         no_formulas=NOT_YET_MUTATED if formulas else _LEVELS,
         error_rate=SAMPLED,
         scope=Scope(covers, "quadratic net on modular arithmetic", ("square",), (3,)),
+        no_range=TRAINED,
     )
 
 

@@ -27,6 +27,7 @@ from grokflow.proofs_check.evidence.error_rates import NO_CHANCE, SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import Replicates, mean_equals
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.ranges.reasons import NOISE
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.diagonal.label_noise import mean_weights
 from grokflow.theory.diagonal.path import trace
@@ -256,4 +257,5 @@ DECAY = Claim(
     formulas=(effective_decay,),
     error_rate=SAMPLED,
     scope=Scope((), _MODEL, ("square",), (2,)),
+    no_range=NOISE,
 )

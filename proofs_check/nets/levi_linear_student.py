@@ -21,6 +21,7 @@ from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.descent_experiments import linear_students
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.nets.linear_student import (
     limit_losses,
@@ -68,6 +69,7 @@ CLAIM = Claim(
     kind=StatementKind.LIMIT,
     error_rate=SAMPLED,
     scope=Scope((), "linear student", ("square",), (1,)),
+    no_range=LAW,
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(spectral_losses, marchenko_pastur),

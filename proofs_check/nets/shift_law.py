@@ -19,6 +19,7 @@ from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, 
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.nets.experiments import DEGREE, follow
+from grokflow.proofs_check.ranges.reasons import TRAINED
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.nets.trajectory import NetTrajectory
 
@@ -79,6 +80,7 @@ CLAIM = Claim(
     kind=StatementKind.EQUALITY,
     error_rate=NO_CHANCE,
     scope=Scope(("Figure 2b",), "two-layer quadratic net", ("square",), (3,)),
+    no_range=TRAINED,
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(delay,),

@@ -34,6 +34,7 @@ from grokflow.proofs_check.nets.label_noise_experiments import (
     halfways,
     shares,
 )
+from grokflow.proofs_check.ranges.reasons import NOISE
 from grokflow.proofs_check.scope import Scope
 
 _HALFWAY = StepCount(2.0)
@@ -122,4 +123,5 @@ CLAIM = Claim(
     ),
     error_rate=SAMPLED,
     scope=Scope(("Theorem B.1",), "diagonal net", ("square",), (2,)),
+    no_range=NOISE,
 )

@@ -26,6 +26,7 @@ from grokflow.proofs_check.evidence.error_rates import SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import mean_equals
 from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.ranges.reasons import LAW
 from grokflow.proofs_check.scan.experiments import LawRuns, law_runs
 from grokflow.proofs_check.scope import Scope
 
@@ -123,6 +124,7 @@ def _claim(model: str, words: str, hypotheses: tuple[str, ...], source: str, b: 
         kind=StatementKind.LIMIT,
         error_rate=SAMPLED,
         scope=Scope((), net, (loss,), (2,)),
+        no_range=LAW,
         expected=Verdict.SUPPORTED,
         check=test,
         formulas=formulas,

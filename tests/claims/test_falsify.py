@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 import grokflow as gf
 from grokflow.cli import main
+from grokflow.proofs_check.claim import NOT_YET_RANGED
 from grokflow.proofs_check.falsification.cases import replay
 from grokflow.proofs_check.falsification.instances import form_named, form_of
 from grokflow.proofs_check.falsification.moves import moved, simpler
@@ -186,7 +187,8 @@ def test_a_claim_that_stands_leaves_no_file_unless_one_is_asked_for(tmp_path, mo
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["thm-3.12"], "ranges over nothing that is searched"),
+        (["thm-3.12"], "nothing that is searched (it is about a law that data are drawn from"),
+        (["thm-3.12-printed"], "nothing that is searched (the statement itself is false"),
         (["cor-3.7-global", "--broken", "no such"], "'the max-L2-margin instead'"),
         ([], "expected LABEL"),
         (["cor-3.7-global", "--out", "worst.txt"], ".json"),
@@ -207,3 +209,17 @@ def test_worst_instances_of_earlier_searches_are_judged_as_expected(file):
 @pytest.mark.parametrize("label", QUICK)
 def test_no_quick_claim_is_refuted_within_a_small_budget(label):
     assert not gf.falsify(gf.CLAIMS[label], budget=8).confirmed
+
+
+# How many claims are left to be ranged over: it only falls.
+_LEFT = 47
+
+
+def test_every_claim_says_what_it_ranges_over_or_why_nothing():
+    for claim in gf.CLAIMS.values():
+        named, reason = bool(claim.for_every), claim.unranged
+        assert named != bool(reason), f"{claim.label}: for_every, or one line that says why not"
+        assert "\n" not in reason
+        assert not (named and claim.no_range != NOT_YET_RANGED), claim.label
+    left = [label for label, claim in gf.CLAIMS.items() if claim.unranged == NOT_YET_RANGED]
+    assert len(left) <= _LEFT, f"{len(left)} claims are not yet ranged over: {', '.join(left)}"
