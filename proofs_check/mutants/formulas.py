@@ -13,14 +13,18 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from grokflow.proofs_check.mutants.expressions import Place, changes, places
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 
 Formula = Callable[..., object]
+
+# Stands in source for a function that is called.
+_TO_CALL = "the function to call"
 
 _RIVALS: dict[Formula, Formula] = {
     MaxL1Margin: MaxL2Margin,
@@ -58,11 +62,6 @@ class Mutant(NamedTuple):
         """The formula and its change, in one line."""
         return f"{self.formula}: {self.change}"
 
-    @property
-    def code(self) -> CodeType:
-        """The code of the formula itself."""
-        return code_of(self.owner)
-
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the mutant stand for the formula."""
@@ -72,13 +71,6 @@ class Mutant(NamedTuple):
             yield
         finally:
             setattr(self.owner, self.attribute, before)
-
-
-def code_of(formula: Any) -> CodeType:
-    """Return the code that runs where a formula is used: its own, or that of its `predict`."""
-    used = vars(formula)["predict"] if isinstance(formula, type) else formula
-    code: CodeType = inspect.unwrap(used).__code__
-    return code
 
 
 def mutants_of(formula: Formula) -> list[Mutant]:
@@ -91,6 +83,42 @@ def mutants_of(formula: Formula) -> list[Mutant]:
     """
     if isinstance(formula, type):
         return [_rival(formula)]
+    function, tree, definition = _source(formula)
+    # The same expression may stand in several lines: each of its changes has a name of its own.
+    seen: Counter[str] = Counter()
+    found = []
+    for change, code in _changed(tree, definition):
+        seen[change] += 1
+        place = f" (place {seen[change]})" if seen[change] > 1 else ""
+        found.append(Mutant(function.__qualname__, change + place, function, "__code__", code))
+    return found
+
+
+def noting(formula: Formula, note: Callable[[object], None]) -> Mutant:
+    """Return the formula as it is, but that `note` is called with its owner where it is used.
+
+    Unlike a profiler this costs nothing where other code runs.
+    """
+    if isinstance(formula, type):
+        own = vars(formula)["predict"]
+
+        def predict(*arguments: object, **more: object) -> object:
+            note(formula)
+            return own(*arguments, **more)
+
+        return Mutant(formula.__name__, "is noted", formula, "predict", predict)
+    function, tree, definition = _source(formula)
+    # Code has no room for the function that it is to call but among its constants.
+    definition.body.insert(0, ast.parse(f"{_TO_CALL!r}.__call__()").body[0])
+    code = _code(tree, definition.name)
+    called = partial(note, function)
+    constants = tuple(called if item == _TO_CALL else item for item in code.co_consts)
+    noted = code.replace(co_consts=constants)
+    return Mutant(function.__qualname__, "is noted", function, "__code__", noted)
+
+
+def _source(formula: Formula) -> tuple[FunctionType, ast.Module, ast.FunctionDef]:
+    """Return the function of a formula with its source, without decorators."""
     function = inspect.unwrap(formula)
     if not isinstance(function, FunctionType) or function.__closure__:
         raise ValueError(
@@ -102,14 +130,7 @@ def mutants_of(formula: Formula) -> list[Mutant]:
     if not isinstance(definition, ast.FunctionDef):
         raise ValueError(f"{formula!r} is no function with a name: write the formula as one")
     definition.decorator_list, definition.returns = [], None
-    # The same expression may stand in several lines: each of its changes has a name of its own.
-    seen: Counter[str] = Counter()
-    found = []
-    for change, code in _changed(tree, definition):
-        seen[change] += 1
-        place = f" (place {seen[change]})" if seen[change] > 1 else ""
-        found.append(Mutant(function.__qualname__, change + place, function, "__code__", code))
-    return found
+    return function, tree, definition
 
 
 def _rival(predictor: type) -> Mutant:

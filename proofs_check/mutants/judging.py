@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -10,11 +11,15 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Claim, Evidence, StatementKind, Verdict
 from grokflow.proofs_check.laboratory import Laboratory
-from grokflow.proofs_check.mutants.formulas import Mutant, code_of, mutants_of
+from grokflow.proofs_check.mutants.formulas import Mutant, mutants_of
 from grokflow.proofs_check.mutants.sharing import WatchedLaboratory
+from grokflow.proofs_check.mutants.time_limit import OutOfTime, time_limit
 
 # Statements that become weaker, and stay true, when their bound grows.
 _BOUNDS = (StatementKind.INEQUALITY, StatementKind.PROBABILITY)
+
+# The check of a mutant may take so many times as long as that of the claim, or so many seconds.
+_TIMES, _SECONDS = 20, 60.0
 
 
 class Fate(Enum):
@@ -29,6 +34,7 @@ class Fate(Enum):
 
     REFUTED = "refuted"
     STOPS = "stops the check"
+    ENDLESS = "does not end"
     WEAKER = "weaker, and true"
     EQUIVALENT = "equivalent"
     UNDECIDED = "not decided"
@@ -77,6 +83,7 @@ def judge_mutants(
     claim: Claim,
     seed: int = 0,
     *,
+    seconds: float = _SECONDS,
     progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> Iterator[MutantOutcome]:
     """Yield the outcome of each mutant of the claim's formulas.
@@ -87,6 +94,9 @@ def judge_mutants(
         A claim that is supported and names its formulas.
     seed : int
         Seed of the laboratories.
+    seconds : float
+        How long the check of a mutant may take on one core, where twenty times as long as that of
+        the claim itself is not more. One that takes longer is stopped, and said not to end.
     progress : callable
         Called with the label and the fraction of mutants done.
 
@@ -105,9 +115,10 @@ def judge_mutants(
     mutants = [mutant for formula in claim.formulas for mutant in mutants_of(formula)]
     if not mutants:
         return
-    laboratory = WatchedLaboratory(seed, codes=frozenset(map(code_of, claim.formulas)))
-    with laboratory.watching():
+    laboratory, start = WatchedLaboratory(seed), time.process_time()
+    with laboratory.watching(claim.formulas):
         own = claim.check(laboratory)
+    seconds = max(seconds, _TIMES * (time.process_time() - start))
     if own.verdict is not Verdict.SUPPORTED:
         raise ValueError(
             f"{claim.label} is {own.verdict.value} at seed {seed}, expected supported: "
@@ -116,14 +127,19 @@ def judge_mutants(
     for done, mutant in enumerate(mutants):
         progress(claim.label, done / len(mutants))
         # Of what the formula itself has led to nothing is remembered.
-        yield _judged(claim, mutant, own, laboratory.without(mutant.code))
+        yield _judged(claim, mutant, own, laboratory.without(mutant.owner), seconds)
     progress(claim.label, 1.0)
 
 
-def _judged(claim: Claim, mutant: Mutant, own: Evidence, laboratory: Laboratory) -> MutantOutcome:
+def _judged(
+    claim: Claim, mutant: Mutant, own: Evidence, laboratory: Laboratory, seconds: float
+) -> MutantOutcome:
     try:
-        with mutant.in_place(), np.errstate(all="ignore"):
+        with mutant.in_place(), np.errstate(all="ignore"), time_limit(seconds):
             found = claim.check(laboratory)
+    except OutOfTime:
+        said = f"stopped after {seconds:.3g} s"
+        return MutantOutcome(claim.label, mutant.name, Fate.ENDLESS, reason=said)
     except Exception as error:  # a wrong formula may end in any way
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return MutantOutcome(claim.label, mutant.name, Fate.STOPS, reason=said)

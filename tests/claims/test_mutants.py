@@ -1,6 +1,8 @@
 """Mutants of formulas: what is changed, who puts it in place, and what checks make of it."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +20,7 @@ from grokflow.proofs_check.claim import (
 )
 from grokflow.proofs_check.mutants.formulas import mutants_of
 from grokflow.proofs_check.mutants.judging import Fate, judge_mutants
+from grokflow.proofs_check.mutants.time_limit import OutOfTime, time_limit
 from grokflow.proofs_check.registry import CLAIMS
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
@@ -162,6 +165,49 @@ def test_a_check_that_stops_and_one_that_decides_nothing_are_told_apart():
     vague = own_claim(measured, allowed=lambda value: 1e-12 if value == 6 else 0.95)
     fates = [item.fate for item in judge_mutants(vague)]
     assert fates == [Fate.STOPS, Fate.UNDECIDED, Fate.UNDECIDED]
+
+
+def rounds():
+    return 2 - 1
+
+
+def test_a_mutant_that_never_ends_is_stopped_and_said_to_be():
+    def check(laboratory):
+        while rounds() < 1:
+            pass
+        return Evidence(abs(rounds() - 1.0), 1e-12, "rounding")
+
+    claim = replace(own_claim(abs), check=check, formulas=(rounds,))
+    found = {item.mutant: item for item in judge_mutants(claim, seconds=0.2)}
+    ends = {name: item.fate for name, item in found.items()}
+    assert ends == {
+        "rounds: 2 - 1 becomes 2 + 1": Fate.REFUTED,
+        "rounds: 2 - 1 becomes 2": Fate.REFUTED,
+        "rounds: 2 - 1 becomes 2.3 - 1": Fate.REFUTED,
+        "rounds: 2 - 1 becomes 1.74 - 1": Fate.ENDLESS,
+        "rounds: 2 - 1 becomes 2 - 1.15": Fate.ENDLESS,
+        "rounds: 2 - 1 becomes 2 - 0.87": Fate.REFUTED,
+    }
+    assert found["rounds: 2 - 1 becomes 1.74 - 1"].reason == "stopped after 0.2 s"
+    assert rounds() == 1
+
+
+def test_time_is_up_in_the_thread_that_is_limited_alone():
+    with ThreadPoolExecutor(2) as threads:
+        limited, other = threads.submit(spin, 0.1, 5.0), threads.submit(spin, 60.0, 0.3)
+        assert isinstance(limited.exception(), OutOfTime)
+        assert other.result() == "done"
+    # What is left of a limit does not reach beyond its block.
+    assert spin(0.1, 0.0) == "done"
+    assert spin(60.0, 0.3) == "done"
+
+
+def spin(limit, seconds):
+    end = time.monotonic() + seconds
+    with time_limit(limit):
+        while time.monotonic() < end:
+            pass
+    return "done"
 
 
 def test_mutants_of_what_is_not_supported_are_not_judged():
