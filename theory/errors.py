@@ -1,8 +1,19 @@
-"""Errors that travel between processes whole: with their message and what they carry."""
+"""Errors that travel between processes whole, and remedies as their messages join them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+
+def either(*remedies: str) -> str:
+    """Join remedies to one of which any may help; those that are empty are left out.
+
+    Parameters
+    ----------
+    remedies : str
+        What may help, the most likely first.
+    """
+    return ", or ".join(filter(None, remedies))
 
 
 class WholeError(BaseException):

@@ -252,9 +252,9 @@ def _targets(y: np.ndarray, y_test: np.ndarray | None, what: str) -> Labels:
     for name, labels in ((what, y), (f"{what}_test", y_test)):
         if labels is not None and labels.dtype.kind == "O":
             raise ValueError(
-                f"{name} holds the word {labels[0]!r}, expected numbers for regression "
-                "(--regression, --loss square): recode it, or read it as classes with --loss "
-                "logistic (regression=False), several by least squares with --loss one-hot"
+                f"{name} holds the word {labels[0]!r}, expected numbers for "
+                "regression=True (--regression or --loss square): recode it, or read it as classes "
+                "with regression=False (--loss logistic, or --loss one-hot for least squares)"
             )
     note = f"{what} read as real targets from {y.min():g} to {y.max():g}"
     return Labels(True, y, y_test, (), (note,))

@@ -15,7 +15,7 @@ from enum import Enum
 from numpy.linalg import LinAlgError
 
 from grokflow.theory.certificate import Farkas
-from grokflow.theory.errors import WholeError
+from grokflow.theory.errors import WholeError, either
 from grokflow.theory.numerics.newton import NotConverged
 
 
@@ -23,7 +23,7 @@ class Remedy(Enum):
     """What helps where no weights separate the classes, in the words of commands and functions."""
 
     INTERCEPT = (
-        "add an intercept, which separates them (--intercept, intercept=1.0, or a column of 1)"
+        "add an intercept, which separates them: intercept=1.0 (--intercept), or a column of 1"
     )
     PENALTY = "use the square loss, or the finite-lambda predictor"
 
@@ -43,7 +43,7 @@ class NoPredictor(WholeError, ValueError):
     no w interpolates the targets ... use fewer samples or more inputs
     """
 
-    # What was found, without what helps those who want a predictor; empty where that is all one.
+    # What was found, without what helps those who want a predictor alone; empty where all does.
     finding: str = ""
 
     @property
@@ -91,6 +91,23 @@ class NotResolved(NoPredictor):
     True
     """
 
+    @classmethod
+    def but_followed(cls, finding: str, helps: str = "") -> NotResolved:
+        """Advise to follow the flow, which needs no predictor; `in_short` leaves this out.
+
+        Parameters
+        ----------
+        finding : str
+            What is not resolved, and what is expected.
+        helps : str
+            What may help beside; empty where nothing is known to.
+        """
+        flow = "gf.DiagonalFlow or gf.CompletionFlow, grokflow simulate"
+        follow = f"follow the flow, which needs no predictor ({flow})"
+        error = cls(f"{finding}: {either(helps, follow)}")
+        error.finding = f"{finding}: {helps}" if helps else finding
+        return error
+
 
 @contextmanager
 def resolving(what: str) -> Iterator[None]:
@@ -106,10 +123,8 @@ def resolving(what: str) -> Iterator[None]:
     except (NotConverged, LinAlgError, ArithmeticError) as error:
         # What to change in one solver is no option of those who asked for the whole.
         found = " ".join(re.split(r", expected|: | \(", str(error))[0].split())
-        raise NotResolved(
-            f"{what} is not resolved ({found or type(error).__name__}), expected solvers to "
-            "converge: follow the flow, which needs no predictor (grokflow simulate)"
-        ) from error
+        said = f"{what} is not resolved ({found or type(error).__name__})"
+        raise NotResolved.but_followed(f"{said}, expected solvers to converge") from error
 
 
 class NotSeparable(NoPredictor):

@@ -16,6 +16,8 @@ from grokflow.simulations.runs.reached import ReachedStates
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.errors import either
+from grokflow.theory.numerics.input_transform import standardising
 
 if TYPE_CHECKING:
     from grokflow.simulations.runs.checkpoint import Checkpoint
@@ -103,15 +105,14 @@ class DiagonalRun:
         squares = self.flow.problem.inputs.column_squares
         squares = squares[squares > 0]
         decades = float(np.log10(squares.max() / squares.min())) / 2
+        inputs = standardising(self.flow.problem.transform)
         if self.flow.scale.depth > 2 and decades > _DECADES:
             return (
                 f"the sizes of the inputs span {decades:.0f} decades, of which a deep net follows "
-                f"{_DECADES:g}: give them similar sizes with standardise=True, or take depth 2"
+                f"{_DECADES:g}: {either(inputs, 'take depth=2 (--depth 2)')}"
             )
-        return (
-            "give inputs and targets sizes near 1 (--standardise, or rescale them), or in Python "
-            f"raise rtol (now {self.settings.rtol:g}) or max_steps"
-        )
+        care = f"in Python raise rtol (now {self.settings.rtol:g}) or max_steps"
+        return either(inputs, "rescale the targets to sizes near 1", care)
 
     def _judged(self, found: DiagonalTrajectory) -> DiagonalTrajectory:
         """Return the trajectory unless its objective rises somewhere."""

@@ -29,6 +29,7 @@ from grokflow.simulations.runs.measure import PREDICTED, Measures, measures
 from grokflow.theory.diagonal.classes.one_vs_rest import ClassesForecast, forecast_classes
 from grokflow.theory.diagonal.regime import Regime
 from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.objective import Provable
 from grokflow.theory.transition.times import Transition
@@ -65,7 +66,7 @@ class ClassesModel(DiagonalModel):
             if settings.loss in _OF_SEVERAL:
                 raise ValueError(
                     f"loss is {settings.loss} on {problem.name}, expected data of three classes or "
-                    "more: take --loss logistic for two, --loss square for real targets"
+                    "more: take logistic for two, square for real targets (--loss)"
                 )
             return super().bind(problem, settings)
         if settings.loss == cross_entropy.NAME:
@@ -141,7 +142,18 @@ class BoundClasses(BoundModel):
 
     def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:
         """Predict from scale α."""
-        return _together(self._forecast(alpha, progress))
+        told = _together(self._forecast(alpha, progress))
+        helped = [name for i, name in enumerate(self.problem.classes) if self._needs_intercept(i)]
+        if not helped:
+            return told
+        helps = f"an intercept separates {', '.join(helped)} from the rest"
+        return replace(told, regime=f"{told.regime}; {helps}: intercept=1.0 (--intercept)")
+
+    def _needs_intercept(self, number: int) -> bool:
+        """Whether an intercept alone separates a class from the rest; for forecasts that exist."""
+        found = next(iter(self.forecasts.values())).parts[self.problem.classes[number]]
+        part = self.problem.part(number, self.loss)
+        return found.regime in (Regime.OVERLAPPING, Regime.PARTLY) and intercept_separates(part)
 
     def _forecast(self, alpha: float, progress: Progress = no_progress) -> ClassesForecast:
         """Predict from scale α, once."""

@@ -28,7 +28,7 @@ def check_settings(settings: ModelSettings) -> None:
     if settings.depth != 2:
         raise ValueError(
             f"depth is {settings.depth} with cross-entropy, expected 2, where its path is "
-            "known: take --loss logistic, one net for each class, for other depths"
+            "known: take the logistic loss (--loss logistic), a net for each class, at others"
         )
     if settings.sigma:
         raise ValueError(f"sigma is {settings.sigma}, expected 0: only completion has it")
@@ -88,7 +88,7 @@ class BoundCrossEntropy(BoundModel):
         if wanted:
             raise ValueError(
                 f"measure is {min(item.value for item in wanted)} with cross-entropy, expected "
-                "none: take --loss logistic, which has them for every class"
+                "none: take the logistic loss (--loss logistic), which has them for every class"
             )
 
     def forecast(self, alpha: float, progress: Progress = no_progress) -> ModelForecast:

@@ -147,9 +147,7 @@ class BoundDiagonal(BoundModel):
             if problem.signs is None or change.learns:
                 return ""
             said = f"{50 * (1 + abs(mean)):.3g} % of the training samples are of one class"
-        return (
-            f"{said}, and the model has no intercept: add --intercept (in Python: intercept=True)"
-        )
+        return f"{said}, and the model has no intercept: add one with intercept=1.0 (--intercept)"
 
     @property
     def command_options(self) -> str:
@@ -182,7 +180,8 @@ class BoundDiagonal(BoundModel):
         told = diagonal_forecast(found)
         overlapping = found.regime in (Regime.OVERLAPPING, Regime.PARTLY)
         if overlapping and intercept_separates(self.problem):
-            return replace(told, regime=f"{told.regime}; an intercept separates them: --intercept")
+            helps = "an intercept separates them: intercept=1.0 (--intercept)"
+            return replace(told, regime=f"{told.regime}; {helps}")
         return told
 
     def _forecast(self, alpha: float, progress: Progress = no_progress) -> Forecast:
@@ -241,7 +240,7 @@ class BoundDiagonal(BoundModel):
         """Whether weight decay presses the late weights towards zero."""
         fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
         least = None if fits else early.w
-        return bool(shrinking(self.problem, self.loss, self.lam, late.w, least))
+        return shrinking(self.problem, self.loss, self.lam, late.w, least).is_pressed
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:
         """Return Theorems E.5 and E.4 where their hypotheses hold: for the preset ``sparse``."""

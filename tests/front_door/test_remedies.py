@@ -29,10 +29,19 @@ def texts() -> Iterator[tuple[str, str]]:
             and node.body
             and isinstance(node.body[0], ast.Expr)
         }
+        pieces = set()
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if id(node) not in documented:
+            if isinstance(node, ast.JoinedStr):
+                pieces |= set(map(id, node.values))
+                yield module.name, "".join(map(_spelled, node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if id(node) not in documented | pieces:
                     yield module.name, node.value
+
+
+def _spelled(piece: ast.expr) -> str:
+    """Return a piece of a text that is filled in, ``{}`` for what it is filled in with."""
+    return str(piece.value) if isinstance(piece, ast.Constant) else "{}"
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -154,3 +163,66 @@ def test_leaving_out_a_copied_input_helps_a_deep_net_on_inputs_of_one_size():
         predicted(x)
     assert "take the square loss" not in str(told.value)
     assert np.argmax(np.abs(predicted(np.delete(x, 1, axis=1)).late.w)) == 0
+
+
+# Those that functions say, and the command line repeats.
+SAID = [item for item in TEXTS if item[0].startswith(("grokflow.theory", "grokflow.simulations"))]
+# What reads the command line, or writes a command line for it, speaks of nothing but options.
+OF_COMMANDS = ("net_request", "net_methods", "options", "cases")
+BRACKETS = re.compile(r"[^()]*\([^()]*--[a-z][^()]*\)")
+
+
+def test_messages_of_functions_name_options_in_brackets_behind_what_python_calls_them():
+    named = [
+        (home, text)
+        for home, text in SAID
+        if OPTION.search(text) and not home.endswith(OF_COMMANDS)
+    ]
+    assert len(named) > 15
+    bare = [(home, text) for home, text in named if OPTION.search(BRACKETS.sub("", text))]
+    # An option alone at the head of a text is a piece of a command that is written out.
+    assert not [item for item in bare if not item[1].startswith(" --")]
+
+
+def standardised_problem(y, **changes):
+    x = np.random.default_rng(0).standard_normal((20, 50))
+    task = "regression" if len(set(y)) > 2 else "classification"
+    return gf.make_problem("p", task, x, y, gf.StoredTestSet(x, y), **changes)
+
+
+REAL = np.random.default_rng(1).standard_normal(20)
+
+
+def own_loss(problem):
+    return gf.LOSSES["logistic" if problem.is_classification else "square"]
+
+
+def unresolved(y, **changes):
+    """Return what is said of a gap that double precision does not have."""
+    problem = standardised_problem(y, **changes)
+    with pytest.raises(gf.NotResolved) as refused:
+        gf.L1Penalised(
+            gf.LOSSES["logistic" if problem.is_classification else "square"], 1e-3, 1e-30
+        ).predict(problem)
+    return str(refused.value)
+
+
+def pressed(y, **changes):
+    """Return what is said of a weight decay that is much too large."""
+    problem = standardised_problem(y, **changes)
+    return gf.forecast(problem, alpha=10.0, lam=1e2, loss=own_loss(problem)).remark
+
+
+@pytest.mark.parametrize("says", [unresolved, pressed])
+@pytest.mark.parametrize("y", [REAL, np.sign(REAL)], ids=["targets", "classes"])
+def test_standardising_is_advised_unless_it_is_done(says, y):
+    advice = "standardise the inputs with standardise=True (--standardise)"
+    assert advice in says(y)
+    assert "standardise" not in says(y, standardise=True)
+
+
+def test_one_function_alone_advises_to_standardise():
+    """It leaves the advice out where it is followed; a column that no double holds is none's."""
+    advising = {home for home, text in SAID if "standardise" in text and " " in text}
+    asking = {"input_transform", "checks", "problem", "door", "table", "options"}
+    assert {home.rpartition(".")[2] for home in advising} <= asking

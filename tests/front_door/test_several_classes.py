@@ -113,7 +113,7 @@ def test_scans_move_and_simulate_several_classes(few):
     ("arguments", "message"),
     [
         (["--loss", "cross-entropy", "--depth", "3"], "depth is 3 with cross-entropy"),
-        (["--loss", "square"], "several by least squares with --loss one-hot"),
+        (["--loss", "square"], "--loss one-hot for least squares"),
     ],
 )
 def test_what_several_classes_do_not_have_is_refused_in_a_line(few, arguments, message, capsys):
@@ -125,12 +125,33 @@ def test_what_several_classes_do_not_have_is_refused_in_a_line(few, arguments, m
 def test_classes_that_overlap_under_cross_entropy_have_the_remedies_that_are_named(iris, capsys):
     assert main(["predict", iris, "--loss", "cross-entropy"]) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "(--loss logistic)" in said and "or simulate the flow" in said
+    assert said.count("\n") == 1 and "(--loss logistic)" in said and "or follow the flow" in said
     assert "test accuracy" in output(capsys, "predict", iris, "--loss", "logistic")
     few_points = ["--points", "3", "--until", "2"]
     said = output(capsys, "simulate", iris, "--loss", "cross-entropy", *few_points)
     assert "test accuracy" in said
     assert "test accuracy" in output(capsys, "predict", iris, "--loss", "logistic", "--depth", "3")
+
+
+SHIFTED = np.array([[1.0, 0.1], [1.0, -0.1], [2.0, 0.1], [2.0, -0.1], [3.0, 0.1], [3.0, -0.1]])
+
+
+@pytest.mark.parametrize("options", [[], ["--depth", "3"], ["--loss", "cross-entropy"]])
+def test_classes_that_an_intercept_alone_separates_are_told_so(options, tmp_path, capsys):
+    """Of classes in a row along one input the outer ones need an intercept, all of them two."""
+    x = np.vstack([SHIFTED, 5 - SHIFTED[:, ::-1]])
+    y = np.repeat(["low", "high", "side"], [4, 2, 6])
+    path = tmp_path / "shifted.npz"
+    np.savez(path, X=x, y=y, X_test=x, y_test=y)
+    code = main(["predict", str(path), *options])
+    told = "".join(capsys.readouterr())
+    assert code in (0, 2) and "separates" in told and "intercept=1.0 (--intercept)" in told
+    assert main(["predict", str(path), *options, "--intercept"]) == 0
+    assert "(--intercept)" not in capsys.readouterr().out
+    # With two samples of each other's class no intercept helps, and none is named.
+    np.savez(path, X=x, y=np.roll(y, 1), X_test=x, y_test=y)
+    main(["predict", str(path), *options])
+    assert "an intercept" not in "".join(capsys.readouterr())
 
 
 def test_a_change_that_the_test_set_does_not_show_has_no_time(iris, tmp_path, capsys):
@@ -147,7 +168,7 @@ def test_measures_that_cross_entropy_does_not_have_are_refused_before_anything_i
     assert main(arguments) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
-    assert "expected none: take --loss logistic" in said.err
+    assert "expected none: take the logistic loss (--loss logistic)" in said.err
     assert main([*arguments[:2], "--loss", "logistic", *arguments[4:], "--points", "3"]) == 0
 
 

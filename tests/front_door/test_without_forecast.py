@@ -77,6 +77,7 @@ def test_simulate_goes_on_says_why_and_measures_the_rest(problem, reason, tmp_pa
     )  # fmt: skip
     assert code == 0 and err.count("\n") == 1 and reason in err
     assert err.endswith("simulating without predictors and without the measures early and late\n")
+    assert "follow the flow" not in err and "grokflow simulate" not in err
     found = json.loads(files["json"].read_text())
     assert reason in found["no_forecast"] and "\n" not in found["no_forecast"]
     assert len(found["kkt_residual"]) == 10 and found["transition"]["lambda_t"] is None

@@ -65,6 +65,7 @@ def test_predict_gives_both_predictors_and_says_why_there_is_no_time(
     found, out = predicted(tmp_path, capsys, *problem, "--depth", depth)
     assert "early: " in out and "late: " in out and " kind: " in out
     assert out.count("its time is not known, for") == 1 and unresolved in out
+    assert out.count("grokflow simulate follows the flow without it") == 1
     assert ("the flow may end at another" in out) == (problem is SPARSE and depth == "3")
     assert unresolved in found["no_time"] and found["path"]["lambda_t"] == []
     assert found["transition"]["predicted"] is found["transition"]["constant"] is None
@@ -110,6 +111,7 @@ def test_simulate_goes_on_and_says_so(unresolved, tmp_path, capsys):
     _, err = capsys.readouterr()
     assert code == 0 and err.count("\n") == 1 and unresolved in err
     assert err.endswith("simulating without a predicted time\n")
+    assert "follow the flow" not in err and "grokflow simulate" not in err
     found = json.loads(path.read_text())
     assert unresolved in found["no_time"] and len(found["late_distance"]) == 10
 

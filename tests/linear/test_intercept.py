@@ -176,7 +176,7 @@ def test_an_error_names_the_intercept_where_it_separates(of):
         test = gf.StoredTestSet(of(SHIFTED), y)
         return gf.make_problem("p", "classification", of(SHIFTED), y, test, **changes)
 
-    with pytest.raises(gf.NotSeparable, match=r"add an intercept, which separates them \(--in"):
+    with pytest.raises(gf.NotSeparable, match=r"intercept, which separates them: intercept=1\.0"):
         gf.MaxL2Margin().predict(problem(SIDES))
     assert gf.MaxL2Margin().predict(problem(SIDES, intercept=1.0)).margin > 0
     # Where it would not help it is not named.
@@ -192,7 +192,7 @@ def test_estimators_and_predict_name_it_too(tmp_path, capsys):
     path = tmp_path / "shifted.npz"
     np.savez(path, X=SHIFTED, y=SIDES, X_test=SHIFTED, y_test=SIDES)
     assert main(["predict", str(path)]) == 0
-    assert "classes that overlap; an intercept separates them: --intercept" in (
+    assert "classes that overlap; an intercept separates them: intercept=1.0 (--intercept)" in (
         capsys.readouterr().out
     )
     assert main(["predict", str(path), "--intercept"]) == 0

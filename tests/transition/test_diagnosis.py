@@ -22,7 +22,9 @@ from grokflow.simulations.tables.table import Table
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.forecast import forecast_completion
 from grokflow.theory.diagonal.forecast import forecast
+from grokflow.theory.linear.problem import make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.diagnosis import diagnose
 from grokflow.theory.transition.intervals import Interval
 from grokflow.theory.transition.scores import Kind, Scores, scores_of_targets
@@ -185,7 +187,7 @@ def test_noise_around_a_mean_is_told_to_be_worse_than_a_constant(options, tmp_pa
     assert "both predictors are worse than a constant" in said
     # Without an intercept other inputs are not what is needed.
     assert ("more samples or other inputs are needed" in said) is bool(options)
-    assert ("add --intercept (in Python: intercept=True)" in said) is (not options)
+    assert ("add one with intercept=1.0 (--intercept)" in said) is (not options)
     assert "train until" not in said
 
 
@@ -393,3 +395,23 @@ def test_a_decay_that_is_too_large_is_told_by_predict_and_simulate(tmp_path, cap
     assert "λ = 0.001 is large in the units" in remark and remark in capsys.readouterr().out
     assert main(["simulate", str(path), "--until", "1"]) == 0
     assert remark in capsys.readouterr().err
+
+
+def test_a_mean_that_centred_inputs_miss_is_not_laid_at_the_door_of_weight_decay():
+    """The slope is learned at this λ; a smaller one fits the mean by differences of rounding."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((80, 100))
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    y = x[:, 0] - x[:, 1]
+
+    def found(targets, lam, **changes):
+        test = StoredTestSet(x[60:], targets[60:])
+        problem = make_problem("p", "regression", x[:60], targets[:60], test, **changes)
+        return forecast(problem, alpha=10.0, lam=lam, loss=LOSSES["square"])
+
+    said = found(3 + y, 1.0)
+    assert "of the training targets' mean" in said.remark and "smaller lam" not in said.remark
+    assert "intercept=1.0 (--intercept)" in said.remark and not said.is_pressed
+    # Both remedies help, and where λ keeps the slope from being learned it is λ that is named.
+    assert found(y, 1.0).remark == "" == found(3 + y, 1.0, intercept=1.0).remark
+    assert "take a smaller lam" in found(3 + y, 1e2).remark and found(3 + y, 1e2).is_pressed

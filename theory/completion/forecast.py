@@ -188,8 +188,10 @@ def _shrinking(problem: CompletionProblem, lam: float, late: MatrixPrediction) -
         late=problem.loss(late.matrix),
         least=0.0,
         vanished=not late.matrix.any(),
-        helps="or multiply all values by a number that brings them near 1 and divide what is "
-        "predicted by it",
+        helps=(
+            "multiply all values by a number that brings them near 1 and divide what is predicted "
+            "by it",
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.predictor import NotResolved
 
 # Fraction of its distance at the anchor below which a coordinate goes on along the tangent: no
@@ -313,9 +314,8 @@ def check_tilt(problem: Problem, standing: Standing, unit: float) -> None:
     off = np.abs(standing.x - inputs.correlate(standing.multipliers)) - rounding
     tilt = float(off.max()) / unit
     if not tilt <= _MOST_TILT:
-        raise NotResolved(
+        raise NotResolved.but_followed(
             "the weights on the way from the early to the late weights are known to "
-            f"{tilt:.1e} of a typical one in double precision, expected {_MOST_TILT:.0e}: "
-            "standardise the inputs (--standardise, standardise=True), or follow the flow, which "
-            "needs no predictor (grokflow simulate)"
+            f"{tilt:.1e} of a typical one in double precision, expected {_MOST_TILT:.0e}",
+            standardising(problem.transform),
         )

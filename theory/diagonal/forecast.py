@@ -85,7 +85,9 @@ class Forecast(Summarised):
         points. Empty where the path is known.
     remark : str
         That λ is large in the units of the data, where weight decay holds the late weights nearer
-        to zero than to a fit, and what helps. Empty elsewhere.
+        to zero than to a fit, or that they miss the targets' mean, and what helps. Empty elsewhere.
+    is_pressed : bool
+        Whether it is weight decay that holds the late weights nearer to zero than to a fit.
 
     Examples
     --------
@@ -114,6 +116,7 @@ class Forecast(Summarised):
     interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
+    is_pressed: bool = False
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -231,13 +234,13 @@ def forecast(
         timed = timed_curve(problem, curve, scores, motion, alpha)
     when, interval, along = timed
     fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
-    remark = shrinking(problem, loss, lam, late.w, None if fits else early.w)
+    told = shrinking(problem, loss, lam, late.w, None if fits else early.w)
     kind = kind_seen(
-        kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark), limits=(3, 2)
+        kind, scores, when, along.lambda_t, along.scores, is_pressed=told.is_pressed, limits=(3, 2)
     )
     progress(1.0)
     time = when, leading_order(alpha), kind
-    return Forecast(*found, scores, *time, curve, along, held.regime, interval, no_time, remark)
+    return Forecast(*found, scores, *time, curve, along, held.regime, interval, no_time, *told)
 
 
 def _descent(
@@ -259,7 +262,7 @@ def _descent(
         with resolving("the path"):
             return descend(parts, problem.n, loss, lam, progress), ""
     except NotResolved as error:
-        return undescended(parts, loss, lam), str(error)
+        return undescended(parts, loss, lam), error.in_short
 
 
 def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Path, str]:
@@ -281,7 +284,7 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
     except NotResolved as error:
         margins = held.problem.is_classification
         other = _OTHER_END if margins and depth > 2 else ""
-        return no_path(held.problem, depth, margins), f"{error}{other}"
+        return no_path(held.problem, depth, margins), f"{error.in_short}{other}"
 
 
 def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:

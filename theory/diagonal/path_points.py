@@ -27,6 +27,7 @@ from grokflow.theory.diagonal.deep_mirror import DeepHypentropy, MirrorMap, mirr
 from grokflow.theory.linear.dual import Constraint, Dual, Moved
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.margin_steps import Model, minimise_by_programs
 from grokflow.theory.numerics.newton import Hessian, NotConverged, ValueGradient, minimise
 from grokflow.theory.predictor import NotResolved
@@ -144,7 +145,7 @@ class Walk:
                     before = held if self.targets is None else self.targets
                     goals.append(((self.scales[-1] + scale) / 2, (before + held) / 2))
                     continue
-            check_point(found, scale, self.tolerance, margins=not self.equal.all())
+            check_point(self, found, scale)
             self.scales, self.known = [*self.scales[-1:], scale], [*self.known[-1:], found.standing]
             self.hessian, self.targets, self.rates = found.hessian, held, rates
             goals.pop()
@@ -320,31 +321,30 @@ def counted_from(at: np.ndarray | Anchor, potential: MirrorMap) -> Moved | Ancho
     return Moved(potential, at / potential.unit)
 
 
-def check_point(found: PathPoint, log_beta: float, tolerance: float, *, margins: bool) -> None:
+def check_point(walk: Walk, found: PathPoint, log_beta: float) -> None:
     """Refuse a point of the path at which rounding keeps Newton's method from its end.
 
     Parameters
     ----------
+    walk : Walk
+        The walk, with the violation that is wanted at most.
     found : PathPoint
         The point.
     log_beta : float
         Logarithm of its scale.
-    tolerance : float
-        Largest violation that is wanted.
-    margins : bool
-        Whether margins are held.
 
     Raises
     ------
     NotResolved
         Where what is held is missed by more.
     """
-    allowed = _SLACK * tolerance if margins else tolerance
+    margins = not walk.equal.all()
+    allowed = _SLACK * walk.tolerance if margins else walk.tolerance
     if not found.residual <= allowed:
         held = "margins" if margins else "outputs"
-        raise NotResolved(
+        raise NotResolved.but_followed(
             f"the {held} on the way from the early to the late weights are known to "
             f"{found.residual:.1e} in double precision at log β = {log_beta:.1f}, expected "
-            f"{allowed:.1e}: standardise the inputs (--standardise, standardise=True), or follow "
-            "the flow, which needs no predictor (grokflow simulate)"
+            f"{allowed:.1e}",
+            standardising(walk.problem.transform),
         )

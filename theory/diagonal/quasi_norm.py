@@ -27,6 +27,7 @@ from scipy.linalg import lstsq
 from grokflow.theory.arguments import check_positive
 from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.diagonal.scale import check_depth
+from grokflow.theory.errors import either
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
 from grokflow.theory.linear.penalised import L1Penalised
@@ -34,6 +35,7 @@ from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, Square, set_loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NoPredictor, NotInterpolable, NotResolved, NotSeparable
 
@@ -326,16 +328,14 @@ def _solved_on_support(solve: Callable[[Problem], Prediction], problem: Problem)
     try:
         return solve(problem).w
     except (NotSeparable, NotInterpolable):
-        raise NotResolved(
-            f"weights below {_NEGLIGIBLE_WEIGHT:g} of the largest matter, expected inputs of alike "
-            "sizes: standardise them (--standardise, standardise=True), or take depth 2"
-        ) from None
+        found = f"weights below {_NEGLIGIBLE_WEIGHT:g} of the largest matter"
+        helps = either(standardising(problem.transform), "take depth=2 (--depth 2)")
+        raise NotResolved(f"{found}, expected inputs of alike sizes: {helps}") from None
 
 
 def _least_norm(problem: Problem) -> Prediction:
     """Return the min-L1-norm of few inputs, whose samples may depend on each other by rounding."""
-    coordinates = least_coordinates(problem, Square())
-    return MinL1Norm().predict(in_row_space(problem, coordinates))
+    return MinL1Norm().predict(in_row_space(problem, least_coordinates(problem, Square())))
 
 
 def _onto_constraints(problem: Problem, w: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.transition.seen import pressed
 
@@ -39,6 +41,9 @@ from grokflow.theory.transition.seen import pressed
 _ROUNDING = float(np.finfo(np.float64).eps)
 # The scale depends on the logarithm of the level only: the second of these is 1 % from the third.
 _LEVEL_SWEEPS = 3
+# Mean of an input over its root mean square up to which it is called centred: three quarters of its
+# square are its variance.
+_CENTRED = 0.5
 
 
 class Regime(Enum):
@@ -60,10 +65,20 @@ class Regime(Enum):
     PARTLY = "classes of which a part is separable and the others overlap"
 
 
+class Shrinking(NamedTuple):
+    """What keeps late weights from a fit, in words, and whether that is weight decay."""
+
+    remark: str
+    is_pressed: bool
+
+
 def shrinking(
     problem: Problem, loss: Loss, lam: float, late: np.ndarray, without_decay: np.ndarray | None
-) -> str:
+) -> Shrinking:
     """Say where weight decay holds the late weights nearer to zero than to a fit of the data.
+
+    Where only the mean of real targets is missed, by inputs that hardly have one, that is said
+    instead: a smaller λ fits it by weights that generalise to nothing.
 
     Parameters
     ----------
@@ -76,21 +91,48 @@ def shrinking(
 
     Returns
     -------
-    str
+    Shrinking
         What is found and what helps; empty where the late weights fit, see `pressed`.
     """
+    rescale = "" if problem.is_classification else "rescale the targets to sizes near 1"
 
-    def loss_at(w: np.ndarray) -> float:
-        return float(loss.value(problem.inputs.combine(w), problem.targets).mean())
+    def said(shifted: bool) -> str:
+        def loss_at(w: np.ndarray) -> float:
+            outputs = problem.inputs.combine(w)
+            shift = np.mean(problem.targets - outputs) if shifted else 0.0
+            return float(loss.value(outputs + shift, problem.targets).mean())
 
-    rescale = "" if problem.is_classification else "rescale the targets to sizes near 1, "
-    return pressed(
-        lam,
-        zero=loss_at(np.zeros(problem.d)),
-        late=loss_at(late),
-        least=0.0 if without_decay is None else loss_at(without_decay),
-        vanished=not late.any(),
-        helps=f"{rescale}or give the inputs standard deviation 1 (--standardise, standardise=True)",
+        return pressed(
+            lam,
+            zero=loss_at(np.zeros(problem.d)),
+            late=loss_at(late),
+            least=0.0 if without_decay is None else loss_at(without_decay),
+            vanished=not late.any(),
+            helps=(rescale, standardising(problem.transform)),
+        )
+
+    found, mean = said(shifted=False), _missed_mean(problem, late)
+    if found and mean and not said(shifted=True):
+        return Shrinking(mean, is_pressed=False)
+    return Shrinking(found, is_pressed=bool(found))
+
+
+def _missed_mean(problem: Problem, late: np.ndarray) -> str:
+    """Say how much of the mean of real targets inputs without much of a mean miss."""
+    if problem.is_classification:
+        return ""
+    squares, ones = problem.inputs.column_squares, np.ones(problem.n)
+    sizes = np.sqrt(squares * problem.n)
+    sums = np.abs(problem.inputs.correlate(ones))
+    most = float(np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0).max())
+    if most > _CENTRED:
+        return ""
+    missed = float(np.mean(problem.targets - problem.inputs.combine(late)))
+    return (
+        f"the late weights miss {missed:.4g} of the training targets' mean "
+        f"{problem.targets.mean():.4g}, for the mean of each input is at most {most:.2g} of its "
+        "size: subtract the mean from the targets, or add an intercept, intercept=1.0 "
+        "(--intercept)"
     )
 
 

@@ -76,7 +76,7 @@ def check_sizes(x: Table, targets: np.ndarray, places: np.ndarray | None = None)
         raise ValueError(
             f"column {j} of X has entries of size {sizes[j]:.3g} at most, expected {low:g} to "
             f"{high:g}, whose squares and weights are doubles: rescale the column, or standardise "
-            "the inputs (standardise=True, --standardise)"
+            "the inputs with standardise=True (--standardise)"
         )
     i = int(np.argmax(np.abs(targets)))
     if targets[i] and not _SIZES[0] <= abs(targets[i]) <= high:

@@ -52,7 +52,7 @@ WANTED_GAP = 1e-7
 # Entries of X up to which it is factored where the Gram matrix does not do.
 MOST_ENTRIES = 4_000_000
 # Samples up to which a second hard margin is worth a hint.
-_HINTED = 2000
+HINTED = 2000
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def intercept_separates(problem: Problem) -> bool:
     column already, or the samples are many.
     """
     has_one = problem.transform is not None and problem.transform.intercept
-    if problem.signs is None or has_one or problem.n > _HINTED:
+    if problem.signs is None or has_one or problem.n > HINTED:
         return False
     size = float(np.sqrt(problem.inputs.mean_square * problem.d)) or 1.0
     inputs = with_column(problem.inputs, size * problem.signs)

@@ -120,7 +120,7 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     if distance is None:
         helps = "classes that overlap in every direction: take the square loss, or fewer inputs"
         if not loss.acts_on_margins:
-            helps = "independent inputs: leave out those that copy others (--drop NAME, drop=NAME)"
+            helps = "independent inputs: leave out copies of others with drop=NAME (--drop NAME)"
         raise NotResolved(
             f"double precision does not show that the {loss.name} loss has a minimum, expected "
             f"{helps}"

@@ -13,12 +13,14 @@ import numpy as np
 
 from grokflow.theory.arguments import check_positive
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.errors import either
 from grokflow.theory.linear import certificates
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.prediction import Certified, Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.losses import LOSSES, Loss, Square, set_loss
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import minimise
 from grokflow.theory.numerics.penalised.active_set import ActiveSet
 from grokflow.theory.numerics.penalised.ridge import ridge
@@ -253,14 +255,13 @@ def _resolved(
     if not found.gap <= predictor.gap:
         certificate = found.certificate
         # λ is compared with the loss, whose size that of the targets decides.
-        units = "standardise the inputs (--standardise, standardise=True)"
-        if not problem.is_classification:
-            units = f"rescale the targets to sizes near 1, or {units}"
+        targets = "" if problem.is_classification else "rescale the targets to sizes near 1"
+        inputs = standardising(problem.transform)
+        helps = either(f"raise lam from {predictor.lam:.3g} (--lam)", targets, inputs)
         raise NotResolved(
             f"the {predictor.name} predictor is not resolved in double precision: the optimum is "
             f"between {certificate.lower:.6g} and {certificate.upper:.6g} (gap "
-            f"{certificate.gap:.1e}), expected a gap of {predictor.gap:.1e}: raise lam from "
-            f"{predictor.lam:.3g}, or {units}"
+            f"{certificate.gap:.1e}), expected a gap of {predictor.gap:.1e}: {helps}"
         )
     return found
 

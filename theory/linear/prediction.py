@@ -118,8 +118,8 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
             f"not resolved in double precision: weights up to {np.abs(found.w).max():.1e} fit the "
             f"targets, and rounded to doubles they miss one by {missed:.0%} of the largest, "
             f"expected at most {MOST_MISSED:.0%}: samples depend on one another but for digits of "
-            "the size of rounding, as those of centred inputs do: add an intercept (--intercept, "
-            "intercept=1.0), or leave out a sample"
+            "the size of rounding, as those of centred inputs do: add an intercept, intercept=1.0 "
+            "(--intercept), or leave out a sample"
         )
     _check_mean(problem, found.w)
     return Prediction(
@@ -143,7 +143,7 @@ def _check_mean(problem: Problem, w: np.ndarray) -> None:
             f"not resolved: the mean of each input is at most {most:.1e} of its size, which "
             f"rounding leaves of centred inputs, and weights up to {np.abs(w).max():.1e} make of "
             f"it the targets' mean {y.mean():.4g}, expected inputs or targets of such a size: add "
-            "an intercept (--intercept, intercept=1.0), or subtract the mean from the targets"
+            "an intercept, intercept=1.0 (--intercept), or subtract the mean from the targets"
         )
 
 

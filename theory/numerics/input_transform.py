@@ -18,10 +18,23 @@ from grokflow.theory.arguments import check_flag, check_number, check_range
 from grokflow.theory.numerics.rounding import power_of_two
 from grokflow.theory.summary import Summarised
 
+# What is said of inputs of unlike sizes.
+_STANDARDISE = "standardise the inputs with standardise=True (--standardise)"
 # Sizes of the column of ones whose square is a double.
 _INTERCEPT_RANGE = (1e-100, 1e100)
 # Constant columns that a note lists by number.
 _LISTED = 5
+
+
+def standardising(transform: InputTransform | None) -> str:
+    """Return the advice to standardise the inputs, which is empty where they are standardised.
+
+    Parameters
+    ----------
+    transform : InputTransform or None
+        How the inputs of the problem were made.
+    """
+    return "" if transform is not None and transform.scale is not None else _STANDARDISE
 
 
 class AffineWeights(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from grokflow.theory.errors import either
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.times import Transition
 
@@ -67,7 +68,7 @@ def _is_past_half(error: np.ndarray, early: float, late: float) -> bool:
 
 
 def pressed(
-    lam: float, *, zero: float, late: float, least: float, vanished: bool, helps: str
+    lam: float, *, zero: float, late: float, least: float, vanished: bool, helps: tuple[str, ...]
 ) -> str:
     """Say where weight decay holds the late weights nearer to zero than to a fit of the data.
 
@@ -80,8 +81,8 @@ def pressed(
         without weight decay.
     vanished : bool
         Whether the late weights are zero.
-    helps : str
-        What helps beside a smaller λ.
+    helps : tuple of str
+        What may help beside a smaller λ; empty ones are left out.
 
     Returns
     -------
@@ -92,11 +93,11 @@ def pressed(
     if not zero - late < (zero - least) / 2:
         return ""
     weights = "to exactly 0" if vanished else "almost to 0"
+    remedies = either("take a smaller lam (--lam)", *helps)
     return (
         f"λ = {lam:g} is large in the units of these data: weight decay presses the late weights "
         f"{weights}, and their training loss is {_percent(late / zero)} of that of zero weights, "
-        f"while weights without weight decay reach {_percent(least / zero)}: take a smaller λ "
-        f"(--lam), {helps}"
+        f"while weights without weight decay reach {_percent(least / zero)}: {remedies}"
     )
 
 

@@ -75,7 +75,8 @@ def transition_lines(forecast: ModelForecast) -> list[str]:
     """Say when the transition is predicted, where there is one."""
     when = forecast.transition
     if forecast.no_time:
-        return [f" transition: its time is not known, for {forecast.no_time}"]
+        told = f"{forecast.no_time}; grokflow simulate follows the flow without it"
+        return [f" transition: its time is not known, for {told}"]
     if not np.isfinite(when.lambda_t):
         return []
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"

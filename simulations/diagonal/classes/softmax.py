@@ -20,8 +20,10 @@ from grokflow.simulations.runs.work import SolverWork
 from grokflow.theory.arguments import LAM_RANGE, check_data
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
 from grokflow.theory.diagonal.scale import check_scale
+from grokflow.theory.errors import either
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.linear.classes.softmax import sample_losses
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.summary import Summarised, ends
 from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, crossing
@@ -245,11 +247,11 @@ class SoftmaxFlow:
         if interrupted:
             raise Interrupted(found)
         if good < len(times):
+            care = f"in Python raise rtol (now {self.rtol:g}) or max_steps"
             why = coarse.failure or fine.failure or f"two runs differ by {errors[good]:.1e}"
             raise Stopped(
                 f"the flow stopped before λt = {times[good]:g} of {times[-1]:g} ({why}): "
-                "give the inputs sizes near 1 (--standardise), or in Python "
-                f"raise rtol (now {self.rtol:g}) or max_steps",
+                f"{either(standardising(problem.transform), care)}",
                 found,
             )
         return found

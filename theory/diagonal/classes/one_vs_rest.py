@@ -183,7 +183,8 @@ def forecast_classes(
     order = leading_order(alpha)
     constant = when.lambda_t - order + _log_level(clocks, when) / depth
     remark = _shrinking(parts)
-    kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark))
+    is_pressed = any(part.is_pressed for part in parts.values())
+    kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=is_pressed)
     progress(1.0)
     no_time = "; ".join(unknown[:1])
     return ClassesForecast(parts, scores, when, order, kind, along, constant, no_time, remark)

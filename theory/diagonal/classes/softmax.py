@@ -24,14 +24,20 @@ from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
 from grokflow.theory.diagonal.path import Path, no_path, scales, trace
 from grokflow.theory.diagonal.scale import check_scale
+from grokflow.theory.errors import either
 from grokflow.theory.linear.classes.problem import ClassesProblem
-from grokflow.theory.linear.classes.softmax import L1PenalisedCrossEntropy, stacked_problem
+from grokflow.theory.linear.classes.softmax import (
+    L1PenalisedCrossEntropy,
+    intercept_tells_apart,
+    stacked_problem,
+)
 from grokflow.theory.linear.l1 import MaxL1Margin
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import LOSSES
-from grokflow.theory.predictor import NotResolved, NotSeparable, resolving
+from grokflow.theory.numerics.input_transform import standardising
+from grokflow.theory.predictor import NotResolved, NotSeparable, Remedy, resolving
 from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen, pressed
@@ -140,7 +146,7 @@ def forecast_softmax(
     check_scale(alpha)
     check_range("lam", lam, LAM_RANGE)
     stacked, others = stacked_problem(problem), len(problem.classes) - 1
-    early = _early(stacked)
+    early = _early(problem, stacked)
     progress(0.05)
     path, no_time = _path(stacked, early, lambda x: progress(0.05 + 0.75 * x))
     limit = MaxL1Margin().predict(stacked)
@@ -177,7 +183,7 @@ def _shrinking(problem: ClassesProblem, lam: float, late: np.ndarray) -> str:
         late=float(np.mean(logsumexp(outputs, axis=1) - own)),
         least=0.0,
         vanished=not late.any(),
-        helps="or give the inputs standard deviation 1 (--standardise, standardise=True)",
+        helps=(standardising(problem.transform),),
     )
 
 
@@ -190,19 +196,24 @@ def _path(
         with resolving("the path"):
             return trace(stacked, log_beta, locate=False, early=early, progress=progress), ""
     except NotResolved as error:
-        return no_path(stacked, 2, margins=True), str(error)
+        return no_path(stacked, 2, margins=True), error.in_short
 
 
-def _early(stacked: Problem) -> Prediction:
+def _early(problem: ClassesProblem, stacked: Problem) -> Prediction:
     """Return the hard margin, or say what else there is for classes that overlap."""
     try:
         return MaxL2Margin().predict(stacked)
     except NotSeparable as error:
+        helps = Remedy.INTERCEPT.value if intercept_tells_apart(problem) else ""
         error.finding = "no linear outputs tell the classes apart"
+        logistic = (
+            "take the logistic loss with gf.forecast_classes (--loss logistic), whose forecast "
+            "covers classes that overlap"
+        )
+        remedies = either(helps, logistic, "follow the flow (gf.SoftmaxFlow, grokflow simulate)")
         error.args = (
             f"{error.finding}, expected some that give every sample its own class, for the "
-            "forecast under cross-entropy begins at the largest margin: take the logistic loss "
-            "(--loss logistic), whose forecast covers classes that overlap, or simulate the flow",
+            f"forecast under cross-entropy begins at the largest margin: {remedies}",
         )
         raise
 

@@ -30,6 +30,7 @@ from grokflow.theory.diagonal.regime import Held, Regime
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import Hessian, Minimum, minimise
 from grokflow.theory.predictor import NotResolved
 
@@ -166,9 +167,9 @@ class _Step:
                 self.function, guess, tolerance=_TOLERANCE, hessian=hessian, strict=False
             )
         if not found.residual <= _MOST:
-            raise NotResolved(
+            raise NotResolved.but_followed(
                 f"the motion at λ = {self.motion.lam:g} is known to {found.residual:.1e} in double "
-                f"precision at log β = {self.log_beta:.1f}, expected {_MOST:.0e}: standardise the "
-                "inputs (--standardise, standardise=True), or follow the flow (grokflow simulate)"
+                f"precision at log β = {self.log_beta:.1f}, expected {_MOST:.0e}",
+                standardising(self.motion.problem.transform),
             )
         return found

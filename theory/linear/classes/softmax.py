@@ -20,20 +20,24 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import xlog1py, xlogy
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.errors import either
 from grokflow.theory.linear.classes.margins import ClassMargins, class_blocks, class_margins
 from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.linear.l2 import HINTED, MaxL2Margin
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.design_matrix import with_column
+from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.objective import Norm, Objective
-from grokflow.theory.predictor import NotResolved
+from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.samples import Outputs
 
 # Numbers that the stacked design and its Gram matrix may hold.
@@ -76,7 +80,25 @@ def stacked_problem(problem: ClassesProblem) -> Problem:
             "other"
         )
     matrix = class_margins(problem.inputs.to_array(), problem.labels, count)
-    return Problem(problem.name, Task.CLASSIFICATION, matrix, np.ones(rows), _NoTest())
+    found = Problem(problem.name, Task.CLASSIFICATION, matrix, np.ones(rows), _NoTest())
+    return replace(found, transform=problem.transform)  # messages name what has not been done
+
+
+def intercept_tells_apart(problem: ClassesProblem) -> bool:
+    """Say whether a column of ones gives every sample its own class, by finding weights that do.
+
+    False where these are not looked for: there is a column already, or the samples are many.
+    """
+    has_one = problem.transform is not None and problem.transform.intercept
+    if has_one or problem.n * (len(problem.classes) - 1) > HINTED:
+        return False
+    size = float(np.sqrt(problem.inputs.mean_square * problem.d)) or 1.0
+    inputs = with_column(problem.inputs, np.full(problem.n, size))
+    try:
+        MaxL2Margin().predict(stacked_problem(replace(problem, inputs=inputs)))
+    except NoPredictor:
+        return False
+    return True
 
 
 def sample_losses(q: np.ndarray) -> np.ndarray:
@@ -128,9 +150,10 @@ class L1PenalisedCrossEntropy:
         r = np.exp(log_pulls(z.combine(w).reshape(z.others.shape)))
         found = certificate(z.to_array(), w, r, self.lam)
         if not found.gap <= _GAP:
+            helps = either("raise lam (--lam)", standardising(stacked.transform))
             raise NotResolved(
                 f"the L1-penalised cross-entropy at lam = {self.lam:g} is known to a relative "
-                f"{found.gap:.1e} only, expected {_GAP:g}: standardise the inputs, or raise lam"
+                f"{found.gap:.1e} only, expected {_GAP:g}: {helps}"
             )
         n = len(r)
         objective = Objective(Norm.L1, LOSSES["logistic"], self.lam / 2)
