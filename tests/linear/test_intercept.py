@@ -265,3 +265,14 @@ def test_inputs_that_are_not_centred_keep_their_answer():
     x, y = rng.standard_normal((12, 30)), 3 + rng.standard_normal(12)
     problem = gf.make_problem("plain", "regression", x, y, gf.StoredTestSet(x, y))
     assert np.abs(gf.MinL2Norm().predict(problem).w).max() < 10
+
+
+@pytest.mark.parametrize("predictor", [gf.MinL2Norm(), gf.MinL1Norm()])
+def test_exactly_centred_inputs_fit_targets_without_a_mean(predictor):
+    """Balanced ±1 designs, in any unit: there is no mean that roundings could make."""
+    x = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    for unit in (1.0, 2.0**400, 2.0**-400):
+        w = np.array([1.0, 2.0, 3.0]) * unit
+        problem = gf.make_problem("balanced", "regression", x, x @ w, gf.StoredTestSet(x, x @ w))
+        # The columns are orthogonal: only these weights interpolate.
+        assert np.allclose(predictor.predict(problem).w / unit, w / unit, rtol=1e-9, atol=0)

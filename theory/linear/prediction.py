@@ -13,6 +13,7 @@ from scipy.linalg import LinAlgError
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
+from grokflow.theory.numerics.rounding import gamma
 from grokflow.theory.objective import Condition, Norm, Objective
 from grokflow.theory.predictor import NotInterpolable, NotResolved, NotSeparable
 from grokflow.theory.summary import Summarised
@@ -133,11 +134,18 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
 
 
 def _check_mean(problem: Problem, w: np.ndarray) -> None:
-    """Refuse weights that make the mean of the targets from roundings of centred inputs."""
+    """Refuse weights that make the mean of the targets from roundings of centred inputs.
+
+    Targets whose sum is 0 but for its own rounding have no mean to make.
+    """
     y, squares = problem.targets, problem.inputs.column_squares
+    shares = y / np.abs(y).max()
+    wanted = abs(float(shares.mean()))
+    if wanted <= gamma(problem.n) * np.abs(shares).mean():
+        return
     sizes = np.sqrt(squares[squares > 0] / problem.n)
     means = np.abs(problem.inputs.correlate(np.ones(problem.n)) / problem.n)[squares > 0]
-    most, wanted = float((means / sizes).max()), abs(float(y.mean())) / float(np.abs(y).max())
+    most = float((means / sizes).max())
     if most <= CENTRED * wanted:
         raise NotResolved(
             f"not resolved: the mean of each input is at most {most:.1e} of its size, which "
