@@ -184,6 +184,7 @@ def add_reading(command: argparse.ArgumentParser, dest: str = "set") -> None:
     for name, metavar, nargs, words in (
         ("target", "NAME", None, "column that is learned, by name or place (y, target, label)"),
         ("drop", "NAME", "+", "columns that are no inputs"),
+        ("na", "WORD", "+", "words that stand for no value, beside NA, ?, - and others"),
         ("positive", "CLASS", None, "learn this class (+1) against all others"),
     ):
         files.add_argument(

@@ -57,7 +57,8 @@ PROBLEM is a preset or a data file.
                      target, label, class, and optionally split (train, test, val); .npz, .mat:
                      X (n, d), y (n,), optionally X_test, y_test (also x_train, y_train, ...)
                      --set seed= holdout= (used when there is no test set)
-                     --target, --drop, --missing, --categories, --positive, --regression, --decimal
+                     --target, --drop, --missing, --na, --categories, --positive, --regression,
+                     --decimal
                      --intercept [SIZE], --standardise
                      words, two values and few whole numbers are classes: of several, --loss
                      logistic learns each against the rest, cross-entropy all at once

@@ -13,7 +13,7 @@ import numpy as np
 from grokflow.theory.numerics.input_transform import InputTransform
 
 # Settings of a data file that are words: which column is learned, what becomes of gaps.
-WORDS = ("target", "drop", "missing", "decimal", "positive")
+WORDS = ("target", "drop", "missing", "na", "decimal", "positive")
 # Settings of a data file that are options of their own on the command line.
 OPTIONS = (*WORDS, "categories", "intercept", "standardise")
 

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.tables.contents import Column, Columns
+from grokflow.simulations.tables.contents import Column, Columns, without_values
 from grokflow.simulations.tables.doubts.remarks import (
     remarks_on,
     remarks_on_copies,
     remarks_on_sentinels,
 )
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
+from grokflow.simulations.tables.doubts.words import check_repeats
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
@@ -21,7 +22,7 @@ from grokflow.simulations.tables.splits import Split, held_out, marked, remark_o
 from grokflow.simulations.tables.table import Table
 from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_thousands
 from grokflow.simulations.tables.values import (
-    check_one_mark,
+    check_labels,
     holds_times,
     holds_truth,
     matrix_of,
@@ -69,6 +70,7 @@ class Rows:
 
 def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     """Return the rows of a table that has a target among its columns."""
+    table = without_values(table, reading.na)
     roles = roles_of(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
     x, names, notes, columns = matrix_of(roles.inputs, decimal, reading)
@@ -84,6 +86,7 @@ def rows_of_columns(table: Columns, reading: Reading) -> Rows:
 
 def rows_of_inputs(table: Columns, y: np.ndarray, unlabelled: np.ndarray, reading: Reading) -> Rows:
     """Return the rows of a table whose labels stand apart."""
+    table = without_values(table, reading.na)
     columns, said = without_index(table, reading)
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
     x, names, notes, sources = matrix_of(columns, decimal, reading)
@@ -194,6 +197,8 @@ def _parts(rows: Rows, kept: np.ndarray, reading: Reading) -> _Parts:
         notes = (*own.notes, *remark_on_seed(reading.seed))
         return _Parts(labels, labels.y, labels.y_test, *places, notes)
     classes = None if labels.regression else labels.y
+    if classes is not None:
+        check_repeats(rows.y[kept].tolist(), classes.tolist(), rows.target)
     drawn = held_out(classes, len(labels.y), reading.holdout, reading.seed)
     y, y_test = labels.y[drawn.train], labels.y[drawn.test]
     left = np.flatnonzero(kept)
@@ -228,7 +233,7 @@ def _labels_of(column: Column, decimal: str, reading: Reading) -> _Labels:
     numbers = None if holds_truth(column) else numbers_of(column, decimal)
     if numbers is None:
         if column.holds_words:
-            check_one_mark(column, decimal)
+            check_labels(column, decimal, regression=reading.regression is True)
         words = np.empty(len(column.values), dtype=object)
         words[:] = [str(word) for word in column.values]
         return _Labels(words)

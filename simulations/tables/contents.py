@@ -24,6 +24,8 @@ NO_VALUE = frozenset(
 TARGET_NAMES = ("y", "target", "label", "class", "targets", "labels")
 # The column that marks training and test rows.
 SPLIT_NAME = "split"
+# Columns that a note lists.
+_LISTED = 10
 # Names that say what a column is for, wherever they stand.
 ROLE_NAMES = frozenset((*TARGET_NAMES, SPLIT_NAME))
 
@@ -114,6 +116,64 @@ class Columns:
     def rows(self) -> int:
         """Number of rows."""
         return len(self.columns[0].values) if self.columns else 0
+
+
+def without_values(table: Columns, words: Sequence[str]) -> Columns:
+    """Return a table in which some words, or numbers, stand for no value.
+
+    Parameters
+    ----------
+    table : Columns
+        The table.
+    words : sequence of str
+        The words; those between commas where no column holds the whole.
+
+    Raises
+    ------
+    ValueError
+        For a word that no column holds.
+    """
+    for text in words:
+        marked = _without(table, text)
+        parts = text.split(",") if marked is None else []
+        for part in parts:
+            if (marked := _without(marked or table, part)) is None:
+                raise ValueError(
+                    f"na is {part!r}, which no column of {table.source} holds, expected a word of "
+                    "the data: check how it is written"
+                )
+        assert marked is not None
+        table = marked
+    return table
+
+
+def _without(table: Columns, word: str) -> Columns | None:
+    """Return a table in which one word stands for no value; None where no column holds it."""
+    hits = [_holds(column, word) for column in table.columns]
+    found = [(c, hit) for c, hit in zip(table.columns, hits, strict=True) if hit.any()]
+    if not found:
+        return None
+    count, listed = sum(int(hit.sum()) for _, hit in found), [c.label for c, _ in found]
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    note = f"{word!r} read as no value, {count} times: {', '.join(listed[:_LISTED])}{more}"
+    columns = tuple(
+        replace(column, missing=column.missing | hit)
+        for column, hit in zip(table.columns, hits, strict=True)
+    )
+    return replace(table, columns=columns, notes=(*table.notes, note))
+
+
+def _holds(column: Column, word: str) -> np.ndarray:
+    """Return where a column holds a word, or the number that it is."""
+    if column.words is not None or column.holds_words:
+        words = column.values if column.words is None else column.words
+        return np.asarray(words == word, dtype=bool)
+    if column.values.dtype.kind not in "iuf":
+        return np.zeros(len(column.values), dtype=bool)
+    try:
+        return np.asarray(column.values == float(word))
+    except ValueError:
+        return np.zeros(len(column.values), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,7 @@ def load(
     *,
     drop: str | Sequence[str] | None = "",
     missing: Missing | str = "refuse",
+    na: str | int | float | Sequence[str | int | float] = "",
     categories: bool = False,
     decimal: str | None = None,
     regression: bool | None = None,
@@ -67,6 +68,9 @@ def load(
     missing : str
         What becomes of rows that lack a value: ``refuse``, ``drop`` them, or fill in the ``mean``
         of the column over the training rows.
+    na : str, float, or sequence of them
+        Words, or numbers, that stand for no value in this file, beside ``NA``, ``?``, ``-`` and
+        other usual ones.
     categories : bool
         Whether a column of words becomes an input of 0 and 1 for each of its words.
     decimal : str, optional
@@ -105,6 +109,7 @@ def load(
         target=target,
         drop=drop,
         missing=missing,
+        na=na,
         categories=categories,
         decimal=decimal,
         regression=regression,
@@ -140,6 +145,7 @@ def as_problem(
     target: str | int | None = None,
     drop: str | Sequence[str] | None = "",
     missing: Missing | str = "refuse",
+    na: str | int | float | Sequence[str | int | float] = "",
     categories: bool = False,
     regression: bool | None = None,
     positive: str | int | float | None = None,
@@ -162,7 +168,9 @@ def as_problem(
         A test set; without one, rows are held out.
     name : str
         What the problem is called in results.
-    target, drop, missing, categories, regression, positive, seed, holdout, intercept, standardise
+    target, drop, missing, na, categories, regression, positive, seed, holdout, intercept : object
+        As for `load`.
+    standardise : bool
         As for `load`.
 
     Raises
@@ -183,6 +191,7 @@ def as_problem(
         target=target,
         drop=drop,
         missing=missing,
+        na=na,
         categories=categories,
         regression=regression,
         positive=positive,
@@ -210,6 +219,7 @@ def _said(reading: Reading) -> dict[str, object]:
     own = {
         "target": reading.target,
         "drop": ",".join(reading.drop),
+        "na": ",".join(reading.na),
         "missing": None if reading.missing is Missing.REFUSE else reading.missing.value,
         "categories": reading.categories,
         "decimal": reading.decimal,
@@ -220,7 +230,7 @@ def _said(reading: Reading) -> dict[str, object]:
 
 def _check_arrays(reading: Reading, what: str, *more: str) -> None:
     """Refuse what only columns with names can heed."""
-    for name in ("drop", "categories", "decimal", *more):
+    for name in ("drop", "na", "categories", "decimal", *more):
         if asked := getattr(reading, name):
             raise ValueError(
                 f"{name} is {asked!r} and {what}, expected columns with names: leave {name} out, "

@@ -36,6 +36,9 @@ class Reading:
     missing : Missing
         Refuse rows that lack a value, drop them, or fill in the mean of the column over the
         training rows.
+    na : tuple of str
+        Words and numbers that stand for no value, beside those that always do; one text may name
+        several with commas between them.
     categories : bool
         Whether a column of words becomes an input of 0 and 1 for each of its words.
     decimal : str, optional
@@ -51,6 +54,7 @@ class Reading:
     target: str | None = None
     drop: tuple[str, ...] = ()
     missing: Missing = Missing.REFUSE
+    na: tuple[str, ...] = ()
     categories: bool = False
     decimal: str | None = None
     regression: bool | None = None
@@ -93,7 +97,9 @@ def reading_of(**asked: Any) -> Reading:
     for name in ("target", "positive"):
         if found.get(name) is not None:
             found[name] = _one_name(name, found[name])
-    found["drop"] = tuple(_as_name(name) for name in _names(found.get("drop")) if name != "")
+    for name, what in (("drop", "names of columns"), ("na", "words that stand for no value")):
+        given = _several(name, found.get(name), what)
+        found[name] = tuple(_as_name(item) for item in given if item != "")
     found["missing"] = member_of(Missing, "missing", found.get("missing", Missing.REFUSE))
     return Reading(**found)
 
@@ -117,12 +123,12 @@ def _as_name(value: object) -> str:
     return name_of(float(value)) if isinstance(value, float) else str(value)
 
 
-def _names(drop: object) -> list[object]:
-    """Return the names of the columns to drop, of which one may stand alone; none for None."""
-    if drop is None:
+def _several(setting: str, value: object, what: str) -> list[object]:
+    """Return several names, of which one may stand alone; none for None."""
+    if value is None:
         return []
-    if isinstance(drop, str | int | float):
-        return [drop]
-    if isinstance(drop, Iterable) and getattr(drop, "ndim", 1) == 1:
-        return list(drop)
-    raise ValueError(f"drop is a {type(drop).__name__}, expected names of columns: give a list")
+    if isinstance(value, str | int | float):
+        return [value]
+    if isinstance(value, Iterable) and getattr(value, "ndim", 1) == 1:
+        return list(value)
+    raise ValueError(f"{setting} is a {type(value).__name__}, expected {what}: give a list")

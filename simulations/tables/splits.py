@@ -108,9 +108,11 @@ def held_out(classes: np.ndarray | None, rows: int, holdout: float, seed: int) -
         test[members[:held]] = True
     count = int(test.sum())
     if not 1 <= count < rows:
+        share = "add rows" if rows == 1 else "take holdout=0.5 (--set holdout=0.5)"
         raise ValueError(
             f"holding out {holdout:g} of {rows} rows leaves {rows - count} to train and {count} to "
-            "test, expected one of each at least: add rows, or give X_test, y_test"
+            f"test, expected one of each at least: {share}, or give test rows of their own (a "
+            "column split, or X_test and y_test)"
         )
     return Split(~test, test, _drawn(count, rows, groups, holdout, seed, classes is not None))
 

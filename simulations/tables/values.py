@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,12 @@ import numpy as np
 from grokflow.simulations.tables.compression import check_budget
 from grokflow.simulations.tables.contents import Column
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
-from grokflow.simulations.tables.doubts.words import likely_cause, signs_of
+from grokflow.simulations.tables.doubts.words import (
+    AS_NO_VALUE,
+    are_mostly_numbers,
+    likely_cause,
+    signs_of,
+)
 from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.text.marks import (
     NUMBERS,
@@ -191,25 +195,61 @@ def _part(column: Column, decimal: str, reading: Reading) -> _Part:
     numbers = numbers_of(column, decimal)
     if numbers is not None:
         return _Part((name,), (numbers,), remark_on_rounding(column, numbers))
-    if reading.categories:
+    words = column.values[~column.missing].tolist()
+    many = not column.is_category and are_mostly_numbers(words, is_number)
+    if reading.categories and not many:
         return _categories(name, column)
-    row, word = next(_words(column, decimal))
+    check_one_mark(column, decimal)
+    cause = likely_cause(words, is_number)
+    more = f"; {cause}" if cause else ""
+    if not many and (not cause or cause.endswith(AS_NO_VALUE)):
+        more += ", categories=True (--categories) makes an input of each word"
+    raise ValueError(f"{_odd_word(column, decimal)}, expected numbers: {_away(name)}{more}")
+
+
+def check_labels(column: Column, decimal: str, *, regression: bool) -> None:
+    """Refuse words as labels where they are numbers but for a few, or numbers are asked for.
+
+    Parameters
+    ----------
+    column : Column
+        Words that are not all numbers.
+    decimal : str
+        The decimal mark.
+    regression : bool
+        Whether the labels shall be numbers.
+    """
     check_one_mark(column, decimal)
     words = column.values[~column.missing].tolist()
-    cause = likely_cause(words, lambda item: NUMBERS[decimal].fullmatch(item) is not None)
-    more = f"; {cause}" if cause else ", categories=True (--categories) makes an input of each word"
-    raise ValueError(
-        f"{column.label} holds {word!r} in row {row + 1}, expected numbers: {_away(name)}{more}"
-    )
+    cause = likely_cause(words, is_number)
+    many = not column.is_category and are_mostly_numbers(words, is_number)
+    if many or (regression and cause):
+        raise ValueError(f"{_odd_word(column, decimal)}, expected numbers as labels: {cause}")
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a number with either decimal mark."""
+    return any(pattern.fullmatch(word) for pattern in NUMBERS.values())
+
+
+def _odd_word(column: Column, decimal: str) -> str:
+    """Name the first word of a column that is no number with any mark, or else with this one."""
+    rows = [(row, str(column.values[row])) for row in np.flatnonzero(~column.missing).tolist()]
+    odd = [pair for pair in rows if not is_number(pair[1]) and pair[1].lower() not in _TRUTH]
+    unread = [pair for pair in rows if not NUMBERS[decimal].fullmatch(pair[1])]
+    row, word = (odd or unread or rows)[0]
+    return f"{column.label} holds {word!r} in row {row + 1}"
 
 
 def check_one_mark(column: Column, decimal: str) -> None:
     """Refuse words that are numbers with the other decimal mark alone."""
     other = "." if decimal == "," else ","
-    if decimal == "," and all_match(column, other):
+    if not column.is_category and all_match(column, other) and not all_match(column, decimal):
+        named = {",": "comma", ".": "point"}[decimal]
         raise ValueError(
-            f"{column.label} holds {shown(column, other)!r}, which has no decimal comma as other "
-            "columns have, expected one decimal mark: write all numbers with the same"
+            f"{column.label} holds {shown(column, other)!r}, which has no decimal {named} as other "
+            "columns have, or as was asked for, expected one decimal mark: write all numbers with "
+            "the same"
         )
 
 
@@ -217,19 +257,6 @@ def _shown(column: Column) -> str:
     """Return the first value of a column of words, in brackets."""
     words = [word for word in column.values[~column.missing].tolist() if isinstance(word, str)]
     return f" ({words[0]})" if words else ""
-
-
-def _words(column: Column, decimal: str) -> Iterator[tuple[int, str]]:
-    """Yield the rows of words that are no numbers, and then all others."""
-    later = []
-    for row in np.flatnonzero(~column.missing).tolist():
-        word = str(column.values[row])
-        lone = Column("", np.array([word], dtype=object), np.zeros(1, dtype=bool), 1)
-        if numbers_of(lone, decimal) is None:
-            yield row, word
-        else:
-            later.append((row, word))
-    yield from later
 
 
 def _categories(name: str, column: Column) -> _Part:

@@ -111,10 +111,10 @@ def test_rows_of_zeros_are_named_by_their_place_in_the_file(tmp_path):
 
 
 def test_why_another_share_is_held_out_than_asked_for():
-    x, words = np.vstack([ROWS, ROWS + 1]), ["a"] * 2 + [f"w{i}" for i in range(46)]
+    x, words = np.vstack([ROWS, ROWS + 1]), ["a"] * 26 + [f"w{i}" for i in range(22)]
     notes = gf.as_problem(x, words).notes
-    assert any("1 of 48 rows held out" in n for n in notes)
-    assert any("46 of 47 classes have a single row" in note for note in notes)
+    assert any("6 of 48 rows held out" in n and "not 12 as" in n for n in notes)
+    assert any("22 of 23 classes have a single row" in note for note in notes)
     notes = gf.as_problem(x, [f"w{i // 2}" for i in range(48)]).notes
     assert any("24 of 48 rows held out" in n and "not 12 as holdout = 0.25" in n for n in notes)
     assert not any("and not" in note for note in gf.as_problem(ROWS, CLASSES).notes)

@@ -80,3 +80,82 @@ def test_targets_far_from_zero_are_told_to_lose_their_mean(capsys, tmp_path, mea
     assert ("subtract the mean from them" in capsys.readouterr().out) == told
     table["y"] -= mean
     assert not any("subtract the mean" in note for note in gf.as_problem(table).notes)
+
+
+def test_labels_of_which_each_is_a_class_of_its_own_are_refused_with_the_cause(tmp_path, capsys):
+    prices = [f"${196 + i},273" for i in range(40)]
+    table = pd.DataFrame({"a": PLAIN, "b": PLAIN[::-1], "price": prices})
+    told = r"'price' is read as classes \('\$196,273', .*40 of 40 rows.* a sign, \$: write them wi"
+    with pytest.raises(ValueError, match=told):
+        gf.as_problem(table, target="price")
+    with pytest.raises(ValueError, match=r"as labels: numbers stand with a sign, \$: write them"):
+        gf.as_problem(table, target="price", regression=True)
+    table["price"] = [word.replace("$", "").replace(",", "") for word in prices]
+    table.to_csv(tmp_path / "mended.csv", index=False)
+    assert gf.load(tmp_path / "mended.csv", target="price").name == "mended"
+    names = pd.DataFrame({"a": PLAIN, "b": PLAIN[::-1], "y": [f"name {i}" for i in range(40)]})
+    with pytest.raises(ValueError, match=r"learn another column, target='NAME' \(--target NAME\)"):
+        gf.as_problem(names)
+
+
+def test_two_rows_of_two_classes_are_told_what_helps():
+    x = [[1.0, 0.0], [2.0, 1.0]]
+    with pytest.raises(ValueError, match=r"2 of 2 rows are alone in theirs.*regression=True"):
+        gf.as_problem(x, [1, -1])
+    with pytest.raises(ValueError, match=r"take holdout=0\.5 \(--set holdout=0\.5\)"):
+        gf.as_problem(x, [1, -1], regression=True)
+    assert gf.as_problem(x, [1, -1], regression=True, holdout=0.5).n == 1
+
+
+COMMAS = [f"{v:.3f}".replace(".", ",") for v in PLAIN]
+
+
+@pytest.fixture
+def marked(tmp_path):
+    """Write a table with decimal commas and a word for no value, whose target has it too."""
+    odd = ["k.A." if i in (2, 9, 17) else word for i, word in enumerate(COMMAS)]
+    table = pd.DataFrame({"a": COMMAS, "b": odd, "c": odd[::-1], "y": [0, 1] * 20})
+    table.to_csv(tmp_path / "a.csv", sep=";", index=False)
+    return tmp_path / "a.csv"
+
+
+@pytest.mark.parametrize("settings", [{}, {"categories": True}, {"decimal": ","}])
+def test_a_few_words_among_numbers_are_named_and_may_stand_for_no_value(marked, settings):
+    told = r"holds 'k\.A\.' in row 3.*3 of 40 entries are no numbers, and na='k\.A\.' \(--na k\.A"
+    with pytest.raises(ValueError, match=told) as refused:
+        gf.load(marked, **settings)
+    assert "categories" not in str(refused.value)
+    with pytest.raises(ValueError, match=r"has no value in row 3 \(rows that lack a value: 6 of"):
+        gf.load(marked, na="k.A.", **settings)
+    problem = gf.load(marked, na="k.A.", missing="drop", **settings)
+    assert problem.n + problem.test.size == 34 and problem.d == 3
+    assert "'k.A.' read as no value, 6 times: column 'b', column 'c'" in problem.notes
+
+
+def test_a_few_words_among_numbers_are_no_label(marked):
+    with pytest.raises(ValueError, match=r"^column 'b' holds 'k\.A\.' in row 3, expected numbers "):
+        gf.load(marked, target="b", drop="c")
+    problem = gf.load(marked, target="b", drop="c", na=["k.A."], missing="drop")
+    assert problem.task is gf.Task.REGRESSION
+
+
+def test_words_for_no_value_are_those_of_the_data(marked, capsys):
+    with pytest.raises(ValueError, match=r"^na is 'kA', which no column of .* holds"):
+        gf.load(marked, na="kA")
+    assert main(["predict", str(marked), "--na", "k.A.", "--missing", "mean"]) == 0
+    assert "6 missing values replaced by the mean" in capsys.readouterr().out
+
+
+def test_few_numbers_and_a_word_may_be_categories():
+    table = pd.DataFrame({"a": PLAIN, "c": ["1", "2", "2", "3+"] * 10, "y": [0, 0, 1, 1] * 10})
+    with pytest.raises(ValueError, match=r"10 of 40 entries .* na='3\+'.* categories=True"):
+        gf.as_problem(table)
+    assert gf.as_problem(table, categories=True).d == 4
+
+
+def test_a_number_may_stand_for_no_value():
+    values = [*PLAIN[:30], *[-999.0] * 10]
+    table = pd.DataFrame({"a": PLAIN, "b": values, "y": [0, 1] * 20})
+    (doubt,) = [note for note in gf.as_problem(table).notes if note.startswith("-999 in")]
+    assert "na='-999' (--na=-999) says so, and missing='drop' (--missing drop)" in doubt
+    assert gf.as_problem(table, na=-999, missing="drop").n == 22

@@ -106,10 +106,11 @@ def remarks_on_sentinels(
             counts = {item.often for item in found}
             often = f"up to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
             low, high = min(item.low for item in found), max(item.high for item in found)
+            said = f"{spelled('na', name_of(value))} says so" if names else "write NaN"
             yield (
                 f"{name_of(value)} in {often} of {len(y)} rows, far from all other values "
                 f"({low:g} to {high:g}): {_listed(places, called)}; if that stands for no value, "
-                f"leave it empty or NaN, and {remedy}"
+                f"{said}, and {remedy}"
             )
 
 

@@ -1,14 +1,21 @@
-"""Why a column that should hold numbers may hold words, and what helps."""
+"""Why a column that should hold numbers or classes may hold other words, and what helps."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+
+from grokflow.simulations.tables.reading import spelled
+from grokflow.theory.labels import name_of
 
 # Beyond so many words that hardly repeat, they are texts and no categories.
 _MOST_WORDS = 20
 _FORTRAN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+")
 _INFINITE = re.compile(r"[+-]?inf(inity)?|[+-]?1\.#inf|[+-]?∞", re.IGNORECASE)
+# Words that a message proposes to read as no value.
+_MOST_MARKERS = 3
+AS_NO_VALUE = "reads them as no value"
 # A currency before the number, or a unit of one sign or a few letters behind.
 _SIGNED = re.compile(r"([^\W\d_]{0,3}[$€£¥₹]\s*|)([+-]?[\d.,]*\d)(\s*[%‰°$€£¥₹][^\W\d_]?|)")
 _UNCERTAIN = re.compile(r".*\d\s*(±|\+/-|\+-)\s*[\d.].*")
@@ -44,10 +51,64 @@ def likely_cause(words: Sequence[str], is_number: Callable[[str], bool]) -> str:
     if signs := signs_of(odd):
         return f"numbers stand with a sign, {signs}: write them without"
     if len(words) > 2 and odd == [words[0]]:
-        return "all other rows are numbers, so that the first may hold units: remove it"
+        return (
+            "all other rows are numbers, so that the first may hold units: remove it, or, if it "
+            f"stands for no value, {spelled('na', odd[0])} says so"
+        )
+    if 0 < 2 * len(odd) < len(words):
+        return _no_values(odd, len(words))
     if len(set(words)) > max(_MOST_WORDS, len(words) / 2):
         return "its words hardly repeat, as those of texts do"
     return ""
+
+
+def _no_values(odd: Sequence[str], count: int) -> str:
+    """Say which few words stand among numbers, and how they are read as no value."""
+    distinct = sorted(set(odd))
+    said = f"{len(odd)} of {count} entries are no numbers"
+    if len(distinct) > _MOST_MARKERS:
+        return f"{said} ({', '.join(map(repr, distinct[:_MOST_MARKERS]))}, ...): mend them"
+    return f"{said}, and {spelled('na', ','.join(distinct))} {AS_NO_VALUE}"
+
+
+def are_mostly_numbers(words: Sequence[str], is_number: Callable[[str], bool]) -> bool:
+    """Whether most words are numbers, and these so many that they are no names of categories."""
+    numbers = [word for word in words if is_number(word)]
+    return 2 * len(numbers) > len(words) and len(set(numbers)) > _MOST_WORDS
+
+
+def check_repeats(labels: Sequence[object], classes: Sequence[float], what: str) -> None:
+    """Refuse labels most of which are the only one of their class: these cannot be tested on.
+
+    Parameters
+    ----------
+    labels : sequence
+        Numbers or words, one a row.
+    classes : sequence of float
+        The class that each of them became.
+    what : str
+        What messages call the labels.
+
+    Raises
+    ------
+    ValueError
+        With the first labels and what helps.
+    """
+    alone = sum(count == 1 for count in Counter(classes).values())
+    if 2 * alone <= len(labels):
+        return
+    remedy = "regression=True (--regression) reads them as numbers, or add rows"
+    if all(isinstance(label, str) for label in labels):
+        signs = signs_of([str(label) for label in labels])
+        remedy = "learn another column, target='NAME' (--target NAME), or add rows"
+        if signs:
+            remedy = f"numbers stand with a sign, {signs}: write them without"
+    listed = ", ".join(repr(name_of(label)) for label in labels[:3])
+    raise ValueError(
+        f"{what} is read as classes ({listed}{', ...' if len(labels) > 3 else ''}), and {alone} of "
+        f"{len(labels)} rows are alone in theirs, expected classes of two rows or more, of which "
+        f"one is tested on: {remedy}"
+    )
 
 
 def signs_of(words: Sequence[str]) -> str:
