@@ -24,7 +24,8 @@ class Certificate(Summarised):
         ``‖x_i‖‖w‖ + |y_i|``, which rounding alone makes 1e-16, or 0 where w is an exact solution
         rounded to doubles.
     missed : float
-        The largest ``|<x_i, w> - y_i|`` in proportion to the largest target. It is far above the
+        The largest ``|<x_i, w> - y_i|`` in proportion to the largest target, or more: what rounding
+        may hide of it is counted, or nothing is rounded (small tables). It is far above the
         infeasibility where outputs are small differences of large terms, as where rows differ in
         size by many decades: an exact solution is proved to be near w then, and has the norm that
         is stated, but the outputs of w itself are off by so much.

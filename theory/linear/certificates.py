@@ -25,6 +25,7 @@ from grokflow.theory.numerics.rounding import (
     correlated,
     divided,
     down,
+    exact_size_above,
     gamma,
     half_square_above,
     half_square_below,
@@ -41,6 +42,9 @@ from grokflow.theory.numerics.rounding import (
     up,
 )
 from grokflow.theory.numerics.verified import least_eigenvalue_above
+
+# Products up to which all outputs of a table are summed without rounding, in a tenth of a second.
+_MOST_EXACT = 100_000
 
 if TYPE_CHECKING:
     from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
@@ -117,6 +121,29 @@ def interpolant_distance(problem: Problem, w: np.ndarray) -> tuple[float, float]
     if not smallest > 0:
         return inf, miss
     return ratio_above(norm_above(np.nextafter(residual.size / lengths, inf)), smallest), miss
+
+
+def missed_targets(problem: Problem, w: np.ndarray, enough: float) -> float:
+    """Return an upper bound on the largest ``|<x_i, w> - y_i|`` over the largest target.
+
+    Rounding of the outputs is bounded beforehand. Where that is most of the bound, samples are
+    computed without rounding: all of a small table, and those of a large one whose bound is above
+    `enough`.
+    """
+    residual = minus(combined(problem.inputs, w), problem.targets)
+    largest, sizes = float(np.abs(problem.targets).max()), residual.size
+    certain = np.nan_to_num(np.abs(residual.value) - residual.error, nan=0.0, neginf=0.0)
+    if sizes.max() <= 1.001 * certain.max():
+        return ratio_above(float(sizes.max()), largest)
+    small = problem.n * np.count_nonzero(w) <= _MOST_EXACT
+    exact, allowed = 0.0, 0.0 if small else enough * largest
+    for i in np.argsort(-sizes):
+        if sizes[i] <= max(exact, allowed):
+            return ratio_above(max(exact, float(sizes[i])), largest)
+        row = problem.inputs.of_samples(np.array([i])).to_array()[0]
+        terms = np.append(row, -problem.targets[i]), np.append(w, 1.0)
+        exact = max(exact, exact_size_above(*terms))
+    return ratio_above(exact, largest)
 
 
 def scaled_rows(inputs: DesignMatrix) -> tuple[np.ndarray, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.certificates import missed_targets
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.numerics.rounding import gamma
@@ -112,8 +113,7 @@ def interpolant(name: str, problem: Problem, found: Certified, norm: Norm) -> Pr
         Where that is more than `MOST_MISSED` of the largest target, or where centred inputs fit
         the mean of the targets by what rounding leaves of their own.
     """
-    residual = np.abs(problem.inputs.combine(found.w) - problem.targets)
-    missed = float(residual.max() / np.abs(problem.targets).max())
+    missed = missed_targets(problem, found.w, MOST_MISSED)
     if not missed <= MOST_MISSED:
         raise NotResolved(
             f"not resolved in double precision: weights up to {np.abs(found.w).max():.1e} fit the "

@@ -9,6 +9,7 @@ single operation is rounded to the nearest number, so that its neighbour is on t
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +93,28 @@ def inner_below(a: np.ndarray, b: np.ndarray) -> float:
     """Return a lower bound on an inner product, minus infinity where it overflows."""
     bounds = multiplied(a[None, :], b)
     return float(bounds.low[0]) if np.isfinite(bounds.error[0]) else -math.inf
+
+
+def exact_size_above(a: np.ndarray, b: np.ndarray) -> float:
+    """Return ``|Σ a_i b_i|``, summed in whole numbers without rounding, as the next double above.
+
+    Numbers are whole multiples of powers of two. A million products take about a second.
+    """
+    used = (a != 0) & (b != 0)
+    terms = zip(*_whole(a[used]), *_whole(b[used]), strict=True)
+    products = [(first * second, i + j) for first, i, second, j in terms]
+    least = min((power for _, power in products), default=0)
+    total = sum(product << (power - least) for product, power in products)
+    try:
+        return up(float(abs(total) * Fraction(2) ** least)) if total else 0.0
+    except OverflowError:
+        return math.inf
+
+
+def _whole(values: np.ndarray) -> tuple[list[int], list[int]]:
+    """Return whole numbers and powers of two of which these are the products."""
+    fractions, powers = np.frexp(values)
+    return np.ldexp(fractions, 53).astype(np.int64).tolist(), (powers - 53).tolist()
 
 
 def minus(enclosed: Enclosed, exact: np.ndarray) -> Enclosed:
