@@ -12,6 +12,7 @@ from flint import arb, ctx, fmpq, fmpq_mat
 
 from grokflow.theory.linear import exact
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
+from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.penalised.ball_losses import ball_loss
 from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
@@ -19,6 +20,7 @@ from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
 from grokflow.theory.numerics.penalised.exact_square import exact_l1
 from grokflow.theory.numerics.rational import PRECISION, doubles, fraction, matrix, squared_norm
 from grokflow.theory.predictor import NotResolved
+from grokflow.theory.samples import StoredTestSet
 from tests.linear.hostile import CHANGES, hostile_problem
 
 REFUSED = "refused"
@@ -169,3 +171,29 @@ def test_thousands_of_hostile_data_are_certified_or_refused(make, loss):
     # What is right is asserted in `outcome`, and that what is refused with the square loss is not
     # held by double precision; this only keeps a solver from refusing everything.
     assert outcomes[REFUSED] <= count / (8 if loss == "square" else 50)
+
+
+EXTREMES = [
+    ("square", [[1e150, 1e140]], [1e-12], 1e-24),
+    ("square", [[1e150], [1e140]], [1e-150, 1e-150], 1.0),
+    ("square", [[1.0]], [1e-150], 1e-3),
+    ("square", [[1e-150]], [1e150], 1.0),
+    ("square", [[1e150, -2e150], [3e149, 1e150]], [1.5e150, 1.0], 2e-24),
+    ("logistic", [[1e-150, 2e-150]], [1.0], 2.8e117),
+    ("exponential", [[1e150, 2e-8], [1e149, -3.0]], [1.0, -1.0], 3e27),
+    ("exponential", [[-1.0, 3e8], [2.0, 1e8]], [1.0, 1.0], 3e-122),
+]
+
+
+@pytest.mark.parametrize("predictor", [L1Penalised, L2Penalised])
+@pytest.mark.parametrize(("loss", "x", "y", "lam"), EXTREMES)
+def test_sizes_at_the_ends_of_doubles_are_answered_or_refused(predictor, loss, x, y, lam):
+    """Warnings are errors in all tests: λ over the square of an input is 0 or infinite here."""
+    task = Task.REGRESSION if loss == "square" else Task.CLASSIFICATION
+    problem = make_problem("p", task, np.array(x), np.array(y), StoredTestSet(x, np.array(y)))
+    try:
+        found = predictor(LOSSES[loss], lam).predict(problem)
+    except NotResolved as error:
+        assert "expected a gap of 1.0e-07: raise lam" in str(error)
+    else:
+        assert found.certificate.gap <= 1e-7

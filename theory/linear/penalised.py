@@ -76,6 +76,7 @@ class L1Penalised:
         check_positive("lam", self.lam, "for λ → 0 take gf.MaxL1Margin() or gf.MinL1Norm()")
         check_positive("gap", self.gap, "try 1e-7")
 
+    @np.errstate(all="ignore")  # What overflows bounds nothing, and is not taken.
     def predict(self, problem: Problem) -> Prediction:
         """Solve the penalised problem; it has a solution for any data.
 
@@ -187,6 +188,7 @@ class L2Penalised:
         check_positive("lam", self.lam, "for λ → 0 take gf.MaxL2Margin() or gf.MinL2Norm()")
         check_positive("gap", self.gap, "try 1e-7")
 
+    @np.errstate(all="ignore")  # What overflows bounds nothing, and is not taken.
     def predict(self, problem: Problem) -> Prediction:
         """Solve the penalised problem; it has a solution for any data.
 
@@ -207,10 +209,7 @@ class L2Penalised:
             w, mu = units.weights(w), units.multipliers(mu)
             return Certified(w, mu, certificates.l2_penalised(problem, w, mu, self.loss, self.lam))
 
-        # A wild trial step may overflow, and is not taken.
-        with np.errstate(over="ignore", invalid="ignore"):
-            point = self._by_dual(scaled, lam)
-        found = certified(*point)
+        found = certified(*self._by_dual(scaled, lam))
         if not found.gap <= self.gap and problem.n * problem.d <= _MOST_ENTRIES:
             found = certified(*ridge(scaled.inputs.to_array(), scaled.targets, self.loss, lam))
         w, mu, certificate = _resolved(self, problem, found)

@@ -202,6 +202,7 @@ class _Slope:
         doubt += _FUNCTION * np.max(np.abs(ends), axis=0)
         found = correlated(bounds.x, ends[0])
         error = (found.error + 1.01 * bounds.x.absolute.correlate(doubt)) / n
+        error = np.where(np.isnan(error), inf, error)  # zero times a doubt that overflows
         return Enclosed(found.value / n, error + 4 * UNIT * np.abs(found.value) / n + TINY)
 
     @cached_property

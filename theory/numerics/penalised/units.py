@@ -14,6 +14,9 @@ import numpy as np
 from grokflow.theory.losses import Loss, Square
 from grokflow.theory.numerics.design_matrix import DesignMatrix
 
+# The range of doubles that keep all their digits.
+_LEAST, _MOST = float(np.finfo(float).tiny), float(np.finfo(float).max)
+
 
 @dataclass(frozen=True)
 class Units:
@@ -42,10 +45,14 @@ class Units:
         return x if self.inputs == 1 else x.scaled(1 / self.inputs)
 
     def strength(self, lam: float) -> float:
-        """Return λ in these units."""
+        """Return λ in these units, or the double next to it that is neither zero nor infinite.
+
+        Answers are certified in the units of the data, for λ itself.
+        """
         for _ in range(self.order):
             lam /= self.inputs
-        return lam if self.order == 2 else lam / self.targets
+        lam = lam if self.order == 2 else lam / self.targets
+        return min(max(lam, _LEAST), _MOST)
 
     def weights(self, w: np.ndarray) -> np.ndarray:
         """Return weights in the units of the data."""
