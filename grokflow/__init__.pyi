@@ -23,7 +23,7 @@ from grokflow.theory.completion.problem import make_measurement_problem as make_
 from grokflow.simulations.completion.data import load_entries as load_entries
 from grokflow.simulations.completion.data import completion as completion
 from grokflow.theory.losses import Loss as Loss
-from grokflow.theory.losses import PullRange as PullRange
+from grokflow.theory.pull_ranges import PullRange as PullRange
 from grokflow.theory.losses import TailedLoss as TailedLoss
 from grokflow.theory.losses import ConcordantLoss as ConcordantLoss
 from grokflow.theory.losses import LOSSES as LOSSES

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol, Self
 
@@ -74,6 +75,17 @@ class Estimator(ABC, BaseEstimator):
             check_paired(X=X, y=y)
         return validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE, **settings)
 
+    def _refuse(self, settings: Mapping[str, object]) -> None:
+        """Refuse weights of samples, and what no fit knows; None stands for no weights."""
+        for name, value in settings.items():
+            if name != "sample_weight":
+                raise TypeError(f"{type(self).__name__}.fit() has no argument {name!r}")
+            if value is not None:
+                raise ValueError(
+                    "sample_weight is given, expected none, for the theory counts all samples "
+                    "alike: repeat rows of X and y that count more, leave out those that do not"
+                )
+
     def _predicted(self, problem: Problem) -> Prediction:
         """Predict; where that cannot be, the remedies are those of an estimator."""
         try:
@@ -91,7 +103,7 @@ class Estimator(ABC, BaseEstimator):
 class Classifier(ClassifierMixin, Estimator):
     """A linear classifier without intercept."""
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, **settings: object) -> Self:
         """Fit one predictor for two classes, or one for each class against the rest.
 
         Parameters
@@ -100,12 +112,15 @@ class Classifier(ClassifierMixin, Estimator):
             Inputs.
         y : array-like, shape (n,)
             Class labels of any kind.
+        **settings
+            None is known: weights of samples are refused, with what to do instead.
 
         Raises
         ------
         NotSeparable
             By the margins, when no weights fit the labels (its ``certificate`` proves it).
         """
+        self._refuse(settings)
         x, labels = self._checked(X, y)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
@@ -140,14 +155,17 @@ class Classifier(ClassifierMixin, Estimator):
 class Regressor(RegressorMixin, Estimator):
     """A linear regression without intercept."""
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, **settings: object) -> Self:
         """Fit the predictor to inputs of shape (n, d) and targets of shape (n,).
+
+        No setting is known: weights of samples are refused, with what to do instead.
 
         Raises
         ------
         NoPredictor
             By the interpolants, when no weights reach the targets.
         """
+        self._refuse(settings)
         x, targets = self._checked(X, y, y_numeric=True)
         rounded_vector("y", as_array("y", y).reshape(-1))
         found = self._predicted(_problem(x, targets.astype(np.float64), Task.REGRESSION))

@@ -22,7 +22,9 @@ class MaxL2MarginClassifier(Classifier):
     """The classifier of largest L2-margin, for scikit-learn.
 
     Its weights solve ``min ½‖w‖²`` with ``y_i <w, x_i> ≥ 1``.
-    This is the hard-margin support vector machine without intercept.
+    This is the hard-margin support vector machine without intercept: a column of ones, appended to
+    X, has one as its weight. There is no `gap` to choose, as there is for L1-norms: the weights are
+    solved to rounding, and refused where their gap is above 1e-7.
 
     Attributes
     ----------
@@ -42,6 +44,14 @@ class MaxL2MarginClassifier(Classifier):
     [[ 0.667 -0.333]]
     >>> found.certificate_[0].gap < 1e-6
     True
+
+    With an intercept, the last weight:
+
+    >>> import numpy as np
+    >>> x = np.array([[1.0], [2.0], [4.0]])
+    >>> found = gf.MaxL2MarginClassifier().fit(np.column_stack([x, np.ones(3)]), [0, 0, 1])
+    >>> print(found.coef_.round(3))
+    [[ 1. -3.]]
     """
 
     def _predictor(self) -> MaxL2Margin:
@@ -51,8 +61,8 @@ class MaxL2MarginClassifier(Classifier):
 class MaxL1MarginClassifier(Classifier):
     """The classifier of largest L1-margin, for scikit-learn.
 
-    Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. It has no intercept; attributes are
-    as in `MaxL2MarginClassifier`.
+    Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. There is no intercept but the
+    weight of a column of ones, which `MaxL2MarginClassifier` shows; its attributes are those here.
 
     Parameters
     ----------
@@ -80,8 +90,8 @@ class MaxL1MarginClassifier(Classifier):
 class L1PenalisedClassifier(Classifier):
     """The minimiser of ``(1/n) Σ l(y_i <w, x_i>) + (λ/2) ‖w‖₁``, for scikit-learn.
 
-    It is where the flow at weight decay λ ends, and exists for any data. There is no intercept;
-    attributes are as in `MaxL2MarginClassifier`.
+    It is where the flow at weight decay λ ends, and exists for any data. There is no intercept
+    but the weight of a column of ones, as in `MaxL2MarginClassifier`, whose attributes it has.
 
     Parameters
     ----------
@@ -122,7 +132,9 @@ class L1PenalisedClassifier(Classifier):
 class MinL2NormRegressor(Regressor):
     """The interpolant of least L2-norm, for scikit-learn: ``min ½‖w‖²`` with ``<w, x_i> = y_i``.
 
-    There is no intercept.
+    There is no intercept: a column of ones, appended to X, has one as its weight. There is no `gap`
+    to choose, as there is for L1-norms: the weights are solved to rounding, and refused where their
+    gap is above 1e-7.
 
     Attributes
     ----------
@@ -146,7 +158,8 @@ class MinL2NormRegressor(Regressor):
 class MinL1NormRegressor(Regressor):
     """The interpolant of least L1-norm, for scikit-learn: ``min ‖w‖₁`` with ``<w, x_i> = y_i``.
 
-    There is no intercept; attributes are as in `MinL2NormRegressor`.
+    There is no intercept but the weight of a column of ones, appended to X; attributes are as in
+    `MinL2NormRegressor`.
 
     Parameters
     ----------
@@ -171,7 +184,8 @@ class MinL1NormRegressor(Regressor):
 class L1PenalisedRegressor(Regressor):
     """The minimiser of ``(1/n) Σ (<w, x_i> - y_i)² + (λ/2) ‖w‖₁``, for scikit-learn.
 
-    There is no intercept; attributes are as in `MinL2NormRegressor`.
+    There is no intercept but the weight of a column of ones, appended to X; attributes are as in
+    `MinL2NormRegressor`.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from grokflow.simulations.runs.files import read_sealed, write_sealed
+from grokflow.simulations.runs.files import check_path, read_sealed, write_sealed
 from grokflow.theory.arguments import check_flag, check_seed
 
 Result = TypeVar("Result")
@@ -121,9 +121,14 @@ class Laboratory:
     _done: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what is no seed."""
+        """Refuse what is no seed, no choice and no folder."""
         check_seed(self.seed)
         check_flag("thorough", self.thorough)
+        if self.folder is not None:
+            check_path("folder", self.folder)
+            self.folder = Path(self.folder)
+            if not self.folder.is_dir():
+                raise ValueError(f"folder {self.folder} is none, expected one: create it first")
 
     def remember(self, key: tuple[object, ...], run: Callable[[], Result]) -> Result:
         """Return the result of an experiment, run if there is none under this key yet."""

@@ -20,41 +20,12 @@ square [ 4.  1. 16.]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
-
-class PullRange(NamedTuple):
-    """The interval of the pulls ``u = -dl/dq`` that a loss has, which is where ``l*`` is finite.
-
-    Parameters
-    ----------
-    low, high : float
-        Its ends.
-    attained : bool
-        Whether finite outputs have the pulls at the ends, as for a loss that is zero beyond some
-        margin; False where the ends are limits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import grokflow as gf
-    >>> gf.LOSSES["logistic"].pull_range
-    PullRange(low=0.0, high=1.0, attained=False)
-    >>> print(gf.PullRange(low=0.0, high=1.0, attained=True).clip(np.array([-1.0, 0.5, 2.0])))
-    [0.  0.5 1. ]
-    """
-
-    low: float = -np.inf
-    high: float = np.inf
-    attained: bool = False
-
-    def clip(self, u: np.ndarray) -> np.ndarray:
-        """Return the nearest pulls in the interval."""
-        return np.asarray(np.clip(u, self.low, self.high))
-
+from grokflow.theory.pull_ranges import PullRange
 
 _ANY, _POSITIVE, _BELOW_ONE = PullRange(), PullRange(0.0), PullRange(0.0, 1.0)
 

@@ -15,6 +15,7 @@ from grokflow.simulations.tables.doubts.remarks import (
 )
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
 from grokflow.simulations.tables.doubts.words import check_repeats
+from grokflow.simulations.tables.entry_names import or_matrix
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
@@ -280,6 +281,7 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
         return
     row = int(np.flatnonzero(rows.unlabelled if rows.unlabelled.any() else lacking)[0])
     remedy = "missing='drop' (--missing drop) leaves such rows out"
+    matrix = or_matrix(len(rows.y), rows.x.shape[1] + 1) if rows.names else ""
     after = row - (rows.tested_from or 0)
     tested = rows.tested_from is not None and after >= 0
     place, part = (after, "_test") if tested else (row, "")
@@ -288,7 +290,7 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
         if not rows.names:
             where = f"y{part}[{place}] has no value"
         raise ValueError(
-            f"{where} ({int(rows.unlabelled.sum())} missing), expected a label: {remedy}"
+            f"{where} ({int(rows.unlabelled.sum())} missing), expected a label: {remedy}{matrix}"
         )
     column = int(np.flatnonzero(np.isnan(rows.x[row]))[0])
     count = f"rows that lack a value: {int(lacking.sum())} of {len(lacking)}"
@@ -298,7 +300,7 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
         where = f"X{part}[{place}, {column}] is nan"
     raise ValueError(
         f"{where} ({count}), expected a number: {remedy}, missing='mean' (--missing mean) fills in "
-        "the mean of the column"
+        f"the mean of the column{matrix}"
     )
 
 

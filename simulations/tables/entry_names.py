@@ -44,3 +44,19 @@ def stem_of(name: str) -> str:
         if plain.endswith(ending):
             return plain.removesuffix(ending)
     return plain
+
+
+def or_matrix(rows: int, columns: int) -> str:
+    """Say how a table with gaps is written that may be a matrix: one as wide as it is long.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Its size; one column more may name the rows.
+    """
+    if columns - rows not in (0, 1):
+        return ""
+    return (
+        "; if these are the observed entries of a matrix, write each as a row under i,j,value (in "
+        "Python gf.make_matrix_problem takes the matrix)"
+    )

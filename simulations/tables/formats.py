@@ -11,6 +11,7 @@ from grokflow.simulations.tables.compression import Unreadable, content_of, deco
 from grokflow.simulations.tables.contents import Columns, Contents
 from grokflow.simulations.tables.text.delimited import header_of, read_delimited
 from grokflow.simulations.tables.text.foreign import foreign_format
+from grokflow.simulations.tables.text.own_results import own_result
 
 # The endings by which a name is taken for a file although there is none.
 SUFFIXES = (
@@ -118,6 +119,6 @@ def _reader(data: bytes, path: Path) -> Callable[[str, bytes], Contents]:
 def _read_text(source: str, data: bytes) -> Columns:
     """Return the columns of a text, unless it is in a format that is none of a table."""
     text = decoded(data)
-    if (reason := foreign_format(text.text)) is not None:
+    if (reason := own_result(text.text) or foreign_format(text.text)) is not None:
         raise Unreadable(reason.replace("FILE", repr(Path(source).name)))
     return read_delimited(source, text)

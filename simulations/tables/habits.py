@@ -77,9 +77,11 @@ def _check_other_kinds(found: Arrays, missing: list[str]) -> None:
     if len(found.arrays) == 1 and missing == ["y"]:
         lone = next(iter(found.arrays.values()))
         reader = "scipy.sparse.load_npz" if is_sparse(lone) else "numpy.load"
+        gaps = not is_sparse(lone) and lone.dtype.kind == "f" and np.isnan(lone).any()
+        matrix = "; gf.make_matrix_problem takes a matrix with gaps" if gaps else ""
         raise ValueError(
             f"{found.source} holds one array, of shape {lone.shape}, expected labels too: "
-            f"gf.as_problem(x, y) takes both, with x from {reader}"
+            f"gf.as_problem(x, y) takes both, with x from {reader}{matrix}"
         )
 
 

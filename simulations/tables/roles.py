@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokflow.simulations.tables.contents import SPLIT_NAME, TARGET_NAMES, Column, Columns
-from grokflow.simulations.tables.entry_names import are_entries
+from grokflow.simulations.tables.entry_names import are_entries, or_matrix
 from grokflow.simulations.tables.reading import Reading, spelled
 from grokflow.simulations.tables.values import holds_times, numbers_of
 
@@ -157,7 +157,8 @@ def _or_entries(table: Columns) -> str:
     """Say how entries of a matrix are recognised, where columns without names may hold some."""
     ids = all(_are_whole(column) for column in table.columns[:2])
     if table.headed or len(table.columns) not in (3, 4) or not ids:
-        return ""
+        gaps = any(column.missing.any() for column in table.columns)
+        return or_matrix(len(table.columns[0].values), len(table.columns)) if gaps else ""
     named = "user,item,rating" + (",timestamp" if len(table.columns) == 4 else "")
     return f", or write {named} above the rows if they are observed entries of a matrix"
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.runs.files import write_whole
-from grokflow.theory.arguments import check_number
 from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_classes
 from grokflow.theory.linear.problem import Problem, Task, make_problem
+from grokflow.theory.numerics.input_transform import check_changes
 from grokflow.theory.numerics.sparse_matrix import is_sparse
 from grokflow.theory.samples import StoredTestSet
 
@@ -61,13 +62,14 @@ class Table(NamedTuple):
 
     def changed(self, intercept: float, standardise: bool) -> Table:
         """Return the rows with inputs that are to be changed so."""
-        check_number("intercept", intercept)
-        if standardise not in (0, 1):
-            raise ValueError(f"standardise is {standardise!r}, expected True or False: pick one")
+        # Settings of the command line are numbers.
+        if isinstance(standardise, Real) and standardise in (0, 1):
+            standardise = bool(standardise)
+        check_changes(intercept, standardise)
         notes = (*self.notes, *self._offset())
         if not standardise and not is_sparse(self.x):
             notes = (*notes, *self._sizes())
-        return self._replace(notes=notes, intercept=float(intercept), standardise=bool(standardise))
+        return self._replace(notes=notes, intercept=float(intercept), standardise=standardise)
 
     def _sizes(self) -> Iterator[str]:
         """Say that inputs differ so much in size that the largest alone are learned in practice."""

@@ -276,3 +276,15 @@ def test_remedies_of_estimators_are_those_of_python():
             estimator.fit(x, [0, 1, 0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"^loss is \[\], expected one of"):
         gf.L1PenalisedClassifier(loss=[]).fit(x, x[:, 0] > 3)
+
+
+@pytest.mark.parametrize("estimator", [gf.L1PenalisedClassifier(), gf.MinL2NormRegressor()])
+def test_weights_of_samples_are_refused_with_the_reason_and_none_are_taken(estimator):
+    x, y = np.eye(3), np.array([1.0, -1.0, 1.0])
+    with pytest.raises(ValueError, match=r"^sample_weight is given, .*alike: repeat rows.*$"):
+        estimator.fit(x, y, sample_weight=np.ones(3))
+    with pytest.raises(TypeError, match="has no argument 'weights'"):
+        estimator.fit(x, y, weights=np.ones(3))
+    assert np.array_equal(
+        estimator.fit(x, y, sample_weight=None).coef_, clone(estimator).fit(x, y).coef_
+    )

@@ -13,7 +13,8 @@ from grokflow.theory.diagonal.path import scales, trace
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised
 from grokflow.theory.linear.l2 import MaxL2Margin
 from grokflow.theory.linear.penalised import L1Penalised, L2Penalised
-from grokflow.theory.losses import LOSSES, Logistic, Loss, PullRange, Square, TailedLoss
+from grokflow.theory.losses import LOSSES, Logistic, Loss, Square, TailedLoss
+from grokflow.theory.pull_ranges import PullRange
 
 LOGISTIC = LOSSES["logistic"]
 ZERO_TO_ONE = PullRange(0.0, 1.0, attained=True)
@@ -113,7 +114,7 @@ def test_outputs_of_pull_inverts_the_descent(loss):
     q = np.linspace(0.05, 0.95, 19)
     targets = np.full_like(q, 0.4)
     assert np.allclose(loss.outputs_of_pull(loss.descent(q, targets), targets), q, atol=1e-14)
-    low, high, _ = loss.pull_range
+    low, high = loss.pull_range.low, loss.pull_range.high
     for outside in (low - 1e-9, high + 1e-9):
         if np.isfinite(outside):
             assert loss.conjugate(np.array([outside]), np.zeros(1)) == np.inf

@@ -60,7 +60,7 @@ REFUSED = {
         classes()
     ),
     "regression is a str, expected a bool": lambda: gf.as_problem(X, Y, regression="x"),
-    "standardise is 'x', expected True or False": lambda: gf.as_problem(X, Y, standardise="x"),
+    "standardise is a str, expected True or False": lambda: gf.as_problem(X, Y, standardise="x"),
     "intercept is a str, expected a number": lambda: gf.as_problem(X, Y, intercept="x"),
     "drop is a object, expected names": lambda: gf.as_problem(X, Y, drop=object()),
     "test is a NoneType, expected a test set": lambda: made(test=None),

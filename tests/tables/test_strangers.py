@@ -1,12 +1,15 @@
 """Tables as strangers write them: what gives the target away, what is another format, odd names."""
 
 import gzip
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import grokflow as gf
+from grokflow.cli import main
 from grokflow.simulations.tables.text.foreign import foreign_format
 
 ROWS = np.random.default_rng(0).normal(size=(24, 3)).round(3)
@@ -141,3 +144,41 @@ def test_excel_writes_truth_in_other_languages(tmp_path):
 def test_a_header_of_column_numbers_is_no_foreign_format_and_takes_no_time():
     """As pandas writes names 0, 1, 2, ...: the time used to double with every second column."""
     assert foreign_format(",".join(map(str, range(5000))) + ",y\n") is None
+
+
+WRITERS = {
+    "predict small.npz --json": "a forecast of grokflow predict, expected data: give '.*small.npz'",
+    "predict small.npz --certificate": r"a certificate, which grokflow check 'own.json' checks",
+    "simulate small.npz --points 3 --until 1 --json": "a simulation of grokflow simulate",
+    "scan small.npz --alpha 10 --lam 1e-2 --jobs 1 --json": "a scan of grokflow scan",
+    "verify --claim label-noise-step --json": "the verdicts of grokflow verify, .* give a table",
+}
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_what_this_package_wrote_is_told_with_what_reads_it(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).standard_normal((4, 6))
+    np.savez("small.npz", X=x, y=[1, -1, 1, -1], X_test=x, y_test=[1, -1, 1, -1])
+    assert main([*command.split(), "own.json"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "own.json"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(WRITERS[command], said) and "pandas" not in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("header", ["", "a,b,c\n"])
+def test_a_square_table_with_gaps_may_be_a_matrix(header, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    square = header + "1,,3\n,2,1\n3,1,\n"
+    Path("a.csv").write_text(square)
+    for options in ([], ["--target", "c" if header else "3"]):
+        assert main(["predict", "a.csv", *options]) == 2
+        assert "under i,j,value (in Python gf.make_matrix_problem" in capsys.readouterr().err
+    # Written so it is read; and longer tables are no matrices.
+    Path("b.csv").write_text("i,j,value\n1,1,1\n1,3,3\n2,2,2\n2,3,1\n3,1,3\n3,2,1\n")
+    assert main(["predict", "b.csv"]) == 0
+    Path("a.csv").write_text(square + "1,2,3\n3,2,1\n")
+    capsys.readouterr()
+    assert main(["predict", "a.csv", *options]) == 2
+    assert "matrix" not in capsys.readouterr().err

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import RK45
 
+from grokflow.theory.arguments import check_fraction, check_positive, check_range
 from grokflow.theory.homogeneous.zero_loss import ConstraintModel, ManifoldPoint, ZeroLossSet
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.summary import Summarised
@@ -100,6 +101,13 @@ class SlowManifold:
     misfit: float = 1e-10
     reach: float = 0.1
     max_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no walk can heed."""
+        for name in ("rtol", "misfit"):
+            check_fraction(name, getattr(self, name), "choose another value")
+        check_positive("reach", self.reach)
+        check_range("max_steps", self.max_steps, (1.0, float("inf")))
 
     def predict(
         self,

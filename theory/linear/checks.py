@@ -65,6 +65,23 @@ def _not_finite(array: Table) -> tuple[int, ...] | None:
     return tuple(int(i) for i in bad[0]) if len(bad) else None
 
 
+def check_places(places: object, n: int) -> None:
+    """Refuse what are no places of n samples among rows: whole numbers from 0, no two alike."""
+    if places is None:
+        return
+    if not isinstance(places, np.ndarray) or places.dtype.kind not in "iu" or places.ndim != 1:
+        said = getattr(places, "dtype", type(places).__name__)
+        raise ValueError(
+            f"places is {said}, expected a vector of whole numbers: give an array of them"
+        )
+    if len(places) != n:
+        raise ValueError(f"places has {len(places)} numbers, expected {n}: one for each sample")
+    if (places < 0).any() or len(np.unique(places)) < n:
+        raise ValueError(
+            "places holds a number below 0 or twice, expected each row from 0 once: leave it out"
+        )
+
+
 def check_sizes(x: Table, targets: np.ndarray, places: np.ndarray | None = None) -> None:
     """Refuse columns and targets whose squares, or whose weights, leave double precision."""
     sizes = _column_sizes(x)

@@ -14,14 +14,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from grokflow.theory.arguments import check_data, check_flag, check_kind, check_number, member_of
+from grokflow.theory.arguments import check_data, check_kind, member_of
 from grokflow.theory.conversion import as_labels, as_table
 from grokflow.theory.labels import Labels, read_labels, signs_of
-from grokflow.theory.linear.checks import check_inputs, check_length, check_rows, check_shapes
+from grokflow.theory.linear.checks import (
+    check_inputs,
+    check_length,
+    check_places,
+    check_rows,
+    check_shapes,
+)
 from grokflow.theory.linear.row_space import RowSpace, row_space
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.numerics.design_matrix import DesignMatrix, design_matrix
-from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform
+from grokflow.theory.numerics.input_transform import AffineWeights, InputTransform, check_changes
 from grokflow.theory.numerics.sparse_matrix import is_sparse, nonzero_rows, signed_rows
 from grokflow.theory.pairing import check_paired, check_same_columns
 from grokflow.theory.samples import StoredTestSet, TestSet, copies_among
@@ -264,6 +270,7 @@ def make_problem(
     check_same_columns(X=x, X_test=getattr(test, "inputs", None))
     x, labels = as_table("X", x), as_labels("y", y)
     check_length(x, labels)
+    check_places(places, len(labels))
     if not isinstance(test, TestSet):
         raise ValueError(
             f"test is a {type(test).__name__}, expected a test set: make one with "
@@ -280,8 +287,7 @@ def make_problem(
     renamed = found.classes not in ((), ("-1", "1"))
     notes = (*notes, *(found.notes if renamed else ()))
     transform = None
-    check_flag("standardise", standardise)
-    check_number("intercept", intercept)
+    check_changes(intercept, standardise)
     if intercept or standardise:
         transform = InputTransform.fit(x, standardise=standardise, intercept=intercept)
         x, test = transform.apply(x), _transformed(test, transform)

@@ -26,6 +26,14 @@ _INTERCEPT_RANGE = (1e-100, 1e100)
 _LISTED = 5
 
 
+def check_changes(intercept: float, standardise: bool) -> None:
+    """Refuse what is no size of a column of ones, and what is neither True nor False."""
+    check_flag("standardise", standardise)
+    check_number("intercept", intercept)
+    if intercept:
+        check_range("intercept", intercept, _INTERCEPT_RANGE)
+
+
 def standardising(transform: InputTransform | None) -> str:
     """Return the advice to standardise the inputs, which is empty where they are standardised.
 
@@ -113,10 +121,7 @@ class InputTransform(Summarised):
         intercept : float
             Size of the column of ones; 0 for none.
         """
-        check_flag("standardise", standardise)
-        check_number("intercept", intercept)
-        if intercept:
-            check_range("intercept", intercept, _INTERCEPT_RANGE)
+        check_changes(intercept, standardise)
         centre, rest, scale, notes = _statistics(x) if standardise else (None, None, None, [])
         if intercept:
             notes = [
