@@ -14,18 +14,20 @@ diagonal blocks; P and Q by an explicit Runge-Kutta method on their own equation
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
+from grokflow.proofs_check.completion.block_form_norm import block_form, samples_of
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.completion.flow import CompletionFlow
 from grokflow.simulations.completion.start import CompletionStart
 from grokflow.theory.completion.entries import make_entries_problem
+from grokflow.theory.completion.problem import CompletionProblem
 
 _SHAPE, _SEEN, _ALPHA, _LAM, _RTOL = (3, 4), 8, 2.0, 0.05, 1e-8
 _TIMES = np.linspace(0.1, 4.0, 14)
@@ -36,41 +38,33 @@ DERIVATION = (
 )
 
 
-class Ratings(NamedTuple):
-    """Some entries of a 3×4 matrix of rank two, one of them observed twice."""
-
-    rows: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
-
-
-def ratings(laboratory: Laboratory) -> Ratings:
-    """Draw the entries."""
+@remembered
+def ratings(laboratory: Laboratory) -> CompletionProblem:
+    """Draw some entries of a 3×4 matrix of rank two, one of them observed twice."""
     rng, (u, i) = np.random.default_rng([laboratory.seed, 316]), _SHAPE
     truth = rng.standard_normal((u, 2)) @ rng.standard_normal((2, i))
     rows, columns = np.divmod(rng.choice(u * i, _SEEN, replace=False), i)
     rows, columns = np.append(rows, rows[0]), np.append(columns, columns[0])
-    return Ratings(rows, columns, truth[rows, columns])
+    return make_entries_problem("ratings", _SHAPE, rows, columns, truth[rows, columns])
 
 
 @remembered
 def block_forms(laboratory: Laboratory) -> np.ndarray:
-    """Follow the symmetric factorisation of the block form, shape (times, 7, 7)."""
-    u, i = _SHAPE
-    rows, columns, values = ratings(laboratory)
-    problem = make_entries_problem("block form", u + i, rows, u + columns, values)
+    """Follow the symmetric factorisation of the block form, shape (times, u + i, u + i)."""
+    problem = block_form(ratings(laboratory))
     flow = CompletionFlow(lam=_LAM, rtol=_RTOL)
     return flow.run(CompletionStart(problem, _ALPHA), _TIMES).matrices
 
 
 def products(laboratory: Laboratory, size: float, decay: float) -> np.ndarray:
-    """Follow P and Q from `size` times [I, 0] and [0, I], with decay times λ, (times, 3, 4)."""
-    u, i = _SHAPE
-    rows, columns, values = ratings(laboratory)
+    """Follow P and Q from `size` times [I, 0] and [0, I], with decay times λ, (times, u, i)."""
+    block = ratings(laboratory)
+    rows, columns, values = samples_of(block)
+    u, i = block.space.shape
 
     def rate(_: float, packed: np.ndarray) -> np.ndarray:
         p, q = np.split(packed.reshape(u + i, u + i), [u])
-        gradient = np.zeros(_SHAPE)
+        gradient = np.zeros((u, i))
         miss = 2 * ((p @ q.T)[rows, columns] - values) / len(values)
         np.add.at(gradient, (rows, columns), miss)
         pulls = np.concatenate([gradient @ q, gradient.T @ p])
@@ -101,7 +95,7 @@ def check(laboratory: Laboratory, size: float | None = None, decay: float = 1.0)
 
     P and Q start at this `size`, √2 α where none is given, and decay `decay` times as fast.
     """
-    u = _SHAPE[0]
+    u = ratings(laboratory).space.shape[0]
     first = start_size(_ALPHA) if size is None else size
     whole, a = block_forms(laboratory), products(laboratory, first, decay * decay_of_factors())
     expected = np.zeros_like(whole)
@@ -130,4 +124,5 @@ CLAIM = Claim(
         Broken("P and Q from 1.4 α I, not √2 α I", partial(check, size=1.4 * _ALPHA)),
         Broken("a tenth less weight decay on P and Q", partial(check, decay=0.9)),
     ),
+    for_every=(ForEvery(ratings, strategies.ratings),),
 )

@@ -52,13 +52,20 @@ def seen(laboratory: Laboratory) -> CompletionProblem:
     return make_entries_problem("block", _SHAPE, rows, columns, truth[rows, columns])
 
 
-def block_form(block: CompletionProblem) -> CompletionProblem:
-    """Return the same samples as entries of a symmetric matrix, off its diagonal blocks."""
-    entries, (u, i) = block.measurements, block.space.shape
+def samples_of(block: CompletionProblem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, columns and values of the entries, each as often as it was sampled."""
+    entries = block.measurements
     assert isinstance(entries, BlockEntries)
     rows, columns, values = (
         np.repeat(each, block.counts) for each in (entries.rows, entries.columns, block.values)
     )
+    return rows, columns, values
+
+
+def block_form(block: CompletionProblem) -> CompletionProblem:
+    """Return the same samples as entries of a symmetric matrix, off its diagonal blocks."""
+    rows, columns, values = samples_of(block)
+    u, i = block.space.shape
     return make_entries_problem("block form", u + i, rows, u + columns, values)
 
 

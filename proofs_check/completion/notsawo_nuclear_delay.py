@@ -13,7 +13,16 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
@@ -35,11 +44,18 @@ class Measured:
 
 
 @remembered
+def direction(laboratory: Laboratory) -> np.ndarray:
+    """Draw the direction that is not measured, beyond the row and the column of the truth."""
+    (seed,) = laboratory.draws("a direction of matrices", 1)
+    return np.random.default_rng(seed).standard_normal((_SIZE - 1, _SIZE - 1))
+
+
+@remembered
 def on_a_line(laboratory: Laboratory) -> Measured:
-    """Draw a truth and one direction, apart from its rows and columns, that is not measured."""
-    left, right, rng = _frames(laboratory, "a line of matrices")
+    """Draw a truth of which all but one direction, apart from its rows and columns, is measured."""
+    left, right, _ = _frames(laboratory, "a line of matrices")
     truth = 2 * np.outer(left[:, 0], right[:, 0])
-    unseen = left[:, 1:] @ rng.standard_normal((_SIZE - 1, _SIZE - 1)) @ right[:, 1:].T
+    unseen = left[:, 1:] @ direction(laboratory) @ right[:, 1:].T
     unseen /= np.linalg.norm(unseen)
     rows = np.linalg.svd(unseen.ravel()[None])[2][1:]
     return Measured(rows, truth, truth + 2 * unseen)
@@ -133,6 +149,9 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(l1_steps,),
+    for_every=(
+        ForEvery(direction, partial(strategies.tables, _SIZE - 1, _SIZE - 1, _SIZE - 1, _SIZE - 1)),
+    ),
     broken=(
         Broken("a tenth fewer steps", partial(check, factor=0.9)),
         Broken("a tenth more steps where it falls evenly", partial(check, factor=1.1)),

@@ -31,6 +31,7 @@ from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
+from grokflow.proofs_check.ranges.reasons import TEST_ERROR
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.problem import Problem
@@ -138,6 +139,7 @@ SQUARE = Claim(
     expected=Verdict.SUPPORTED,
     check=square,
     formulas=(shifted_time, leading_order),
+    no_range=TEST_ERROR,
     broken=(Broken("C a tenth larger", partial(square, constant=1.1)),),
 )
 
@@ -152,6 +154,7 @@ TAILED = Claim(
     expected=Verdict.SUPPORTED,
     check=tailed,
     formulas=(shifted_time, leading_order, level_delay),
+    no_range=TEST_ERROR,
     broken=(
         Broken("twice the level m", partial(tailed, level=2.0)),
         Broken("C a tenth larger", partial(tailed, constant=1.1)),

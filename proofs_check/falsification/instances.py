@@ -201,6 +201,14 @@ FORMS = (
         (),
     ),
     Form(
+        "numbers",
+        lambda found: isinstance(found, np.ndarray) and found.ndim == 1,
+        lambda found: {"values": found},
+        lambda values: values,
+        {"values": _SAMPLES},
+        ("values",),
+    ),
+    Form(
         "whole number",
         lambda found: isinstance(found, int),
         lambda found: {"value": np.array(found)},

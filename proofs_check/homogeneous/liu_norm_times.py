@@ -19,7 +19,16 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -68,12 +77,17 @@ class Samples:
 
 
 @remembered
+def inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw Gaussian inputs."""
+    (seed,) = laboratory.draws("inputs of norm times", 1)
+    return np.random.default_rng(seed).standard_normal((_SAMPLES, _INPUTS))
+
+
 def samples(laboratory: Laboratory) -> Samples:
-    """Draw Gaussian samples of a target of two inputs."""
+    """Return samples of a target of two inputs, and draw the start."""
     (seed,) = laboratory.draws("samples of norm times", 1)
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((_SAMPLES, _INPUTS))
-    direction = rng.standard_normal(_INPUTS)
+    rng, x = np.random.default_rng(seed), inputs(laboratory)
+    direction = rng.standard_normal(x.shape[1])
     unit = direction / np.linalg.norm(direction)
     return Samples(x, x[:, 0] - x[:, 1], unit, float(rng.uniform(0.5, 1.5)))
 
@@ -118,8 +132,8 @@ def _net(data: Samples, lams: np.ndarray, alpha: float, late: float, whole: bool
     norms = [net_norm(w, scale) for w, scale in zip(weights, np.exp(log_scales), strict=True)]
     slow = net_norm_time(alpha, float(np.exp(log_scales[1])))
     if whole:
-        slow = float(np.log(alpha * np.sqrt(2 * _INPUTS) / norms[1]))
-    start = np.full(2 * _INPUTS, alpha)
+        slow = float(np.log(alpha * np.sqrt(2 * data.x.shape[1]) / norms[1]))
+    start = np.full(2 * data.x.shape[1], alpha)
     ends, steps = _ends(_net_field(data), start, lams, late * slow / lams)
     # log uv falls by 2 in a unit of γt; between the outer scales it falls by 0.02.
     slope = np.log(norms[0] / norms[2]) / 0.01
@@ -145,13 +159,13 @@ Field = Callable[[np.ndarray], np.ndarray]
 
 
 def _linear_field(data: Samples) -> Field:
-    return lambda w: -2 / _SAMPLES * ((data.x @ w - data.y) @ data.x)
+    return lambda w: -2 / len(data.y) * ((data.x @ w - data.y) @ data.x)
 
 
 def _net_field(data: Samples) -> Field:
     def field(theta: np.ndarray) -> np.ndarray:
         u, v = np.split(theta, 2)
-        pull = 4 / _SAMPLES * ((data.x @ (u**2 - v**2) - data.y) @ data.x)
+        pull = 4 / len(data.y) * ((data.x @ (u**2 - v**2) - data.y) @ data.x)
         return np.concatenate([-pull * u, pull * v])
 
     return field
@@ -197,6 +211,12 @@ CLAIM = Claim(
         Broken("a time of the fit longer by a twentieth", partial(check, fitted=1.05)),
     ),
     formulas=(linear_norm_time, net_norm, net_norm_time, fit_loss),
+    # Fewer samples than inputs, all of them independent.
+    for_every=(
+        ForEvery(
+            inputs, partial(strategies.tables, max_n=3, max_d=6, min_d=4, decades=0, general=True)
+        ),
+    ),
     error_rate=EXTRAPOLATED,
     scope=Scope((), "linear model, diagonal net", ("square",), (1, 2)),
 )

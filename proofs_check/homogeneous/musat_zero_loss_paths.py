@@ -15,7 +15,16 @@ from functools import partial
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -61,14 +70,25 @@ class Toy:
 
 
 @remembered
-def toys(laboratory: Laboratory) -> list[Toy]:
-    """Draw the sample of the toy, and the start of the product."""
-    (seed,) = laboratory.draws("toys on the zero-loss set", 1)
+def sample(laboratory: Laboratory) -> np.ndarray:
+    """Draw the sample of the sum, shape (1, 2)."""
+    (seed,) = laboratory.draws("sample of a toy", 1)
     rng = np.random.default_rng(seed)
     # Neither along the start, which would be at its end, nor across it, where all misfits vanish.
     angle = rng.uniform(-0.35, 0.4)
-    x = rng.uniform(0.7, 1.5) * np.array([np.cos(angle), np.sin(angle)])
-    start = np.array([rng.uniform(1.5, 3), rng.uniform(0.3, 0.9)])
+    return rng.uniform(0.7, 1.5) * np.array([[np.cos(angle), np.sin(angle)]])
+
+
+@remembered
+def start_of_product(laboratory: Laboratory) -> np.ndarray:
+    """Draw the start of the product, shape (1, 2)."""
+    (seed,) = laboratory.draws("start of a toy", 1)
+    return np.random.default_rng(seed).uniform((1.5, 0.3), (3, 0.9))[None]
+
+
+def toys(laboratory: Laboratory) -> list[Toy]:
+    """Return both toys."""
+    (x,), (start,) = sample(laboratory), start_of_product(laboratory)
     return [Toy(x, np.array([-1.0, 1.0]), False), Toy(x, start, True)]
 
 
@@ -133,6 +153,8 @@ def _flow(toy: Toy, start: np.ndarray, lam: float, decays: np.ndarray) -> tuple[
     return found.y.T, int(found.nfev)
 
 
+_PAIRS = partial(strategies.tables, max_n=1, max_d=2, min_d=2, decades=0)
+
 CLAIM = Claim(
     label="musat",
     statement="as λ → 0 the weights are at slow time λt where dθ/ds = -Pθ, P along the zero-loss "
@@ -153,6 +175,7 @@ CLAIM = Claim(
         Broken("the second weight decays a tenth more slowly", partial(check, second=0.9)),
     ),
     formulas=(line_path, hyperbola_path, misfit_per_decay),
+    for_every=(ForEvery(sample, _PAIRS), ForEvery(start_of_product, _PAIRS)),
     error_rate=EXTRAPOLATED,
     scope=Scope((), "two weights", ("square",), (1, 2)),
 )

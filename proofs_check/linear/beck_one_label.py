@@ -14,13 +14,23 @@ is that share exactly, whatever the samples, if they are in general position.
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.special import log_expit, softmax
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -33,6 +43,8 @@ _BIASES = np.geomspace(1e2, 1e5, 9)
 _RTOL = 1e-10
 # How far 0 is from the border of the hull: nearer, the way to the end is longer.
 _CLEAR = 0.25
+# Least singular value of d samples of length 1 that count as independent.
+_INDEPENDENT = 1e-6
 _DERIVATION = (
     extrapolated("in 1/b of the weights over the bias")
     + ", plus the tolerance of each of the integrator's evaluations"
@@ -69,6 +81,8 @@ def check(laboratory: Laboratory, factor: float = 1.0, mean: bool = False) -> Ev
     parts = []
     for holds in (True, False):
         x = samples(laboratory, holds)
+        if not _clearly(x, holds):
+            raise ValueError(f"0 is nearer than {_CLEAR:g} to the border of the hull: draw anew")
         point = factor * (x.mean(axis=0) if mean else hull_weights(x) @ x)
         ratios, count = _followed(laboratory, holds)
         for values, expected in zip(ratios.T, point.tolist(), strict=True):
@@ -119,15 +133,33 @@ def check_signs(
 
 
 @remembered
+def unsigned(laboratory: Laboratory, n: int, d: int) -> np.ndarray:
+    """Draw n Gaussian samples of d inputs, whose signs are taken in turn."""
+    (seed,) = laboratory.draws(f"{n} samples of {d} inputs", 1)
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+@remembered
 def _shares(laboratory: Laboratory, n: int, d: int, copies: bool) -> float:
     """Return the share of signs of drawn samples whose hull leaves 0 out."""
-    (seed,) = laboratory.draws(f"{n} samples of {d} inputs", 1)
-    x = np.random.default_rng(seed).standard_normal((n, d))
+    x = unsigned(laboratory, n, d).copy()
     if copies:
         x[-1] = 2 * x[0]
+    elif not _in_general_position(x):
+        raise ValueError("some samples depend on each other, expected general position: draw anew")
     # Turning all samples round leaves the answer: the first keeps its sign.
     signs = [(1.0, *rest) for rest in product((1.0, -1.0), repeat=n - 1)]
     return float(np.mean([not _holds_origin(np.array(sign)[:, None] * x) for sign in signs]))
+
+
+def _in_general_position(x: np.ndarray) -> bool:
+    """Return whether every d samples, each of length 1, are well beyond rounding independent."""
+    lengths = np.linalg.norm(x, axis=1)
+    if not lengths.all():
+        return False
+    units = x / lengths[:, None]
+    few = [units[list(chosen)] for chosen in combinations(range(len(x)), x.shape[1])]
+    return bool(np.linalg.svd(np.array(few), compute_uv=False).min() > _INDEPENDENT)
 
 
 def _holds_origin(x: np.ndarray) -> bool:
@@ -139,6 +171,26 @@ def _holds_origin(x: np.ndarray) -> bool:
         return False
     farkas(x, multipliers)  # raises an error where the multipliers prove nothing
     return True
+
+
+def _around() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of samples whose hull holds 0: those of a cross are among them."""
+    return strategies.tables(max_d=4, decades=0).map(
+        lambda x: np.vstack([x, np.eye(x.shape[1]), -np.eye(x.shape[1])])
+    )
+
+
+def _aside() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of samples whose hull leaves 0 out: the first inputs are positive."""
+    return strategies.tables(max_d=4, decades=0).map(
+        lambda x: np.hstack([0.5 + np.abs(x[:, :1]), x[:, 1:]])
+    )
+
+
+def _on_a_curve(n: int, d: int) -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of samples ``(t^{d-1}, …, t, 1)``: different t are in general position."""
+    eighths = st.lists(st.integers(-20, 20), min_size=n, max_size=n, unique=True)
+    return eighths.map(lambda t: np.vander(np.array(t) / 8, d))
 
 
 _SOURCE = (
@@ -165,6 +217,7 @@ LIMIT = Claim(
         Broken("the bias alone where the hull leaves 0 out", check_zero),
     ),
     formulas=(hull_weights,),
+    for_every=(ForEvery(samples, _around, (True,)), ForEvery(samples, _aside, (False,))),
     error_rate=EXTRAPOLATED,
     scope=Scope((), "linear model with a bias", ("logistic",), (1,)),
 )
@@ -186,6 +239,7 @@ SIGNS = Claim(
         Broken("one sample a multiple of another", partial(check_signs, copies=True)),
     ),
     formulas=(hull_misses_origin,),
+    for_every=tuple(ForEvery(unsigned, partial(_on_a_curve, n, d), (n, d)) for n, d in _SIZES),
     error_rate=NO_CHANCE,
     scope=Scope((), "linear model with a bias", ("logistic",), (1,)),
 )

@@ -16,11 +16,20 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated, local_slopes
@@ -74,12 +83,20 @@ class Sides:
 
 
 @remembered
-def sides(laboratory: Laboratory, larger: int, farther: bool) -> Sides:
-    """Draw samples, so many times as many or more on one side; with `farther` ones or not."""
-    (seed,) = laboratory.draws(f"two sides, {larger} times more, {farther}", 1)
+def support(laboratory: Laboratory, larger: int) -> np.ndarray:
+    """Draw how many samples are nearest on each side, so many times as many or more on one."""
+    (seed,) = laboratory.draws(f"support vectors, {larger} times more", 1)
     rng = np.random.default_rng(seed)
     few = 2 * int(rng.integers(2, 6))
-    many = larger * few + 2 * int(rng.integers(few // 2))
+    return np.array([larger * few + 2 * int(rng.integers(few // 2)), few])
+
+
+@remembered
+def sides(laboratory: Laboratory, larger: int, farther: bool) -> Sides:
+    """Draw samples in these numbers, with `farther` ones or not."""
+    (seed,) = laboratory.draws(f"two sides, {larger} times more, {farther}", 1)
+    rng = np.random.default_rng(seed)
+    many, few = support(laboratory, larger).tolist()
     sizes = [(1.0, many, few)]
     if farther:
         # In other proportions, and at whole multiples of γ: their pulls are powers of e^-m.
@@ -201,6 +218,12 @@ def _without_ratio(bias: float, positive: int, negative: int, gamma: float) -> f
     return float(scale * bias_time(_general(share, 3.0), 3, 1, gamma))
 
 
+def _counts() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of even numbers of samples on both sides, the larger number first."""
+    sizes = st.tuples(st.integers(1, 20), st.integers(1, 6))
+    return sizes.map(lambda pair: 2 * np.array([pair[0] + pair[1], pair[1]]))
+
+
 CLAIM = Claim(
     label="bias-delay",
     statement="with n₊ and n₋ support vectors on the margin planes the bias of a linear classifier "
@@ -226,6 +249,7 @@ CLAIM = Claim(
         Broken("samples beyond the margin planes", partial(check_times, farther=True)),
     ),
     formulas=(last_bias, bias_time, margin_at, time_integral),
+    for_every=tuple(ForEvery(support, _counts, (larger,)) for larger in (9, 3, 12)),
     error_rate=EXTRAPOLATED,
     scope=Scope((), "linear model with a bias", ("logistic",), (1,)),
 )

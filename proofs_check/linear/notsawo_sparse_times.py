@@ -23,7 +23,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -59,21 +68,48 @@ class Sparse:
 
 
 @remembered
-def sparse(laboratory: Laboratory, samples: int) -> Sparse:
-    """Draw samples of which the interpolation of least L1 norm is the truth, by its certificate."""
+def inputs(laboratory: Laboratory, samples: int) -> np.ndarray:
+    """Draw samples of which the interpolation of least L1 norm is the truth."""
     (seed,) = laboratory.draws(f"{samples} samples of sparse weights", 1)
     rng = np.random.default_rng(seed)
-    truth = np.zeros(_INPUTS)
-    truth[:2] = 2.0, -1.5
     while True:
-        x = np.linalg.qr(rng.standard_normal((_INPUTS, samples)))[0].T
-        # Signs of the truth, made up for at the other inputs with less than 1: ‖·‖₁ rises from it.
-        pull = x.T @ np.linalg.lstsq(x[:, :2].T, np.sign(truth[:2]), rcond=None)[0]
-        fit = x.T @ (x @ truth)
-        if np.abs(pull[2:]).max() < 0.9 and (fit[:2] * truth[:2] > 0).all():
-            break
+        x = rng.standard_normal((samples, _INPUTS))
+        if _finds(_orthonormal(x)):
+            return x
+
+
+def _orthonormal(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.qr(x.T)[0].T)
+
+
+def _truth(d: int) -> np.ndarray:
+    truth = np.zeros(d)
+    truth[:2] = 2.0, -1.5
+    return truth
+
+
+def _finds(x: np.ndarray) -> bool:
+    """Return whether the least L1 norm is at the truth, by its certificate."""
+    truth = _truth(x.shape[1])
+    # Signs of the truth, made up for at the other inputs with less than 1: ‖·‖₁ rises from it.
+    pull = x.T @ np.linalg.lstsq(x[:, :2].T, np.sign(truth[:2]), rcond=None)[0]
+    fit = x.T @ (x @ truth)
+    found = np.abs(pull[:2] - np.sign(truth[:2])).max() < 1e-9 and np.abs(pull[2:]).max() < 0.9
+    return bool(found and (fit[:2] * truth[:2] > 0).all())
+
+
+@remembered
+def sparse(laboratory: Laboratory, samples: int) -> Sparse:
+    """Return the samples, orthonormal, with the truth and the direction of a start."""
+    (seed,) = laboratory.draws(f"a start beside {samples} samples", 1)
+    x = _orthonormal(inputs(laboratory, samples))
+    if not _finds(x):
+        raise ValueError("the least L1 norm is not seen to be at the truth, expected it: draw anew")
+    if samples == _LINE and len(x) != x.shape[1] - 1:
+        raise ValueError(f"{len(x)} samples of {x.shape[1]} inputs do not leave a line: draw anew")
+    truth = _truth(x.shape[1])
     lost = truth - x.T @ (x @ truth)
-    drawn = rng.standard_normal(_INPUTS)
+    drawn = np.random.default_rng(seed).standard_normal(len(truth))
     direction = drawn / np.linalg.norm(drawn) + lost / np.linalg.norm(lost)
     return Sparse(x, truth, direction)
 
@@ -140,7 +176,7 @@ def check_decay(laboratory: Laboratory, factor: float = 1.0, end: bool = False) 
         bound = factor * least_decay_error(0 * lost if end else scale * outside, lost)
         # Inside of the span decay leaves this; between two steps the right size may be missed.
         left = np.hypot(lam * np.linalg.norm(data.fit), _LR * lam * np.linalg.norm(lost))
-        room = len(lost) * _INPUTS * _EPS * max(scale, 1.0) / (_LR * lam)
+        room = len(lost) ** 2 * _EPS * max(scale, 1.0) / (_LR * lam)
         above = float(np.hypot(bound, left) - bound) + room
         parts += [_excess(bound - least, room, bound), _excess(least - bound, above, bound)]
     return weakest(parts)
@@ -157,9 +193,9 @@ def _excess(excess: float, allowed: float, bound: float) -> Evidence:
 def check_without(laboratory: Laboratory, net: bool) -> Evidence:
     """Claim the bound of decay for a penalty on the L1 norm, or for decay in a net of depth 2."""
     data = sparse(laboratory, _HALF)
-    bound = least_decay_error(np.zeros(_INPUTS), data.truth - data.fit)
+    bound = least_decay_error(0 * data.truth, data.truth - data.fit)
     least = _least_net_error(data) if net else _least_l1_error(data)
-    return _excess(bound - least, _INPUTS**2 * _EPS / _DECAYS[-1], bound)
+    return _excess(bound - least, len(data.truth) ** 2 * _EPS / _DECAYS[-1], bound)
 
 
 def _least_error(data: Sparse, lam: float, scale: float) -> float:
@@ -193,13 +229,19 @@ def _least_net_error(data: Sparse) -> float:
         pull = 2 * data.span @ (u**2 - v**2 - data.truth)
         return np.concatenate([-(pull + lam) * u, (pull - lam) * v])
 
-    found = solve_ivp(field, (0, 8 / lam), np.ones(2 * _INPUTS), "LSODA", rtol=1e-8, atol=1e-10)
+    found = solve_ivp(
+        field, (0, 8 / lam), np.ones(2 * len(data.truth)), "LSODA", rtol=1e-8, atol=1e-10
+    )
     u, v = np.split(found.y[:, -1], 2)
     return float(np.linalg.norm(u**2 - v**2 - data.truth))
 
 
 _SOURCE = "Notsawo, Dumas and Rabusseau 2025 (arXiv 2506.05718)"
 _DATA = f"{_INPUTS} inputs, a truth of two weights that L1 finds, orthonormal samples"
+
+_HALF_OF_THEM = ForEvery(
+    inputs, partial(strategies.tables, _HALF, _INPUTS, _HALF, _INPUTS, general=True), (_HALF,)
+)
 
 L1_DELAY = Claim(
     label="l1-delay",
@@ -221,6 +263,14 @@ L1_DELAY = Claim(
         Broken("the largest entry of â - a* for its length", partial(check_l1, norm=np.inf)),
     ),
     formulas=(l1_steps,),
+    for_every=(
+        ForEvery(
+            inputs,
+            partial(strategies.tables, _LINE, _INPUTS, _LINE, _INPUTS, decades=0, general=True),
+            (_LINE,),
+        ),
+        _HALF_OF_THEM,
+    ),
     error_rate=EXTRAPOLATED,
     scope=Scope((), "linear model", ("square",), (1,)),
 )
@@ -245,6 +295,7 @@ DECAY = Claim(
         Broken("in a net of depth 2", partial(check_without, net=True)),
     ),
     formulas=(least_decay_error,),
+    for_every=(_HALF_OF_THEM,),
     error_rate=NO_CHANCE,
     scope=Scope((), "linear model", ("square",), (1,)),
 )

@@ -14,8 +14,18 @@ from functools import partial
 from itertools import product
 
 import numpy as np
+from hypothesis import strategies as st
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
@@ -70,7 +80,7 @@ class Runs:
     def first(self, seen: np.ndarray, step: float, target: float) -> np.ndarray:
         """Return the first steps, of all starts, with ``‖seen (w - w*)‖`` at most the target."""
         away, lr = self.starts - self.teacher[:, None], self.lr(step)
-        pull, kept = 2 * lr / _SAMPLES * self.x.T, 1 - lr * self.lams
+        pull, kept = 2 * lr / len(self.x) * self.x.T, 1 - lr * self.lams
         drift = (kept - 1) * self.teacher[:, None]
         found = np.full(away.shape[1], -1)
         count = 0
@@ -83,19 +93,26 @@ class Runs:
 
 
 @remembered
+def inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw Gaussian samples."""
+    (seed,) = laboratory.draws("inputs of ridge regression", 1)
+    return np.random.default_rng(seed).standard_normal((_SAMPLES, _INPUTS))
+
+
+@remembered
 def runs(laboratory: Laboratory) -> Runs:
-    """Draw samples and a teacher, and take all scales, directions and decays."""
+    """Draw a teacher, and take all scales, directions and decays."""
     (seed,) = laboratory.draws("ridge regression", 1)
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((_SAMPLES, _INPUTS))
+    rng, x = np.random.default_rng(seed), inputs(laboratory)
+    n, d = x.shape
     right = np.linalg.svd(x)[2]
-    inside, outside = right[:_SAMPLES], right[_SAMPLES:]
+    inside, outside = right[:n], right[n:]
     # Most of what the end misses is along the last singular vector, whose bound it attains so.
-    seen = _unit(rng.standard_normal(_SAMPLES) @ inside + 3 * inside[-1])
+    seen = _unit(rng.standard_normal(n) @ inside + 3 * inside[-1])
     unseen = _unit(rng.standard_normal(len(outside)) @ outside)
     teacher = np.sqrt(1 - _UNSEEN**2) * seen + _UNSEEN * unseen
-    shapes = (rng.standard_normal(_INPUTS), inside[0] + unseen, -inside[-1] - unseen)
-    least = 2 * np.linalg.svd(x, compute_uv=False)[-1] ** 2 / _SAMPLES
+    shapes = (rng.standard_normal(d), inside[0] + unseen, -inside[-1] - unseen)
+    least = 2 * np.linalg.svd(x, compute_uv=False)[-1] ** 2 / n
     cases = list(product(_SCALES, _DECAYS, shapes))
     starts = np.column_stack([teacher + scale * _unit(shape) for scale, _, shape in cases])
     return Runs(x, teacher, starts, np.array([least * decay for _, decay, _ in cases]))
@@ -109,10 +126,18 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 def counts(laboratory: Laboratory) -> tuple[np.ndarray, np.ndarray]:
     """Return the first steps that fit, and the first that generalise."""
     data = runs(laboratory)
-    root = np.sqrt(_SAMPLES)
+    n, d = data.x.shape
+    for lam in np.unique(data.lams).tolist():
+        missed = _end(data, lam) - data.teacher
+        misfit, error = np.linalg.norm(data.x @ missed) / np.sqrt(n), np.linalg.norm(missed)
+        if misfit >= _FIT or error >= _GENERAL:
+            raise ValueError(
+                f"descent ends with a misfit of {misfit:.2g} and an error of {error:.2g}, expected "
+                f"less than {_FIT:g} and {_GENERAL:g}: draw smaller inputs"
+            )
     return (
-        data.first(data.x, _FIT_STEP, root * _FIT),
-        data.first(np.eye(_INPUTS), _GENERAL_STEP, _GENERAL),
+        data.first(data.x, _FIT_STEP, np.sqrt(n) * _FIT),
+        data.first(np.eye(d), _GENERAL_STEP, _GENERAL),
     )
 
 
@@ -140,7 +165,7 @@ def _fits(
 ) -> Evidence:
     lr, end = data.lr(_FIT_STEP), _end(data, lam)
     misfit, floor = (
-        float(np.linalg.norm(data.x @ w) / np.sqrt(_SAMPLES))
+        float(np.linalg.norm(data.x @ w) / np.sqrt(len(data.x)))
         for w in (start - end, end - data.teacher)
     )
     bounds = fit_steps(data.curvatures, lr, lam, misfit, floor, _FIT)
@@ -151,7 +176,7 @@ def _fits(
         gaps[direction - 1] = left / float(
             (data.curvatures.max(), data.curvatures.min())[direction - 1]
         )
-    return _between(count, bounds, factor, Steps(*gaps), lr * lam)
+    return _between(count, bounds, factor, Steps(*gaps), sum(data.x.shape) / (lr * lam))
 
 
 def _generalises(
@@ -171,24 +196,34 @@ def _generalises(
     bounds = generalisation_steps(lr, lam, outside, unseen, inside, _GENERAL)
     least = np.sqrt(_GENERAL**2 - inside**2) - unseen
     left = float(np.log((_GENERAL + unseen) / least)) / (lr * lam)
-    return _between(count, bounds, factor, Steps(left, left), lr * lam)
+    return _between(count, bounds, factor, Steps(left, left), sum(data.x.shape) / (lr * lam))
 
 
-def _between(count: float, bounds: Steps, factor: Steps, gaps: Steps, decay: float) -> Evidence:
-    """Ask for a count between these multiples of bounds, and within the gaps where attained."""
+def _between(count: float, bounds: Steps, factor: Steps, gaps: Steps, products: float) -> Evidence:
+    """Ask for a count between these multiples of bounds, and within the gaps where attained.
+
+    A step has so many `products`, in units of what decay shrinks in it.
+    """
     least, most = factor.least * bounds.least, factor.most * bounds.most
     excess = float(
         np.max([least - count, count - most, count - least - gaps.least, most - count - gaps.most])
     )
     # An error of a step grows as the shrinking of the step is undone.
-    blur = 1 + count * (_SAMPLES + _INPUTS) * float(np.finfo(np.float64).eps) / decay
+    blur = 1 + count * products * float(np.finfo(np.float64).eps)
     return Evidence(excess, blur, _DERIVATION, resolution=2.0)
 
 
 def _end(data: Runs, lam: float) -> np.ndarray:
     """Return the weights at which descent ends."""
-    curvature = 2 / _SAMPLES * data.x.T @ data.x
-    return np.linalg.solve(curvature + lam * np.eye(_INPUTS), curvature @ data.teacher)
+    n, d = data.x.shape
+    curvature = 2 / n * data.x.T @ data.x
+    return np.linalg.solve(curvature + lam * np.eye(d), curvature @ data.teacher)
+
+
+def _of_size_one() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of fewer samples than inputs, all independent, of a mean square near 1."""
+    found = strategies.tables(max_n=6, max_d=12, min_d=7, decades=0, general=True)
+    return found.map(lambda x: np.sqrt(len(x)) * x / np.linalg.norm(x, 2))
 
 
 CLAIM = Claim(
@@ -226,4 +261,5 @@ CLAIM = Claim(
     },
     error_rate=NO_CHANCE,
     scope=Scope((), "linear model", ("square",), (1,)),
+    for_every=(ForEvery(inputs, _of_size_one),),
 )

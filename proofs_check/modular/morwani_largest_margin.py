@@ -16,10 +16,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
@@ -39,6 +48,12 @@ _RESOLUTION = 0.02
 
 # Of p: the largest margin.
 Law = Callable[[int], float]
+
+
+@remembered
+def moduli(laboratory: Laboratory) -> np.ndarray:
+    """Return the odd p of closed forms and of single neurons."""
+    return np.array(_MODULI)
 
 
 def check(laboratory: Laboratory, law: Law = largest_margin) -> Evidence:
@@ -61,7 +76,7 @@ def check_closed_form(
 ) -> Evidence:
     """Compare nets with so many phases a frequency, and norms of another power, with the law."""
     parts = []
-    for p in _MODULI:
+    for p in moduli(laboratory).tolist():
         for count in phases:
             net = _closed_form(laboratory, p, count, mismatch)
             lengths = np.sqrt((net.u**2).sum(1) + (net.v**2).sum(1) + (net.w.T**2).sum(1))
@@ -158,11 +173,11 @@ def _descend(p: int, width: int, rng: np.random.Generator) -> float:
 
 
 def check_neurons(
-    laboratory: Laboratory, law: Law = largest_margin, moduli: tuple[int, ...] = _MODULI
+    laboratory: Laboratory, law: Law = largest_margin, even: tuple[int, ...] = ()
 ) -> Evidence:
-    """Compare the largest mean margin of one neuron with the law."""
+    """Compare the largest mean margin of one neuron with the law, at odd p or at some `even`."""
     parts = []
-    for p in moduli:
+    for p in even or moduli(laboratory).tolist():
         best, gain = _best_neuron(laboratory, p)
         allowed = gain / best + 4 * p**2 * _EPS
         parts.append(Evidence(abs(best / law(p) - 1), allowed, _ASCENT, _RESOLUTION))
@@ -200,6 +215,11 @@ def _law(factor: Callable[[int], float]) -> Law:
     return lambda p: factor(p) * largest_margin(p)
 
 
+def _odd() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of two odd moduli, prime or not."""
+    return st.lists(st.integers(1, 10), min_size=2, max_size=2).map(lambda k: 2 * np.array(k) + 1)
+
+
 CLAIM = Claim(
     label="largest-margin",
     statement="the largest margin of quadratic nets on addition mod an odd p, over Σ ‖θ_j‖³ of the "
@@ -222,9 +242,10 @@ CLAIM = Claim(
         Broken("four equally spaced phases", partial(check_closed_form, phases=(4,))),
         Broken("the L2 norm of all weights", partial(check_closed_form, power=2.0)),
         Broken("one neuron fewer, p = 3", partial(check_descents, moduli=(3,), fewer=1)),
-        Broken("an even p", partial(check_neurons, moduli=(4, 6))),
+        Broken("an even p", partial(check_neurons, even=(4, 6))),
     ),
     formulas=(largest_margin,),
+    for_every=(ForEvery(moduli, _odd),),
     error_rate=NO_CHANCE,
     scope=Scope((), "quadratic net on modular addition", (), (3,)),
 )

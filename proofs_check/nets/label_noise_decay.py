@@ -22,7 +22,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE, SAMPLED
 from grokflow.proofs_check.evidence.judging import judge_samples
 from grokflow.proofs_check.evidence.replicates import Replicates, mean_equals
@@ -57,18 +66,24 @@ class Net(NamedTuple):
 
 
 @remembered
+def inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw normal inputs."""
+    (seed,) = laboratory.draws("inputs of a noisy step", 1)
+    return np.random.default_rng(seed).standard_normal((_SAMPLES, _INPUTS))
+
+
 def net(laboratory: Laboratory) -> Net:
-    """Draw a net, and samples that it does not fit."""
+    """Draw a net, and targets that it does not fit."""
     (seed,) = laboratory.draws("a noisy step", 1)
-    rng = np.random.default_rng(seed)
-    x, layers = rng.standard_normal((_SAMPLES, _INPUTS)), rng.uniform(0.5, 1.5, 2 * _INPUTS)
-    return Net(x, rng.standard_normal(_SAMPLES), layers)
+    rng, x = np.random.default_rng(seed), inputs(laboratory)
+    layers = rng.uniform(0.5, 1.5, 2 * x.shape[1])
+    return Net(x, rng.standard_normal(len(x)), layers)
 
 
 def _factors(drawn: Net, targets: np.ndarray) -> np.ndarray:
     """Return by what one step on the targets multiplies u v, by automatic differentiation."""
     theta = torch.from_numpy(drawn.layers.copy()).requires_grad_()
-    u, v = theta[:_INPUTS], theta[_INPUTS:]
+    u, v = theta.tensor_split(2)
     misfit = torch.from_numpy(drawn.x) @ (u**2 - v**2) - torch.from_numpy(targets)
     objective = (misfit**2).mean() + _LAM / 2 * (theta**2).sum()
     (slope,) = torch.autograd.grad(objective, theta)
@@ -81,16 +96,18 @@ def check_step(laboratory: Laboratory, lam: float = 1.0, noise: float = 1.0) -> 
     drawn = net(laboratory)
     u, v = np.split(drawn.layers, 2)
     outputs = drawn.x @ (u**2 - v**2)
-    signs = np.array(list(product((-1.0, 1.0), repeat=_SAMPLES)))
-    gradient = 2 / _SAMPLES * drawn.x.T @ (outputs - drawn.y)
+    n, d = drawn.x.shape
+    signs = np.array(list(product((-1.0, 1.0), repeat=n)))
+    gradient = 2 / n * drawn.x.T @ (outputs - drawn.y)
     one = _factors(drawn, drawn.y) - product_factor(gradient, _LR, lam * _LAM)
     mean = np.mean([_factors(drawn, outputs + _NOISE * sign) for sign in signs], axis=0)
     squares = (drawn.x**2).mean(axis=0)
-    added = effective_decay(squares, _LR, lam * _LAM, noise * _NOISE, _SAMPLES) - lam * _LAM
+    added = effective_decay(squares, _LR, lam * _LAM, noise * _NOISE, n) - lam * _LAM
     all_signs = mean - ((1 - _LR * lam * _LAM) ** 2 - 2 * _LR * added)
-    # Each factor 1 - ηλ ∓ 2ηg, with rounding of the sums in g.
-    size = (1 + 2 * _LR * float(np.abs(gradient).max())) ** 2
-    allowed = 4 * (_SAMPLES + _INPUTS) * _EPS * size
+    # Each factor 1 - ηλ ∓ 2ηg, with rounding of the sums in g by the sizes of their terms.
+    sizes = np.abs(drawn.x) @ (u**2 + v**2) + np.abs(drawn.y)
+    largest = 2 / n * float((np.abs(drawn.x).T @ sizes).max())
+    allowed = 4 * (n + d) * _EPS * (1 + 2 * _LR * largest) ** 2
     return weakest([_rounded(part, allowed) for part in (one, all_signs)])
 
 
@@ -230,6 +247,7 @@ STEP = Claim(
         Broken("λ larger by a tenth", partial(check_step, lam=1.1)),
         Broken("noise larger by a tenth", partial(check_step, noise=1.1)),
     ),
+    for_every=(ForEvery(inputs, partial(strategies.tables, decades=2)),),
     formulas=(product_factor, effective_decay),
     error_rate=NO_CHANCE,
     scope=Scope((), _MODEL, ("square",), (2,)),

@@ -17,9 +17,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch.nn.functional import cross_entropy
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
@@ -52,11 +62,15 @@ class Lost(NamedTuple):
 
 
 @remembered
-def distances(laboratory: Laboratory, classes: int) -> np.ndarray:
-    """Draw how far each wrong class is behind the nearest."""
+def others(laboratory: Laboratory, classes: int) -> np.ndarray:
+    """Draw how far each wrong class but the nearest is behind it."""
     (seed,) = laboratory.draws(f"logits of {classes} classes", 1)
-    drawn = np.random.default_rng(seed).uniform(0, _FARTHEST, classes - 2)
-    return np.concatenate([[0.0], drawn])
+    return np.random.default_rng(seed).uniform(0, _FARTHEST, classes - 2)
+
+
+def distances(laboratory: Laboratory, classes: int) -> np.ndarray:
+    """Return how far each wrong class is behind the nearest."""
+    return np.concatenate([[0.0], others(laboratory, classes)])
 
 
 def check(laboratory: Laboratory, law: Law = vanishing_margin, any_order: bool = False) -> Evidence:
@@ -64,6 +78,7 @@ def check(laboratory: Laboratory, law: Law = vanishing_margin, any_order: bool =
     parts = []
     for kind, classes in product(_PRECISIONS, _CLASSES):
         behind, bits = distances(laboratory, classes), np.finfo(kind).nmant + 1
+        classes = len(behind) + 1
         least, most = law(bits, behind if any_order else behind[:1]), law(bits, behind)
         orders = np.arange(classes), np.roll(np.arange(classes), -1), _shuffled(laboratory, classes)
         ways: list[Gradient] = [partial(_added, order=order) for order in orders]
@@ -71,7 +86,7 @@ def check(laboratory: Laboratory, law: Law = vanishing_margin, any_order: bool =
         first, last, *others = (_lost(laboratory, kind, behind, way) for way in ways)
         misses = [_miss(first, least, least), _miss(last, most, most)]
         misses += [_miss(other, least, most) for other in others]
-        parts.append(_evidence(max(misses), most, kind, classes))
+        parts.append(_evidence(max(misses), most + float(behind.max()), kind, classes))
     return weakest(parts)
 
 
@@ -82,11 +97,11 @@ def check_logistic(laboratory: Laboratory) -> Evidence:
     found = _lost(
         laboratory, np.float32, behind, lambda z: float(-np.exp(z[1]) / (1 + np.exp(z[1])))
     )
-    return _evidence(_miss(found, most, most), most, np.float32, 2)
+    return _evidence(_miss(found, most, most), most + _FARTHEST, np.float32, 2)
 
 
-def _evidence(discrepancy: float, margin: float, kind: Any, classes: int) -> Evidence:
-    spacing = float(np.spacing(kind(margin + _FARTHEST)))
+def _evidence(discrepancy: float, farthest: float, kind: Any, classes: int) -> Evidence:
+    spacing = float(np.spacing(kind(farthest)))
     rounding = (classes + _EXPONENTIAL) * float(np.finfo(kind).epsneg)
     # A false law is wrong by a binary digit at least.
     return Evidence(discrepancy, 1.5 * spacing + rounding, _DERIVATION, resolution=np.log(2))
@@ -132,6 +147,12 @@ def _torch(logits: np.ndarray) -> float:
     return float(slope[0, 0])
 
 
+def _others(classes: int) -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of how far wrong classes are behind, with ties."""
+    far = st.integers(0, 1024).map(lambda share: _FARTHEST * share / 1024)
+    return arrays(np.float64, classes - 2, elements=far)
+
+
 CLAIM = Claim(
     label="lost-gradient",
     statement="rounding makes the gradient of cross-entropy at the right class exactly 0 from the "
@@ -162,6 +183,7 @@ CLAIM = Claim(
         Broken("the gradient computed as -σ(-m)", check_logistic),
     ),
     formulas=(vanishing_margin,),
+    for_every=tuple(ForEvery(others, partial(_others, n), (n,)) for n in _CLASSES if n > 2),
     error_rate=NO_CHANCE,
     scope=Scope((), "any net, by its logits", ("cross-entropy",), ()),
 )

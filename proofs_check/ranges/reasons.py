@@ -9,3 +9,6 @@ LAW = (
 )
 NOISE = "it is about descent with random noise, and judged by many draws: no single one refutes it"
 FIGURE = "it is about the data of one figure of a paper, not about every problem"
+TEST_ERROR = (
+    "it is about when the error on test data changes, and instances have no test data of their own"
+)

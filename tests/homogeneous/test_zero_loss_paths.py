@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
 from grokflow.theory.homogeneous.zero_loss_paths import (
@@ -32,8 +33,9 @@ def test_the_line_is_the_path_of_the_linear_model():
     assert np.abs(line_path(x, start, TIMES) - found.theta).max() <= found.steps * 1e-9 * 2
 
 
-def test_the_hyperbola_is_the_path_of_the_product():
-    start = np.array([3.0, 0.25])
+@pytest.mark.parametrize("start", [(3.0, 0.25), (-3.0, 0.25), (-0.5, -2.0)])
+def test_the_hyperbola_is_the_path_of_the_product_on_any_branch(start):
+    start = np.array(start)
     found = walked(model_of(np.prod, lambda theta: theta[::-1]), start)
     path = hyperbola_path(start, TIMES)
     assert np.abs(path - found.theta).max() <= found.steps * 1e-9 * 4

@@ -22,14 +22,16 @@ def line_path(x: np.ndarray, start: np.ndarray, s: np.ndarray) -> np.ndarray:
 
 
 def hyperbola_path(start: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Return the positive weights of ``f = w₁w₂`` at slow times s, from a start on the set.
+    """Return the weights of ``f = w₁w₂`` at slow times s, shape (m, 2), from a start on the set.
 
-    The loss leaves ``w₁² - w₂²`` as it is, and decay shrinks it by ``e^{-2s}``.
+    The loss leaves ``w₁² - w₂²`` as it is, and decay shrinks it by ``e^{-2s}``. Weights keep their
+    signs, as their product stays.
     """
     squares = start**2
     spread = (squares[0] - squares[1]) * np.exp(-2 * s)
     total = np.sqrt(spread**2 + 4 * np.prod(squares))
-    return np.asarray(np.sqrt(np.column_stack([total + spread, total - spread]) / 2))
+    sizes = np.sqrt(np.column_stack([total + spread, total - spread]) / 2)
+    return np.asarray(np.sign(start) * sizes)
 
 
 def misfit_per_decay(theta: np.ndarray, gradient: np.ndarray) -> float:

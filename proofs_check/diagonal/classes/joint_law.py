@@ -30,6 +30,7 @@ from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory, remembered
+from grokflow.proofs_check.ranges.reasons import TEST_ERROR
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.classes.softmax import margin_level
 from grokflow.theory.diagonal.path import Path, scales, trace
@@ -202,6 +203,7 @@ SQUARE = Claim(
     expected=Verdict.SUPPORTED,
     check=square,
     formulas=(shifted_time,),
+    no_range=TEST_ERROR,
     broken=(
         Broken("the class that changes last decides", partial(square, slowest=True)),
         Broken("the leading order alone, C = 0", partial(square, constant=False)),
@@ -222,6 +224,7 @@ TAILED = Claim(
     expected=Verdict.SUPPORTED,
     check=tailed,
     formulas=(shifted_time, level_delay),
+    no_range=TEST_ERROR,
     broken=(
         Broken("a quarter of log m", partial(tailed, power=0.5)),
         Broken("without the term in log m", partial(tailed, power=0.0)),
@@ -247,6 +250,7 @@ SOFTMAX = Claim(
     expected=Verdict.SUPPORTED,
     check=softmax,
     formulas=(shifted_time, level_delay),
+    no_range=TEST_ERROR,
     broken=(
         Broken("C of the classes one against the rest", partial(softmax, rival=True)),
         Broken("without the term in log m", partial(softmax, power=0.0)),

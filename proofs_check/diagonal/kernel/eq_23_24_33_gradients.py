@@ -13,17 +13,27 @@ from itertools import product
 
 import numpy as np
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 
 _SAMPLES, _INPUTS = 5, 7
 _STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 _DERIVATION = (
     "the change when the differences take twice the step, three times what their own error is, "
-    "plus their rounding, eight roundings of 𝓛 over the step"
+    "plus their rounding: that of each output by its terms, and eight roundings of 𝓛, over the step"
 )
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def exponential_slopes(f: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -47,26 +57,34 @@ def mean_of(pulls: np.ndarray, features: np.ndarray) -> np.ndarray:
     return np.asarray(pulls @ features / len(pulls))
 
 
+@remembered
+def inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw five samples of seven normal inputs."""
+    (seed,) = laboratory.draws("inputs of the mean loss", 1)
+    return np.random.default_rng(seed).standard_normal((_SAMPLES, _INPUTS))
+
+
 def check(
     laboratory: Laboratory, mean: bool = True, slope: float = 1.0, power: int = 1
 ) -> Evidence:
     """Compare with the gradient of the sum, `slope` times ℓ' of the square, or ``u^{L-power}``."""
     (seed,) = laboratory.draws("gradients of the mean loss", 1)
     rng = np.random.default_rng(seed)
-    parts = []
+    x, parts = inputs(laboratory), []
+    n, d = x.shape
     for degree, tailed in product((2, 3, 4), (True, False)):
-        x = rng.standard_normal((_SAMPLES, _INPUTS))
-        y = rng.choice([-1.0, 1.0], _SAMPLES) if tailed else rng.standard_normal(_SAMPLES)
-        theta = rng.uniform(0.5, 1.5, 2 * _INPUTS)
+        y = rng.choice([-1.0, 1.0], n) if tailed else rng.standard_normal(n)
+        theta = rng.uniform(0.5, 1.5, 2 * d)
         loss = partial(_mean_loss, x, y, degree, tailed)
-        f = x @ (theta[:_INPUTS] ** degree - theta[_INPUTS:] ** degree)
+        f = x @ (theta[:d] ** degree - theta[d:] ** degree)
         pulls = exponential_slopes(f, y) if tailed else slope * square_slopes(f, y)
         features = gradients(x, theta, degree, power)
-        claimed = mean_of(pulls, features) * (1 if mean else _SAMPLES)
+        claimed = mean_of(pulls, features) * (1 if mean else n)
         found, coarse = (_differences(loss, theta, k * _STEP) for k in (1, 2))
         size = float(np.abs(found).max())
-        rounding = 8 * np.finfo(np.float64).eps * loss(theta) / _STEP
-        allowed = float(np.abs(found - coarse).max()) + rounding
+        outputs = _EPS * (d + degree) * (np.abs(x) @ (theta[:d] ** degree + theta[d:] ** degree))
+        rounding = float(np.abs(pulls) @ outputs) / n + 8 * _EPS * loss(theta)
+        allowed = float(np.abs(found - coarse).max()) + rounding / _STEP
         miss = float(np.abs(found - claimed).max())
         parts.append(Evidence(miss / size, allowed / size, _DERIVATION, resolution=0.01))
     return weakest(parts)
@@ -106,6 +124,7 @@ CLAIM = Claim(
         Broken("the derivative of ½ (f - y)²", partial(check, slope=0.5)),
         Broken("u^{L-2} for u^{L-1} in ∇f_i", partial(check, power=2)),
     ),
+    for_every=(ForEvery(inputs, partial(strategies.tables, max_n=5, max_d=7, decades=2)),),
 )
 
 PRINTED = Claim(

@@ -16,16 +16,25 @@ ones, so that a few per cent less must be refuted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import lambertw, log_expit, logsumexp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.error_rates import NO_CHANCE
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -76,10 +85,11 @@ def check_entropy(
     laboratory: Laboratory, less: float = 1.0, more: float = 1.0, logistic: bool = False
 ) -> Evidence:
     """Look at both inequalities, 𝓛 in the first log times `less` and in the second times `more`."""
-    return weakest([_entropy(q, less, more, logistic) for q in _margins(laboratory)])
+    return weakest([_entropy(q, less, more, logistic) for q in margins(laboratory)])
 
 
-def _margins(laboratory: Laboratory) -> list[np.ndarray]:
+@remembered
+def margins(laboratory: Laboratory) -> Iterable[np.ndarray]:
     """Draw margins, of one sign or both; those that attain the bounds are among them."""
     (seed,) = laboratory.draws("margins of Lemma C.3", 1)
     rng = np.random.default_rng(seed)
@@ -144,6 +154,7 @@ INVERSE = Claim(
         Broken("(1 + 1/20) y/log y as the lower bound", partial(check_inverse, lower=1.05)),
         Broken("from y = 0.9 e on", partial(check_inverse, start=1 + np.log(0.9))),
     ),
+    no_range="it is about one number y, and its check searches all of them itself",
 )
 
 ENTROPY = Claim(
@@ -168,4 +179,5 @@ ENTROPY = Claim(
         Broken("log(0.9/𝓛) in the upper bound", partial(check_entropy, more=1 / 0.9)),
         Broken("the logistic loss", partial(check_entropy, logistic=True)),
     ),
+    for_every=(ForEvery(margins, strategies.tables),),
 )
