@@ -257,6 +257,8 @@ def _targets(y: np.ndarray, y_test: np.ndarray | None, what: str) -> Labels:
                 "with regression=False (--loss logistic, or --loss one-hot for least squares)"
             )
     note = f"{what} read as real targets from {y.min():g} to {y.max():g}"
+    if len(np.unique(y)) == 2:
+        note += "; regression=False (--loss logistic) reads its two values as classes"
     return Labels(True, y, y_test, (), (note,))
 
 

@@ -212,10 +212,22 @@ class BoundDiagonal(BoundModel):
         progress: Progress = no_progress,
     ) -> DiagonalTrajectory:
         """Follow the flow from scale α."""
+        self._check_mean()
         flow = DiagonalFlow(lam=self.lam, loss=self.loss, rtol=self.rtol)
         start = DiagonalStart(self.problem, alpha, self.depth)
         prediction = self._forecast(alpha) if measures(measure) & PREDICTED else None
         return flow.run(start, lambda_t, measure=measure, progress=progress, prediction=prediction)
+
+    def _check_mean(self) -> None:
+        """Refuse targets whose spread is below what a simulation resolves of their mean."""
+        targets = self.problem.targets
+        mean, spread = float(np.mean(targets)), float(np.std(targets))
+        if not self.problem.is_classification and 0 < spread < self.rtol * abs(mean):
+            raise ValueError(
+                f"the targets have mean {mean:.6g} and standard deviation {spread:.3g}, of which a "
+                f"simulation to {self.rtol:g} of the mean has no digit, expected a mean of at most "
+                f"{1 / self.rtol:g} standard deviations: subtract the mean from the targets"
+            )
 
     def change(self, alpha: float) -> Change:
         """Compare the early and the late predictor; the path is followed only where it counts.

@@ -1,4 +1,8 @@
-"""Checkpoints of long training runs: one file, written whole, that resumes bit for bit."""
+"""Checkpoints of long runs: one file, written whole, from which a run goes on.
+
+Training by steps goes on bit for bit. An exact flow goes on with a new solver, which chooses its
+steps anew: the states agree with those of an uninterrupted run to within its ``rtol``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,8 @@ class Checkpoint:
     Parameters
     ----------
     path : str or Path
-        The file. If it exists, the run goes on from it.
+        The file. If it exists, the run goes on from it: training by steps bit for bit, an exact
+        flow to within its ``rtol``.
     seconds : float
         Work, in seconds, that may be lost when the process is killed.
 

@@ -1,10 +1,12 @@
 """The tree: packages come from this checkout, the README shows the real table."""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+import grokflow as gf
 from grokflow.claims_table import between_marks, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +40,14 @@ def test_the_readme_example_predicts_a_time_that_the_simulation_confirms_to_thre
     assert f"{predicted:.3g}" == f"{simulated:.3g}"
     assert abs(predicted / simulated - 1) <= 1e-4
     assert f"{simulated:.3f}" in text
+
+
+@pytest.mark.slow
+def test_the_scan_of_the_readme_says_how_far_it_is(monkeypatch, tmp_path, capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"`(gf\.Scan\.over\(.*?)`", text)
+    monkeypatch.chdir(tmp_path)
+    table = eval(code, {"gf": gf})
+    said = capsys.readouterr().out.splitlines()
+    # Work of all 60 cells is that of 4 tasks of small problems, and each of them is told.
+    assert table.sizes["alpha"] == 15 and len(said) == 5 and said[-1].startswith("Progress(done=60")

@@ -1,5 +1,7 @@
 """Files are named by text or by paths, whatever is read or written."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,27 @@ def test_checkpoints_refuse_what_they_cannot_do(tmp_path, monkeypatch, arguments
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
         gf.Checkpoint(*arguments)
+
+
+def runs():
+    """Return a run of every exact flow, as a function of the times and a checkpoint."""
+    real = gf.sparse_regression(n=8, d=16, k=2, n_test=10)
+    square = gf.LOSSES["square"]
+    flow, entries = gf.DiagonalFlow(lam=1e-2, loss=square), gf.CompletionFlow(lam=1e-2)
+    start = gf.DiagonalStart(real, 100.0)
+    matrix = gf.CompletionStart(gf.completion(d=5, fraction=0.6), 10.0)
+    return {
+        "diagonal": (partial(flow.run, start), lambda found: found.weights, flow.rtol),
+        "completion": (partial(entries.run, matrix), lambda found: found.matrices, entries.rtol),
+    }
+
+
+@pytest.mark.parametrize("name", ["diagonal", "completion"])
+def test_an_exact_flow_goes_on_to_within_its_tolerance(name, tmp_path):
+    """The solver chooses its steps anew: what it did before the end is not what it does now."""
+    run, states, rtol = runs()[name]
+    times, file = np.linspace(0, 8, 9), gf.Checkpoint(tmp_path / "run.pt")
+    whole = states(run(times))
+    run(times[:5], checkpoint=file)
+    resumed = states(run(times, checkpoint=file))
+    assert 0 < np.abs(resumed - whole).max() <= rtol * np.abs(whole).max()

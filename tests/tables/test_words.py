@@ -159,3 +159,22 @@ def test_a_number_may_stand_for_no_value():
     (doubt,) = [note for note in gf.as_problem(table).notes if note.startswith("-999 in")]
     assert "na='-999' (--na=-999) says so, and missing='drop' (--missing drop)" in doubt
     assert gf.as_problem(table, na=-999, missing="drop").n == 22
+
+
+@pytest.mark.parametrize(("mean", "code"), [(1e2, 0), (1e5, 2)])
+def test_a_simulation_that_has_no_digit_of_the_spread_is_refused(mean, code, tmp_path, capsys):
+    x = np.random.default_rng(0).standard_normal((12, 20))
+    np.savez(tmp_path / "far.npz", X=x, y=mean + x[:, 0], X_test=x, y_test=mean + x[:, 0])
+    few = ["--points", "3", "--until", "1", "--intercept"]
+    assert main(["simulate", str(tmp_path / "far.npz"), *few]) == code
+    said = capsys.readouterr()
+    assert ("of the mean has no digit" in said.err) == ("test error" not in said.out) == bool(code)
+
+
+def test_two_numbers_under_the_square_loss_are_said_to_be_no_classes(tmp_path):
+    x, y = np.random.default_rng(0).standard_normal((12, 3)), [0, 1] * 6
+    note = next(n for n in gf.as_problem(x, y, regression=True).notes if "read as" in n)
+    assert note.startswith("y read as real targets from 0 to 1; regression=False (--loss logistic)")
+    assert "classes" in " ".join(gf.as_problem(x, y, regression=False).notes)
+    three = gf.as_problem(x, [0, 1, 2] * 4, regression=True)
+    assert "regression=False" not in " ".join(three.notes)
