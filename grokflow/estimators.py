@@ -37,21 +37,16 @@ class MaxL2MarginClassifier(Classifier):
 
     Examples
     --------
-    >>> import grokflow as gf
-    >>> x, y = [[2.0, 1.0], [1.0, -1.0], [-1.0, 2.0]], ["up", "up", "down"]
-    >>> found = gf.MaxL2MarginClassifier().fit(x, y)
-    >>> print(found.coef_.round(3))
-    [[ 0.667 -0.333]]
-    >>> found.certificate_[0].gap < 1e-6
-    True
-
-    With an intercept, the last weight:
+    The last input is the column of ones, and the last weight the intercept:
 
     >>> import numpy as np
-    >>> x = np.array([[1.0], [2.0], [4.0]])
-    >>> found = gf.MaxL2MarginClassifier().fit(np.column_stack([x, np.ones(3)]), [0, 0, 1])
+    >>> import grokflow as gf
+    >>> x, y = np.array([[1.0, 1.0], [2.0, 1.0], [4.0, 1.0]]), ["down", "down", "up"]
+    >>> found = gf.MaxL2MarginClassifier().fit(x, y)
     >>> print(found.coef_.round(3))
     [[ 1. -3.]]
+    >>> found.certificate_[0].gap < 1e-6
+    True
     """
 
     def _predictor(self) -> MaxL2Margin:
