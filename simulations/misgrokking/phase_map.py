@@ -77,7 +77,7 @@ class Drops(NamedTuple):
         found[self.mean > _REACH * self.error] = Kind.MISGROKKING
         found[self.mean < -_REACH * self.error] = Kind.GROKKING
         found[self._most(Kind.NO_TRANSITION) & (found == Kind.NEITHER)] = Kind.NO_TRANSITION
-        for kind in (Kind.STARTS_LATE, Kind.SHRINKING):
+        for kind in (Kind.STARTS_LATE, Kind.SHRINKING, Kind.NOT_HELD):
             found[self._most(kind)] = kind
         return found
 

@@ -30,7 +30,14 @@ from grokflow.simulations.tables.formats import looks_like_file
 from grokflow.simulations.tables.table import OFFSET
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
+from grokflow.theory.diagonal.regime import (
+    Held,
+    Regime,
+    early_at,
+    held_weights,
+    is_held,
+    shrinking,
+)
 from grokflow.theory.diagonal.scale import check_scale, kernel_end
 from grokflow.theory.linear.bounds import (
     Bound,
@@ -46,7 +53,7 @@ from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, Loss, loss_named
 from grokflow.theory.objective import Provable
 from grokflow.theory.transition.change import Change, change_of
-from grokflow.theory.transition.scores import Scores
+from grokflow.theory.transition.scores import Kind, Scores
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
@@ -243,15 +250,18 @@ class BoundDiagonal(BoundModel):
         early = early_at(self.problem, held, self.loss, alpha=alpha, lam=self.lam, depth=self.depth)
         scores = self.problem.score(np.column_stack([early.w, alike]))
         found = change_of(scores, determined=held.determined)
+        is_pressed = self._pressed(held, early, late)
+        stays = is_held(self.problem, held, self.loss, scores, lam=self.lam, depth=self.depth)
+        if not (is_pressed or stays):
+            return change_of(scores, kind=Kind.NOT_HELD)
         is_late = self.depth * np.log(alpha) <= kernel_end(float(np.abs(early.w).max()))
-        if found.kind.is_visible and (is_late or self._pressed(held, early, late)):
+        if found.kind.is_visible and (is_late or is_pressed):
             return super().change(alpha)
         return found
 
     def _pressed(self, held: Held, early: Prediction, late: Prediction) -> bool:
         """Whether weight decay presses the late weights towards zero."""
-        fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
-        least = None if fits else early.w
+        least = None if held.is_fitted else early.w
         return shrinking(self.problem, self.loss, self.lam, late.w, least).is_pressed
 
     def bounds(self) -> tuple[GeneralisationBound, ...]:

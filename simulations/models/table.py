@@ -70,6 +70,7 @@ _UNTIMED = {
     Kind.NO_TRANSITION: "no transition: the data determine the weights",
     Kind.NEITHER: "no transition to time: the test set cannot tell early from late predictor",
     Kind.STARTS_LATE: "no transition: this α is so small that the net starts beyond it",
+    Kind.NOT_HELD: "no transition to time: the early predictor is not held at this λ",
 }
 
 

@@ -16,7 +16,14 @@ from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
 from grokflow.theory.diagonal.path import Path, no_path, resting, scales, trace
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
-from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
+from grokflow.theory.diagonal.regime import (
+    Held,
+    Regime,
+    early_at,
+    held_weights,
+    is_held,
+    shrinking,
+)
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import intercept_separates
@@ -226,15 +233,15 @@ def forecast(
     progress(0.9)
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
-    kind = kind_of(scores, determined=held.determined)
+    told = shrinking(problem, loss, lam, late.w, None if held.is_fitted else early.w)
+    is_early = told.is_pressed or is_held(problem, held, loss, scores, lam=lam, depth=depth)
+    kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)
     timed = TimedCurve(Transition(np.nan, np.nan), UNKNOWN, curve)
     if kind.is_visible and not no_time:
         motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
         timed = timed_curve(problem, curve, scores, motion, alpha)
     when, interval, along = timed
-    fits = held.regime in (Regime.SEPARABLE, Regime.INTERPOLATED)
-    told = shrinking(problem, loss, lam, late.w, None if fits else early.w)
     kind = kind_seen(
         kind, scores, when, along.lambda_t, along.scores, is_pressed=told.is_pressed, limits=(3, 2)
     )

@@ -13,6 +13,7 @@ LETTERS = {
     Kind.NO_TRANSITION: "=",
     Kind.STARTS_LATE: "s",
     Kind.SHRINKING: "d",
+    Kind.NOT_HELD: "n",
 }
 MEANINGS = {
     Kind.GROKKING: "grokking",
@@ -21,6 +22,7 @@ MEANINGS = {
     Kind.NO_TRANSITION: "no transition, as the data determine the weights",
     Kind.STARTS_LATE: "starts late, as α is so small that the net starts beyond the transition",
     Kind.SHRINKING: "shrinking, as weight decay presses the weights towards zero",
+    Kind.NOT_HELD: "early predictor not held: weight decay outweighs the weakest of the inputs",
 }
 
 

@@ -37,7 +37,9 @@ class Kind(Enum):
     STARTS_LATE means that half of the change or more is done from the start: the scale is so small
     that the net starts beyond the transition, and the early predictor is never seen. SHRINKING
     means that the test error changes because weight decay presses the weights towards zero, and
-    that for λ → 0 it does not change so.
+    that for λ → 0 it does not change so. NOT_HELD means that the early predictor is that of
+    λ → 0 only: some combinations of the inputs are so weak that at this λ weight decay outweighs
+    them while the kernel regime lasts, and no predictor says what the net answers until late.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Kind(Enum):
     NO_TRANSITION = "no transition"
     STARTS_LATE = "starts late"
     SHRINKING = "shrinking"
+    NOT_HELD = "early predictor not held"
 
     @property
     def is_visible(self) -> bool:

@@ -18,6 +18,10 @@ _SHRINKING = (
     "take a smaller λ (--lam), as the note says: at this one weight decay itself makes the change, "
     "and what the data choose between fits is not seen"
 )
+_NOT_HELD = (
+    "simulate to see what happens at this λ (grokflow simulate), or take a smaller λ (--lam), at "
+    "which the early predictor is held"
+)
 _USELESS = (
     "at this α and λ more samples or other inputs are needed; what another λ does is not computed "
     "here: try --lam"
@@ -28,6 +32,8 @@ def findings(forecast: PredictedConsequences) -> list[str]:
     """Say the kind and the size of the change, how sure that is, and what the path adds."""
     found = forecast.diagnosis
     sure = _proof(found, forecast.gap, forecast.residual)
+    if found.change.kind is Kind.NOT_HELD:
+        return [_what(found), sure]
     if found.change.kind is not Kind.NO_TRANSITION:
         sure = f"{_interval(found.change)}; {sure}"
     return [_what(found), sure, *_worse_than_constant(found.change), *_caveats(found)]
@@ -44,6 +50,8 @@ def advice(forecast: PredictedConsequences) -> list[str]:
 
 def _kind_advice(found: Diagnosis) -> list[str]:
     """Say what to do about a change of this kind."""
+    if found.change.kind is Kind.NOT_HELD:
+        return [_NOT_HELD]
     useless = found.change.is_useless and found.best_quality <= found.change.constant
     if useless and found.change.kind is not Kind.SHRINKING:
         return [_USELESS]
@@ -79,6 +87,12 @@ def _what(found: Diagnosis) -> str:
         return (
             f"no transition is seen: {measure} {verb} from {early} to {late} where α is large, and "
             "this α is so small that the net starts beyond half of that"
+        )
+    if change.kind is Kind.NOT_HELD:
+        return (
+            f"what comes before the late predictor ({measure}: {late}) is not predicted: at this λ "
+            "weight decay outweighs the weakest combinations of the inputs, and the net does not "
+            f"stay at the early predictor, that of λ → 0 ({early})"
         )
     kind = "not learning" if _only_rises(change) else change.kind.value
     return f"{kind}: {measure} {verb} from {early} to {late}, {_when(found)}"

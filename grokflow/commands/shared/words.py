@@ -74,7 +74,7 @@ def _part_lines(parts: Mapping[str, ModelForecast]) -> list[str]:
 def transition_lines(forecast: ModelForecast) -> list[str]:
     """Say when the transition is predicted, where there is one."""
     when = forecast.transition
-    if forecast.no_time:
+    if forecast.no_time and forecast.kind is not Kind.NOT_HELD:
         told = f"{forecast.no_time}; grokflow simulate follows the flow without it"
         return [f" transition: its time is not known, for {told}"]
     if not np.isfinite(when.lambda_t):

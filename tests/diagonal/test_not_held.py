@@ -1,0 +1,54 @@
+"""Data whose weakest combinations weight decay outweighs: the early predictor is not held."""
+
+import numpy as np
+import pytest
+
+import grokflow as gf
+from grokflow.simulations.models.bound import ModelSettings
+from grokflow.simulations.models.registry import exact_model_of
+
+SQUARE = gf.LOSSES["square"]
+
+
+def measured_twice(jitter: float) -> gf.Problem:
+    """Return samples that are measured twice: their small differences are fitted last."""
+    rng = np.random.default_rng(0)
+    once = rng.standard_normal((10, 30))
+    x = np.concatenate([once, once + jitter * rng.standard_normal(once.shape)])
+    unseen = rng.standard_normal((300, 30))
+    y = x[:, :2].sum(axis=1) + 0.3 * rng.standard_normal(len(x))
+    test = gf.StoredTestSet(unseen, unseen[:, :2].sum(axis=1))
+    return gf.make_problem("twice", gf.Task.REGRESSION, x, y, test)
+
+
+@pytest.mark.parametrize("alpha", [5.0, 1e3])
+def test_an_early_predictor_that_decay_keeps_the_net_from_is_not_called_early(alpha: float) -> None:
+    problem = measured_twice(1e-4)
+    found = gf.forecast(problem, alpha=alpha, lam=1e-3, loss=SQUARE)
+    assert found.kind is gf.Kind.NOT_HELD
+    assert np.isnan(found.transition.lambda_t) and not found.interval.is_known
+    start, times = gf.DiagonalStart(problem, alpha), np.linspace(0, 20, 401)
+    simulated = gf.DiagonalFlow(lam=1e-3, loss=SQUARE).run(start, times)
+    # Where the kernel regime ends the error is nothing like that of the early predictor.
+    weights = simulated.weights_at(slice(None))
+    is_kernel = alpha**2 * np.exp(-2 * times) >= 10 * np.abs(weights).max(axis=0)
+    last = int(np.flatnonzero(is_kernel)[-1])
+    assert simulated.test_scores().error[last] < found.scores.error[0] / 2
+    bound = exact_model_of(problem).bind(problem, ModelSettings(lam=1e-3, loss="square"))
+    assert bound.change(alpha).kind is gf.Kind.NOT_HELD
+
+
+def test_a_smaller_decay_lets_the_net_reach_it() -> None:
+    problem, alpha, lam = measured_twice(1e-3), 30.0, 1e-8
+    found = gf.forecast(problem, alpha=alpha, lam=lam, loss=SQUARE)
+    assert found.kind.is_visible
+    start, times = gf.DiagonalStart(problem, alpha), np.linspace(0, 25, 1001)
+    simulated = gf.DiagonalFlow(lam=lam, loss=SQUARE).run(start, times)
+    when = simulated.transition(*found.scores.error[:2]).lambda_t
+    assert found.interval.low - 0.01 <= when <= found.interval.high + 0.01
+
+
+def test_ordinary_inputs_reach_it() -> None:
+    problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
+    found = gf.forecast(problem, alpha=100.0, lam=1e-3, loss=SQUARE)
+    assert found.kind is gf.Kind.GROKKING and found.interval.is_known
