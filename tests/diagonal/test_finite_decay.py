@@ -7,9 +7,10 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
-from grokflow.theory.diagonal.finite_decay.timing import Motion, Span, follow, half_way
+from grokflow.theory.diagonal.finite_decay.timing import Motion, Span, even_steps, follow, half_way
 from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.regime import held_weights
+from grokflow.theory.linear.classes.problem import make_classes_problem
 from grokflow.theory.linear.problem import make_problem
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.samples import StoredTestSet
@@ -32,7 +33,7 @@ def test_the_motion_is_the_flow_to_second_order_in_its_steps(loss, depth):
     motion, errors = motion_of(problem, LOSSES[loss], depth), []
     flow, start = DiagonalFlow(lam=LAM, loss=LOSSES[loss], rtol=RTOL), DiagonalStart
     for step in (0.4, 0.1):
-        found = follow(motion, SPAN, step)
+        found = follow(motion, even_steps(SPAN, step))
         at = np.log(ALPHA) + found.slow[::4]
         true = flow.run(start(problem, ALPHA, depth), at).weights
         off = np.linalg.norm(found.weights[:, ::4] - true, axis=0)
@@ -83,9 +84,23 @@ def test_squared_errors_have_an_interval_too():
     assert (low, high) == pytest.approx((when - 0.5, when + 0.5), abs=0.05)
 
 
-def test_data_that_determine_the_weights_have_no_motion():
+def test_an_output_errs_beside_all_others():
+    """The own output ``s - 5`` and another one of 0 may each be off by a quarter."""
+    slow, x = np.linspace(0, 10, 41), np.eye(1)
+    problem = make_classes_problem("three", [[1.0], [2.0], [3.0]], [0, 1, 2], x, [0])
+    weights = np.stack([slow - 5, 0 * slow, 0 * slow - 10])[:, None]
+    motion = Motion(slow, -2 * slow, weights, np.full_like(weights, 0.25))
+    (when, _), (low, high) = half_way(problem, motion, 1.0, 0.0)
+    reading = 0.25 / 16
+    assert when == pytest.approx(5, abs=reading)
+    assert low == pytest.approx(4.5, abs=2 * reading) and low <= 4.5
+    assert high == pytest.approx(5.5, abs=2 * reading) and high >= 5.5
+
+
+def test_data_that_determine_the_weights_have_no_transition_to_time():
     problem = sparse_regression(n=30, d=10, k=2, n_test=50)
-    assert motion_of(problem, LOSSES["square"], 2) is None
+    found = forecast(problem, alpha=ALPHA, lam=LAM, loss=LOSSES["square"])
+    assert np.isnan(found.transition.lambda_t) and not found.interval.is_known
 
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])

@@ -7,8 +7,11 @@ import pytest
 from sklearn.datasets import load_iris, load_wine
 
 import grokflow as gf
+from grokflow.commands.shared.records import forecast_record
+from grokflow.commands.shared.words import transition_lines
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.diagonal.classes import one_vs_rest
 from grokflow.theory.diagonal.regime import kernel_predictor
 from grokflow.theory.transition.change import change_of
 
@@ -135,12 +138,65 @@ def test_the_predicted_transition_is_the_simulated_one(loss, lam, allowed, probl
     run = gf.follow_classes(flow, problem, alpha=1e3, times=times)
     when = run.transition(*found.scores.error[:2])
     assert found.transition.lambda_t == pytest.approx(when.lambda_t, rel=allowed)
+    (low, high), spacing = found.interval, times[0]
+    assert low - spacing <= when.lambda_t <= high + spacing and high - low < 0.2
     assert run.curves()["train_accuracy"][-1] == 1.0
     # The predicted curve is the simulated one where the samples are fitted.
     late = times > 2
     predicted = np.interp(times[late], found.curve.lambda_t, found.curve.scores.error)
     change = abs(found.scores.error[0] - found.scores.error[1])
     assert np.abs(predicted - run.test_scores().error[late]).max() <= allowed * change * 4
+
+
+@pytest.mark.parametrize(
+    ("seed", "regimes"),
+    [(2, {gf.Regime.SEPARABLE, gf.Regime.OVERLAPPING}), (3, {gf.Regime.OVERLAPPING})],
+)
+def test_classes_whose_weights_the_data_determine_move_at_this_lambda(seed, regimes):
+    """One class is told by one input, the others by none: more samples than twice the inputs."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((2060, 20))
+    y = np.where(x[:, 0] > 0.4, 0, rng.integers(1, 3, 2060))
+    problem, times = (
+        gf.make_classes_problem("told", x[:60], y[:60], x[60:], y[60:]),
+        np.arange(1500),
+    )
+    found = gf.forecast_classes(problem, alpha=1e3, lam=1e-3, loss=LOGISTIC)
+    assert {part.regime for part in found.parts.values()} == regimes
+    flow = gf.DiagonalFlow(lam=1e-3, loss=LOGISTIC)
+    run = gf.follow_classes(flow, problem, alpha=1e3, times=(times + 1) / 100)
+    when, (low, high) = run.transition(*found.scores.error[:2]).lambda_t, found.interval
+    assert low - 0.01 <= when <= high + 0.01 and high - low < 0.3
+
+
+def test_a_motion_that_is_not_resolved_leaves_the_time_for_small_decay(monkeypatch):
+    known = gf.forecast_classes(PROBLEM, alpha=1e3, lam=1e-4, loss=LOGISTIC)
+
+    def unresolved(*args, **options):
+        raise gf.NotResolved("not resolved")
+
+    monkeypatch.setattr(one_vs_rest, "timed_classes", unresolved)
+    found = gf.forecast_classes(PROBLEM, alpha=1e3, lam=1e-4, loss=LOGISTIC)
+    assert known.interval.is_known and known.at_lam is not known.curve
+    assert not found.interval.is_known and found.at_lam is found.curve
+    order = 1 / np.log(1e4)
+    assert found.transition.lambda_t == pytest.approx(known.transition.lambda_t, rel=order)
+
+
+def test_a_net_that_starts_after_the_kernel_regime_has_no_interval():
+    """Margins remember such a start; the motion comes from infinite scale."""
+    found = gf.forecast_classes(PROBLEM, alpha=1.0, lam=1e-4, loss=LOGISTIC)
+    assert found.at_lam.lambda_t[0] < 0 and not found.interval.is_known
+
+
+def test_predict_tells_the_interval_of_all_classes():
+    told = exact_model_of(PROBLEM).bind(PROBLEM, ModelSettings(lam=1e-4)).forecast(1e3)
+    low, high = told.interval
+    assert low < told.transition.lambda_t < high
+    said = transition_lines(told)[0]
+    assert f"(between {np.floor(1e3 * low) / 1e3:.3f} and {np.ceil(1e3 * high) / 1e3:.3f})" in said
+    assert np.array_equal(told.path_times, forecast_record(told)["path"]["lambda_t"])
+    assert forecast_record(told)["transition"]["low"] == low
 
 
 def test_two_classes_answer_as_one_net_does():

@@ -1,14 +1,16 @@
 """Measure how near forecasts of λt* are to the flow, over random small problems.
 
 ``python -m tests.transition.coverage FILE FIRST END`` measures those from FIRST to END that the
-file lacks, and prints the table of all that it holds.
+file lacks, and prints the table of all that it holds. With ``classes`` after it these are problems
+of several classes, one against the rest.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from grokflow.simulations.completion.data import completion
 from grokflow.simulations.models.bound import BoundModel, ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
 from grokflow.simulations.runs.stopping import Stopped
+from grokflow.theory.linear.classes.problem import ClassesProblem, make_classes_problem
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.predictor import NoPredictor
 from grokflow.theory.samples import StoredTestSet
@@ -25,6 +28,7 @@ from grokflow.theory.transition.times import crossing
 SEED = 2028
 # Tails are the hard case, and the one of which the fewest draws have a visible change.
 MODELS = ("exponential", "logistic") * 3 + ("square", "completion")
+LOSSES_OF_CLASSES = ("exponential", "logistic", "one-hot")
 DEPTHS = (2, 2, 3, 4)
 DATA = ("plain", "signs", "correlated", "columns", "gap")
 # λt between the times at which the flow is recorded, and how long after both times it is followed.
@@ -55,7 +59,7 @@ class Drawn:
 def drawn(rng: np.random.Generator) -> Drawn:
     """Draw a problem, a net and its training."""
     model, data = str(rng.choice(MODELS)), str(rng.choice(DATA))
-    alpha, lam = 10.0 ** rng.uniform(1, 8), 10.0 ** rng.uniform(-8, -2)
+    alpha, lam = _scales(rng)
     if model == "completion":
         d, seed = int(rng.integers(5, 10)), int(rng.integers(2**31))
         problem: object = completion(d=d, fraction=float(rng.uniform(0.4, 0.7)), seed=seed)
@@ -63,6 +67,42 @@ def drawn(rng: np.random.Generator) -> Drawn:
     problem = _linear(rng, data, classes=model != "square")
     depth = int(rng.choice(DEPTHS))
     return Drawn(problem=problem, model=model, depth=depth, alpha=alpha, lam=lam, data=data)
+
+
+def drawn_classes(rng: np.random.Generator) -> Drawn:
+    """Draw a problem of several classes, the nets of all of them and their training."""
+    model, data = str(rng.choice(LOSSES_OF_CLASSES)), str(rng.choice(DATA))
+    (alpha, lam), depth = _scales(rng), int(rng.choice(DEPTHS))
+    problem = _classes(rng, data)
+    return Drawn(problem=problem, model=model, depth=depth, alpha=alpha, lam=lam, data=data)
+
+
+def _scales(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw α and λ."""
+    return 10.0 ** rng.uniform(1, 8), 10.0 ** rng.uniform(-8, -2)
+
+
+def _classes(rng: np.random.Generator, data: str) -> ClassesProblem:
+    """Draw samples of the class whose weights, sparse or dense, give the largest output."""
+    count, n, d = (int(rng.integers(*ends)) for ends in ((3, 6), (10, 61), (10, 121)))
+    m = int(rng.integers(300, 3001))
+    true = rng.standard_normal((d, count))
+    if rng.random() < 0.75:
+        kept = int(rng.integers(1, 3))
+        true *= np.arange(d)[:, None] // kept == np.arange(count)
+    x = _inputs(rng, data, n + m, d)
+    outputs = x @ (true / np.linalg.norm(x[:n], axis=0)[:, None])
+    if data == "gap":
+        x += (
+            true.T[outputs.argmax(axis=1)]
+            * rng.uniform(0.5, 4)
+            / np.linalg.norm(true, axis=0).max()
+        )
+    if rng.random() < 0.3:
+        outputs += 0.3 * outputs.std() * rng.standard_normal(outputs.shape)
+    labels = outputs.argmax(axis=1)
+    labels[:count] = np.arange(count)  # all classes occur in training
+    return make_classes_problem("drawn", x[:n], labels[:n], x[n:], labels[n:])
 
 
 def _linear(rng: np.random.Generator, data: str, *, classes: bool) -> Problem:
@@ -95,14 +135,18 @@ def _inputs(rng: np.random.Generator, data: str, rows: int, d: int) -> np.ndarra
     return x
 
 
-def case_of(number: int) -> Drawn:
+#: Draws a case.
+Draw: TypeAlias = Callable[[np.random.Generator], Drawn]
+
+
+def case_of(number: int, draw: Draw = drawn) -> Drawn:
     """Return the case of a number."""
-    return drawn(np.random.default_rng([SEED, number]))
+    return draw(np.random.default_rng([SEED, number]))
 
 
-def record_of(number: int) -> Record:
+def record_of(number: int, draw: Draw = drawn) -> Record:
     """Return a case with the predicted and the simulated λt*, None where there is none."""
-    case = case_of(number)
+    case = case_of(number, draw)
     names = ("model", "depth", "alpha", "lam", "data")
     record: Record = {"number": number, **{name: getattr(case, name) for name in names}}
     bound = case.bound()
@@ -183,9 +227,10 @@ def table(records: Sequence[Record]) -> str:
 
 if __name__ == "__main__":
     file, first, end = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    draw = drawn_classes if sys.argv[4:] == ["classes"] else drawn
     known = {record["number"] for record in read(file)}
     with file.open("a") as lines:
         for number in sorted(set(range(first, end)) - known):
-            lines.write(json.dumps(record_of(number)) + "\n")
+            lines.write(json.dumps(record_of(number, draw)) + "\n")
             lines.flush()
     print(table(read(file)))

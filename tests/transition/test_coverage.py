@@ -24,19 +24,34 @@ def may_be_rare(missed, number):
     return binom.sf(missed - 1, number, _MISSED) >= _ERROR_RATE
 
 
-@pytest.mark.slow
-def test_intervals_cover_and_tails_are_near():
+def measured(draw):
+    """Return as many records as are measured in the time."""
     began, records = monotonic(), []
     for number in range(300):
-        records.append(coverage.record_of(number))
+        records.append(coverage.record_of(number, draw))
         if monotonic() - began > _ENOUGH:
             break
+    return records
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", [coverage.drawn, coverage.drawn_classes])
+def test_intervals_cover_and_tails_are_near(draw):
+    records = measured(draw)
     known = coverage.with_interval(coverage.compared(records))
     assert len(known) >= _FEWEST
     assert may_be_rare(sum(not coverage.covered(record) for record in known), len(known))
     tails = [r for r in known if r["tailed"] and r["jump"] > coverage.LARGE]
     assert len(tails) >= _FEWEST_JUMPS
     assert may_be_rare(int((coverage.errors_of(tails) > _TAILS).sum()), len(tails))
+
+
+@pytest.mark.parametrize("number", [0, 205])
+def test_a_record_of_several_classes_has_an_interval(number):
+    """The second is of the square loss at a λ at which what is held remembers λt of a quarter."""
+    record = coverage.record_of(number, coverage.drawn_classes)
+    assert coverage.with_interval(coverage.compared([record])) == [record]
+    assert coverage.covered(record)
 
 
 def test_the_bound_on_misses_refutes_a_rate_that_is_too_high():

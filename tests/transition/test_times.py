@@ -71,3 +71,13 @@ def test_a_stage_ends_when_as_much_is_left_as_was_gone_at_its_beginning():
 def test_a_curve_that_rests_at_half_way_has_crossed_when_it_gets_there():
     times, progress = np.arange(4.0), np.array([0.0, 0.5, 0.5, 1.0])
     assert crossing(times, progress, 0.0, 1.0).lambda_t == 1.0
+
+
+@pytest.mark.parametrize("size", [7, 1095, 2999])
+def test_rounding_does_not_decide_whether_a_curve_at_half_way_is_there(size):
+    """Of counts of wrong samples, k is half-way from k - 2j to k + 2j, whatever is divided."""
+    times = np.arange(4.0)
+    for k in range(2, size - 2, max(size // 300, 1)):
+        wrong = np.array([k - 2, k, k, k + 2])
+        for error in (wrong / size, wrong / size + np.spacing(0.5), 1 - wrong / size):
+            assert crossing(times, error, error[0], error[-1]).lambda_t == pytest.approx(1.0)

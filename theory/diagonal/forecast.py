@@ -95,6 +95,8 @@ class Forecast(Summarised):
         to zero than to a fit, or that they miss the targets' mean, and what helps. Empty elsewhere.
     is_pressed : bool
         Whether it is weight decay that holds the late weights nearer to zero than to a fit.
+    motion : SlowMotion, optional
+        The equations of the motion at this λ.
 
     Examples
     --------
@@ -124,6 +126,7 @@ class Forecast(Summarised):
     no_time: str = ""
     remark: str = ""
     is_pressed: bool = False
+    motion: SlowMotion | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -238,16 +241,16 @@ def forecast(
     kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)
     timed = TimedCurve(Transition(np.nan, np.nan), UNKNOWN, curve)
+    motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
     if kind.is_visible and not no_time:
-        motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
-        timed = timed_curve(problem, curve, scores, motion, alpha)
+        timed = timed_curve(problem, curve, scores, None if held.determined else motion, alpha)
     when, interval, along = timed
     kind = kind_seen(
         kind, scores, when, along.lambda_t, along.scores, is_pressed=told.is_pressed, limits=(3, 2)
     )
     progress(1.0)
-    time = when, leading_order(alpha), kind
-    return Forecast(*found, scores, *time, curve, along, held.regime, interval, no_time, *told)
+    time, said = (when, leading_order(alpha), kind), (no_time, *told)
+    return Forecast(*found, scores, *time, curve, along, held.regime, interval, *said, motion)
 
 
 def _descent(

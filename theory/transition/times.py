@@ -18,6 +18,10 @@ import numpy as np
 from grokflow.theory.arguments import check_positive, check_range
 from grokflow.theory.conversion import as_vector
 
+# Progress that is rounding: a mean of wrong samples may rest half-way between two others, and one
+# sample in 10⁸ is more than this.
+_ROUNDING = 1e-9
+
 
 class Transition(NamedTuple):
     """When the test error goes from early to late, and over what time.
@@ -197,9 +201,9 @@ def stage(
 
 def _last_upcrossing(times: np.ndarray, progress: np.ndarray, level: float) -> float:
     """Return when the progress rises through `level` for good, by linear interpolation."""
-    below = np.flatnonzero(progress < level)
+    below = np.flatnonzero(progress < level - _ROUNDING)
     if below.size == 0 or below[-1] == len(times) - 1:
         return float("nan")
     i = below[-1]
     fraction = (level - progress[i]) / (progress[i + 1] - progress[i])
-    return float(times[i] + fraction * (times[i + 1] - times[i]))
+    return float(times[i] + min(fraction, 1.0) * (times[i + 1] - times[i]))

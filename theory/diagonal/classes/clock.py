@@ -13,6 +13,14 @@ from scipy.special import lambertw
 
 from grokflow.theory.diagonal.finite_decay.curves import Curve
 from grokflow.theory.losses import Loss
+from grokflow.theory.transition.scores import Scores
+
+
+class ClockCurve(NamedTuple):
+    """Test results of all classes together, and when: arrays of shape (m,) on the common clock."""
+
+    lambda_t: np.ndarray
+    scores: Scores
 
 
 class Clock(NamedTuple):

@@ -10,18 +10,21 @@ the weights do.
 Three times are compared each at its own scale: the early weights in the kernel regime at this λ,
 the late ones at this λ, and for λ → 0 first what grows, the outputs of separable classes, and then
 what stays, those of classes that overlap.
+
+All this is the limit λ → 0. When the change is half-way at this λ is read off the motions of all
+classes at this λ instead (`grokflow.theory.diagonal.classes.at_lam`), where they are resolved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data
-from grokflow.theory.diagonal.classes.clock import Clock
+from grokflow.theory.diagonal.classes.at_lam import TimedClasses, timed_classes
+from grokflow.theory.diagonal.classes.clock import Clock, ClockCurve
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime, kernel_predictor
 from grokflow.theory.diagonal.scale import kernel_end
@@ -29,6 +32,7 @@ from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.losses import Loss, loss_named
 from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
 from grokflow.theory.transition.seen import kind_seen
 from grokflow.theory.transition.times import Transition, crossing, leading_order
@@ -37,13 +41,6 @@ from grokflow.theory.transition.times import Transition, crossing, leading_order
 _STEP = 0.05
 # Numbers that the weights of some times on the clock may hold together.
 _MEMORY = 2**24
-
-
-class ClockCurve(NamedTuple):
-    """Test results of all classes together, and when: arrays of shape (m,) on the common clock."""
-
-    lambda_t: np.ndarray
-    scores: Scores
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,13 +58,20 @@ class ClassesForecast(Summarised):
         for λ → 0, in this order: the class with the largest output is the answer. The limit is NaN
         where some classes are separable, others overlap, and no λ in the range answers like it.
     transition : Transition
-        Predicted slow time λt* and width of their test results; NaN where nothing is visible.
+        Predicted slow time λt* and width of their test results, from ``at_lam``; NaN where nothing
+        is visible.
+    interval : Interval
+        Within which λt* is, for all that the steps and the reading of ``at_lam`` leave out; NaN
+        where that is not known.
     leading_order : float
         ``log α``.
     kind : Kind
         Grokking, misgrokking, neither, or no transition where the data determine all weights.
     curve : ClockCurve
-        The predicted curve.
+        The curve for λ → 0.
+    at_lam : ClockCurve
+        The predicted curve: the same at this λ. It is ``curve`` where nothing visible is to be
+        timed, and where double precision does not resolve the motion of a class at this λ.
     constant : float
         C(data) of the law ``λt* = log α - (1/L) log m + C``, with m the geometric mean of the
         classes' levels at λt*; NaN without a transition.
@@ -92,7 +96,9 @@ class ClassesForecast(Summarised):
     leading_order: float
     kind: Kind
     curve: ClockCurve
+    at_lam: ClockCurve
     constant: float
+    interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
 
@@ -169,25 +175,49 @@ def forecast_classes(
         parts[name] = found
     unknown = [f"class {name}: {part.no_time}" for name, part in parts.items() if part.no_time]
     clocks = [] if unknown else [Clock.of(part.curve, loss, lam) for part in parts.values()]
-    along = _followed(problem, clocks)
+    curve = _followed(problem, clocks)
     early = _early(problem, list(parts.values()), clocks, alpha, lam, loss)
     late = np.stack([part.late.w for part in parts.values()])
     ends = problem.score(np.stack([early, late], axis=2))
     scores = joined([ends, _limit(problem, list(parts.values()), loss)])
     determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
     kind = kind_of(scores, determined=determined)
-    when = Transition(np.nan, np.nan)
+    order, constant = leading_order(alpha), float("nan")
+    timed = TimedClasses(Transition(np.nan, np.nan), UNKNOWN, curve)
     if kind.is_visible and clocks:
-        half_way = middle if any(clock.tailed for clock in clocks) else crossing
-        when = half_way(along.lambda_t, along.scores.error, *scores.error[:2])
-    order = leading_order(alpha)
-    constant = when.lambda_t - order + _log_level(clocks, when) / depth
+        limit = _limit_time(curve, clocks, scores)
+        constant = limit.lambda_t - order + _log_level(clocks, limit) / depth
+        timed = _timed(problem, parts, TimedClasses(limit, UNKNOWN, curve), scores, alpha)
+    when, interval, along = timed
     remark = _shrinking(parts)
     is_pressed = any(part.is_pressed for part in parts.values())
     kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=is_pressed)
     progress(1.0)
-    no_time = "; ".join(unknown[:1])
-    return ClassesForecast(parts, scores, when, order, kind, along, constant, no_time, remark)
+    time, told = (when, order, kind), ("; ".join(unknown[:1]), remark)
+    return ClassesForecast(parts, scores, *time, curve, along, constant, interval, *told)
+
+
+def _limit_time(curve: ClockCurve, clocks: list[Clock], scores: Scores) -> Transition:
+    """Return when the curve for λ → 0 is half-way."""
+    half_way = middle if any(clock.tailed for clock in clocks) else crossing
+    return half_way(curve.lambda_t, curve.scores.error, *scores.error[:2])
+
+
+def _timed(
+    problem: ClassesProblem,
+    parts: Mapping[str, Forecast],
+    limit: TimedClasses,
+    scores: Scores,
+    alpha: float,
+) -> TimedClasses:
+    """Return when the curve at finite λ is half-way, or that for λ → 0 if it is not resolved."""
+    motions = [part.motion for part in parts.values() if part.motion]
+    ends = float(scores.error[0]), float(scores.error[1])
+    tailed = any(part.curve.path.margins for part in parts.values())
+    try:
+        return timed_classes(problem, motions, limit.along, ends, alpha=alpha, tailed=tailed)
+    except NotResolved:
+        return limit
 
 
 def _shrinking(parts: Mapping[str, Forecast]) -> str:

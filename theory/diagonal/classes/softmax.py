@@ -21,7 +21,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
-from grokflow.theory.diagonal.classes.one_vs_rest import ClockCurve, middle
+from grokflow.theory.diagonal.classes.clock import ClockCurve
+from grokflow.theory.diagonal.classes.one_vs_rest import middle
 from grokflow.theory.diagonal.path import Path, no_path, scales, trace
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.errors import either

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
-from grokflow.theory.diagonal.finite_decay.timing import Span, timed
+from grokflow.theory.diagonal.finite_decay.timing import Span, follow, timed
 from grokflow.theory.diagonal.path import Path
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.predictor import NotResolved
@@ -55,14 +56,14 @@ def timed_curve(
     if motion is None:
         return without
     start, times = leading_order(alpha), limit.lambda_t
+    remembers, span = motion.loss.acts_on_margins, Span(times[0] - start, times[-1] - start)
     try:
-        found = timed(problem, motion, Span(times[0] - start, times[-1] - start), ends)
+        found = timed(problem, partial(follow, motion), span, ends, remembers=remembers)
     except NotResolved:
         return without
-    (when, width), (low, high), (slow, log_beta, weights, _) = found
+    when, interval, (slow, log_beta, weights, _) = found.later(start)
     path = Path(log_beta, np.empty((len(slow), 0)), weights, motion.depth)
-    along = Curve(path, problem.score(weights), slow + start)
+    along = Curve(path, problem.score(weights), slow)
     # Margins remember the start of a net that begins later than the motion.
-    remembers = limit.path.margins and along.lambda_t[0] < 0
-    interval = UNKNOWN if remembers else Interval(low + start, high + start)
-    return TimedCurve(Transition(when + start, width), interval, along)
+    forgotten = not limit.path.margins or along.lambda_t[0] >= 0
+    return TimedCurve(when, interval if forgotten else UNKNOWN, along)

@@ -77,14 +77,12 @@ class SlowMotion:
     @classmethod
     def of(
         cls, problem: Problem, held: Held, early: np.ndarray, loss: Loss, *, lam: float, depth: int
-    ) -> SlowMotion | None:
-        """Return the motion of a net with these early weights, none where data determine them.
+    ) -> SlowMotion:
+        """Return the motion of a net with these early weights.
 
         Its coordinates are such in which it is determined: where real targets are held, those of
         independent rows.
         """
-        if held.determined:
-            return None
         outputs = held.regime in (Regime.INTERPOLATED, Regime.INCONSISTENT)
         omega = float(np.abs(early).max()) or problem.scale
         inside = held.problem if outputs else problem

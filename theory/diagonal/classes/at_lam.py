@@ -1,0 +1,82 @@
+"""When all classes together are half-way at finite λ, with an interval.
+
+The motions of the classes do not act on each other, but their outputs compare at one time. So each
+is followed at the same times, and a test sample is surely right where the output of its own class
+is the largest one whatever the errors of all outputs are, surely wrong where that of another is
+(`grokflow.theory.diagonal.finite_decay.timing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from grokflow.theory.diagonal.classes.clock import ClockCurve
+from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
+from grokflow.theory.diagonal.finite_decay.timing import Motion, Span, follow, timed
+from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
+from grokflow.theory.transition.times import Transition, leading_order
+
+
+class TimedClasses(NamedTuple):
+    """When the curve of all classes is half-way, within which interval, and the curve."""
+
+    transition: Transition
+    interval: Interval
+    along: ClockCurve
+
+
+def timed_classes(
+    problem: ClassesProblem,
+    motions: Sequence[SlowMotion],
+    limit: ClockCurve,
+    ends: tuple[float, float],
+    *,
+    alpha: float,
+    tailed: bool,
+) -> TimedClasses:
+    """Return the curve of all classes at finite λ.
+
+    Parameters
+    ----------
+    problem : ClassesProblem
+        The data and the test set.
+    motions : sequence of SlowMotion
+        The motion of every class.
+    limit : ClockCurve
+        The curve for λ → 0, at whose times they are followed.
+    ends : tuple of float
+        Test errors of the early and the late predictor.
+    alpha : float
+        Scale of the start.
+    tailed : bool
+        Whether some classes have margins, which remember the start of a net that begins later than
+        the motion: there is no interval then.
+
+    Raises
+    ------
+    NotResolved
+        Where double precision does not resolve the motion of a class.
+    """
+    start, times = leading_order(alpha), limit.lambda_t
+    when, interval, motion = timed(
+        problem,
+        partial(together, motions),
+        Span(float(times[0]) - start, float(times[-1]) - start),
+        ends,
+        remembers=motions[0].loss.acts_on_margins,
+    ).later(start)
+    along = ClockCurve(motion.slow, problem.score(motion.weights))
+    return TimedClasses(when, UNKNOWN if tailed and motion.slow[0] < 0 else interval, along)
+
+
+def together(motions: Sequence[SlowMotion], times: np.ndarray) -> Motion:
+    """Follow the motions of all classes through the same times."""
+    each = [follow(motion, times) for motion in motions]
+    weights = np.stack([own.weights for own in each])
+    errors = np.stack([own.errors for own in each])
+    return each[0]._replace(weights=weights, errors=errors)
