@@ -51,7 +51,7 @@ class _Store(argparse._StoreAction):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        _take_once(self, parser, option_string)
+        _take_once(self, parser, option_string, values == getattr(namespace, self.dest, None))
         super().__call__(parser, namespace, values, option_string)
 
 
@@ -65,18 +65,19 @@ class _StoreConst(argparse._StoreConstAction):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        _take_once(self, parser, option_string)
+        _take_once(self, parser, option_string, self.const == getattr(namespace, self.dest, None))
         super().__call__(parser, namespace, values, option_string)
 
 
 def _take_once(
-    action: argparse.Action, parser: argparse.ArgumentParser, option: str | None
+    action: argparse.Action, parser: argparse.ArgumentParser, option: str | None, alike: bool
 ) -> None:
-    """Refuse an option where one for the same setting was given before."""
+    """Refuse an option where one for the same setting was given before, and said another thing."""
     if option is None:  # what is known by its place
         return
     assert isinstance(parser, Parser)
-    if before := parser.given.get(action.dest):
+    before = parser.given.get(action.dest)
+    if before and (before == option or not alike):
         beside = "twice" if before == option else f"beside {before}"
         raise argparse.ArgumentError(action, f"given {beside}, expected once: leave one out")
     parser.given[action.dest] = option

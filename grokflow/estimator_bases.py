@@ -86,12 +86,12 @@ class Estimator(ABC, BaseEstimator):
                     "alike: repeat rows of X and y that count more, leave out those that do not"
                 )
 
-    def _predicted(self, problem: Problem) -> Prediction:
-        """Predict; where that cannot be, the remedies are those of an estimator."""
+    def _predicted(self, problem: Problem, who: str = "the data") -> Prediction:
+        """Predict; where that cannot be, say for whom, with the remedies of an estimator."""
         try:
             return self._predictor().predict(problem)
         except NotSeparable as error:
-            error.spell(_REMEDIES)
+            error.spell(_REMEDIES, who)
             raise
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
@@ -135,7 +135,9 @@ class Classifier(ClassifierMixin, Estimator):
         problems = [
             replace(_problem(signed_rows(x, sign), ones, task), signs=sign) for sign in signs
         ]
-        found = [self._predicted(problem) for problem in problems]
+        several = len(self.classes_) > 2
+        who = [f"class {label} and the others" if several else "the data" for label in positive]
+        found = [self._predicted(*pair) for pair in zip(problems, who, strict=True)]
         self.coef_ = np.array([prediction.w for prediction in found])
         self.certificate_ = tuple(prediction.certificate for prediction in found)
         return self

@@ -25,7 +25,10 @@ class Remedy(Enum):
     INTERCEPT = (
         "add an intercept, which separates them: intercept=1.0 (--intercept), or a column of 1"
     )
-    PENALTY = "use the square loss, or the finite-lambda predictor"
+    PENALTY = (
+        "leave out samples that contradict others, take the square loss with loss='square' (--loss "
+        "square), or from Python a predictor at λ above 0, gf.L1Penalised or gf.L2Penalised"
+    )
 
 
 class NoPredictor(WholeError, ValueError):
@@ -164,12 +167,15 @@ class NotSeparable(NoPredictor):
         self.certificate = certificate
         self.remedy = remedy
 
-    def spell(self, words: Mapping[Remedy, str]) -> None:
+    def spell(self, words: Mapping[Remedy, str], who: str = "the data") -> None:
         """Say the remedy in the words of those who asked, such as users of scikit-learn.
 
         Parameters
         ----------
         words : mapping
             What each remedy is called there.
+        who : str
+            What is not separable, such as one class of several and the others.
         """
+        self.finding = self.finding.replace("the data are", f"{who} are", 1)
         self.args = (f"{self.finding}: {words[self.remedy]}",)

@@ -172,7 +172,7 @@ class BoundClasses(BoundModel):
         """Return the predictors of every class."""
         parts = self._forecast(alpha).parts
         return {
-            f"{name}: {role}": item
+            f"{role} of {name}": item
             for i, (name, part) in enumerate(parts.items())
             for role, item in diagonal_provable(self.problem.part(i, self.loss), part).items()
         }

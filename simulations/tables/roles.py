@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ def _without_dropped(table: Columns, reading: Reading) -> _Others:
         if (column := _found(table, name)) is None:
             raise ValueError(
                 f"{table.source} has no column {name!r} to drop, expected one of {_listed(table)}: "
-                "check the name"
+                f"{_likely('drop', name, table.columns)}"
             )
         dropped.append(column)
     kept = tuple(column for column in table.columns if column not in dropped)
@@ -121,7 +122,7 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
         if found not in columns:
             raise ValueError(
                 f"{table.source} has no column {reading.target!r} to learn, expected one of "
-                f"{_listed(table)}: check the name"
+                f"{_listed(table)}: {_likely('target', reading.target, columns)}"
             )
         assert found is not None
         return found
@@ -248,6 +249,13 @@ def _found(table: Columns, name: str) -> Column | None:
         if str(column.place) == name:
             return column
     return None
+
+
+def _likely(setting: str, name: str, columns: tuple[Column, ...]) -> str:
+    """Propose the column whose name is nearest, whatever its capitals; or that it be checked."""
+    lower = {column.name.lower(): column.name for column in columns}
+    near = get_close_matches(name.lower(), lower, n=1)
+    return f"perhaps {spelled(setting, lower[near[0]])}" if near else "check the name"
 
 
 def _listed(table: Columns) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grokflow.simulations.runs.files import write_whole
+from grokflow.simulations.tables.doubts.remarks import remark_on_constants
 from grokflow.theory.linear.classes.problem import ClassesProblem, numbered_classes
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.numerics.input_transform import check_changes
@@ -66,7 +67,8 @@ class Table(NamedTuple):
         if isinstance(standardise, Real) and standardise in (0, 1):
             standardise = bool(standardise)
         check_changes(intercept, standardise)
-        notes = (*self.notes, *self._offset())
+        constants = remark_on_constants(self.x, self.names, standardised=bool(standardise))
+        notes = (*self.notes, *constants, *self._offset())
         if not standardise and not is_sparse(self.x):
             notes = (*notes, *self._sizes())
         return self._replace(notes=notes, intercept=float(intercept), standardise=standardise)

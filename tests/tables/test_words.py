@@ -75,9 +75,12 @@ def test_targets_far_from_zero_are_told_to_lose_their_mean(capsys, tmp_path, mea
     said = [note for note in gf.as_problem(table).notes if "subtract the mean" in note]
     assert len(said) == told
     table.to_csv(tmp_path / "far.csv", index=False)
-    assert main(["predict", str(tmp_path / "far.csv"), "--intercept", "--standardise"]) == 0
+    assert main(["predict", str(tmp_path / "far.csv")]) == 0
     # The advice is another one where the mean is in reach of an intercept.
     assert ("subtract the mean from them" in capsys.readouterr().out) == told
+    # An intercept fits the mean, beside which the digits of the spread are kept.
+    assert main(["predict", str(tmp_path / "far.csv"), "--intercept", "--standardise"]) == 0
+    assert "subtract the mean from them" not in capsys.readouterr().out
     table["y"] -= mean
     assert not any("subtract the mean" in note for note in gf.as_problem(table).notes)
 

@@ -231,8 +231,9 @@ def farkas(z: np.ndarray, multipliers: np.ndarray) -> ExactFarkas:
     solution = nearest_solution(conditions, wanted, near)
     if solution is None or min(solution.entries()) < 0:
         raise ValueError(
-            f"the {len(support)} positive multipliers do not repair to an exact combination "
-            "Zᵀμ = 0, expected those of non-separable data: pass a Farkas certificate"
+            f"the {len(support)} positive multipliers, found in double precision, are near no "
+            "exact combination Zᵀμ = 0, expected those of non-separable data: they may be right up "
+            "to rounding, which proves nothing exactly"
         )
     exact = dict(zip(support, map(fraction, solution.entries()), strict=True))
     return ExactFarkas(tuple(exact.get(i, Fraction(0)) for i in range(len(z))))
@@ -249,14 +250,15 @@ def _shares(multipliers: list[fmpq], n: int) -> list[fmpq]:
     for i, value in enumerate(multipliers):
         if value < -rounding:
             raise ValueError(
-                f"multiplier {i} is {float(fraction(value)):.3g}, expected none below 0: pass a "
-                "Farkas certificate"
+                f"multiplier {i} is {float(fraction(value)):.3g}, expected none below 0: pass "
+                "those of non-separable data"
             )
     kept = [value if value > rounding else fmpq(0) for value in multipliers]
     whole = total(kept)
     if not whole:
         raise ValueError(
-            f"none of the {n} multipliers is positive, expected some: pass a Farkas certificate"
+            f"none of the {n} multipliers is positive, expected some: pass those of "
+            "non-separable data"
         )
     return [value / whole for value in kept]
 

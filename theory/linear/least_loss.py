@@ -19,6 +19,7 @@ from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
 from grokflow.theory.losses import ConcordantLoss, set_loss
+from grokflow.theory.numerics.design_matrix import DesignMatrix
 from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NoPredictor, NotResolved
 
@@ -29,6 +30,10 @@ _ROUNDING = float(np.finfo(np.float64).eps) / 2
 _NEWTON_STEPS = 100
 # Newton steps taken once the loss itself no longer shows any progress.
 _POLISHING_STEPS = 2
+# Rows or columns that are compared with each other, where a message is to name copies.
+_COMPARED = 2000
+# Cosine from which two of them are nearly copies: they differ by a millionth.
+_ALIKE = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     if distance is None:
         helps = "classes that overlap in every direction: take the square loss, or fewer inputs"
         if not loss.acts_on_margins:
-            helps = "independent inputs: leave out copies of others with drop=NAME (--drop NAME)"
+            helps = _what_to_leave_out(problem.inputs)
         raise NotResolved(
             f"double precision does not show that the {loss.name} loss has a minimum, expected "
             f"{helps}"
@@ -128,6 +133,32 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     # Pulls that balance at zero leave nothing but rounding, and outputs of which no sign is known.
     nothing = (np.abs(outputs) <= distance.outputs).all()
     return np.zeros_like(c) if nothing else c
+
+
+def _what_to_leave_out(inputs: DesignMatrix) -> str:
+    """Say whether inputs or samples copy others, and so what is to be left out."""
+    table = np.asarray(inputs.to_array()) if max(inputs.shape) <= _COMPARED else np.empty((0, 0))
+    if _has_near_copies(table.T):
+        return "independent inputs: leave out copies of others with drop=NAME (--drop NAME)"
+    if _has_near_copies(table):
+        return (
+            "independent samples: some have nearly the same inputs, so leave out rows of the data "
+            "that copy others"
+        )
+    return (
+        "independent samples and inputs: leave out rows that nearly combine others, or inputs that "
+        "do, with drop=NAME (--drop NAME)"
+    )
+
+
+def _has_near_copies(rows: np.ndarray) -> bool:
+    """Whether two rows are nearly multiples of each other; rows of zeros are none."""
+    if not rows.size:
+        return False
+    sizes = np.abs(rows).max(axis=1)
+    units = rows[sizes > 0] / sizes[sizes > 0, None]
+    units = units / np.linalg.norm(units, axis=1)[:, None]
+    return bool((np.triu(np.abs(units @ units.T), 1) > _ALIKE).any())
 
 
 def _classifies(space: RowSpace, c: np.ndarray) -> bool:

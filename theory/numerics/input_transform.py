@@ -22,8 +22,6 @@ from grokflow.theory.summary import Summarised
 _STANDARDISE = "standardise the inputs with standardise=True (--standardise)"
 # Sizes of the column of ones whose square is a double.
 _INTERCEPT_RANGE = (1e-100, 1e100)
-# Constant columns that a note lists by number.
-_LISTED = 5
 
 
 def check_changes(intercept: float, standardise: bool) -> None:
@@ -220,11 +218,7 @@ def _statistics(
     scale = np.where(constant, np.inf, safe * np.sqrt(((apart / safe) ** 2).mean(axis=0)))
     notes = [f"inputs centred and scaled to standard deviation 1 over the {n} training rows"]
     if constant.any():
-        columns = [str(i) for i in np.flatnonzero(constant)]
-        listed = ", ".join(columns[:_LISTED]) + (", ..." if len(columns) > _LISTED else "")
-        notes.append(
-            f"{len(columns)} inputs are constant in training and left out (set to 0): {listed}"
-            if len(columns) > 1
-            else f"input {listed} is constant in training and left out (set to 0)"
-        )
+        count = int(constant.sum())
+        which = f"{count} inputs are" if count > 1 else "1 input is"
+        notes.append(f"{which} constant in training and left out (set to 0)")
     return centre * unit, rest * unit, scale * unit, notes

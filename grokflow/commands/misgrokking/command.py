@@ -60,10 +60,17 @@ def _families(arguments: argparse.Namespace) -> list[Family]:
             f"--{option} without a data file, expected one: name it with --family FILE"
         )
     reading = reading_of(**asked | {"categories": "categories" in asked})
-    wanted: list[Family | str] = [
-        data_family(Path(name), reading=reading, **changes) if looks_like_file(name) else name
-        for name in names
-    ]
+    files = [name for name in names if looks_like_file(name)]
+    try:
+        read = {name: data_family(Path(name), reading=reading, **changes) for name in files}
+    except ValueError as error:
+        if len(files) < 2 or not asked:
+            raise
+        raise ValueError(
+            f"{error}; --{next(iter(asked))} holds for all {len(files)} files of --family, so "
+            "search files of other columns in a run each"
+        ) from None
+    wanted: list[Family | str] = [read.get(name, name) for name in names]
     return families_of(wanted or None)
 
 

@@ -58,7 +58,9 @@ def add_parser(commands: Commands) -> None:
         action="extend",
         nargs="+",
         metavar="NAME",
-        help="where to search: families or data files (default: all families)",
+        help="where to search: families or data files (default: all families); --target, --drop "
+        "and the other options of data files hold for every file, so that files of different "
+        "columns take a run each",
     )
     command.add_argument(
         "--budget", type=count, default=400, metavar="N", help="problems to judge (default 400)"

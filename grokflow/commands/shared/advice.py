@@ -190,12 +190,15 @@ def _caveats(found: Diagnosis) -> list[str]:
     missed = abs(found.end_quality - found.change.late)
     if not missed > max(_MISSED, found.change.resolution):  # NaN without a predicted curve
         return []
-    ends = f"the predicted curve ends at {_said(found.change, found.end_quality)} instead"
+    ends = (
+        "the curve from which a time is predicted does not reach the late predictor: "
+        f"{_measure(found.change)} is {_said(found.change, found.end_quality)} at its end"
+    )
     if found.stands_still:
         return [f"{ends}, for it is that of λ → 0"]
     return [
-        f"{ends}: this λ is not small enough, or the late predictor is not unique or is reached "
-        "slowly, so simulate to be sure"
+        f"{ends}; λ may not be small enough for it, the late predictor not be unique, or the way "
+        "there be long, so simulate to be sure"
     ]
 
 
@@ -296,18 +299,26 @@ def _neither(found: Diagnosis) -> list[str]:
         size = size if change.is_accuracy else "this size"
         kind = "distinct samples" if change.distinct < change.size else "samples"
         lines.append(f"to see a change of {size}, test on about {found.needed:.0f} {kind}")
-    if change.learns:
+    if change.learns or _seems_right(change):
         lines.append("whether α and λ matter for the test results is open until more is tested")
     return lines
+
+
+def _seems_right(change: Change) -> bool:
+    """Whether a predictor is better than a constant on these test points, shown or not."""
+    return max(_ends(change)) > change.constant
 
 
 def _nothing_learned(change: Change) -> str:
     """Say that neither predictor is known to have learned anything."""
     nothing = _CONSTANT_CLASS if change.is_accuracy else "a constant"
-    return (
-        f"{_points(change)} cannot show that either predictor is better than {nothing}: if none "
-        "is, more samples or other inputs are needed at this α and λ"
-    )
+    said = f"{_points(change)} cannot show that either predictor is better than {nothing}"
+    if _seems_right(change):
+        return (
+            f"{said}, though here one is: test on more, such as half of the rows, holdout=0.5 "
+            "(--set holdout=0.5), where the data have no test set of their own"
+        )
+    return f"{said}: if none is, more samples or other inputs are needed at this α and λ"
 
 
 def _determined(found: Diagnosis) -> list[str]:

@@ -65,13 +65,30 @@ def remarks_on(
         notes.append(
             f"inputs {like}, as if they were the target: {_listed(shown, columns)}{remedy}"
         )
-    constant = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
-    if constant.size and len(x) > 1:
-        notes.append(
-            f"inputs of one value in all {len(x)} training rows: {_listed(constant, names)}; they "
-            "act as an intercept of that size, and not at all where it is 0"
-        )
     return tuple(notes)
+
+
+def remark_on_constants(x: Any, names: Sequence[str], *, standardised: bool) -> Iterator[str]:
+    """Say which inputs are constant, and what becomes of them; nothing of sparse ones.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, d)
+        Inputs of training rows.
+    names : sequence of str
+        Names of the inputs; none for arrays.
+    standardised : bool
+        Whether the inputs are to be centred, which leaves constant ones out.
+    """
+    if is_sparse(x) or len(x) < 2:
+        return
+    constant = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
+    if constant.size:
+        does = "act as an intercept of that size, and not at all where it is 0"
+        if standardised:
+            does = "are 0 once they are centred, and so left out"
+        listed = _listed(constant, names)
+        yield f"inputs of one value in all {len(x)} training rows: {listed}; they {does}"
 
 
 def _likeness(x: np.ndarray, y: np.ndarray) -> str:
