@@ -57,7 +57,7 @@ class MaxL1MarginClassifier(Classifier):
     """The classifier of largest L1-margin, for scikit-learn.
 
     Its weights solve ``min ‖w‖₁`` with ``y_i <w, x_i> ≥ 1``. There is no intercept but the
-    weight of a column of ones, which `MaxL2MarginClassifier` shows; its attributes are those here.
+    weight of a column of ones, as in `MaxL2MarginClassifier`, whose attributes it has.
 
     Parameters
     ----------
