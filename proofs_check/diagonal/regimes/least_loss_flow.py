@@ -13,10 +13,12 @@ from functools import partial
 
 import numpy as np
 
+from grokflow.proofs_check import strategies
 from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
+    ForEvery,
     StatementKind,
     Verdict,
     weakest,
@@ -119,6 +121,7 @@ INCONSISTENT = Claim(
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=("square",)),
     formulas=(log_beta_at, order_in_lam),
+    for_every=(ForEvery(data, partial(strategies.inconsistent, max_n=3), ("square",)),),
     broken=(
         Broken(
             "the targets of as many samples as the rank instead of q*",
