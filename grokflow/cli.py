@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 from grokflow.arguments import (
@@ -104,6 +105,9 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 not as expected, 2 bad usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # of letters that the encoding lacks
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:

@@ -225,25 +225,32 @@ def main(path: str) -> int:
 
     It is 0 where all of them hold, 1 where one is not proved, 2 where the file is no certificate.
     """
-    failed = 0
     try:
         content = read(path)
-        print(f"the file says: {shown(content['about'])}")
-        for key, statement in content["statements"].items():
-            name = shown(key).replace(":", "\\x3a")  # no name looks like a sentence that is proved
-            try:
-                print(f"{name}: {verify(statement, content['tables'])}")
-            except FAILURES as error:
-                failed = 1
-                print(f"{name}: NOT PROVED, {shown(error) or type(error).__name__}")
+        about = shown(content["about"])
     except FAILURES as error:
         print(
             f"{shown(path)} is no certificate: {shown(error) or type(error).__name__}, expected a "
             "file that grokflow predict --certificate wrote"
         )
         return 2
+    print(f"the file says: {about}")
+    failed = 0
+    for key, statement in content["statements"].items():
+        name = shown(key).replace(":", "\\x3a")  # no name looks like a sentence that is proved
+        try:
+            said = verify(statement, content["tables"])
+        except FAILURES as error:
+            failed = 1
+            said = f"NOT PROVED, {shown(error) or type(error).__name__}"
+        print(f"{name}: {said}")
     return failed
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print("usage: python check.py FILE", file=sys.stderr)
+        sys.exit(2)
+    # What the encoding of the terminal lacks is escaped.
+    getattr(sys.stdout, "reconfigure", dict)(errors="backslashreplace")
     sys.exit(main(sys.argv[1]))

@@ -2,7 +2,9 @@
 
 import ast
 import copy
+import io
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -194,6 +196,32 @@ def test_the_checker_is_one_program_of_the_standard_library(written):
     )
     assert done.returncode == 0, done.stderr
     assert "it: the least the mean logistic loss" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_encoding_that_lacks_letters_is_no_fault_of_the_file(encoding, written):
+    """The program and the command prove what they prove where λ and ‖w‖ cannot be printed."""
+    file, environment = written("max-L1-margin")[0], os.environ | {"PYTHONIOENCODING": encoding}
+    for program in ([Path(check.__file__)], ["-m", "grokflow", "check"]):
+        done = subprocess.run(
+            [sys.executable, *program, file], capture_output=True, env=environment, check=False
+        )
+        assert done.returncode == 0 and not done.stderr
+        assert rb"it: the least \u2016w\u2016\u2081 with A w" in done.stdout
+
+
+def test_a_printer_that_fails_is_no_fault_of_the_file(written, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    with pytest.raises(UnicodeEncodeError):
+        check.main(str(written("max-L1-margin")[0]))
+
+
+def test_the_checker_without_a_file_says_how_it_is_called():
+    done = subprocess.run(
+        [sys.executable, check.__file__], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "usage: python check.py FILE\n"
 
 
 def scaled(value, factor):
