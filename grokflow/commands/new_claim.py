@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from grokflow.simulations.runs.files import write_whole
@@ -52,6 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     file = Path(f"{module}.py")
     if file.exists():
         raise ValueError(f"{file} exists, expected a new file: choose another name")
+    if module in sys.modules or find_spec(module):
+        raise ValueError(
+            f"name is {name!r}, as a module of Python or of a package is called, which the file "
+            f"would hide, expected another name: for example {name}-claim"
+        )
     write_whole(file, lambda target: target.write_text(TEMPLATE.format(name=name), "utf-8"))
     print(f"{file}: check it with `grokflow verify --claim {module}:CLAIM`")
     return 0

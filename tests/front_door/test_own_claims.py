@@ -124,3 +124,12 @@ def test_verdicts_are_as_old_as_the_file_of_their_check(tmp_path, monkeypatch):
 def test_a_bad_name_is_refused(capsys):
     assert main(["new-claim", "2 claims"]) == 2
     assert "for example my-claim" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["numpy", "json", "grokflow", "sys"])
+def test_a_claim_that_would_hide_a_module_is_refused(name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new-claim", name]) == 2
+    assert f"expected another name: for example {name}-claim" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["new-claim", f"{name}-claim"]) == 0
