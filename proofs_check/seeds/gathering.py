@@ -91,6 +91,7 @@ def verify_seeds(
     if not seeds:
         raise ValueError("seeds is empty, expected at least one seed: try range(3)")
     store = verdict_store() if store is None else store
+    store.reserve()
     first = cells_of(claims, seeds[:1], thorough=thorough)
     _compute(first, claims, store, executor, progress)
     known = store.outcomes(cell.key() for cell in first)

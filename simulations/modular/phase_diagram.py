@@ -179,6 +179,7 @@ class PhaseDiagram:
             Called with the fraction of cells done.
         """
         store = phase_store() if store is None else store
+        store.reserve()
         cells = self.cells()
         keys = [cell.key() for cell in cells]
         known = store.outcomes(keys)

@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,47 @@ def read_sealed(path: Path) -> bytes | None:
     sealed = path.read_bytes()
     content = sealed[: -hashlib.sha256().digest_size]
     return content if sealed == content + hashlib.sha256(content).digest() else None
+
+
+def hold_alone(path: str) -> int | None:
+    """Lock a file for this process until it ends; return its descriptor, or None without locks.
+
+    `release` removes the file. There are no locks where the folder cannot be written to, nor on
+    systems without them.
+
+    Raises
+    ------
+    BlockingIOError
+        When another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The last one who held it may have removed it in between.
+            if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        except (BlockingIOError, PermissionError) as error:
+            os.close(descriptor)
+            raise BlockingIOError(f"{path} is locked") from error
+        except OSError:
+            os.close(descriptor)
+            return None
+        os.close(descriptor)
+
+
+def release(path: str, descriptor: int) -> None:
+    """Give back what `hold_alone` holds."""
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(descriptor)
 
 
 def write_json(path: Path, content: object) -> None:

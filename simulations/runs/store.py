@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from grokflow.simulations.runs.code import code_version
-from grokflow.simulations.runs.files import check_path
+from grokflow.simulations.runs.files import check_path, hold_alone, release
 from grokflow.theory.arguments import check_flag
 
 # "grok": the mark of this application in the header of an SQLite file.
@@ -76,6 +76,7 @@ class Store:
         check_path("path", path)
         check_flag("resume", resume)
         self.path, self.row, self.table = str(path), row, table
+        self._lock: int | None = None
         _refuse_foreign(self.path)
         with self._explained():
             self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)
@@ -122,6 +123,25 @@ class Store:
             run(f"PRAGMA user_version = {_VERSION}")
             run(f"CREATE TABLE IF NOT EXISTS {self.table} ({_layout(self.row)})")
         run("PRAGMA journal_mode = WAL")
+
+    def reserve(self) -> None:
+        """Refuse to compute for a file that another process computes for, until this one is closed.
+
+        The mark is a locked file beside it, which the end of the process frees however it comes.
+        """
+        if self.path == ":memory:" or self._lock is not None:
+            return
+        try:
+            self._lock = hold_alone(self._lock_path)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another process computes for {self.path}, expected one at a time: wait for it, "
+                "and resume, or choose another name"
+            ) from error
+
+    @property
+    def _lock_path(self) -> str:
+        return f"{self.path}-lock"
 
     def add(self, cells: Sequence[Filed], outcomes: Sequence[Any]) -> None:
         """Write the rows of a task, all of them or none."""
@@ -175,6 +195,9 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+        if self._lock is not None:
+            release(self._lock_path, self._lock)
+            self._lock = None
 
     def __enter__(self) -> Store:
         """Return the store itself."""

@@ -164,6 +164,7 @@ class Scan:
             Called after every task.
         """
         store = scan_store() if store is None else store
+        store.reserve()
         cells = self.cells()
         known = store.outcomes(cell.key() for cell in cells)
         if retry:

@@ -186,6 +186,34 @@ def test_another_process_can_read_while_one_writes(tmp_path):
         reader.close()
 
 
+COMPUTE = """
+import sys, time
+from grokflow.simulations.scan.store import scan_store
+with scan_store(sys.argv[1], resume=True) as store:
+    store.reserve()
+    print("reserved", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_process_at_a_time_computes_for_a_file(tmp_path):
+    """The second is told before it computes, and the first frees the file however it ends."""
+    path = tmp_path / "scan.db"
+    command = [sys.executable, "-c", COMPUTE, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
+        assert first.stdout.readline() == "reserved\n"
+        with scan_store(path, resume=True) as store:
+            begun = []
+            with pytest.raises(ValueError, match=r"another process computes for .*scan\.db"):
+                SCAN.run(store, progress=begun.append)
+            assert not begun and len(store) == 0
+        first.kill()
+    with scan_store(path, resume=True) as store:
+        store.reserve()
+        store.reserve()
+    assert [file.name for file in tmp_path.iterdir()] == ["scan.db"]
+
+
 def stored(path):
     """Count the rows from outside."""
     try:
