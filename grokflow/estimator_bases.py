@@ -12,7 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grokflow.theory.conversion import as_array, check_no_name, check_unmasked
+from grokflow.theory.conversion import as_array
+from grokflow.theory.holders import check_no_name, check_places, check_unmasked
 from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -68,11 +69,17 @@ class Estimator(ABC, BaseEstimator):
     def _checked(self, X: ArrayLike, y: Any = _NO_LABELS, **settings: Any) -> Any:
         """Return arrays as scikit-learn has them, which forgets masks and names of rows."""
         check_unmasked("X", X)
-        rounded_inputs("X", X if is_sparse(X) else as_array("X", X))
+        if is_sparse(X):
+            check_places("X", X)
+            rounded_inputs("X", X)
+        else:
+            rounded_inputs("X", array := as_array("X", X))
+            X = array if hasattr(X, "detach") else X  # scikit-learn knows plain tensors alone
         if not isinstance(y, str) or y != _NO_LABELS:
             check_no_name("y", y)
             check_unmasked("y", y)
             check_paired(X=X, y=y)
+            y = as_array("y", y) if hasattr(y, "detach") else y
         return validate_data(self, X, y, dtype=np.float64, accept_sparse=_SPARSE, **settings)
 
     def _refuse(self, settings: Mapping[str, object]) -> None:

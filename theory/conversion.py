@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grokflow.theory.holders import check_no_name, check_places, check_unmasked, of_tensor
 from grokflow.theory.labels import is_missing, kept_apart, name_of, names_of_categories
 from grokflow.theory.merged import LARGEST_WHOLE, rounded_inputs, rounded_vector
 
@@ -163,15 +164,20 @@ def labels_and_gaps(what: str, value: Any) -> tuple[NDArray[Any], NDArray[np.boo
 def _plain(what: str, value: Any) -> Any:
     """Return an array of numpy, or a sparse matrix of scipy, of whatever type."""
     if hasattr(value, "tocsr"):
+        check_places(what, value)
         return value
     if hasattr(value, "detach"):
-        value = _of_tensor(what, value)
+        value = of_tensor(what, value)
     elif hasattr(value, "to_numpy"):
         # Arrays of pyarrow are copied if one says so, as words must be.
         of_arrow = type(value).__module__.startswith("pyarrow") and hasattr(value, "null_count")
         value = value.to_numpy(zero_copy_only=False) if of_arrow else value.to_numpy()
     check_unmasked(what, value)
     check_no_name(what, value)
+    if hasattr(value, "collect") and hasattr(value, "explain"):
+        raise ValueError(
+            f"{what} is a {type(value).__name__}, expected rows: call its method collect()"
+        )
     if value is None or isinstance(value, bytes | dict | set | Iterator):
         raise ValueError(f"{what} is a {type(value).__name__}, expected an array: convert it")
     try:
@@ -188,62 +194,6 @@ def _plain(what: str, value: Any) -> Any:
 def _may_be_rounded(value: Any, array: NDArray[Any]) -> bool:
     """Whether numpy may have rounded whole numbers of a list, which it does beside broken ones."""
     return isinstance(value, list | tuple) and bool((np.abs(array) > LARGEST_WHOLE).any())
-
-
-def check_no_name(what: str, value: object) -> None:
-    """Refuse the name of a column or of a file.
-
-    Parameters
-    ----------
-    what : str
-        What messages call it.
-    value : object
-        What was given for an array.
-    """
-    if isinstance(value, str):
-        raise ValueError(
-            f"{what} is the word {value!r}, expected an array: give what it names, as "
-            f"X[{value!r}] is a column of a data frame X, or gf.load reads a file"
-        )
-
-
-def check_unmasked(what: str, value: Any) -> None:
-    """Refuse masked entries, also of arrays in a list, whose masks numpy would forget.
-
-    Parameters
-    ----------
-    what : str
-        What messages call them.
-    value : object
-        Whatever holds numbers.
-    """
-    if _holds_masked(value):
-        raise ValueError(
-            f"{what} has masked entries, expected numbers: fill them, as X.filled(np.nan) does, or "
-            "drop them"
-        )
-
-
-def _holds_masked(value: Any) -> bool:
-    if isinstance(value, np.ma.MaskedArray):
-        return bool(np.ma.getmaskarray(value).any())
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return any(map(_holds_masked, value.flat))
-    return isinstance(value, list | tuple) and any(map(_holds_masked, value))
-
-
-def _of_tensor(what: str, tensor: Any) -> Any:
-    """Return a tensor of torch as an array, from whatever device and type it has."""
-    if tensor.is_meta:
-        raise ValueError(f"{what} is on the device meta, expected numbers: make it on cpu")
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
-    tensor = tensor.detach().cpu()
-    if tensor.layout.__repr__() != "torch.strided":
-        tensor = tensor.to_dense()
-    if tensor.is_floating_point():  # numpy has no type of bfloat16
-        tensor = tensor.double()
-    return tensor.resolve_conj().resolve_neg().numpy()
 
 
 def _dense(array: Any) -> NDArray[Any]:

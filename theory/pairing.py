@@ -83,7 +83,8 @@ def check_same_columns(**parts: Any) -> None:
 
 def _columns(data: Any) -> list[Any] | None:
     """Return the names that a data frame has for its columns; None for data of other kinds."""
-    if not hasattr(data, "columns") or not hasattr(data, "shape"):
+    # Frames that are not computed yet have no shape, and warn of being asked for columns.
+    if not hasattr(type(data), "shape") or not hasattr(data, "columns"):
         return None
     return list(getattr(data, "column_names", data.columns))
 

@@ -70,7 +70,10 @@ class StoredTestSet(Summarised):
     @property
     def size(self) -> int:
         """Number of test points."""
-        return len(self.labels)
+        try:
+            return len(self.labels)
+        except (TypeError, RuntimeError):  # a sparse column, or what `make_problem` refuses
+            return int(self.labels.shape[0]) if is_sparse(self.labels) else 0
 
     @cached_property
     def alike(self) -> np.ndarray | None:
