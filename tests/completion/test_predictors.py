@@ -336,3 +336,17 @@ def test_a_penalty_far_below_the_values_is_not_resolved_and_says_so():
     problem = make_entries_problem("far", 5, i, j, 1e20 * (half @ half.T)[i, j])
     with pytest.raises(NotResolved, match="larger beside the values"):
         NuclearPenalised(1e-8).predict(problem)
+
+
+@pytest.mark.parametrize("unit", [2.0**-498, 2.0**-300, 2.0**498])
+@pytest.mark.parametrize("kind", ["entries", "matrices"])
+def test_values_and_lambda_in_other_units_give_the_same_matrix(kind, unit):
+    """With values and λ s times as large the minimiser is too, and the minimum is s² times that."""
+    problem = completion(d=4, fraction=0.7)
+    problem = general(problem) if kind == "matrices" else problem
+    scaled = replace(problem, values=unit * problem.values)
+    expected = NuclearPenalised(1e-3).predict(problem)
+    found = NuclearPenalised(1e-3 * unit).predict(scaled)
+    assert np.array_equal(found.matrix / unit, expected.matrix)
+    # Powers of two round nothing but the bounds.
+    assert np.isclose(found.certificate.upper / unit / unit, expected.certificate.upper, 1e-14)

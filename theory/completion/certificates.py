@@ -97,6 +97,19 @@ def nuclear_penalised(
     """
     if not (w.any() or problem.values.any()):
         return Certificate(0.0, 0.0, 0.0)
+    units = Units.of_values(problem)
+    if lam / units.size * units.size == lam:  # squares of small values would be lost
+        problem, w = units.of_problem(problem), w / units.size
+        multipliers, lam = multipliers / units.size, lam / units.size
+    else:
+        units = Units(units.rows, 1.0)
+    found = _nuclear_penalised(problem, w, multipliers, lam)
+    return units.restored(found, 2)
+
+
+def _nuclear_penalised(
+    problem: CompletionProblem, w: np.ndarray, multipliers: np.ndarray, lam: float
+) -> Certificate:
     with np.errstate(over="ignore", invalid="ignore"):
         reach = _reach_above(problem, multipliers)
         mu = multipliers * min(1.0, lam / 2 / reach) if reach > 0 else multipliers

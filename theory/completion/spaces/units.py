@@ -41,6 +41,12 @@ class Units:
             largest = np.abs(problem.values / rows).max(keepdims=True)
         return cls(rows, float(power_of_two(largest)[0]))
 
+    @classmethod
+    def of_values(cls, problem: CompletionProblem) -> Units:
+        """Return units in which the largest value is near 1, and measurements are as they are."""
+        largest = np.abs(problem.values).max(keepdims=True)
+        return cls(np.ones(problem.measurements.size), float(power_of_two(largest)[0]))
+
     def of_problem(self, problem: CompletionProblem) -> CompletionProblem:
         """Return the problem in these units."""
         measurements = problem.measurements
