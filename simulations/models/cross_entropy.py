@@ -108,9 +108,10 @@ class BoundCrossEntropy(BoundModel):
             found.transition,
             found.leading_order,
             found.constant,
-            found.curve.lambda_t,
-            found.curve.scores,
+            found.at_lam.lambda_t,
+            found.at_lam.scores,
             tailed=True,
+            interval=found.interval,
             no_time=found.no_time,
             remark=found.remark,
         )

@@ -6,8 +6,11 @@ import pytest
 import grokflow as gf
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.diagonal.classes import softmax
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
-from grokflow.theory.linear.classes.softmax import stacked_problem
+from grokflow.theory.diagonal.classes.softmax_motion import OfSoftmax, SoftmaxMotion
+from grokflow.theory.diagonal.finite_decay.timing import Span, even_steps, follow
+from grokflow.theory.linear.classes.softmax import log_pulls, sample_losses, stacked_problem
 from tests.diagonal.test_one_vs_rest import largest
 from tests.reference.softmax_flow import softmax_weights
 
@@ -63,8 +66,59 @@ def test_the_predicted_transition_is_the_simulated_one():
     when = run.transition(*found.scores.error[:2])
     # λt* is known to 1/log(1/λ) of itself.
     assert found.transition.lambda_t == pytest.approx(when.lambda_t, rel=1 / np.log(1 / lam))
+    (low, high), spacing = found.interval, run.lambda_t[1] - run.lambda_t[0]
+    assert low - spacing <= when.lambda_t <= high + spacing and high - low < 0.5
     late = run.weights[:, :, -1].ravel() - found.late.w
     assert np.linalg.norm(late) <= 0.2 * np.linalg.norm(found.late.w)
+
+
+def test_the_motion_at_finite_lambda_is_the_flow_within_its_errors():
+    alpha, lam = 1e3, 1e-3
+    found = gf.forecast_softmax(PROBLEM, alpha=alpha, lam=lam)
+    motion = SoftmaxMotion.of_classes(stacked_problem(PROBLEM), found.early.w, lam, 2)
+    start, end = found.curve.lambda_t[[0, -1]] - np.log(alpha)
+    for step in (0.5, 0.125):
+        followed = follow(motion, even_steps(Span(start, end), step))
+        # After the first steps, in which margins forget that their start is left out.
+        later = followed.slow >= start + 1
+        times = followed.slow[later] + np.log(alpha)
+        flow = gf.SoftmaxFlow(lam=lam).run(PROBLEM, alpha=alpha, times=times)
+        true = flow.weights.reshape(-1, len(times))
+        size = np.linalg.norm(true, axis=0)
+        off = np.linalg.norm(followed.weights[:, later] - true, axis=0) / size
+        known = np.linalg.norm(followed.errors[:, later], axis=0) / size
+        assert off.max() <= known.max() + 1e-4  # the flow's own rtol
+        assert known.max() <= 0.2 * step
+
+
+def test_the_conjugate_of_softmax_is_what_its_margins_say():
+    rng = np.random.default_rng(0)
+    data, q = OfSoftmax(3, 0.01), 3 * rng.standard_normal((5, 3))
+    mu = np.exp(log_pulls(q)).ravel() / 0.01
+    assert data.gradient(mu) == pytest.approx(-q.ravel(), abs=1e-9)
+    # Fenchel's equality: the conjugate of the loss is -r q - l where r are the pulls at q.
+    value = -(sample_losses(q).sum() + (np.exp(log_pulls(q)) * q).sum())
+    assert data.value(mu) == pytest.approx(value / 0.01)
+    bend = np.diag(data.curvature(mu) - np.repeat(data.coupling(mu), 3))
+    bend += np.kron(np.diag(data.coupling(mu)), np.ones((3, 3)))
+    for j in range(15):
+        step = 1e-5 * min(mu[j], 1 / data.coupling(mu)[j // 3]) * np.eye(15)[j]
+        change = data.gradient(mu + step) - data.gradient(mu - step)
+        # Third derivatives are the second ones over μ or what is left to 1: 1e-10 of them is left.
+        assert change / (2 * step[j]) == pytest.approx(bend[:, j], rel=1e-6, abs=1e-6)
+    assert data.value(100 * np.ones(15)) == np.inf == data.value(-mu)
+
+
+def test_a_joint_motion_that_is_not_resolved_leaves_the_time_for_small_decay(monkeypatch):
+    def unresolved(*args, **options):
+        raise gf.NotResolved("not resolved")
+
+    known = gf.forecast_softmax(PROBLEM, alpha=1e3, lam=1e-4)
+    monkeypatch.setattr(softmax, "timed_classes", unresolved)
+    found = gf.forecast_softmax(PROBLEM, alpha=1e3, lam=1e-4)
+    assert known.interval.is_known and not found.interval.is_known
+    assert found.at_lam is found.curve and known.at_lam is not known.curve
+    assert found.constant == known.constant
 
 
 def test_the_model_tells_commands_all():
@@ -79,6 +133,7 @@ def test_the_model_tells_commands_all():
     assert model.outlook().offset == pytest.approx(told.transition.lambda_t - np.log(100.0))
     with pytest.raises(ValueError, match="measure is kkt with cross-entropy, expected none"):
         model.follow(100.0, np.array([1.0]), measure=["kkt"])
+    assert told.interval.is_known and len(told.path_times) == len(told.path_scores.error)
 
 
 @pytest.mark.parametrize(

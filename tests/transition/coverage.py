@@ -2,7 +2,7 @@
 
 ``python -m tests.transition.coverage FILE FIRST END`` measures those from FIRST to END that the
 file lacks, and prints the table of all that it holds. With ``classes`` after it these are problems
-of several classes, one against the rest.
+of several classes, one against the rest, and with ``joint`` those of one net under cross-entropy.
 """
 
 import json
@@ -29,6 +29,7 @@ SEED = 2028
 # Tails are the hard case, and the one of which the fewest draws have a visible change.
 MODELS = ("exponential", "logistic") * 3 + ("square", "completion")
 LOSSES_OF_CLASSES = ("exponential", "logistic", "one-hot")
+JOINT = "cross-entropy"
 DEPTHS = (2, 2, 3, 4)
 DATA = ("plain", "signs", "correlated", "columns", "gap")
 # λt between the times at which the flow is recorded, and how long after both times it is followed.
@@ -75,6 +76,16 @@ def drawn_classes(rng: np.random.Generator) -> Drawn:
     (alpha, lam), depth = _scales(rng), int(rng.choice(DEPTHS))
     problem = _classes(rng, data)
     return Drawn(problem=problem, model=model, depth=depth, alpha=alpha, lam=lam, data=data)
+
+
+def drawn_jointly(rng: np.random.Generator) -> Drawn:
+    """Draw a problem of several classes, and the training of one net under cross-entropy."""
+    data = str(rng.choice(DATA))
+    alpha, lam = _scales(rng)
+    return Drawn(problem=_classes(rng, data), model=JOINT, depth=2, alpha=alpha, lam=lam, data=data)
+
+
+DRAWS = {"two": drawn, "classes": drawn_classes, "joint": drawn_jointly}
 
 
 def _scales(rng: np.random.Generator) -> tuple[float, float]:
@@ -227,7 +238,7 @@ def table(records: Sequence[Record]) -> str:
 
 if __name__ == "__main__":
     file, first, end = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    draw = drawn_classes if sys.argv[4:] == ["classes"] else drawn
+    draw = DRAWS[sys.argv[4] if sys.argv[4:] else "two"]
     known = {record["number"] for record in read(file)}
     with file.open("a") as lines:
         for number in sorted(set(range(first, end)) - known):

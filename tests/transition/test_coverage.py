@@ -35,7 +35,7 @@ def measured(draw):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("draw", [coverage.drawn, coverage.drawn_classes])
+@pytest.mark.parametrize("draw", coverage.DRAWS.values(), ids=coverage.DRAWS)
 def test_intervals_cover_and_tails_are_near(draw):
     records = measured(draw)
     known = coverage.with_interval(coverage.compared(records))

@@ -9,14 +9,13 @@ is the largest one whatever the errors of all outputs are, surely wrong where th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.theory.diagonal.classes.clock import ClockCurve
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
-from grokflow.theory.diagonal.finite_decay.timing import Motion, Span, follow, timed
+from grokflow.theory.diagonal.finite_decay.timing import Follow, Motion, Span, follow, timed
 from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.times import Transition, leading_order
@@ -32,11 +31,12 @@ class TimedClasses(NamedTuple):
 
 def timed_classes(
     problem: ClassesProblem,
-    motions: Sequence[SlowMotion],
+    follow_all: Follow,
     limit: ClockCurve,
     ends: tuple[float, float],
     *,
     alpha: float,
+    remembers: bool,
     tailed: bool,
 ) -> TimedClasses:
     """Return the curve of all classes at finite λ.
@@ -45,14 +45,16 @@ def timed_classes(
     ----------
     problem : ClassesProblem
         The data and the test set.
-    motions : sequence of SlowMotion
-        The motion of every class.
+    follow_all : callable
+        Follows the motion of all classes, such as `together`.
     limit : ClockCurve
         The curve for λ → 0, at whose times they are followed.
     ends : tuple of float
         Test errors of the early and the late predictor.
     alpha : float
         Scale of the start.
+    remembers : bool
+        Whether the motion depends on where it was long before, as that of margins does.
     tailed : bool
         Whether some classes have margins, which remember the start of a net that begins later than
         the motion: there is no interval then.
@@ -65,10 +67,10 @@ def timed_classes(
     start, times = leading_order(alpha), limit.lambda_t
     when, interval, motion = timed(
         problem,
-        partial(together, motions),
+        follow_all,
         Span(float(times[0]) - start, float(times[-1]) - start),
         ends,
-        remembers=motions[0].loss.acts_on_margins,
+        remembers=remembers,
     ).later(start)
     along = ClockCurve(motion.slow, problem.score(motion.weights))
     return TimedClasses(when, UNKNOWN if tailed and motion.slow[0] < 0 else interval, along)

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data
-from grokflow.theory.diagonal.classes.at_lam import TimedClasses, timed_classes
+from grokflow.theory.diagonal.classes.at_lam import TimedClasses, timed_classes, together
 from grokflow.theory.diagonal.classes.clock import Clock, ClockCurve
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import Regime, kernel_predictor
@@ -214,8 +215,17 @@ def _timed(
     motions = [part.motion for part in parts.values() if part.motion]
     ends = float(scores.error[0]), float(scores.error[1])
     tailed = any(part.curve.path.margins for part in parts.values())
+    on_margins = motions[0].loss.acts_on_margins
     try:
-        return timed_classes(problem, motions, limit.along, ends, alpha=alpha, tailed=tailed)
+        return timed_classes(
+            problem,
+            partial(together, motions),
+            limit.along,
+            ends,
+            alpha=alpha,
+            remembers=on_margins,
+            tailed=tailed,
+        )
     except NotResolved:
         return limit
 

@@ -21,8 +21,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
+from grokflow.theory.diagonal.classes.at_lam import TimedClasses, timed_classes
 from grokflow.theory.diagonal.classes.clock import ClockCurve
 from grokflow.theory.diagonal.classes.one_vs_rest import middle
+from grokflow.theory.diagonal.classes.softmax_motion import SoftmaxMotion
+from grokflow.theory.diagonal.finite_decay.timing import Motion, follow
 from grokflow.theory.diagonal.path import Path, no_path, scales, trace
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.errors import either
@@ -40,6 +43,7 @@ from grokflow.theory.losses import LOSSES
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.predictor import NotResolved, NotSeparable, Remedy, resolving
 from grokflow.theory.summary import Summarised, between
+from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen, pressed
 from grokflow.theory.transition.times import Transition, leading_order
@@ -59,13 +63,19 @@ class SoftmaxForecast(Summarised):
     scores : Scores
         Their test results, in this order.
     transition : Transition
-        Predicted slow time λt* and width; NaN where the kind is neither.
+        Predicted slow time λt* and width, from ``at_lam``; NaN where the kind is neither.
+    interval : Interval
+        Within which λt* is, for all that the steps and the reading of ``at_lam`` leave out; NaN
+        where that is not known.
     leading_order : float
         ``log α``.
     kind : Kind
         Grokking, misgrokking, or neither.
     curve : ClockCurve
-        The predicted curve.
+        The curve for λ → 0.
+    at_lam : ClockCurve
+        The predicted curve: the same at this λ. It is ``curve`` where nothing visible is to be
+        timed, and where double precision does not resolve the motion at this λ.
     constant : float
         C(data) of the law ``λt* = log α - ½ log m + C``; NaN without a transition.
     no_time : str
@@ -90,7 +100,9 @@ class SoftmaxForecast(Summarised):
     leading_order: float
     kind: Kind
     curve: ClockCurve
+    at_lam: ClockCurve
     constant: float
+    interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
 
@@ -162,16 +174,42 @@ def forecast_softmax(
     times = np.log(alpha) - (np.log(level) + path.log_beta) / 2
     curve = ClockCurve(times, problem.score(by_class(path.weights)))
     scores = problem.score(by_class(np.column_stack([early.w, late.w, limit.w])))
-    kind, when = kind_of(scores), Transition(np.nan, np.nan)
-    constant = float("nan")
+    kind, constant = kind_of(scores), float("nan")
+    timed = TimedClasses(Transition(np.nan, np.nan), UNKNOWN, curve)
     if kind.is_visible and not no_time:
-        when = middle(times, curve.scores.error, *scores.error[:2])
-        constant = -float(np.interp(when.lambda_t, times, path.log_beta)) / 2
+        half_way = middle(times, curve.scores.error, *scores.error[:2])
+        constant = -float(np.interp(half_way.lambda_t, times, path.log_beta)) / 2
+        motion = SoftmaxMotion.of_classes(stacked, early.w, lam, others)
+        timed = _timed(problem, motion, TimedClasses(half_way, UNKNOWN, curve), scores, alpha)
+    when, interval, along = timed
     remark = _shrinking(problem, lam, by_class(late.w[:, None])[..., 0])
-    kind = kind_seen(kind, scores, when, times, curve.scores, is_pressed=bool(remark))
+    kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark))
     progress(1.0)
-    order, told = leading_order(alpha), (no_time, remark)
-    return SoftmaxForecast(early, late, limit, scores, when, order, kind, curve, constant, *told)
+    found, time = (early, late, limit, scores), (when, leading_order(alpha), kind)
+    return SoftmaxForecast(*found, *time, curve, along, constant, interval, no_time, remark)
+
+
+def _timed(
+    problem: ClassesProblem,
+    motion: SoftmaxMotion,
+    limit: TimedClasses,
+    scores: Scores,
+    alpha: float,
+) -> TimedClasses:
+    """Return when the curve at finite λ is half-way, or that for λ → 0 if it is not resolved."""
+    ends, shape = (float(scores.error[0]), float(scores.error[1])), (-1, problem.d)
+
+    def follow_all(times: np.ndarray) -> Motion:
+        found = follow(motion, times)
+        weights, errors = (w.reshape(*shape, w.shape[-1]) for w in (found.weights, found.errors))
+        return found._replace(weights=weights, errors=errors)
+
+    try:
+        return timed_classes(
+            problem, follow_all, limit.along, ends, alpha=alpha, remembers=True, tailed=True
+        )
+    except NotResolved:
+        return limit
 
 
 def _shrinking(problem: ClassesProblem, lam: float, late: np.ndarray) -> str:

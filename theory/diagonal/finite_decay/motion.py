@@ -30,6 +30,7 @@ from grokflow.theory.diagonal.regime import Held, Regime
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.data_matrix import Potential
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import Hessian, Minimum, minimise
 from grokflow.theory.predictor import NotResolved
@@ -87,6 +88,11 @@ class SlowMotion:
         omega = float(np.abs(early).max()) or problem.scale
         inside = held.problem if outputs else problem
         return cls(inside, loss, lam, depth, omega, problem.n)
+
+    def dual(self, strength: float, potential: Potential) -> Dual:
+        """Return what a step minimises at this strength of the potential beside the mean loss."""
+        data = OfLoss(self.loss, self.problem.targets, strength)
+        return Dual(self.problem, data, potential)
 
     def follow(self, log_beta: np.ndarray, near: np.ndarray | None = None) -> Followed:
         """Follow the motion through falling scales, one step from each to the next.
@@ -150,8 +156,8 @@ class _Step:
         # A change of μ units has the pull nλ μ unit / c for each Δs, and `passed` is growth Δs.
         strength = motion.lam * potential.unit * growth / self.passed * np.exp(-log_speed)
         share = motion.samples / motion.problem.n
-        data = OfLoss(motion.loss, motion.problem.targets, float(share * strength))
-        return Dual(motion.problem, data, counted_from(self.start.coordinates, potential))
+        potential_left = counted_from(self.start.coordinates, potential)
+        return motion.dual(float(share * strength), potential_left)
 
     def minimum(self, guess: np.ndarray, hessian: Hessian | None) -> Minimum:
         """Return the change of the multipliers, from a guess and the Hessian of the last step."""
