@@ -57,9 +57,6 @@ from grokflow.theory.transition.scores import Kind, Scores
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
-# Share of the targets' mean that their spread must exceed for an intercept to leave its digits: a
-# million roundings.
-_RESOLVED = 1e6 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -145,17 +142,13 @@ class BoundDiagonal(BoundModel):
         problem = self.problem
         targets = problem.targets if problem.signs is None else problem.signs
         mean, spread = float(np.mean(targets)), float(np.std(targets))
+        said = f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}"
         constant = _has_constant(problem)
-        fitted = constant and (change.learns or spread > _RESOLVED * abs(mean))
-        if not problem.is_classification and 0 < spread < abs(mean) / OFFSET and not fitted:
-            lost = ", beside which what is learned is lost" if constant else ""
-            return (
-                f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}: "
-                f"subtract the mean from them{lost}"
-            )
+        far = not problem.is_classification and 0 < spread < abs(mean) / OFFSET
+        if far and not (constant and change.learns):
+            return f"{said}: subtract the mean from them"
         if abs(mean) <= spread or constant:
             return ""
-        said = f"the training targets have mean {mean:.4g} and standard deviation {spread:.4g}"
         if problem.is_classification:
             if problem.signs is None or change.learns:
                 return ""

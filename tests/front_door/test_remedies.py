@@ -168,7 +168,7 @@ def test_leaving_out_a_copied_input_helps_a_deep_net_on_inputs_of_one_size():
 # Those that functions say, and the command line repeats.
 SAID = [item for item in TEXTS if item[0].startswith(("grokflow.theory", "grokflow.simulations"))]
 # What reads the command line, or writes a command line for it, speaks of nothing but options.
-OF_COMMANDS = ("net_request", "net_methods", "options", "cases")
+OF_COMMANDS = ("net_request", "net_methods", "options", "cases", "own_results")
 BRACKETS = re.compile(r"[^()]*\([^()]*--[a-z][^()]*\)")
 
 

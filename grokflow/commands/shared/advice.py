@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokflow.commands.shared.when import order_of_error, uncertainty
+from grokflow.commands.shared.when import half_done, order_of_error
 from grokflow.simulations.models.results import PredictedConsequences
 from grokflow.theory.transition.change import Change
 from grokflow.theory.transition.diagnosis import Diagnosis
@@ -95,7 +95,7 @@ def _what(found: Diagnosis) -> str:
             f"stay at the early predictor, that of λ → 0 ({early})"
         )
     kind = "not learning" if _only_rises(change) else change.kind.value
-    return f"{kind}: {measure} {verb} from {early} to {late}, {_when(found)}"
+    return f"{kind}: {measure} {verb} from {early} to {late}, {half_done(found)}"
 
 
 def _untold(change: Change) -> str:
@@ -108,29 +108,6 @@ def _untold(change: Change) -> str:
     return (
         f"{ends}; a {verb} is likely, but {_points(change)} cannot show it at a confidence of "
         "99.7 %, three standard errors"
-    )
-
-
-def _when(found: Diagnosis) -> str:
-    """Say when half of the change is done, and how well that is known."""
-    when = found.transition.lambda_t
-    if not np.isfinite(when):
-        return _untimed(found)
-    return f"half of it by about λt = {when:.2f}{uncertainty(found)}"
-
-
-def _untimed(found: Diagnosis) -> str:
-    """Say why a change has no predicted time: no curve, or one that does not make half of it."""
-    if np.isnan(found.end_quality):
-        return "at a time that is not known"
-    if found.stands_still or found.change.kind is Kind.SHRINKING:
-        return (
-            f"at a time that is not predicted: weight decay of λ = {found.lam:g} itself makes the "
-            "change, and for λ → 0 there is no such change"
-        )
-    return (
-        "at a time that is not predicted: the curve of the theory, which is that of λ → 0, does "
-        "not make half of the change"
     )
 
 

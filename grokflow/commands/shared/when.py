@@ -6,9 +6,33 @@ import numpy as np
 
 from grokflow.theory.transition.diagnosis import Diagnosis
 from grokflow.theory.transition.intervals import Interval
+from grokflow.theory.transition.scores import Kind
 
 # Relative errors of a time below this are left out of sentences.
 _EXACT = 0.01
+
+
+def half_done(found: Diagnosis) -> str:
+    """Say when half of the change is done, and how well that is known."""
+    when = found.transition.lambda_t
+    if not np.isfinite(when):
+        return _untimed(found)
+    return f"half of it by about λt = {when:.2f}{uncertainty(found)}"
+
+
+def _untimed(found: Diagnosis) -> str:
+    """Say why a change has no predicted time: no curve, or one that does not make half of it."""
+    if np.isnan(found.end_quality):
+        return "at a time that is not known"
+    if found.stands_still or found.change.kind is Kind.SHRINKING:
+        return (
+            f"at a time that is not predicted: weight decay of λ = {found.lam:g} itself makes the "
+            "change, and for λ → 0 there is no such change"
+        )
+    return (
+        "at a time that is not predicted: the curve of the theory, which is that of λ → 0, does "
+        "not make half of the change"
+    )
 
 
 def uncertainty(found: Diagnosis) -> str:
