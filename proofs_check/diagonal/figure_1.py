@@ -49,7 +49,9 @@ def misgrokking(laboratory: Laboratory, sparsity: int = 0) -> Evidence:
     return change(figure_1_flow(laboratory, "b", sparsity), -1)
 
 
-_LEVEL_ONLY = "what is claimed is the sign of a change and a level that we chose"
+_LEVEL_ONLY = (
+    "no formula of the theory enters: what is claimed is a sign, and a level that we chose"
+)
 
 GROKKING = Claim(
     label="figure-1a",

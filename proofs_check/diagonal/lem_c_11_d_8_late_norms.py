@@ -160,7 +160,8 @@ SQUARE = Claim(
     scope=Scope(("Lemma D.8",), "diagonal net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_square,
-    no_formulas="what is claimed is that a slope vanishes; the variants have other orders",
+    no_formulas="the exponent that is claimed is zero, which leaves nothing to multiply; the "
+    "variants have one of -1/10 and another loss",
     broken=(
         Broken("the exponential loss instead", check_square_tailed),
         Broken("‖θ‖ = O((log 1/λ)^{-1/10})", partial(check_square, exponent=-0.1)),

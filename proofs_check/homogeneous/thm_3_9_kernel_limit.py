@@ -139,8 +139,8 @@ CLAIM = Claim(
     scope=Scope(("Theorem 3.9",), "diagonal net, two-layer quadratic net", ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
     check=check_both,
-    no_formulas="both sides come from solvers, of flows and of K μ = y; the variants have other "
-    "predictors and kernels",
+    no_formulas="in the solution of K μ = y a factor of the kernel cancels, and both kernels are "
+    "inner products without another number; the variants have other predictors and kernels",
     broken=(
         Broken("at T_c^+ instead of T_c^-", partial(check, end=1)),
         Broken(

@@ -67,7 +67,8 @@ def _cube(d: int) -> np.ndarray:
 
 # Of the claims about these errors.
 IN_ITS_PARTS = (
-    "the formulas of the bound are those of thm-e.2 and thm-e.3; the error is far below it"
+    "no classifier errs at such sizes, so that any positive bound holds; its formulas are those of "
+    "thm-e.2 and thm-e.3"
 )
 
 

@@ -54,8 +54,8 @@ class SlowFlow:
 
     @property
     def log_decay(self) -> np.ndarray:
-        """``16 m_j / n``: how fast log c_j falls in τ."""
-        return 16 * self.mean_squares / len(self.x)
+        """How fast log c_j falls in τ."""
+        return slow_decay(self.mean_squares, len(self.x))
 
     def weights(self, tau: float) -> np.ndarray:
         """Return w(τ), by minimising ``Σ 2 c_j cosh((Xᵀν)_j) - y·ν`` over ν."""
@@ -73,6 +73,11 @@ class SlowFlow:
         start = np.zeros(len(self.x))
         found = minimize(value, start, jac=slope, hess=curvature, method="trust-exact", tol=1e-10)
         return np.asarray(c * np.sinh(found.x @ self.x))
+
+
+def slow_decay(mean_squares: np.ndarray, n: int) -> np.ndarray:
+    """Return ``16 m_j / n``: how fast log c_j falls in τ."""
+    return 16 * mean_squares / n
 
 
 class Halfway(NamedTuple):

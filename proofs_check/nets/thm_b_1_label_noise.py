@@ -33,6 +33,7 @@ from grokflow.proofs_check.nets.label_noise_experiments import (
     StepCount,
     halfways,
     shares,
+    slow_decay,
 )
 from grokflow.proofs_check.ranges.reasons import NOISE
 from grokflow.proofs_check.scope import Scope
@@ -113,8 +114,7 @@ CLAIM = Claim(
     kind=StatementKind.LIMIT,
     expected=Verdict.SUPPORTED,
     check=check,
-    no_formulas="the constant 16 m_j/n is that of label-noise-step, where it is mutated; the "
-    "variants have other powers of η",
+    formulas=(slow_decay,),
     broken=(
         Broken("after τη^-1.9 steps", partial(check, late=_SOONER)),
         Broken("u_j v_j falls by a seventh more slowly", partial(check, late=_LATER)),

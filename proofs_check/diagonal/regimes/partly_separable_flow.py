@@ -7,14 +7,17 @@ its own. The flow of u and v is followed at nine λ from 1e-3 to 1e-6; m = log 1
   at which the loss of the core alone is least. The local slope of its logarithm in log λ must be 1,
   up to 1/m, for the multipliers of the core follow the rest, whose margins grow like m.
 * On the rest: the least margin at the end. Its local slope in log(1/λ) is extrapolated to λ = 0,
-  where it must be 1, as for separable classes, with corrections in 1/m and 1/m².
+  where it must be 1, as for separable classes, with corrections in 1/m and 1/m². The reduced flow,
+  see below, gives it at larger m, which tells it to a few percent.
 
 The path takes larger m, at which the flow of u and v is out of reach: the reduced flow is followed
 at nine λ from 1e-20 to 1e-100, which shares the mirror map with the path. The distance of the
 weights, divided by their level, from the path, relative to it and in the mean square over times,
 must vanish. Points of the path come and go at both ends of these times as λ falls; they count for
 little there. The level is known to O(1): a correction in 1/m, whose factor bends where a sample is
-let go within these times.
+let go within these times. The time at which the flow is on the path is told apart: the delay is the
+multiple of the velocity of the path that comes closest to what the flow is off, and must vanish,
+with corrections of margins, whose logarithm enters the time.
 """
 
 from __future__ import annotations
@@ -34,7 +37,12 @@ from grokflow.proofs_check.claim import (
     weakest,
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import unreduced
-from grokflow.proofs_check.evidence.corrections import bent_tails, powers
+from grokflow.proofs_check.evidence.corrections import (
+    bent_tails,
+    order_in_lam,
+    powers,
+    tails,
+)
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory, remembered
@@ -49,6 +57,7 @@ from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.samples import StoredTestSet
+from grokflow.theory.transition.times import leading_order, level_delay, shifted_time
 
 _CORE, _CORE_RANK, _WRONG = 30, 4, 8
 _REST, _INPUTS = 6, 24
@@ -69,9 +78,12 @@ CORE_DERIVATION = (
     "are below 1e-4 of it there"
 )
 DERIVATION = (
-    extrapolated("of the slope") + "; u and v are integrated to 1e-8, a hundredth of the distance"
+    extrapolated("of the slope")
+    + "; u and v are integrated to 1e-8, a hundredth of the distance, and the reduced flow to 1e-6"
 )
-PATH_DERIVATION = extrapolated("(m = log 1/λ) in 1/m of the distance")
+PATH_DERIVATION = extrapolated("(m = log 1/λ) in 1/m of the distance, or of the delay")
+# A delay that would be seen: some 15 % of ½ log m.
+_DELAY = 0.35
 
 
 class Parts(NamedTuple):
@@ -114,6 +126,11 @@ def margins(laboratory: Laboratory, loss: str) -> np.ndarray:
     return np.array([problem.inputs.combine(w) for w in flows(laboratory, loss)])
 
 
+def level_of_margins(lam: np.ndarray) -> np.ndarray:
+    """Return ``log 1/λ``, the level of the margins of the rest."""
+    return np.asarray(-np.log(lam))
+
+
 def on_the_core(
     laboratory: Laboratory, left_out: int = 0, of: ConcordantLoss | None = None
 ) -> Evidence:
@@ -132,7 +149,7 @@ def on_the_core(
         squares = (margins(laboratory, name)[:, core] - best[:, None]) ** 2
         off = np.sqrt(squares.mean(axis=(1, 2)))
         slopes = np.diff(np.log(off)) / np.diff(np.log(_LAMS))
-        worst = float(np.abs(slopes[-_LAST:] - 1).max())
+        worst = float(np.abs(slopes[-_LAST:] - order_in_lam()).max())
         found.append(Evidence(worst, 1 / float(_LEVELS[-_LAST]), CORE_DERIVATION, resolution=0.5))
     return weakest(found)
 
@@ -141,41 +158,53 @@ def on_the_rest(laboratory: Laboratory, everywhere: bool = False) -> Evidence:
     """Check how the least margin of the rest grows, or that of all samples."""
     problem, _, rest = data(laboratory)
     chosen, found = np.arange(problem.n) if everywhere else rest, []
+    rows = problem.inputs.to_array()[chosen]
     for name in ("exponential", "logistic"):
-        least = margins(laboratory, name)[:, chosen, -1].min(axis=1)
-        slopes = np.diff(least) / np.diff(np.log(1 / _LAMS))
-        limit = extrapolate(slopes, powers(1 / _LEVELS))
-        found.append(Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.5))
+        far = [from_the_path(laboratory, name, lam).end for lam in _PATH_LAMS.tolist()]
+        found.append(_growth(margins(laboratory, name)[:, chosen, -1], _LAMS))
+        found.append(_growth(np.array(far) @ rows.T, _PATH_LAMS))
     return weakest(found)
+
+
+def _growth(ends: np.ndarray, lams: np.ndarray) -> Evidence:
+    """Compare the growth of the least margin, of those at every λ, with that of its level."""
+    slopes = np.diff(ends.min(axis=1)) / np.diff(level_of_margins(lams))
+    limit = extrapolate(slopes, powers(1 / np.log(1 / np.sqrt(lams[1:] * lams[:-1]))))
+    return Evidence(abs(limit.value - 1), limit.halfwidth, DERIVATION, resolution=0.5)
 
 
 def on_the_path(
     laboratory: Laboratory, moving: bool = True, core: bool = True, size: float = 1.0
 ) -> Evidence:
     """Compare with `size` times the path, or with its beginning, or the path of the rest alone."""
-    terms = bent_tails(np.log(1 / _PATH_LAMS))
-    parts = []
+    m, parts = np.log(1 / _PATH_LAMS), []
     for name in ("exponential", "logistic"):
-        distances = [
-            _distance(from_the_path(laboratory, name, lam), moving, core, size)
-            for lam in _PATH_LAMS.tolist()
-        ]
-        limit = extrapolate(np.array(distances), terms)
-        parts.append(Evidence(abs(limit.value), limit.halfwidth, PATH_DERIVATION, resolution=0.1))
+        found = [from_the_path(laboratory, name, lam) for lam in _PATH_LAMS.tolist()]
+        distances = np.array([_distance(at, moving, core, size) for at in found])
+        for values, terms, resolution in (
+            (distances, bent_tails(m), 0.1),
+            (np.array([_delay(at) for at in found]), tails(m), _DELAY),
+        ):
+            limit = extrapolate(values, terms)
+            allowed = limit.halfwidth
+            parts.append(Evidence(abs(limit.value), allowed, PATH_DERIVATION, resolution))
     return weakest(parts)
 
 
 class FlowOnPath(NamedTuple):
     """Weights in units of their level, shape (d, m), with how much each of the m times counts.
 
-    `beginning`, shape (d, 1), is where the path begins.
+    `velocity` is how fast the path moves. `beginning`, shape (d, 1), is where it begins, and `end`,
+    shape (d,), where the flow is at the last time, in its own units.
     """
 
     flow: np.ndarray
     path: np.ndarray
+    velocity: np.ndarray
     beginning: np.ndarray
     rest_alone: np.ndarray
     shares: np.ndarray
+    end: np.ndarray
 
 
 @remembered
@@ -187,16 +216,20 @@ def from_the_path(laboratory: Laboratory, name: str, lam: float) -> FlowOnPath:
     parts = split(problem, loss)
     assert parts is not None
     path = descend(parts, problem.n, loss, lam).path
-    times, level = path.lambda_t(_PATH_ALPHA, lam, loss), path.margin_level(loss, lam)
-    since = times - np.log(_PATH_ALPHA)
+    level = path.margin_level(loss, lam)
+    since = shifted_time(path.log_beta) - level_delay(level)
     chosen = (since > _WINDOW[0]) & (since < _WINDOW[1])
+    times = leading_order(_PATH_ALPHA) + since[chosen]
     run = DiagonalFlow(lam=lam, loss=loss, rtol=_PATH_RTOL)
-    flow = run.run(DiagonalStart(problem, _PATH_ALPHA), times[chosen]).weights / level[chosen]
+    flow = run.run(DiagonalStart(problem, _PATH_ALPHA), times).weights
     alone = replace(problem, inputs=problem.inputs.of_samples(rest), targets=np.ones(len(rest)))
     others = trace(alone, path.log_beta, locate=False).weights[:, chosen]
     shares = np.sin(np.pi * (since[chosen] - _WINDOW[0]) / np.ptp(_WINDOW)) ** 2
-    weights = path.weights
-    return FlowOnPath(flow, weights[:, chosen], weights[:, :1], others, shares)
+    on_path, beginning = path.weights[:, chosen], path.weights[:, :1]
+    velocity = np.gradient(on_path, times, axis=1)
+    return FlowOnPath(
+        flow / level[chosen], on_path, velocity, beginning, others, shares, flow[:, -1]
+    )
 
 
 def _distance(found: FlowOnPath, moving: bool, core: bool, size: float) -> float:
@@ -205,6 +238,12 @@ def _distance(found: FlowOnPath, moving: bool, core: bool, size: float) -> float
     expected = size * path if core else found.rest_alone
     off = np.linalg.norm(found.flow - expected, axis=0) / np.linalg.norm(expected, axis=0)
     return float(np.sqrt(np.average(off**2, weights=found.shares)))
+
+
+def _delay(found: FlowOnPath) -> float:
+    """Return how much later the path is where the flow is now, in the mean square over times."""
+    way = found.shares * found.velocity
+    return float((way * (found.flow - found.path)).sum() / (way * found.velocity).sum())
 
 
 def check(laboratory: Laboratory) -> Evidence:
@@ -231,6 +270,7 @@ CLAIM = Claim(
     scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=check,
+    formulas=(order_in_lam, level_of_margins),
     broken=(
         Broken("the least loss of the core without one sample", partial(on_the_core, left_out=1)),
         Broken("the least squares of the core", partial(on_the_core, of=Square())),
@@ -249,6 +289,7 @@ PATH = Claim(
     scope=Scope((), "diagonal net", ("exponential", "logistic"), (2,)),
     expected=Verdict.SUPPORTED,
     check=on_the_path,
+    formulas=(shifted_time, level_delay),
     broken=(
         Broken("the weights stay where the path begins", partial(on_the_path, moving=False)),
         Broken("weights a tenth larger than on the path", partial(on_the_path, size=1.1)),
