@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import ForEvery
 from grokflow.proofs_check.diagonal.kernel.uneven_nets import Run, UnevenNet, follow
 from grokflow.proofs_check.laboratory import WINDOWS, Experiment, Laboratory, remembered
 from grokflow.theory.linear.l2 import MaxL2Margin
-from grokflow.theory.linear.problem import Task, make_problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.samples import StoredTestSet
 
 DEGREES = (2, 3, 4)
@@ -30,10 +32,10 @@ class Setting:
     Parameters
     ----------
     net : UnevenNet
-        The net on six samples; the last one is no support vector.
-    labels : ndarray, shape (6,)
+        The net on n samples.
+    labels : ndarray, shape (n,)
         Signs.
-    unseen : ndarray, shape (5, 20)
+    unseen : ndarray, shape (5, d)
         Inputs that the net is not trained on.
     """
 
@@ -43,7 +45,7 @@ class Setting:
 
     @cached_property
     def direction(self) -> np.ndarray:
-        """The unit vector ĥ of the largest margin ``min y_i ⟨∇f_i(θ̄), ĥ⟩``, shape (40,)."""
+        """The unit vector ĥ of the largest margin ``min y_i ⟨∇f_i(θ̄), ĥ⟩``, shape (2d,)."""
         return largest_margin(self.net.features(self.net.inputs), self.labels)
 
     @property
@@ -52,21 +54,56 @@ class Setting:
         return float((self.labels * (self.net.features(self.net.inputs) @ self.direction)).min())
 
 
-def draw_net(laboratory: Laboratory, degree: int) -> tuple[UnevenNet, np.random.Generator]:
-    """Draw normal inputs and ratios between 1/e and e, the same for every degree."""
+class _Drawn(NamedTuple):
+    """Normal inputs, ratios between 1/e and e, labels or targets, and inputs that are not seen."""
+
+    inputs: np.ndarray
+    ratio: np.ndarray
+    y: np.ndarray
+    unseen: np.ndarray
+
+
+def _draw(laboratory: Laboratory, shape: tuple[int, int], task: Task) -> _Drawn:
+    """Draw all of these for so many samples and inputs, the same for every degree."""
     (seed,) = laboratory.draws("uneven nets", 1)
-    rng = np.random.default_rng(seed)
-    inputs = rng.standard_normal((_SAMPLES, _INPUTS))
-    return UnevenNet(degree, inputs, np.exp(rng.uniform(-1, 1, _INPUTS))), rng
+    rng, (n, d) = np.random.default_rng(seed), shape
+    inputs, ratio = rng.standard_normal((n, d)), np.exp(rng.uniform(-1, 1, d))
+    signs = task is Task.CLASSIFICATION
+    y = rng.choice([-1.0, 1.0], n) if signs else rng.standard_normal(n)
+    return _Drawn(inputs, ratio, y, rng.standard_normal((_UNSEEN, d)))
+
+
+@remembered
+def kernel_classes(laboratory: Laboratory) -> Problem:
+    """Draw classes; the last sample is nearly the sum of two others, and its margin is double."""
+    x, _, labels, _ = _draw(laboratory, (_SAMPLES, _INPUTS), Task.CLASSIFICATION)
+    x[-1] = labels[-1] * (labels[:2] @ x[:2]) + 0.3 * x[-1]
+    return make_problem("uneven", Task.CLASSIFICATION, x, labels, StoredTestSet(x, labels))
+
+
+@remembered
+def kernel_targets(laboratory: Laboratory) -> Problem:
+    """Draw normal targets."""
+    x, _, targets, _ = _draw(laboratory, (_SAMPLES, _INPUTS), Task.REGRESSION)
+    return make_problem("uneven", Task.REGRESSION, x, targets, StoredTestSet(x, targets))
+
+
+# What lemmas on regression range over: a few samples, all of them independent.
+FOR_EVERY_TARGETS = (
+    ForEvery(
+        kernel_targets, partial(strategies.interpolable, 3, 5, min_d=3, decades=0, general=True)
+    ),
+)
 
 
 def draw_setting(laboratory: Laboratory, degree: int) -> Setting:
-    """Draw labels; the last sample is nearly the sum of two others, and its margin is double."""
-    net, rng = draw_net(laboratory, degree)
-    labels = rng.choice([-1.0, 1.0], _SAMPLES)
-    x = net.inputs
-    x[-1] = labels[-1] * (labels[:2] @ x[:2]) + 0.3 * x[-1]
-    return Setting(net, labels, rng.standard_normal((_UNSEEN, _INPUTS)))
+    """Put the classes to a net of this degree."""
+    problem = kernel_classes(laboratory)
+    _, ratio, _, unseen = _draw(laboratory, problem.inputs.shape, Task.CLASSIFICATION)
+    signs = np.ones(problem.n) if problem.signs is None else problem.signs
+    # The rows of a problem hold its labels already.
+    inputs = problem.inputs.to_array() * signs[:, None]
+    return Setting(UnevenNet(degree, inputs, ratio), signs, unseen)
 
 
 def largest_margin(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -135,10 +172,10 @@ class Targets:
     Parameters
     ----------
     net : UnevenNet
-        The net on six samples.
-    targets : ndarray, shape (6,)
-        Normal numbers.
-    unseen : ndarray, shape (5, 20)
+        The net on n samples.
+    targets : ndarray, shape (n,)
+        What is to be fitted.
+    unseen : ndarray, shape (5, d)
         Inputs that the net is not trained on.
     """
 
@@ -148,20 +185,20 @@ class Targets:
 
     @cached_property
     def dual(self) -> np.ndarray:
-        """``K⁻¹ y``, K the tangent kernel, shape (6,)."""
+        """``K⁻¹ y``, K the tangent kernel, shape (n,)."""
         return np.linalg.solve(self.net.kernel, self.targets)
 
     @property
     def shortest(self) -> np.ndarray:
-        """``h* = Σ (K⁻¹y)_i ∇f_i(θ̄)``, the shortest h that fits the targets, shape (40,)."""
+        """``h* = Σ (K⁻¹y)_i ∇f_i(θ̄)``, the shortest h that fits the targets, shape (2d,)."""
         return np.asarray(self.net.features(self.net.inputs).T @ self.dual)
 
 
 def draw_targets(laboratory: Laboratory, degree: int) -> Targets:
-    """Draw targets for the net of this degree."""
-    net, rng = draw_net(laboratory, degree)
-    targets = rng.standard_normal(_SAMPLES)
-    return Targets(net, targets, rng.standard_normal((_UNSEEN, _INPUTS)))
+    """Put the targets to a net of this degree."""
+    problem = kernel_targets(laboratory)
+    _, ratio, _, unseen = _draw(laboratory, problem.inputs.shape, Task.REGRESSION)
+    return Targets(UnevenNet(degree, problem.inputs.to_array(), ratio), problem.targets, unseen)
 
 
 class Window(NamedTuple):

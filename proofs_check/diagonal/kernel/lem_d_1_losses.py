@@ -25,6 +25,7 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
+    FOR_EVERY_TARGETS,
     REGRESSION,
     SQUARE_RUNS,
     dense_square_runs,
@@ -156,6 +157,7 @@ CLAIM = Claim(
         Broken("without the 1/n of the mean", partial(check, factor=_without_mean)),
     ),
     experiments=_EXPERIMENTS,
+    for_every=FOR_EVERY_TARGETS,
 )
 
 PRINTED = Claim(

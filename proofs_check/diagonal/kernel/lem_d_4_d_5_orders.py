@@ -21,6 +21,7 @@ import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel.experiments import (
+    FOR_EVERY_TARGETS,
     REGRESSION,
     SQUARE_RUNS,
     Targets,
@@ -130,6 +131,7 @@ OUTSIDE = Claim(
         Broken("O(α^{-2.2 cL})", partial(check_outside, power=1.1)),
     ),
     experiments=SQUARE_RUNS,
+    for_every=FOR_EVERY_TARGETS,
 )
 
 ERRORS = Claim(
@@ -153,6 +155,7 @@ ERRORS = Claim(
         Broken("e^{-cL} for α^{-cL}, as printed", check_errors_as_printed),
     ),
     experiments=SQUARE_RUNS,
+    for_every=FOR_EVERY_TARGETS,
 )
 
 ERRORS_PRINTED = Claim(

@@ -20,6 +20,7 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
+    FOR_EVERY_TARGETS,
     REGRESSION,
     SQUARE_RUNS,
     Targets,
@@ -107,6 +108,7 @@ LIMIT = Claim(
         Broken("h* a tenth longer", partial(check_limit, scale=1.1)),
     ),
     experiments=SQUARE_RUNS,
+    for_every=FOR_EVERY_TARGETS,
 )
 
 LENGTHS_PRINTED = Claim(
@@ -146,4 +148,5 @@ LENGTHS = Claim(
         Broken("α → 0, as printed", check_small_scales),
     ),
     experiments=SQUARE_RUNS,
+    for_every=FOR_EVERY_TARGETS,
 )
