@@ -21,8 +21,8 @@ class Certificate(Summarised):
     infeasibility : float
         Relative amount by which the answer had to be scaled to satisfy its constraints. Equations
         are not met by scaling: there it is the largest ``|<x_i, w> - y_i|`` in proportion to
-        ``‖x_i‖‖w‖ + |y_i|``, which rounding alone makes 1e-16, or 0 where w is an exact solution
-        rounded to doubles.
+        ``‖x_i‖‖w‖ + |y_i|``, as computed, which rounding alone makes 1e-16, or 0 where w is an
+        exact solution rounded to doubles.
     missed : float
         The largest ``|<x_i, w> - y_i|`` in proportion to the largest target, or more: what rounding
         may hide of it is counted, or nothing is rounded (small tables). It is far above the

@@ -1,6 +1,7 @@
 """Matrix completion: operators, predictors and certificates."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import cvxpy
 import numpy as np
@@ -350,3 +351,27 @@ def test_values_and_lambda_in_other_units_give_the_same_matrix(kind, unit):
     assert np.array_equal(found.matrix / unit, expected.matrix)
     # Powers of two round nothing but the bounds.
     assert np.isclose(found.certificate.upper / unit / unit, expected.certificate.upper, 1e-14)
+
+
+@pytest.mark.parametrize("apart", [1e-6, 1e-10, 1e-12])
+def test_matrices_say_by_how_much_rounding_misses_the_values(apart, monkeypatch):
+    """Two measurements that are nearly one ask for large entries, whose sums are small."""
+    rng = np.random.default_rng(0)
+    first, second = (half + half.T for half in rng.standard_normal((2, 3, 3)))
+    measurements, values = np.array([first, first + apart * second]), np.array([1.0, 0.3])
+    problem = make_measurement_problem("near", measurements, values)
+    found = MinFrobeniusNorm().predict(problem)
+    pairs = [zip(row.flat, found.matrix.flat, strict=True) for row in measurements]
+    outputs = [sum(Fraction(a) * Fraction(b) for a, b in pair) for pair in pairs]
+    missed = max(abs(q - Fraction(y)) for q, y in zip(outputs, values, strict=True))
+    assert missed <= found.certificate.missed <= missed * (1 + Fraction(1, 2**50))
+    monkeypatch.setattr(certificates, "_MOST_EXACT", 0)
+    assert missed <= certificates.missed_values(problem, found.matrix)
+
+
+def test_entries_say_what_the_matrix_misses():
+    problem = completion(d=5, fraction=0.6)
+    found = MinNuclearNorm().predict(problem)
+    missed = np.abs(problem.residuals(found.matrix)).max() / np.abs(problem.values).max()
+    assert missed <= found.certificate.missed <= missed * (1 + 2.0**-50)
+    assert MinFrobeniusNorm().predict(problem).certificate.missed == 0

@@ -31,6 +31,7 @@ from grokflow.theory.numerics.rounding import (
     TINY,
     Enclosed,
     down,
+    exact_size_above,
     gamma,
     half_square_above,
     half_square_below,
@@ -46,6 +47,9 @@ from grokflow.theory.numerics.rounding import (
     up,
 )
 from grokflow.theory.numerics.verified import spanning_equations
+
+# Products up to which all measurements are summed without rounding, in a tenth of a second.
+_MOST_EXACT = 100_000
 
 
 def min_frobenius_norm(
@@ -217,6 +221,23 @@ def _fit(problem: CompletionProblem, w: np.ndarray) -> _Fitted:
     chosen, least = spanning_equations(rows, problem.values / lengths)
     size = norm_above(np.nextafter(residuals.size / lengths, inf)[chosen])
     return _Fitted(w, ratio_above(size, least) if least > 0 else inf, miss)
+
+
+def missed_values(problem: CompletionProblem, w: np.ndarray) -> float:
+    """Return an upper bound on the largest ``|<A_i, W> - y_i|`` over the largest value.
+
+    Few measurements are summed without rounding, of others rounding is allowed for.
+    """
+    largest = float(np.abs(problem.values).max())
+    if not largest > 0:
+        return 0.0
+    if not isinstance(problem.measurements, Matrices):
+        return ratio_above(_above(float(np.abs(problem.residuals(w)).max())), largest)
+    rows, point = problem.measurements.array.reshape(len(problem.values), -1), np.append(w, 1.0)
+    if rows.size > _MOST_EXACT:
+        return ratio_above(float(_residuals(problem, w).size.max()), largest)
+    terms = (np.append(row, -y) for row, y in zip(rows, problem.values, strict=True))
+    return ratio_above(max(exact_size_above(term, point) for term in terms), largest)
 
 
 def _residuals(problem: CompletionProblem, w: np.ndarray) -> Enclosed:

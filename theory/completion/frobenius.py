@@ -7,7 +7,7 @@ m×m Gram matrix decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,6 +140,7 @@ class MinFrobeniusNorm:
                 "values by a number"
             )
         w, mu = units.size * w, mu * (units.size / units.rows)
+        found = replace(found, missed=certificates.missed_values(problem, w))
         objective = Objective(Norm.L2, Condition.TARGETS)
         return MatrixPrediction(self.name, w, mu, found, objective=objective)
 

@@ -9,7 +9,7 @@ measurements.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +103,8 @@ class MinNuclearNorm:
             gap=self.gap,
             interrupt=interrupt,
         )
+        missed = certificates.missed_values(problem, solved.w)
+        solved = solved._replace(certificate=replace(solved.certificate, missed=missed))
         objective = Objective(Norm.NUCLEAR, Condition.TARGETS)
         return MatrixPrediction(self.name, *solved, objective=objective)
 
