@@ -88,7 +88,10 @@ def kernel_targets(laboratory: Laboratory) -> Problem:
     return make_problem("uneven", Task.REGRESSION, x, targets, StoredTestSet(x, targets))
 
 
-# What lemmas on regression range over: a few samples, all of them independent.
+# What the lemmas range over: a few samples, all of them independent.
+FOR_EVERY_CLASSES = (
+    ForEvery(kernel_classes, partial(strategies.separable, 3, 5, min_d=3, decades=0, general=True)),
+)
 FOR_EVERY_TARGETS = (
     ForEvery(
         kernel_targets, partial(strategies.interpolable, 3, 5, min_d=3, decades=0, general=True)

@@ -23,6 +23,7 @@ from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
     DELAYS,
     ENDING_RUNS,
+    FOR_EVERY_CLASSES,
     POWERS,
     ending_runs,
 )
@@ -109,6 +110,7 @@ CLAIM = Claim(
         Broken("‖θ‖² for (λ/2) ‖θ‖², as printed", partial(check, objective=printed_objective)),
     ),
     experiments=ENDING_RUNS,
+    for_every=FOR_EVERY_CLASSES,
 )
 
 PRINTED = Claim(

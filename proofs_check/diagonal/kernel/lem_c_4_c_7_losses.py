@@ -31,6 +31,7 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
+    FOR_EVERY_CLASSES,
     POWERS,
     TAILED_RUNS,
     Setting,
@@ -188,6 +189,7 @@ UPPER = Claim(
         Broken("(log A)^0.9 for log A", partial(check, side=1, growth=0.9)),
     ),
     experiments=_EXPERIMENTS,
+    for_every=FOR_EVERY_CLASSES,
 )
 
 LOWER = Claim(
@@ -214,4 +216,5 @@ LOWER = Claim(
         Broken("(log A)^1.1 for log A", partial(check, side=-1, growth=1.1)),
     ),
     experiments=_EXPERIMENTS,
+    for_every=FOR_EVERY_CLASSES,
 )

@@ -25,6 +25,7 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel.experiments import (
     DEGREES,
+    FOR_EVERY_CLASSES,
     POWERS,
     TAILED_RUNS,
     Setting,
@@ -201,6 +202,7 @@ ERRORS = Claim(
         Broken("(log A)^0.9 for log A", partial(check_errors, growth=0.9)),
     ),
     experiments=(*TAILED_RUNS, *_DENSE),
+    for_every=FOR_EVERY_CLASSES,
 )
 
 DIRECTION = Claim(
@@ -227,4 +229,5 @@ DIRECTION = Claim(
         Broken("all margins equal", partial(check_direction, direction=_with_equal_margins)),
     ),
     experiments=TAILED_RUNS,
+    for_every=FOR_EVERY_CLASSES,
 )
