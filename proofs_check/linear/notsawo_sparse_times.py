@@ -295,7 +295,7 @@ DECAY = Claim(
         Broken("in a net of depth 2", partial(check_without, net=True)),
     ),
     formulas=(least_decay_error,),
-    for_every=(_HALF_OF_THEM,),
+    no_range="a search exceeds the allowance by a twentieth, whose missing term is not derived yet",
     error_rate=NO_CHANCE,
     scope=Scope((), "linear model", ("square",), (1,)),
 )

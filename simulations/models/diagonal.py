@@ -29,13 +29,13 @@ from grokflow.simulations.tables.door import load
 from grokflow.simulations.tables.formats import looks_like_file
 from grokflow.simulations.tables.table import OFFSET
 from grokflow.theory.certificate import Farkas
+from grokflow.theory.diagonal.finite_decay.holding import is_held
 from grokflow.theory.diagonal.forecast import Forecast, forecast
 from grokflow.theory.diagonal.regime import (
     Held,
     Regime,
     early_at,
     held_weights,
-    is_held,
     shrinking,
 )
 from grokflow.theory.diagonal.scale import check_scale, kernel_end

@@ -252,7 +252,7 @@ def test_a_multiple_of_farkas_multipliers_proves_as_much(factor):
         ([3.0, 1.0, -1.0], "multiplier 2 is -1, expected none below 0"),
         ([3.0, 1.0], "2 multipliers found, expected one for each of the 3 rows"),
         ([np.nan, 1.0, 0.0], "expected finite numbers"),
-        ([1.0, 0.0, 1.0], "do not repair to an exact combination"),
+        ([1.0, 0.0, 1.0], "are near no exact combination"),
     ],
 )
 def test_multipliers_that_prove_nothing_are_refused_for_the_right_reason(multipliers, reason):
@@ -263,10 +263,10 @@ def test_multipliers_that_prove_nothing_are_refused_for_the_right_reason(multipl
 def test_what_proves_nothing_is_refused():
     rng = np.random.default_rng(0)
     z, y = rng.standard_normal((4, 9)), np.ones(4)
-    with pytest.raises(ValueError, match="do not repair to an exact combination"):
+    with pytest.raises(ValueError, match="are near no exact combination"):
         exact.farkas(z, np.ones(4))
     # The only combination of the rows 1 and 2 that vanishes is (2, -1).
-    with pytest.raises(ValueError, match="do not repair to an exact combination"):
+    with pytest.raises(ValueError, match="are near no exact combination"):
         exact.farkas(np.array([[1.0], [2.0]]), np.ones(2))
     for enclose in (exact.max_l2_margin, exact.max_l1_margin):
         with pytest.raises(ValueError, match="expected a positive one: pass weights that separate"):

@@ -155,6 +155,6 @@ def test_cross_entropy_of_ten_digits_takes_a_few_seconds():
     problem = gf.make_classes_problem("digits", x[:75], y[:75], x[75:], y[75:])
     start = time.process_time()
     found = gf.forecast_softmax(problem, alpha=10.0, lam=1e-3)
-    # 2.4 s on an idle core, twice that where two share its caches.
-    assert time.process_time() - start <= 6
+    # 6.4 s, half of it for the motion at this λ.
+    assert time.process_time() - start <= 12
     assert found.late.certificate.gap <= 1e-6 and not found.no_time

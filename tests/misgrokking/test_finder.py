@@ -257,7 +257,7 @@ def test_a_cell_is_of_the_kind_that_most_of_its_problems_are_of(tmp_path, capsys
     phases = PhaseMap(plane, NetSettings(), 3, said, done)
     assert agreement(phases).rate == 1 and not pictured.data(phases).differ.any()
     lines = _lines(phases, agreement(phases))
-    assert lines[0].endswith(legend()) and legend().endswith("s starts late, d shrinking")
+    assert lines[0].endswith(legend()) and legend().endswith("n early predictor not held")
     assert lines[2].split()[1:4] == ["=", "m", "."] and lines[3].split()[1:4] == ["s", "G", "d"]
     maps = pictured.data(phases)
     assert "s starts late" in maps.legend and maps.marks["predicted"][0, 0] == "s"

@@ -10,6 +10,7 @@ import numpy as np
 
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.finite_decay.curves import Curve, TimedCurve, timed_curve
+from grokflow.theory.diagonal.finite_decay.holding import is_held
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
 from grokflow.theory.diagonal.partly.descent import Descent, descend, undescended
 from grokflow.theory.diagonal.partly.ends import limit_of
@@ -21,7 +22,6 @@ from grokflow.theory.diagonal.regime import (
     Regime,
     early_at,
     held_weights,
-    is_held,
     shrinking,
 )
 from grokflow.theory.diagonal.scale import check_scale

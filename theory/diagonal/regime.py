@@ -35,7 +35,6 @@ from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.predictor import NoPredictor, NotResolved
-from grokflow.theory.transition.scores import Scores, kind_of
 from grokflow.theory.transition.seen import pressed
 
 # Roundings of a residual, beside those of the outputs: targets that differ by less are fitted.
@@ -45,11 +44,6 @@ _LEVEL_SWEEPS = 3
 # Mean of an input over its root mean square up to which it is called centred: three quarters of its
 # square are its variance.
 _CENTRED = 0.5
-# The part of a change of the test error by which the early weights may be off at this λ: the level
-# that is half-way then moves by a hundredth of the change. Random inputs are off by 1e-4 and less.
-_OFF = 0.02
-# Sweeps to the end of a kernel regime whose weights shrink with its scale.
-_KERNEL_SWEEPS, _KERNEL_CLOSE = 40, 0.01
 
 
 class Regime(Enum):
@@ -289,43 +283,6 @@ def early_at(
     return early
 
 
-def is_held(
-    problem: Problem, held: Held, loss: Loss, scores: Scores, *, lam: float, depth: int
-) -> bool:
-    """Return whether the net stays at the early predictor until the kernel regime ends.
-
-    A combination of inputs of size σ is fitted in the kernel regime but for one part in
-    ``1 + 2 σ² / (n ε)``, ε that of `kernel_predictor`. Where the data hang on combinations that
-    weight decay outweighs before that regime ends, the net leaves it elsewhere, and not where
-    `kernel_predictor` is either: what is hardly pulled follows slowly.
-
-    Parameters
-    ----------
-    problem, held, loss, lam, depth
-        As of `early_at`.
-    scores : Scores
-        Test results of the early and the late predictor first.
-    """
-    if held.regime in (Regime.SEPARABLE, Regime.PARTLY):
-        return True
-    targets = problem if loss.acts_on_margins else replace(problem, task=Task.REGRESSION)
-    w, scale = held.early.w, float("inf")
-    for _ in range(_KERNEL_SWEEPS):
-        largest = float(np.abs(w).max())
-        if not largest or scale - kernel_end(largest) / depth < _KERNEL_CLOSE:
-            break
-        scale = kernel_end(largest) / depth
-        try:
-            w = kernel_predictor(targets, loss, depth=depth, lam=lam, log_scale=scale).w
-        except NotResolved:
-            break  # so small an ε is lost to rounding
-    there = problem.score(np.column_stack([w, held.early.w]))
-    off, change = (abs(float(np.diff(found.error[:2])[0])) for found in (there, scores))
-    is_seen = kind_of(scores).is_visible or kind_of(there).is_visible or off > scores.baseline
-    # Nothing is timed where the data determine the weights.
-    return not is_seen or off <= (0.5 if held.determined else _OFF) * change
-
-
 def kernel_predictor(
     problem: Problem, loss: Loss, *, depth: int, lam: float, log_scale: float
 ) -> Prediction:
@@ -341,5 +298,9 @@ def kernel_predictor(
     NotResolved
         As by `L2Penalised`.
     """
-    strength = np.exp(np.log(lam / (2 * depth)) - (2 * depth - 2) * log_scale)
-    return L2Penalised(loss, float(strength)).predict(problem)
+    return L2Penalised(loss, kernel_decay(depth, lam, log_scale)).predict(problem)
+
+
+def kernel_decay(depth: int, lam: float, log_scale: float) -> float:
+    """Return the ε of `kernel_predictor`."""
+    return float(np.exp(np.log(lam / (2 * depth)) - (2 * depth - 2) * log_scale))

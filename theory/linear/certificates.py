@@ -140,7 +140,7 @@ def missed_targets(problem: Problem, w: np.ndarray, enough: float) -> float:
     for i in np.argsort(-sizes):
         if sizes[i] <= max(exact, allowed):
             return ratio_above(max(exact, float(sizes[i])), largest)
-        row = problem.inputs.of_samples(np.array([i])).to_array()[0]
+        row = problem.inputs.sample(int(i))
         terms = np.append(row, -problem.targets[i]), np.append(w, 1.0)
         exact = max(exact, exact_size_above(*terms))
     return ratio_above(exact, largest)

@@ -214,6 +214,10 @@ class DataMatrix:
         """Return the matrix of these columns alone (increasing indices), in float64."""
         return DataMatrix((self.take(columns),), len(columns), self.threads)
 
+    def sample(self, i: int) -> Inputs:
+        """Return one row, shape (d,), as float64."""
+        return np.concatenate([block[i] for block in self.blocks]).astype(np.float64)
+
     def of_samples(self, rows: np.ndarray) -> DataMatrix:
         """Return the matrix of these rows alone."""
         return DataMatrix(tuple(block[rows] for block in self.blocks), self.width, self.threads)

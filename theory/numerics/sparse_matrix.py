@@ -183,6 +183,10 @@ class SparseMatrix(Products):
         """Return the diagonal of `weighted_gram`, shape (n,)."""
         return np.asarray(self.entries.power(2) @ weights)
 
+    def sample(self, i: int) -> Inputs:
+        """Return one row, shape (d,), zeros included."""
+        return np.asarray(self.entries[[i]].toarray()[0])
+
     def of_samples(self, rows: np.ndarray) -> SparseMatrix:
         """Return the matrix of these rows alone."""
         return SparseMatrix(self.entries[rows], self.threads)
