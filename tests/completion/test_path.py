@@ -237,6 +237,7 @@ def test_the_predicted_transition_is_the_simulated_one():
 def test_the_forecast_is_shifted_by_log_alpha():
     problem = completion(d=10, fraction=0.3)
     small, large = (forecast_completion(problem, alpha=x, lam=1e-4) for x in (1e2, 1e4))
+    assert f"lambda_t={small.transition.lambda_t:.4g}" in repr(small)
     assert np.isclose(large.transition.lambda_t - small.transition.lambda_t, np.log(1e2), atol=1e-4)
     assert np.isclose(small.transition.width, large.transition.width, atol=1e-4)
     assert np.isclose(small.constant, large.constant, atol=1e-4)

@@ -161,3 +161,12 @@ def test_the_size_of_a_typical_weight_takes_no_gram_matrix(tall):
 def test_squares_of_rows_are_those_of_the_table(form):
     x = np.random.default_rng(0).standard_normal((5, 2000))
     assert np.allclose(design_matrix(form(x)).row_squares, (x**2).sum(axis=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("filled", "is_determined"), [(3, True), (4, False)])
+def test_inputs_that_hold_nothing_leave_sparse_weights_determined(filled, is_determined):
+    x = np.zeros((3, 6))
+    x[:, :filled] = np.random.default_rng(0).standard_normal((3, filled))
+    test = StoredTestSet(sparse.csr_array(x), np.arange(3.0))
+    problem = make_problem("few", "regression", sparse.csr_array(x), np.arange(3.0), test)
+    assert problem.row_space.fills_inputs is is_determined
