@@ -29,7 +29,7 @@ SLOWER = ("largest-margin", "inconsistent-flow", "lem-d.1", "lem-d.7")
 # Those that judge one in a few hundredths of a second.
 QUICKEST = (
     *("lem-c.3", "eq-23-24-33", "label-noise-step", "l1-delay", "nuclear-delay"),
-    *("one-label", "one-label-rate", "lost-gradient", "musat"),
+    *("decay-not-sparse", "one-label", "one-label-rate", "lost-gradient", "musat"),
 )
 
 
