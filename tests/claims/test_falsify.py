@@ -173,7 +173,10 @@ def test_tables_are_not_all_alike(x):
     ],
 )
 def test_tables_take_every_adversarial_shape(shape, shown):
-    quick = settings(max_examples=2000, derandomize=True, database=None)
+    # Any such table will do: to look for the simplest one takes up to five minutes.
+    quick = settings(
+        max_examples=2000, derandomize=True, database=None, phases=[hypothesis.Phase.generate]
+    )
     assert shown(hypothesis.find(gf.strategies.tables(), shown, settings=quick))
 
 
