@@ -81,8 +81,8 @@ def _judged(part: Replicates, error: float) -> Evidence:
     if part.requirement is Requirement.MEAN_EQUALS:
         return Evidence(abs(mean - part.level), half, _MEANS, part.resolution)
     short = part.level - mean
-    # The level lies inside the interval: too few samples to tell.
-    blunt = not short <= -half
+    # The level, less the tolerance, lies inside the interval: too few samples to tell.
+    blunt = not short <= 2 * part.tolerance - half
     return Evidence(short, half, _MEANS, half if blunt else np.inf)
 
 

@@ -44,9 +44,10 @@ class Replicates(NamedTuple):
     tolerance: float = 0.0
 
 
-def mean_at_least(values: ArrayLike, level: float) -> Replicates:
-    """Ask that the mean be at least the level."""
-    return Replicates(_numbers(values), Requirement.MEAN_AT_LEAST, float(level))
+def mean_at_least(values: ArrayLike, level: float, tolerance: float = 0.0) -> Replicates:
+    """Ask that the mean be at least the level, up to the tolerance."""
+    asked = Requirement.MEAN_AT_LEAST
+    return Replicates(_numbers(values), asked, float(level), tolerance=float(tolerance))
 
 
 def mean_equals(

@@ -81,7 +81,7 @@ def check_balls(laboratory: Laboratory, l1: float = 1.0, l2: float = 1.0) -> Evi
         return weakest(
             [Evidence(value, room, "rounding; the mean is over all σ") for value in below]
         )
-    return judge_samples(mean_at_least(l1 - in_l1, 0.0), mean_at_least(l2 + room - in_l2, 0.0))
+    return judge_samples(mean_at_least(l1 - in_l1, 0.0), mean_at_least(l2 - in_l2, 0.0, room))
 
 
 def nonzero_tables() -> SearchStrategy[np.ndarray]:

@@ -163,6 +163,9 @@ def _fate(claim: Claim, found: Evidence, own: Evidence) -> Fate:
         return Fate.REFUTED
     if not np.isfinite(found.discrepancy):
         return Fate.STOPS
-    if claim.kind in _BOUNDS and found.discrepancy < own.discrepancy:
+    # Each discrepancy is known up to what its evidence allows: what is less, but not by more than
+    # both, may be the same bound computed in another order.
+    known_up_to = own.allowed + found.allowed
+    if claim.kind in _BOUNDS and found.discrepancy < own.discrepancy - known_up_to:
         return Fate.WEAKER
     return Fate.SURVIVES if found.verdict is Verdict.SUPPORTED else Fate.UNDECIDED

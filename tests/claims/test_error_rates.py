@@ -118,6 +118,17 @@ def test_verdicts_on_samples():
     assert "1e-04" in both.derivation or str(FALSE_REFUTATIONS) in both.derivation
 
 
+def test_a_bound_that_is_attained_is_supported_up_to_its_rounding():
+    eps = float(np.finfo(np.float64).eps)
+    attained = np.full(30, 1 - eps)
+    assert judge_samples(mean_at_least(attained, 1.0)).verdict is Verdict.REFUTED
+    assert judge_samples(mean_at_least(attained, 1.0, 4 * eps)).verdict is Verdict.SUPPORTED
+    assert judge_samples(mean_at_least(attained, 1 + 8 * eps, 4 * eps)).verdict is Verdict.REFUTED
+    # Samples that spread by more than the tolerance are still too few.
+    wide = 1 + 0.1 * np.random.default_rng(8).standard_normal(30)
+    assert judge_samples(mean_at_least(wide, 1.0, 1e-3)).verdict is Verdict.INCONCLUSIVE
+
+
 def test_seeds_add_up():
     """Forty draws without an event decide nothing at one in ten, three times as many do."""
     once = judge_samples(rate_at_most([False] * 40, 0.1))

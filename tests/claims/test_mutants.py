@@ -151,6 +151,12 @@ def test_a_weaker_bound_is_no_false_statement():
     }
 
 
+def test_a_bound_that_is_less_by_rounding_alone_is_not_weaker():
+    """The discrepancy 1e-13 (6 - 2x) is known up to 1e-12, and 2.3 x changes it by 9e-14."""
+    rounded = own_claim(lambda value: 1e-13 * (6.0 - value), kind=StatementKind.INEQUALITY)
+    assert [item.fate for item in judge_mutants(rounded)] == [Fate.SURVIVES] * 3
+
+
 def test_a_reason_does_not_hide_a_refutation():
     excused = own_claim(lambda value: abs(value - 6.0), equivalent={"side": "none"})
     assert [item.fate for item in judge_mutants(excused)] == [Fate.REFUTED] * 3
