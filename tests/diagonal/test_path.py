@@ -12,7 +12,7 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.theory.diagonal.forecast import forecast
-from grokflow.theory.diagonal.path import scales, trace
+from grokflow.theory.diagonal.path import Path, scales, trace
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Task, make_problem
@@ -290,6 +290,24 @@ def test_inputs_over_twelve_decades_have_a_path_of_outputs(depth):
     # In orthonormal coordinates of the samples each output is known to 1e-4 of the largest.
     miss = np.linalg.norm(x @ path.weights - y[:, None], axis=0)
     assert miss.max() <= 1e-4 * np.sqrt(40) * np.linalg.norm(y)
+
+
+def test_pulls_of_a_path_count_as_half_at_most():
+    """Two samples that share the growth 1 of multipliers: pulls 2λ each of them, margins -log 2λ.
+
+    Weights are divided by the level of margins, which is to stay positive where λ is large.
+    """
+    log_beta = np.linspace(4.0, -4.0, 9)
+    multipliers = np.repeat(-log_beta[:, None] / 2, 2, axis=1)
+    path = Path(log_beta, multipliers, np.ones((1, 9)), margins=True)
+    for lam in (1e-3, 0.1, 0.24):
+        level = path.margin_level(LOSSES["exponential"], lam)
+        assert np.allclose(level, -np.log(2 * lam), rtol=1e-12)
+    for lam in (0.26, 0.4, 3.0):
+        level = path.margin_level(LOSSES["exponential"], lam)
+        assert np.allclose(level, np.log(2), rtol=1e-12)
+        when = path.lambda_t(10.0, lam, LOSSES["exponential"])
+        assert np.allclose(when, np.log(10.0) - (np.log(np.log(2)) + log_beta) / 2)
 
 
 def test_a_transition_that_never_reaches_a_quarter_has_a_time_and_no_width():

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from grokflow.theory.linear import certificates, exact
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
+from grokflow.theory.linear.least_loss import MinLoss
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES, Logistic
 from grokflow.theory.numerics import rational
+from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NotSeparable
 from grokflow.theory.samples import StoredTestSet
 
@@ -193,6 +195,23 @@ def test_one_penalised_weight_has_a_closed_form(loss):
     assert bounds.lower <= rational.fraction(high)
     assert bounds.upper >= rational.fraction(low)
     assert bounds.gap <= 10 * EPS
+
+
+def test_pulls_that_simple_fractions_lose_are_taken_as_they_are():
+    """Two pulls near 1e-7 become 0 as simple fractions, and one below 0 once these balance."""
+    z = np.array([[-1, 0], [1, 0], [1, 0], [0, 0.2], [0, -0.2], [40, 20], [40, -30]])
+    loss = LOSSES["exponential"]
+    found = MinLoss(loss).predict(classification(z))
+    objective = Objective(Norm.L2, loss, 0.0)
+    a, ones = rational.matrix(z), rational.matrix(np.ones(len(z)))
+    curvature = rational.matrix(np.exp(-z @ found.w))
+    simple, _ = rational.candidates(found.multipliers)
+    assert min(exact._balanced(a, simple, curvature).entries()) < 0
+    proof = exact.of_loss(a, ones, found.w, found.multipliers, objective)
+    assert min(proof.dual.entries()) > 0
+    assert not any((a.transpose() * proof.dual).entries())
+    assert proof.lower <= proof.upper
+    assert proof.enclosure.gap <= 100 * EPS
 
 
 def test_negative_multipliers_do_not_count():
