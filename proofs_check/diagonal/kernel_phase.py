@@ -8,17 +8,20 @@ An error in the invariants would not show here: u and v are rebuilt by them, not
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import ForEvery
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.theory.diagonal.parameters import log_departure
 from grokflow.theory.linear.problem import Problem, Task, make_problem
-from grokflow.theory.losses import Loss
+from grokflow.theory.losses import LOSSES, Loss
 
 DEPTHS = (2, 3, 4)
 # The departure at which the kernel regime counts as over.
@@ -54,6 +57,17 @@ def small_problem(laboratory: Laboratory, loss: Loss) -> Problem:
         return targets
     x, y = targets.inputs.to_array(), np.sign(targets.targets)
     return make_problem("sparse signs", Task.CLASSIFICATION, x, y, targets.test)
+
+
+# What claims on these problems range over: separable classes, and targets of independent samples.
+FOR_EVERY_CLASSES = (ForEvery(small_problem, strategies.separable, (LOSSES["exponential"],)),)
+FOR_EVERY_TARGETS = (
+    ForEvery(
+        small_problem,
+        partial(strategies.interpolable, max_n=4, min_d=4, general=True),
+        (LOSSES["square"],),
+    ),
+)
 
 
 def log_capital_a(depth: int, alpha: np.ndarray, power: float) -> np.ndarray:

@@ -16,21 +16,30 @@ not show here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import ForEvery
+from grokflow.proofs_check.diagonal.kernel.eq_23_24_33_gradients import gradients
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, log_capital_a, small_problem
 from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, points_needed
+from grokflow.proofs_check.falsification.instances import form_of
 from grokflow.proofs_check.laboratory import Experiment, Laboratory, remembered
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.parameters import parameters
 from grokflow.theory.homogeneous.comparisons import relative_distance
 from grokflow.theory.homogeneous.kkt import stationarity
-from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES
+from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.times import leading_order, window
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 RTOL = 1e-4
 SOON, C = 1.0, 4.0
@@ -42,6 +51,10 @@ _SCALES = {
     ("square", True): (1e2, 1e6, 1.0, 9),
     ("square", False): (1e8, 1e80, 0.125, 9),
 }
+# Deep nets follow inputs whose sizes span six decades at most.
+_DECADES = 4
+# Where the inputs of `tied_targets` lie between two points.
+_PLACES = np.linspace(0, 1, 5)
 
 
 class LatePhase(NamedTuple):
@@ -108,6 +121,39 @@ LATE_PHASES = {
 }
 
 
+def distinct(problem: Problem) -> Problem:
+    """Return the problem without inputs that repeat another one, up to its sign.
+
+    A deep net holds the weights of equal inputs equal, at a saddle that rounding alone can leave:
+    the flow spends minutes there, or stops.
+    """
+    form = form_of(problem)
+    arrays = form.arrays(problem)
+    columns = arrays["x"].T
+    same = [[(a == b).all() or (a == -b).all() for a in columns] for b in columns]
+    first = np.argmax(same, axis=1) == np.arange(problem.d)
+    made = form.make(x=arrays["x"][:, first], y=arrays["y"])
+    assert isinstance(made, Problem)
+    return made
+
+
+def _classes() -> SearchStrategy[Problem]:
+    return strategies.separable(max_n=4, max_d=6, decades=_DECADES).map(distinct)
+
+
+# What claims on these flows range over.
+FOR_EVERY = {
+    "exponential": (ForEvery(small_problem, _classes, (LOSSES["exponential"],)),),
+    "square": (
+        ForEvery(
+            small_problem,
+            partial(strategies.interpolable, 4, 6, min_d=4, decades=_DECADES, general=True),
+            (LOSSES["square"],),
+        ),
+    ),
+}
+
+
 def late_phase(
     laboratory: Laboratory, loss: str, depth: int, alpha: float, lam: float
 ) -> LatePhase:
@@ -130,12 +176,41 @@ def late_phase(
     return LatePhase(float(norms.min()), float(norms.max()), early, middle, late, signs)
 
 
-def residual(problem: Problem, w: np.ndarray, depth: int, log_scale: float) -> float:
-    """Return the KKT residual of (R1), for classification, or (R2) of the net with weights w."""
-    u, v = parameters(w, depth, log_scale)
-    x = problem.inputs.to_array()
-    jacobian = depth * np.hstack([x * u ** (depth - 1), -x * v ** (depth - 1)])
-    theta, outputs = np.append(u, v), x @ w
+@remembered
+def tied_targets(laboratory: Laboratory) -> Problem:
+    """Draw targets of two samples whose five inputs lie on a line: all weights are needed equally.
+
+    Every nonnegative interpolant has the least L1 norm, and the flow ends at one without zeros.
+    """
+    (seed,) = laboratory.draws("targets of tied inputs", 1)
+    # Quarters are exact, and so are the ties.
+    x = np.array([1 - _PLACES, _PLACES])
+    y = np.array([np.random.default_rng(seed).uniform(5, 20), 1.0])
+    return make_problem("tied inputs", Task.REGRESSION, x, y, StoredTestSet(x, y))
+
+
+def tied_residuals(laboratory: Laboratory, power: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return log 1/λ, and the KKT residual at T_c^+ of depth-2 nets on tied inputs."""
+    least, largest, decay, count = _SCALES["square", False]
+    alphas, values = np.geomspace(least, largest, count), []
+    problem = tied_targets(laboratory)
+    for alpha in alphas.tolist():
+        flow = DiagonalFlow(lam=alpha**-decay, loss=LOSSES["square"], rtol=RTOL)
+        late = window(alpha, C).late
+        (w,) = flow.run(DiagonalStart(problem, alpha), np.array([late])).weights.T
+        values.append(residual(problem, w, 2, leading_order(alpha) - late, power))
+    return decay * np.log(alphas), np.array(values)
+
+
+def residual(
+    problem: Problem, w: np.ndarray, depth: int, log_scale: float, power: float = 1
+) -> float:
+    """Return the KKT residual of (R1), for classification, or (R2) of the net with weights w.
+
+    Gradients hold ``u^{L - power}``.
+    """
+    x, theta = problem.inputs.to_array(), parameters(w, depth, log_scale).ravel()
+    jacobian, outputs = gradients(x, theta, depth, power), x @ w
     if problem.is_classification:
         return stationarity(jacobian.T, theta, outputs, float(depth)).total
     return float(

@@ -23,6 +23,7 @@ import numpy as np
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import (
+    FOR_EVERY,
     LATE_PHASES,
     RTOL,
     late_phases,
@@ -134,6 +135,7 @@ TAILED = Claim(
         Broken("‖θ‖ = Θ((log 1/λ)^{1.1/L})", partial(check_tailed, exponent=slightly_more)),
     ),
     experiments=LATE_PHASES["exponential"],
+    for_every=FOR_EVERY["exponential"],
 )
 
 TAILED_PRINTED = Claim(
@@ -167,4 +169,5 @@ SQUARE = Claim(
         Broken("‖θ‖ = O((log 1/λ)^{-1/10})", partial(check_square, exponent=-0.1)),
     ),
     experiments=(*LATE_PHASES["square"], LATE_PHASES["exponential"][0]),
+    for_every=FOR_EVERY["square"],
 )

@@ -21,22 +21,20 @@ from functools import partial
 
 import numpy as np
 
-from grokflow.proofs_check import strategies
 from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
-    ForEvery,
     StatementKind,
     Verdict,
     weakest,
 )
 from grokflow.proofs_check.diagonal.kernel_phase import (
     DEPTHS,
+    FOR_EVERY_CLASSES,
     KernelPhase,
     kernel_phase,
     log_capital_a,
-    small_problem,
 )
 from grokflow.proofs_check.evidence.corrections import lambert, tails
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -107,8 +105,6 @@ _HYPOTHESES = (
     "exponential loss, separable data, λ = 1/α",
 )
 
-_FOR_EVERY = (ForEvery(small_problem, strategies.separable, (LOSSES["exponential"],)),)
-
 CLAIM = Claim(
     label="lem-c.5",
     statement="the kernel regime lasts at least (1/λ)(log α - (1/L) log log A + ΔT), "
@@ -129,7 +125,7 @@ CLAIM = Claim(
         Broken("(0.9/L) log log A in the time", partial(check, delay=0.9)),
         Broken("the departure with (log A)^0.9", partial(check, growth=0.9)),
     ),
-    for_every=_FOR_EVERY,
+    for_every=FOR_EVERY_CLASSES,
 )
 
 ORDER = Claim(
@@ -147,7 +143,7 @@ ORDER = Claim(
         Broken("δ of order α^L e^{-Lλt}, as printed", partial(check_order, power=-1.0)),
         Broken("δ of order (α^{-L} e^{Lλt})^{1.1}", partial(check_order, power=1.1)),
     ),
-    for_every=_FOR_EVERY,
+    for_every=FOR_EVERY_CLASSES,
 )
 
 ORDER_PRINTED = Claim(
@@ -161,5 +157,5 @@ ORDER_PRINTED = Claim(
     expected=Verdict.REFUTED,
     check=partial(check_order, power=-1.0),
     broken=(Broken("δ of order (α^L e^{-Lλt})^{0.9}", partial(check_order, power=-0.9)),),
-    for_every=_FOR_EVERY,
+    for_every=FOR_EVERY_CLASSES,
 )

@@ -17,7 +17,12 @@ from functools import partial
 import numpy as np
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
-from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, kernel_phase, rtol
+from grokflow.proofs_check.diagonal.kernel_phase import (
+    DEPTHS,
+    FOR_EVERY_TARGETS,
+    kernel_phase,
+    rtol,
+)
 from grokflow.proofs_check.diagonal.lem_c_5_kernel_regime import departure_order
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -119,4 +124,5 @@ CLAIM = Claim(
         Broken("the departure smaller by (log α)^0.1", partial(check, growth=-0.1)),
         Broken("the departure with (α^{-L} e^{Lλt})^{1.1} at T_c^-", partial(check, power=1.1)),
     ),
+    for_every=FOR_EVERY_TARGETS,
 )

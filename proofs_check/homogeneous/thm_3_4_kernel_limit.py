@@ -20,17 +20,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.proofs_check import strategies
 from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
-    ForEvery,
     StatementKind,
     Verdict,
     weakest,
 )
-from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
+from grokflow.proofs_check.diagonal.kernel_phase import (
+    DEPTHS,
+    FOR_EVERY_CLASSES,
+    rtol,
+    small_problem,
+)
 from grokflow.proofs_check.evidence.corrections import lambert
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -152,7 +155,6 @@ _HYPOTHESES = (
     "separable NTK features (A3.3)",
     "T_c^- = (1-c) log α / λ with c = ¼, ½ and ¾, at unseen x",
 )
-_FOR_EVERY = (ForEvery(small_problem, strategies.separable, (LOSSES["exponential"],)),)
 _EXPERIMENTS = tuple(
     Experiment(kernel_outputs, instance, seconds=1.0) for instance in product(DEPTHS, POWERS)
 )
@@ -176,7 +178,7 @@ CORRECTED = Claim(
         _variant("T_c^- of a c smaller by a fifth", lambda c, degree: 2.5 * (degree - 1) * c),
     ),
     experiments=_EXPERIMENTS,
-    for_every=_FOR_EVERY,
+    for_every=FOR_EVERY_CLASSES,
 )
 
 PRINTED = Claim(
@@ -192,5 +194,5 @@ PRINTED = Claim(
     check=partial(check, log_z=_PRINTED),
     broken=(_variant("Z = (1/γ) log(α^{1.2c}/λ)", lambda c, degree: 1.2 * c),),
     experiments=_EXPERIMENTS,
-    for_every=_FOR_EVERY,
+    for_every=FOR_EVERY_CLASSES,
 )

@@ -8,8 +8,13 @@ net (L = 3) is followed in all its parameters from six scales, c = 9. It comes t
 power of α^-c, which at c = 1 is still seen at the scales that double precision leaves.
 
 Of a diagonal net the residual says little more than that θ is sparse, with margins or targets as
-they should be: where no more weights are left than samples there are multipliers whatever the power
-of the weights in ∇f. The quadratic net, whose θ is not sparse, tells the norm from others.
+they should be. Where the flow ends at a minimum of ``Σ |w_i|^{2/L}``, which for L ≥ 3 is strictly
+concave where signs stay, no weights are left but those of independent inputs: these have
+multipliers whatever the power of the weights in ∇f. At L = 2 there are other minima where inputs
+are tied: of five inputs on a line, with two samples, all weights stay, and the residual tells
+``u^{L-1}`` from ``u^{L-1.15}``. At every L the power is that of the claim `eq-23-24-33`, which
+shares the function and refutes others. The quadratic net, whose θ is not sparse, tells the norm
+from others.
 
 Beyond stationarity a KKT point of (R1) has no multiplier at inactive samples. At λ that does not
 fall the flow ends at stationary points with multipliers at all samples: that is a false variant.
@@ -30,12 +35,14 @@ import torch
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
 from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS
 from grokflow.proofs_check.diagonal.late_phase import (
+    FOR_EVERY,
     LATE_PHASES,
     RTOL,
     LatePhases,
     late_phase,
     late_phases,
     settled_limit,
+    tied_residuals,
 )
 from grokflow.proofs_check.evidence.corrections import powers, tails
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED, NO_CHANCE
@@ -83,6 +90,17 @@ _FIXED_LAM, _FIXED_ALPHAS = 1e-2, (1e10, 1e20)
 def check(laboratory: Laboratory, loss: str) -> Evidence:
     """Extrapolate the residuals of all nets at T_c^+."""
     return weakest([check_diagonal(laboratory, loss), check_net(laboratory, loss)])
+
+
+def check_square(laboratory: Laboratory) -> Evidence:
+    """Extrapolate those of (R2), also where inputs are tied."""
+    return weakest([check_tied(laboratory), check(laboratory, "square")])
+
+
+def check_tied(laboratory: Laboratory, power: float = 1.0) -> Evidence:
+    """Extrapolate the residuals where inputs are tied, with gradients of ``u^{L - power}``."""
+    log_lam, values = tied_residuals(laboratory, power)
+    return _vanishes(settled_limit(values, _corrections("square", log_lam)), RTOL)
 
 
 def check_diagonal(laboratory: Laboratory, loss: str, late: bool = True) -> Evidence:
@@ -216,6 +234,7 @@ MARGIN = Claim(
         Broken("λ = 0.01 for λ → 0", check_fixed),
     ),
     experiments=LATE_PHASES["exponential"],
+    for_every=FOR_EVERY["exponential"],
 )
 
 RATE = Claim(
@@ -238,6 +257,7 @@ RATE = Claim(
     },
     broken=(Broken("O((log 1/λ)^{-5/4})", partial(check_rate, power=2.5)),),
     experiments=LATE_PHASES["exponential"],
+    for_every=FOR_EVERY["exponential"],
 )
 
 INTERPOLATION = Claim(
@@ -253,11 +273,13 @@ INTERPOLATION = Claim(
     error_rate=EXTRAPOLATED,
     scope=Scope(("Theorem 3.10",), _MODELS, ("square",), (2, 3, 4)),
     expected=Verdict.SUPPORTED,
-    check=partial(check, loss="square"),
+    check=check_square,
     formulas=(norm_gradient,),
     broken=(
         Broken(_EARLY, partial(check_diagonal, loss="square", late=False)),
         Broken(_WEIGHTED, partial(check_net, loss="square", first=1.2)),
+        Broken("u^{L-1.15} for u^{L-1} in ∇f", partial(check_tied, power=1.15)),
     ),
     experiments=LATE_PHASES["square"],
+    for_every=FOR_EVERY["square"],
 )

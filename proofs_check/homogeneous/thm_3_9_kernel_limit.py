@@ -19,17 +19,20 @@ from itertools import product
 import numpy as np
 import torch
 
-from grokflow.proofs_check import strategies
 from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
-    ForEvery,
     StatementKind,
     Verdict,
     weakest,
 )
-from grokflow.proofs_check.diagonal.kernel_phase import DEPTHS, rtol, small_problem
+from grokflow.proofs_check.diagonal.kernel_phase import (
+    DEPTHS,
+    FOR_EVERY_TARGETS,
+    rtol,
+    small_problem,
+)
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
@@ -149,11 +152,5 @@ CLAIM = Claim(
         ),
         Broken("the kernel of a net drawn anew", partial(check_net, draw=1)),
     ),
-    for_every=(
-        ForEvery(
-            small_problem,
-            partial(strategies.interpolable, max_n=4, min_d=4, general=True),
-            (LOSSES["square"],),
-        ),
-    ),
+    for_every=FOR_EVERY_TARGETS,
 )

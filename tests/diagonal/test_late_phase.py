@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import grokflow as gf
 from grokflow.proofs_check.claim import Verdict
-from grokflow.proofs_check.diagonal.late_phase import first_settled, late_phases, settled_limit
+from grokflow.proofs_check.diagonal.late_phase import (
+    distinct,
+    first_settled,
+    late_phases,
+    settled_limit,
+)
 from grokflow.proofs_check.evidence.corrections import tails
 from grokflow.proofs_check.homogeneous.thm_3_5_3_10_kkt_limits import check_rate
 from grokflow.proofs_check.laboratory import Laboratory
@@ -38,3 +44,10 @@ def test_a_net_that_jumps_is_measured_beyond_its_jump():
 @pytest.mark.slow
 def test_the_rate_holds_where_the_net_jumps():
     assert check_rate(LABORATORY).verdict is Verdict.SUPPORTED
+
+
+def test_inputs_that_repeat_up_to_their_sign_are_left_out():
+    x = np.array([[1.0, 2.0, -1.0, 2.0], [3.0, 1.0, -3.0, -1.0]])
+    problem = gf.make_problem("four", "classification", x, [1, -1], gf.StoredTestSet(x, [1, -1]))
+    found = distinct(problem)
+    np.testing.assert_array_equal(found.inputs.to_array() * found.signs[:, None], x[:, [0, 1, 3]])
