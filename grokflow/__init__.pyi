@@ -54,7 +54,7 @@ from grokflow.theory.linear.penalised import L1Penalised as L1Penalised
 from grokflow.theory.linear.l2 import MaxL2Margin as MaxL2Margin
 from grokflow.theory.linear.l2 import MinL2Norm as MinL2Norm
 from grokflow.theory.linear.penalised import L2Penalised as L2Penalised
-from grokflow.theory.linear.least_loss import MinLoss as MinLoss
+from grokflow.theory.linear.least_loss.predictor import MinLoss as MinLoss
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin as MaxQuasiMargin
 from grokflow.theory.diagonal.quasi_norm import MinQuasiNorm as MinQuasiNorm
 from grokflow.theory.diagonal.quasi_norm import QuasiPenalised as QuasiPenalised

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from grokflow.theory.conversion import as_array
-from grokflow.theory.holders import check_no_name, check_places, check_unmasked
+from grokflow.theory.holders import check_no_name, check_sparse, check_unmasked
 from grokflow.theory.linear.checks import check_sizes
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -70,7 +70,7 @@ class Estimator(ABC, BaseEstimator):
         """Return arrays as scikit-learn has them, which forgets masks and names of rows."""
         check_unmasked("X", X)
         if is_sparse(X):
-            check_places("X", X)
+            check_sparse("X", X)
             rounded_inputs("X", X)
         else:
             rounded_inputs("X", array := as_array("X", X))

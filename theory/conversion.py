@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grokflow.theory.holders import check_no_name, check_places, check_unmasked, of_tensor
+from grokflow.theory.holders import check_no_name, check_sparse, check_unmasked, of_tensor
 from grokflow.theory.labels import is_missing, kept_apart, name_of, names_of_categories
 from grokflow.theory.merged import LARGEST_WHOLE, rounded_inputs, rounded_vector
 
@@ -164,7 +164,7 @@ def labels_and_gaps(what: str, value: Any) -> tuple[NDArray[Any], NDArray[np.boo
 def _plain(what: str, value: Any) -> Any:
     """Return an array of numpy, or a sparse matrix of scipy, of whatever type."""
     if hasattr(value, "tocsr"):
-        check_places(what, value)
+        check_sparse(what, value)
         return value
     if hasattr(value, "detach"):
         value = of_tensor(what, value)

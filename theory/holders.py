@@ -76,7 +76,7 @@ def of_tensor(what: str, tensor: Any) -> Any:
     return tensor.resolve_conj().resolve_neg().numpy()
 
 
-def check_places(what: str, matrix: Any) -> None:
+def check_sparse(what: str, matrix: Any) -> None:
     """Refuse a sparse matrix with entries outside of its shape, which scipy may write anywhere.
 
     Parameters

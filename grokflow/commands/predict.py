@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import re
 import shlex
 from collections.abc import Mapping
 from functools import partial
@@ -67,21 +66,6 @@ def _check_provable(request: Request) -> None:
         raise ValueError(f"{error}, or leave --certificate out") from None
 
 
-# Relative width from which an interval is wider than a solver leaves it.
-_WIDE = 1e-7
-_INTERVAL = re.compile(r"\[(\S+), (\S+)\]$")
-
-
-def _why_wide(proved: str) -> str:
-    """Say why what is proved exactly may be wider than the gap; nothing of a narrow interval."""
-    found = _INTERVAL.search(proved)
-    if found is None or float(found[2]) - float(found[1]) <= _WIDE * abs(float(found[2])):
-        return ""
-    return (
-        ", which is wider than the gap: multipliers rounded to double precision stand in the file"
-    )
-
-
 def _certify(arguments: argparse.Namespace, words: str, provable: Mapping[str, Provable]) -> int:
     """Write what is proved of the predictors, say what is not, and return the exit code."""
     # Rational arithmetic takes a while to import.
@@ -93,7 +77,7 @@ def _certify(arguments: argparse.Namespace, words: str, provable: Mapping[str, P
         words = f"{words}; data of {source.name}, SHA-256 {digest}"
     found = write(file, words, provable)
     for role, proved in found.proved.items():
-        print(f"     proved: {role.replace('_', ' ')}, {proved}{_why_wide(proved)}")
+        print(f"     proved: {role.replace('_', ' ')}, {proved}")
     for role, reason in found.refused.items():
         print(f" not proved: {role.replace('_', ' ')}, for {reason}")
     if not found.proved:

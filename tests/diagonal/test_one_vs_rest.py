@@ -11,7 +11,7 @@ from grokflow.commands.shared.records import forecast_record
 from grokflow.commands.shared.words import transition_lines
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
-from grokflow.theory.diagonal.classes import one_vs_rest
+from grokflow.theory.diagonal.classes import at_lam
 from grokflow.theory.diagonal.regime import kernel_predictor
 from grokflow.theory.transition.change import change_of
 
@@ -175,7 +175,7 @@ def test_a_motion_that_is_not_resolved_leaves_the_time_for_small_decay(monkeypat
     def unresolved(*args, **options):
         raise gf.NotResolved("not resolved")
 
-    monkeypatch.setattr(one_vs_rest, "timed_classes", unresolved)
+    monkeypatch.setattr(at_lam, "timed", unresolved)
     found = gf.forecast_classes(PROBLEM, alpha=1e3, lam=1e-4, loss=LOGISTIC)
     assert known.interval.is_known and known.at_lam is not known.curve
     assert not found.interval.is_known and found.at_lam is found.curve

@@ -6,7 +6,7 @@ import pytest
 import grokflow as gf
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
-from grokflow.theory.diagonal.classes import softmax
+from grokflow.theory.diagonal.classes import at_lam
 from grokflow.theory.diagonal.classes.softmax_flow import SoftmaxEquations
 from grokflow.theory.diagonal.classes.softmax_motion import OfSoftmax, SoftmaxMotion
 from grokflow.theory.diagonal.finite_decay.timing import Span, even_steps, follow
@@ -114,7 +114,7 @@ def test_a_joint_motion_that_is_not_resolved_leaves_the_time_for_small_decay(mon
         raise gf.NotResolved("not resolved")
 
     known = gf.forecast_softmax(PROBLEM, alpha=1e3, lam=1e-4)
-    monkeypatch.setattr(softmax, "timed_classes", unresolved)
+    monkeypatch.setattr(at_lam, "timed", unresolved)
     found = gf.forecast_softmax(PROBLEM, alpha=1e3, lam=1e-4)
     assert known.interval.is_known and not found.interval.is_known
     assert found.at_lam is found.curve and known.at_lam is not known.curve

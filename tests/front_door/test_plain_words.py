@@ -8,7 +8,6 @@ import pytest
 
 import grokflow as gf
 from grokflow.cli import main
-from grokflow.commands.predict import _why_wide
 
 RNG = np.random.default_rng(3)
 
@@ -95,10 +94,16 @@ def test_statements_on_several_classes_have_names_without_escapes(tmp_path, caps
     assert code == 0 and "\nearly of setosa: the least" in text and "\\x3a" not in text
 
 
-def test_an_interval_that_is_wider_than_the_gap_says_why():
-    assert "rounded to double precision" in _why_wide("the least f is in [1.16537, 1.16544]")
-    assert not _why_wide("the least f is in [1.27078849319206, 1.27078849319207]")
-    assert not _why_wide("no w has A w ≥ t")
+def test_inputs_that_combine_others_up_to_rounding_leave_a_gap_that_is_said(tmp_path, capsys):
+    x = RNG.normal(size=(120, 4))
+    for name, column, remark in (
+        ("moved", x[:, 0] + x[:, 1] / 10, True),
+        ("exact", x[:, 0] * 2, False),
+    ):
+        file = write(tmp_path / f"{name}.csv", np.column_stack([x, column]), y=RNG.normal(size=120))
+        code, text = said(capsys, "predict", file, "--target", "y")
+        early = next(line for line in text.splitlines() if "min-square-loss" in line)
+        assert code == 0 and ("(weights of 1e14 may fit better, where inputs" in early) is remark
 
 
 @pytest.mark.parametrize("standardise", [False, True])

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.linalg import lstsq
 
 import grokflow as gf
-from grokflow.theory.linear.least_loss import MinLoss, distance_to_least, min_loss
+from grokflow.theory.linear.least_loss.distance import distance_to_least, min_loss
+from grokflow.theory.linear.least_loss.predictor import MinLoss
+from grokflow.theory.linear.least_loss.reached import resolved
 from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES, Logistic
 from grokflow.theory.predictor import NoPredictor, NotResolved
@@ -21,17 +23,23 @@ def problem_of(task, x, y):
     return make_problem("data", task, x, y, StoredTestSet(x, y))
 
 
+def of_rank(rng, n, d, rank):
+    """Products of whole numbers have this rank with all their digits."""
+    factors = rng.integers(-9, 10, (n, rank)), rng.integers(-9, 10, (rank, d))
+    return (factors[0] @ factors[1]) / 64
+
+
 def overlapping(seed, n=40, d=24, rank=6):
     """Labels of which a quarter are drawn: with 40 samples of rank 6 they overlap."""
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
-    y = np.where(rng.uniform(size=n) < 0.25, -1.0, 1.0) * np.sign(x[:, 0])
+    x = of_rank(rng, n, d, rank)
+    y = np.where(rng.uniform(size=n) < 0.25, -1.0, 1.0) * np.where(x[:, 0] > 0, 1.0, -1.0)
     return problem_of(Task.CLASSIFICATION, x, y)
 
 
 def inconsistent(seed, n=40, d=24, rank=6):
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
+    x = of_rank(rng, n, d, rank)
     return problem_of(Task.REGRESSION, x, x[:, 0] + rng.standard_normal(n))
 
 
@@ -100,7 +108,7 @@ def test_outputs_are_as_near_as_the_proof_says(loss):
     off = 1e-2 * np.random.default_rng(0).standard_normal(problem.d)
     outputs = x @ (w + off)
     found = distance_to_least(
-        problem.row_space, problem.targets, LOSSES[loss], outputs, 0 * outputs
+        resolved(problem.row_space, problem.n), problem.targets, LOSSES[loss], outputs, 0 * outputs
     )
     assert found is not None
     assert (np.abs(x @ off) <= found.outputs * (1 + 1e-9)).all()

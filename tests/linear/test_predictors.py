@@ -445,7 +445,7 @@ def test_what_weights_miss_is_never_more_than_is_said(seed, table, monkeypatch):
     y = x @ w + (seed % 2) * rng.standard_normal(n)
     problem, missed = regression(table(x), y), _exactly_missed(x, w, y)
     assert missed <= missed_targets(problem, w, 0.1) <= missed * Fraction(1002, 1000)
-    monkeypatch.setattr("grokflow.theory.linear.certificates._MOST_EXACT", 0)
+    monkeypatch.setattr("grokflow.theory.linear.certificates.MOST_EXACT", 0)
     terms = 1.01 * (d + 3) * 2.0**-53 * max(np.abs(x) @ np.abs(w) + np.abs(y)) / np.abs(y).max()
     assert missed <= missed_targets(problem, w, 0.1) <= missed + Fraction(terms)
     least = missed_targets(problem, w, 0.0)

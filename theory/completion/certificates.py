@@ -28,6 +28,7 @@ from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.spaces.protocol import MatrixSpace
 from grokflow.theory.completion.spaces.units import Units
 from grokflow.theory.numerics.rounding import (
+    MOST_EXACT,
     TINY,
     Enclosed,
     down,
@@ -47,9 +48,6 @@ from grokflow.theory.numerics.rounding import (
     up,
 )
 from grokflow.theory.numerics.verified import spanning_equations
-
-# Products up to which all measurements are summed without rounding, in a tenth of a second.
-_MOST_EXACT = 100_000
 
 
 def min_frobenius_norm(
@@ -234,7 +232,7 @@ def missed_values(problem: CompletionProblem, w: np.ndarray) -> float:
     if not isinstance(problem.measurements, Matrices):
         return ratio_above(_above(float(np.abs(problem.residuals(w)).max())), largest)
     rows, point = problem.measurements.array.reshape(len(problem.values), -1), np.append(w, 1.0)
-    if rows.size > _MOST_EXACT:
+    if rows.size > MOST_EXACT:
         return ratio_above(float(_residuals(problem, w).size.max()), largest)
     terms = (np.append(row, -y) for row, y in zip(rows, problem.values, strict=True))
     return ratio_above(max(exact_size_above(term, point) for term in terms), largest)

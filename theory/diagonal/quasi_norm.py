@@ -29,7 +29,7 @@ from grokflow.theory.diagonal import certificates as kkt
 from grokflow.theory.diagonal.scale import check_depth
 from grokflow.theory.errors import either
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
-from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
+from grokflow.theory.linear.least_loss.predictor import in_row_space, least_coordinates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem

@@ -28,7 +28,7 @@ from grokflow.theory.diagonal.partly.ends import early_of
 from grokflow.theory.diagonal.partly.split import Parts, split
 from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.least_loss import MinLoss, in_row_space, least_coordinates
+from grokflow.theory.linear.least_loss.predictor import MinLoss, in_row_space, least_coordinates
 from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
@@ -111,8 +111,9 @@ def shrinking(
             helps=(rescale, standardising(problem.transform)),
         )
 
-    found, mean = said(shifted=False), _missed_mean(problem, late)
-    if found and mean and not said(shifted=True):
+    found = said(shifted=False)
+    mean = _missed_mean(problem, late) if found else ""
+    if mean and not said(shifted=True):
         return Shrinking(mean, is_pressed=False)
     return Shrinking(found, is_pressed=bool(found))
 

@@ -20,6 +20,7 @@ from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix
 from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
 from grokflow.theory.numerics.rounding import (
+    MOST_EXACT,
     TINY,
     combined,
     correlated,
@@ -42,9 +43,6 @@ from grokflow.theory.numerics.rounding import (
     up,
 )
 from grokflow.theory.numerics.verified import least_eigenvalue_above
-
-# Products up to which all outputs of a table are summed without rounding, in a tenth of a second.
-_MOST_EXACT = 100_000
 
 if TYPE_CHECKING:
     from grokflow.theory.numerics.penalised.exact_bounds import ExactBounds
@@ -135,7 +133,7 @@ def missed_targets(problem: Problem, w: np.ndarray, enough: float) -> float:
     certain = np.nan_to_num(np.abs(residual.value) - residual.error, nan=0.0, neginf=0.0)
     if sizes.max() <= 1.001 * certain.max():
         return ratio_above(float(sizes.max()), largest)
-    small = problem.n * np.count_nonzero(w) <= _MOST_EXACT
+    small = problem.n * np.count_nonzero(w) <= MOST_EXACT
     exact, allowed = 0.0, 0.0 if small else enough * largest
     for i in np.argsort(-sizes):
         if sizes[i] <= max(exact, allowed):

@@ -111,7 +111,7 @@ class RowSpace:
         if not samples.any():
             return Apart(self, np.eye(self.rank), samples)
         own, data = self.rows.to_array(), self.basis @ self.rows.to_array()
-        row_sizes, column_sizes, scaled = _equilibrated(data)
+        row_sizes, column_sizes, scaled = equilibrated(data)
         rounding = _tolerance(scaled) * float(np.linalg.norm(scaled))
         across, triangle, _ = qr(scaled[samples].T, mode="economic", pivoting=True)
         rank, _ = _rank(triangle, rounding / float(np.linalg.norm(triangle)))
@@ -197,7 +197,7 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     n, d = inputs.shape
     if n <= d and _rows_are_independent(inputs):
         return RowSpace(inputs, None)
-    rows, columns, scaled = _equilibrated(inputs.to_array())
+    rows, columns, scaled = equilibrated(inputs.to_array())
     found = _orthonormal(scaled)
     if len(found.rows) == n:
         return RowSpace(inputs, None)
@@ -258,7 +258,7 @@ def _rows_are_independent(inputs: DesignMatrix) -> bool:
     return True
 
 
-def _equilibrated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def equilibrated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return scales of rows and columns, powers of two, and the matrix divided by both."""
     rows, columns = np.ones(len(matrix)), np.ones(matrix.shape[1])
     scaled = matrix

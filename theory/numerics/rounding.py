@@ -18,6 +18,8 @@ from grokflow.theory.numerics.design_matrix import DesignMatrix
 
 UNIT = 2.0**-53
 TINY = float(np.finfo(float).tiny)
+# Products up to which sums are formed without rounding, in a tenth of a second.
+MOST_EXACT = 100_000
 
 # Covers the rounding of the bounds themselves: fewer than 2^40 terms have γ_n < 2^-12.
 _SLACK = 1.001

@@ -127,10 +127,18 @@ def _qualities(item: PredictorResult) -> list[str]:
         said.append(f"rank {item.rank}")
     if item.stationarity is not None:
         return [*said, f"KKT point, residual {item.stationarity:.1e}"]
-    said.append(f"gap {item.certificate.gap:.1e}")
+    said.append(f"gap {item.certificate.gap:.1e}{_why_open(item)}")
     if item.certificate.missed > _MISSED:
         said.append(f"targets missed by up to {item.certificate.missed:.1e} of the largest")
     return said
+
+
+def _why_open(item: PredictorResult) -> str:
+    """Say why the least loss is not known better, where it is not."""
+    is_least_loss = item.name.startswith("min-") and item.name.endswith("-loss")
+    if not is_least_loss or item.certificate.gap <= _MISSED:
+        return ""
+    return " (weights of 1e14 may fit better, where inputs combine others up to rounding)"
 
 
 def _under(head: str, texts: list[str]) -> list[str]:

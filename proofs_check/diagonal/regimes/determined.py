@@ -26,7 +26,7 @@ from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
-from grokflow.theory.linear.least_loss import MinLoss
+from grokflow.theory.linear.least_loss.predictor import MinLoss
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
 
 # At λ = 1e-2 some data are not in the regime of small λ yet.

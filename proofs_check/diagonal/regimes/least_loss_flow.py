@@ -38,7 +38,7 @@ from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
 from grokflow.theory.diagonal.regime import held_weights
-from grokflow.theory.linear.least_loss import in_row_space, least_coordinates
+from grokflow.theory.linear.least_loss.predictor import in_row_space, least_coordinates
 from grokflow.theory.linear.problem import Problem, make_problem
 from grokflow.theory.losses import LOSSES, Square
 from grokflow.theory.transition.times import log_beta_at

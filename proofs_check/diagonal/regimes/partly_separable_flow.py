@@ -52,7 +52,7 @@ from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.theory.diagonal.partly.descent import descend
 from grokflow.theory.diagonal.partly.split import split
 from grokflow.theory.diagonal.path import trace
-from grokflow.theory.linear.least_loss import MinLoss
+from grokflow.theory.linear.least_loss.predictor import MinLoss
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Square
 from grokflow.theory.numerics.data_matrix import DataMatrix

@@ -17,7 +17,9 @@ from grokflow.theory.diagonal.classes.clock import ClockCurve
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
 from grokflow.theory.diagonal.finite_decay.timing import Follow, Motion, Span, follow, timed
 from grokflow.theory.linear.classes.problem import ClassesProblem
+from grokflow.theory.predictor import NotResolved
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
+from grokflow.theory.transition.scores import Scores
 from grokflow.theory.transition.times import Transition, leading_order
 
 
@@ -32,14 +34,14 @@ class TimedClasses(NamedTuple):
 def timed_classes(
     problem: ClassesProblem,
     follow_all: Follow,
-    limit: ClockCurve,
-    ends: tuple[float, float],
+    limit: TimedClasses,
+    scores: Scores,
     *,
     alpha: float,
     remembers: bool,
     tailed: bool,
 ) -> TimedClasses:
-    """Return the curve of all classes at finite λ.
+    """Return the curve of all classes at finite λ, or that for λ → 0 if it is not resolved.
 
     Parameters
     ----------
@@ -47,9 +49,9 @@ def timed_classes(
         The data and the test set.
     follow_all : callable
         Follows the motion of all classes, such as `together`.
-    limit : ClockCurve
-        The curve for λ → 0, at whose times they are followed.
-    ends : tuple of float
+    limit : TimedClasses
+        The curve for λ → 0, at whose times they are followed, and what is known from it.
+    scores : Scores
         Test errors of the early and the late predictor.
     alpha : float
         Scale of the start.
@@ -58,20 +60,18 @@ def timed_classes(
     tailed : bool
         Whether some classes have margins, which remember the start of a net that begins later than
         the motion: there is no interval then.
-
-    Raises
-    ------
-    NotResolved
-        Where double precision does not resolve the motion of a class.
     """
-    start, times = leading_order(alpha), limit.lambda_t
-    when, interval, motion = timed(
-        problem,
-        follow_all,
-        Span(float(times[0]) - start, float(times[-1]) - start),
-        ends,
-        remembers=remembers,
-    ).later(start)
+    start, times = leading_order(alpha), limit.along.lambda_t
+    try:
+        when, interval, motion = timed(
+            problem,
+            follow_all,
+            Span(float(times[0]) - start, float(times[-1]) - start),
+            (float(scores.error[0]), float(scores.error[1])),
+            remembers=remembers,
+        ).later(start)
+    except NotResolved:
+        return limit
     along = ClockCurve(motion.slow, problem.score(motion.weights))
     return TimedClasses(when, UNKNOWN if tailed and motion.slow[0] < 0 else interval, along)
 

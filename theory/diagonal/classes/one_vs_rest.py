@@ -211,23 +211,19 @@ def _timed(
     scores: Scores,
     alpha: float,
 ) -> TimedClasses:
-    """Return when the curve at finite λ is half-way, or that for λ → 0 if it is not resolved."""
+    """Return when the curve at finite λ is half-way."""
     motions = [part.motion for part in parts.values() if part.motion]
-    ends = float(scores.error[0]), float(scores.error[1])
     tailed = any(part.curve.path.margins for part in parts.values())
     on_margins = motions[0].loss.acts_on_margins
-    try:
-        return timed_classes(
-            problem,
-            partial(together, motions),
-            limit.along,
-            ends,
-            alpha=alpha,
-            remembers=on_margins,
-            tailed=tailed,
-        )
-    except NotResolved:
-        return limit
+    return timed_classes(
+        problem,
+        partial(together, motions),
+        limit,
+        scores,
+        alpha=alpha,
+        remembers=on_margins,
+        tailed=tailed,
+    )
 
 
 def _shrinking(parts: Mapping[str, Forecast]) -> str:

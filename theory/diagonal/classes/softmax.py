@@ -196,20 +196,17 @@ def _timed(
     scores: Scores,
     alpha: float,
 ) -> TimedClasses:
-    """Return when the curve at finite λ is half-way, or that for λ → 0 if it is not resolved."""
-    ends, shape = (float(scores.error[0]), float(scores.error[1])), (-1, problem.d)
+    """Return when the curve at finite λ is half-way."""
+    shape = (-1, problem.d)
 
     def follow_all(times: np.ndarray) -> Motion:
         found = follow(motion, times)
         weights, errors = (w.reshape(*shape, w.shape[-1]) for w in (found.weights, found.errors))
         return found._replace(weights=weights, errors=errors)
 
-    try:
-        return timed_classes(
-            problem, follow_all, limit.along, ends, alpha=alpha, remembers=True, tailed=True
-        )
-    except NotResolved:
-        return limit
+    return timed_classes(
+        problem, follow_all, limit, scores, alpha=alpha, remembers=True, tailed=True
+    )
 
 
 def _shrinking(problem: ClassesProblem, lam: float, late: np.ndarray) -> str:

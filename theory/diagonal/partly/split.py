@@ -20,7 +20,7 @@ from scipy.linalg import svd
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
 
-from grokflow.theory.linear.least_loss import least_coordinates
+from grokflow.theory.linear.least_loss.predictor import least_coordinates
 from grokflow.theory.linear.problem import Problem, Task
 from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import ConcordantLoss

@@ -9,12 +9,12 @@ space ``X = Q R`` matter, and Newton's method finds them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, qr, solve_triangular
+from scipy.linalg import LinAlgError, qr, solve_triangular
 
-from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.least_loss.distance import distance_to_least, min_loss
+from grokflow.theory.linear.least_loss.reached import resolved
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
@@ -121,7 +121,8 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     outputs = space.basis @ c
     if loss.acts_on_margins and _classifies(space, c):
         raise _falls_for_ever(loss)
-    distance = distance_to_least(space, targets, loss, outputs, rounding)
+    near = resolved(space, len(targets))
+    distance = distance_to_least(near, targets, loss, outputs, rounding)
     if distance is None:
         helps = "classes that overlap in every direction: take the square loss, or fewer inputs"
         if not loss.acts_on_margins:
@@ -225,92 +226,3 @@ def _step(basis: np.ndarray, pulls: np.ndarray, curvature: np.ndarray) -> tuple[
     except LinAlgError:
         return np.full_like(along, np.nan), 0.0
     return step, float(along @ along) / len(pulls)
-
-
-class Distance(NamedTuple):
-    """Bounds on how far a minimum is: of the mean loss, and of every output, shape (n,)."""
-
-    loss: float
-    outputs: np.ndarray
-
-
-def distance_to_least(
-    space: RowSpace,
-    targets: np.ndarray,
-    loss: ConcordantLoss,
-    outputs: np.ndarray,
-    rounding: np.ndarray,
-) -> Distance | None:
-    """Prove that the mean loss has a minimum over ``q + Q c``, and bound the distance to it.
-
-    Along any direction δ the curvature φ'' falls by a factor ``e^{-ρt}`` at most, ``ρ = c max_i
-    |(Qδ)_i|``, so that with Newton's decrement ν and ‖δ‖ = 1 in the norm of the Hessian the slope
-    is ``φ'(t) ≥ -ν + (1 - e^{-ρt})/ρ``. It is positive from ``t₀ = -log(1 - ρν)/ρ`` on: where
-    ``ρν < 1`` the minimum exists within t₀, and is below by ``ν t₀`` at most.
-
-    Parameters
-    ----------
-    space : RowSpace
-        The coordinates Q, and bounds on their errors.
-    targets : ndarray, shape (n,)
-        Targets of the loss.
-    loss : ConcordantLoss
-        The loss.
-    outputs, rounding : ndarray, shape (n,)
-        The outputs q, and bounds on what rounding may have changed in them.
-
-    Returns
-    -------
-    Distance or None
-        The bounds, roundings of this computation included; None where there is no proof.
-    """
-    n, r = len(targets), space.rank
-    basis = np.eye(n) if space.basis is None else space.basis
-    error = np.zeros(n) if space.rounding is None else space.rounding
-    size = np.abs(basis)
-    pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
-    slope = np.abs(pulls @ basis) / n
-    slope += (((n + 4) * _ROUNDING) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
-    slope += np.linalg.norm(pulls * error) / n
-    hessian = (basis.T * (curvature / n)) @ basis
-    unit = np.sqrt(np.diagonal(hessian))
-    if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope).all()):
-        return None
-    hessian = hessian / unit / unit[:, None]
-    # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
-    hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * _ROUNDING
-    # With Q + E for Q it falls by 2 ‖A‖ ‖F‖ at most, A its root and F the change of that.
-    moved = np.linalg.norm(np.sqrt(curvature / n) * error) / unit.min()
-    hessian[np.diag_indices(r)] -= 2 * np.sqrt(r) * moved
-    try:
-        lower = cholesky(hessian, lower=True, check_finite=False)
-    except LinAlgError:
-        return None
-    inverse = solve_triangular(lower, np.eye(r) / unit, lower=True, check_finite=False)
-    # The sign of the slope is given up with its roundings: at a minimum it is nothing else.
-    decrement = float(np.linalg.norm(np.abs(inverse) @ slope))
-    reach = np.linalg.norm(basis @ inverse.T, axis=1) + np.linalg.norm(inverse) * error
-    return _within(decrement, reach, loss.concordance)
-
-
-def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance | None:
-    """Return the bounds from Newton's decrement and the largest outputs of unit directions."""
-    steepness = concordance * float(reach.max())
-    if not steepness * decrement < 1:
-        return None
-    far = -np.log1p(-steepness * decrement) / steepness if steepness else decrement
-    return Distance(decrement * far, far * reach)
-
-
-def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certificate:
-    """Certify ``min (1/n) Σ l(q_i)`` by `distance_to_least`, from the outputs of w."""
-    outputs, targets = problem.inputs.combine(w), problem.targets
-    value = float(loss.value(outputs, targets).mean())
-    found = distance_to_least(problem.row_space, targets, loss, outputs, _rounding(problem, w))
-    below = np.inf if found is None else found.loss + (problem.n + 4) * _ROUNDING * value
-    return Certificate(value - below, value, 0.0)
-
-
-def _rounding(problem: Problem, w: np.ndarray) -> np.ndarray:
-    """Bound the rounding of the outputs ``X w``: d + 2 roundings of the sum of sizes."""
-    return np.asarray((problem.d + 2) * _ROUNDING * problem.inputs.sizes(w))

@@ -1,0 +1,158 @@
+"""Bounds on the least loss hold it in exact arithmetic, whatever inputs vanish up to rounding."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, ctx
+
+from grokflow.theory.linear.least_loss.predictor import MinLoss
+from grokflow.theory.linear.least_loss.reached import all_reached
+from grokflow.theory.linear.problem import make_problem
+from grokflow.theory.losses import LOSSES
+from grokflow.theory.numerics.rational import (
+    fraction,
+    independent_rows,
+    matrix,
+    squared_norm,
+    take_columns,
+)
+from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.samples import StoredTestSet
+from tests.linear.adversarial import KINDS, inputs_of
+
+LINKS = ("whole", "decimal", "drawn", "tiny change")
+
+
+def table(seed):
+    """Return inputs of which some combine others, exactly or but for rounding, and targets."""
+    rng = np.random.default_rng(seed)
+    n, d, more = (int(rng.integers(low, high)) for low, high in ((4, 20), (1, 6), (1, 4)))
+    x = inputs_of(KINDS[seed % len(KINDS)], rng, n, d)
+    link = LINKS[int(rng.integers(len(LINKS)))]
+    weights = rng.integers(-2, 3, (d, more)).astype(float)
+    if link != "whole":
+        weights = rng.standard_normal((d, more))
+    if link == "decimal":
+        x, weights = x.round(2), weights.round(1)
+    others = x @ weights
+    if link == "tiny change":
+        others *= 1 + 1e-15 * rng.standard_normal((n, more))
+    x = np.hstack([x, others])[:, rng.permutation(d + more)]
+    if rng.random() < 0.5:
+        x = x * 10.0 ** rng.uniform(-9, 9, d + more)
+    if rng.random() < 0.3:
+        x = x[np.append(np.arange(n), rng.integers(0, n, 3))]
+    y = rng.standard_normal(len(x)) * 10.0 ** float(rng.choice([0, -6, 6]))
+    if rng.random() < 0.3:
+        x = np.ascontiguousarray(x.T)
+        y = rng.standard_normal(len(x))
+    return x, y
+
+
+def independent_columns(x):
+    a = matrix(x)
+    return take_columns(a, independent_rows(a.transpose()))
+
+
+def least_squares(x, y):
+    """Return the least mean square in rational numbers."""
+    k, b = independent_columns(x), matrix(y)
+    w = (k.transpose() * k).solve(k.transpose() * b)
+    return fraction(squared_norm(b - k * w)) / len(y)
+
+
+def attained(z, steps=60):
+    """Return what the mean logistic loss is at most, by Newton's method to 300 digits.
+
+    Any weights bound the least loss from above: that these are near the best need not be proved.
+    """
+    with ctx.workdps(300):
+        k = arb_mat(independent_columns(z))
+        n, r = k.nrows(), k.ncols()
+        w, best = arb_mat(r, 1), arb(2).log()
+        for _ in range(steps):
+            pulls = [1 / (1 + q.exp()) for q in (k * w).entries()]
+            rows = [[u * (1 - u) * k[i, j] for j in range(r)] for i, u in enumerate(pulls)]
+            hessian = k.transpose() * arb_mat(rows)
+            try:
+                step = hessian.solve(k.transpose() * arb_mat(n, 1, pulls))
+            except ZeroDivisionError:
+                break
+            length = arb(1)
+            while length > 1e-6:
+                trial = (w + length * step).mid()
+                value = sum(((-q).exp() + 1).log() for q in (k * trial).entries()) / n
+                if value < best:
+                    break
+                length /= 2
+            if not value < best:
+                break
+            w, best = trial, value
+        return fraction(best.upper().fmpq())
+
+
+def judged(seed, loss):
+    x, y = table(seed)
+    if loss == "logistic":
+        y = np.where(y > 0, 1.0, -1.0)
+    task = "classification" if loss == "logistic" else "regression"
+    try:
+        problem = make_problem("p", task, x, y, StoredTestSet(x, y))
+        bounds = MinLoss(LOSSES[loss]).predict(problem).certificate
+    except (ValueError, NoPredictor):
+        return "refused"
+    if loss == "square":
+        best = least_squares(x, y)
+        true = bounds.lower <= best <= bounds.upper
+    else:
+        best = attained(x * y[:, None])
+        true = bounds.lower <= best and bounds.upper >= 0
+    if not true:
+        return "false"
+    space = problem.row_space
+    if space.basis is None or space.fills_inputs:
+        return "nothing vanishes"
+    return "vanishes exactly" if bounds.gap <= 1e-9 else "vanishes up to rounding"
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_no_bound_is_false_where_inputs_combine_others(loss):
+    counts = Counter(judged(seed, loss) for seed in range(150))
+    print(dict(counts))
+    assert not counts["false"]
+    assert min(counts["vanishes exactly"], counts["vanishes up to rounding"]) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_no_bound_is_false_on_thousands_of_tables_whose_inputs_combine_others(loss):
+    counts = Counter(judged(seed, loss) for seed in range(1000, 4000))
+    print(dict(counts))
+    assert not counts["false"]
+
+
+def test_a_sum_of_two_columns_that_rounding_moves_is_not_taken_for_their_sum():
+    """Weights of 1e15 on what rounding leaves of it fit another part of the targets."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((225, 8)), rng.standard_normal(225)
+    x = np.column_stack([x, x[:, 0] + x[:, 1] / 10])
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
+    best = float(least_squares(x, y))
+    # The bound from below is sharp; without the last column nothing is left to be proved.
+    assert best * (1 - 1e-9) <= bounds.lower <= best < bounds.upper * (1 - 1e-6)
+    fewer = make_problem("p", "regression", x[:, :8], y, StoredTestSet(x[:, :8], y))
+    assert MinLoss(LOSSES["square"]).predict(fewer).certificate.gap < 1e-12
+
+
+def test_tables_too_large_for_exact_arithmetic_keep_a_bound_that_is_true(monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = np.eye(4)[rng.integers(0, 4, 60)], rng.standard_normal(60)
+    x = np.column_stack([x, np.ones(60)])
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    assert MinLoss(LOSSES["square"]).predict(problem).certificate.gap < 1e-12
+    monkeypatch.setattr("grokflow.theory.linear.least_loss.reached._MOST_PRODUCTS", 0)
+    assert all_reached(problem.inputs, problem.row_space) is None
+    bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
+    assert bounds.lower == 0 and bounds.gap == 1

@@ -1,0 +1,125 @@
+"""How far the mean loss is from its minimum: a proof from the outputs alone.
+
+The minimum is that of the data as they are, with all their digits. A `RowSpace` takes combinations
+of inputs that vanish up to rounding for zero; weights of 1e14 make something of those that do not
+vanish. The bounds therefore hold for all outputs that any weights reach.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.least_loss.reached import Reached, all_reached
+from grokflow.theory.linear.problem import Problem
+from grokflow.theory.losses import ConcordantLoss
+
+# Half the distance between 1 and the next double: the largest relative error of one rounding.
+_ROUNDING = float(np.finfo(np.float64).eps) / 2
+# Where ρν is above this, differences of terms ρν times larger lose less than this of their digits.
+_CANCELS = 1e-6
+
+
+class Distance(NamedTuple):
+    """Bounds on how far a minimum is: of the mean loss, and of every output, shape (n,)."""
+
+    loss: float
+    outputs: np.ndarray
+
+
+def distance_to_least(
+    reached: Reached,
+    targets: np.ndarray,
+    loss: ConcordantLoss,
+    outputs: np.ndarray,
+    rounding: np.ndarray,
+) -> Distance | None:
+    """Prove that the mean loss has a minimum over ``q + Q c``, and bound the distance to it.
+
+    Along any direction δ the curvature φ'' falls by a factor ``e^{-ρt}`` at most, ``ρ = c max_i
+    |(Qδ)_i|``, so that with Newton's decrement ν and ‖δ‖ = 1 in the norm of the Hessian the slope
+    is ``φ'(t) ≥ -ν + (1 - e^{-ρt})/ρ``. It is positive from ``t₀ = -log(1 - ρν)/ρ`` on: where
+    ``ρν < 1`` the minimum exists within t₀, and is below by the integral of the slope up to there,
+    ``(ν - (1 - ρν) t₀)/ρ``.
+
+    Parameters
+    ----------
+    reached : Reached
+        The columns Q, and bounds on their errors.
+    targets : ndarray, shape (n,)
+        Targets of the loss.
+    loss : ConcordantLoss
+        The loss.
+    outputs, rounding : ndarray, shape (n,)
+        The outputs q, and bounds on what rounding may have changed in them.
+
+    Returns
+    -------
+    Distance or None
+        The bounds, roundings of this computation included; None where there is no proof.
+    """
+    basis, error = reached
+    n, r = basis.shape
+    size = np.abs(basis)
+    pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
+    slope = pulls @ basis / n
+    doubt = (((n + 4) * _ROUNDING) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
+    doubt += np.linalg.norm(pulls * error) / n + (r + 1) * _ROUNDING * np.abs(slope)
+    hessian = (basis.T * (curvature / n)) @ basis
+    unit = np.sqrt(np.diagonal(hessian))
+    if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope + doubt).all()):
+        return None
+    hessian = hessian / unit / unit[:, None]
+    # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
+    hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * _ROUNDING
+    # With Q + E for Q it falls by 2 ‖A‖ ‖F‖ at most, A its root and F the change of that.
+    moved = np.linalg.norm(np.sqrt(curvature / n) * error) / unit.min()
+    hessian[np.diag_indices(r)] -= 2 * np.sqrt(r) * moved
+    try:
+        lower = cholesky(hessian, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+    inverse = solve_triangular(lower, np.eye(r) / unit, lower=True, check_finite=False)
+    decrement = float(np.linalg.norm(inverse @ slope) + np.linalg.norm(np.abs(inverse) @ doubt))
+    reach = np.linalg.norm(basis @ inverse.T, axis=1) + np.linalg.norm(inverse) * error
+    return _within(decrement, reach, loss.concordance)
+
+
+def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance | None:
+    """Return the bounds from Newton's decrement and the largest outputs of unit directions."""
+    steepness = concordance * float(reach.max())
+    turned = steepness * decrement
+    if not turned < 1:
+        return None
+    far = -np.log1p(-turned) / steepness if steepness else decrement
+    # The integral of the slope, ½ν² (1 + ρν/3 + ...); its closed form cancels for small ρν.
+    below = decrement**2 / 2 * (1 + turned)
+    if turned > _CANCELS:
+        below = (decrement - (1 - turned) * far) / steepness * (1 + _CANCELS)
+    return Distance(below, far * reach)
+
+
+def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certificate:
+    """Certify ``min (1/n) Σ l(q_i)`` by `distance_to_least`, from the outputs of w.
+
+    Where it proves nothing, as where it is not known which outputs weights reach, what the loss is
+    at its least for each sample alone remains.
+    """
+    outputs, targets, n = problem.inputs.combine(w), problem.targets, problem.n
+    # d + 2 roundings of the sum of sizes.
+    rounding = (problem.d + 2) * _ROUNDING * problem.inputs.sizes(w)
+    # A convex loss is largest at an end, and above its tangents. Means err by n + 4 roundings.
+    ends = [loss.value(outputs + off, targets) for off in (-rounding, rounding)]
+    upper = float(np.maximum(*ends).mean()) * (1 + (n + 8) * _ROUNDING)
+    lower = 0.0 - float(loss.conjugate(np.zeros(n), targets).mean())
+    reached = all_reached(problem.inputs, problem.row_space)
+    if reached is not None:
+        found = distance_to_least(reached, targets, loss, outputs, rounding)
+        if found is not None:
+            value = float(loss.value(outputs, targets).mean())
+            tilted = float((np.abs(loss.descent(outputs, targets)) * rounding).mean())
+            lower = max(lower, value * (1 - (n + 8) * _ROUNDING) - tilted - found.loss)
+    return Certificate(lower, upper, 0.0)
