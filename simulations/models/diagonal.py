@@ -250,13 +250,16 @@ class BoundDiagonal(BoundModel):
         scores = self.problem.score(np.column_stack([early.w, alike]))
         found = change_of(scores, determined=held.determined)
         is_pressed = self._pressed(held, early, late)
-        stays = is_held(self.problem, held, self.loss, scores, lam=self.lam, depth=self.depth)
-        if not (is_pressed or stays):
+        if not (is_pressed or self._stays(held, scores)):
             return change_of(scores, kind=Kind.NOT_HELD)
         is_late = self.depth * np.log(alpha) <= kernel_end(float(np.abs(early.w).max()))
         if found.kind.is_visible and (is_late or is_pressed):
             return super().change(alpha)
         return found
+
+    def _stays(self, held: Held, scores: Scores) -> bool:
+        """Whether the net stays at the early predictor until the kernel regime ends."""
+        return is_held(self.problem, held, self.loss, scores, lam=self.lam, depth=self.depth)
 
     def _pressed(self, held: Held, early: Prediction, late: Prediction) -> bool:
         """Whether weight decay presses the late weights towards zero."""

@@ -52,3 +52,20 @@ def test_ordinary_inputs_reach_it() -> None:
     problem = gf.sparse_regression(n=20, d=50, k=2, n_test=100)
     found = gf.forecast(problem, alpha=100.0, lam=1e-3, loss=SQUARE)
     assert found.kind is gf.Kind.GROKKING and found.interval.is_known
+
+
+def test_the_largest_output_of_several_nets_is_early_though_none_of_them_is() -> None:
+    """What is held of one sample with two classes decides between outputs, however little it is."""
+    rng = np.random.default_rng(2)
+    once = rng.standard_normal((20, 60))
+    x = np.concatenate([once, once + 1e-4 * rng.standard_normal(once.shape)])
+    y, unseen = x[:, :3].argmax(axis=1), rng.standard_normal((400, 60))
+    y[20] = (y[20] + 1) % 3
+    problem = gf.make_classes_problem("twice", x, y, unseen, unseen[:, :3].argmax(axis=1))
+    found = gf.forecast_classes(problem, alpha=100.0, lam=1e-3, loss=SQUARE)
+    assert {part.kind for part in found.parts.values()} == {gf.Kind.NOT_HELD}
+    flow, times = gf.DiagonalFlow(lam=1e-3, loss=SQUARE), np.linspace(0, 10, 201)
+    simulated = gf.follow_classes(flow, problem, alpha=100.0, times=times)
+    when = simulated.transition(*found.scores.error[:2]).lambda_t
+    # A step of the times is .05, and half of it what their interpolation leaves out.
+    assert found.interval.low - 0.025 <= when <= found.interval.high + 0.025
