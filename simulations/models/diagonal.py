@@ -31,13 +31,7 @@ from grokflow.simulations.tables.table import OFFSET
 from grokflow.theory.certificate import Farkas
 from grokflow.theory.diagonal.finite_decay.holding import is_held
 from grokflow.theory.diagonal.forecast import Forecast, forecast
-from grokflow.theory.diagonal.regime import (
-    Held,
-    Regime,
-    early_at,
-    held_weights,
-    shrinking,
-)
+from grokflow.theory.diagonal.regime import Held, Regime, early_at, held_weights, shrinking
 from grokflow.theory.diagonal.scale import check_scale, kernel_end
 from grokflow.theory.linear.bounds import (
     Bound,

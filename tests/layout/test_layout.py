@@ -20,6 +20,7 @@ MORE = {
         "transition",
         "certified",
         "linear/classes",
+        "linear/least_loss",
         "diagonal/classes",
         "diagonal/finite_decay",
         "diagonal/partly",
