@@ -20,6 +20,7 @@ from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse_regression
 from grokflow.theory.diagonal.parameters import log_departure
+from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.problem import Problem, Task, make_problem
 from grokflow.theory.losses import LOSSES, Loss
 
@@ -75,18 +76,26 @@ def log_capital_a(depth: int, alpha: np.ndarray, power: float) -> np.ndarray:
     return np.asarray((2 * (depth - 1) + power) * np.log(alpha))
 
 
+def log_length(problem: Problem) -> float:
+    """Return the logarithm of the length of the shortest weights of margin one, or that fit."""
+    shortest = MaxL2Margin() if problem.is_classification else MinL2Norm()
+    return float(np.log(np.linalg.norm(shortest.predict(problem).w)))
+
+
 @remembered
 def kernel_phase(
     laboratory: Laboratory, loss: Loss, depth: int, alpha: float, power: float
 ) -> KernelPhase:
     """Follow the flow with ``λ = α^-power`` from scale α to the end of its kernel regime."""
-    # Exponential tails: the regime ends when (α e^{-λt})^L has come down to log A.
-    log_size = np.log(log_capital_a(depth, np.array(alpha), power)) / depth
-    last = np.log(alpha) - (float(log_size) if loss.acts_on_margins else 0.0)
-    half = np.log(alpha) / 2
+    problem = small_problem(laboratory, loss)
+    # The departure is ½ where (α e^{-λt})^L has come down to √2/L times the length of the weights.
+    log_size = log_length(problem) + float(np.log(np.sqrt(2) / depth))
+    if loss.acts_on_margins:
+        log_size += float(np.log(log_capital_a(depth, np.array(alpha), power)))
+    last, half = np.log(alpha) - log_size / depth, np.log(alpha) / 2
     times = np.unique([0.02 * half, half, *(last + np.arange(-1.0, 1.2, 0.05))])
     flow = DiagonalFlow(lam=alpha**-power, loss=loss, rtol=rtol(depth))
-    weights = flow.run(DiagonalStart(small_problem(laboratory, loss), alpha, depth), times).weights
+    weights = flow.run(DiagonalStart(problem, alpha, depth), times).weights
     scales = np.log(alpha) - times
     far = np.array(
         [log_departure(w, depth, float(x)) for w, x in zip(weights.T, scales, strict=True)]
