@@ -120,7 +120,8 @@ CLAIM = Claim(
     equivalent={
         f"time_order: 1 / depth becomes {weaker}": "an earlier time, until which it lasts as well"
         for weaker in ("1 * depth", "1.15 / depth")
-    },
+    }
+    | {"reach_order: 1 becomes 1.15": "a larger power of log A, so that the order is true as well"},
     broken=(
         Broken("(0.9/L) log log A in the time", partial(check, delay=0.9)),
         Broken("the departure with (log A)^0.9", partial(check, growth=0.9)),

@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 import grokflow as gf
 from grokflow.cli import main
+from grokflow.theory.linear.prediction import not_resolved
 from grokflow.theory.linear.row_space import row_space
 
 RNG = np.random.default_rng(5)
@@ -276,3 +277,22 @@ def test_exactly_centred_inputs_fit_targets_without_a_mean(predictor):
         problem = gf.make_problem("balanced", "regression", x, x @ w, gf.StoredTestSet(x, x @ w))
         # The columns are orthogonal: only these weights interpolate.
         assert np.allclose(predictor.predict(problem).w / unit, w / unit, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize(("standardise", "intercept"), [(True, 0.0), (False, 1.0), (False, 0.0)])
+def test_weights_of_several_classes_are_given_in_the_units_of_the_inputs(standardise, intercept):
+    rng = np.random.default_rng(0)
+    x, labels = 5.0 + 3.0 * rng.standard_normal((12, 4)), np.repeat([0, 1, 2], 4)
+    problem = gf.make_classes_problem(
+        "own", x, labels, x, labels, standardise=standardise, intercept=intercept
+    )
+    w = rng.standard_normal(problem.d)
+    own = problem.in_user_units(w)
+    allowed = 100 * ROUNDING * (np.abs(x) @ np.abs(own.weights)).max()
+    outputs = x @ own.weights + own.intercept
+    assert np.abs(problem.inputs.combine(w) - outputs).max() <= allowed
+
+
+def test_an_optimum_that_is_not_resolved_is_said_with_what_is_known_of_it():
+    said = str(not_resolved("the least norm", None, 1e-9))
+    assert "the least norm is not bounded, expected a relative gap of 1.0e-09: scale" in said

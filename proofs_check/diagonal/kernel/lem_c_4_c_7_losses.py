@@ -182,7 +182,12 @@ UPPER = Claim(
     expected=Verdict.SUPPORTED,
     check=partial(check, side=1),
     formulas=(*_LIMITS, upper),
-    equivalent=_EXCUSED | {"power_of_a: 1 becomes 0.87": _OTHER_SIDE, "upper": _GENEROUS},
+    equivalent=_EXCUSED
+    | {
+        "power_of_a: 1 becomes 0.87": _OTHER_SIDE,
+        "power_of_log_a: 1 becomes 1.15": _OTHER_SIDE,
+        "upper": _GENEROUS,
+    },
     broken=(
         Broken("a tenth less", partial(check, side=1, constant=0.9)),
         Broken("A^1.1 for A", partial(check, side=1, power=1.1)),
