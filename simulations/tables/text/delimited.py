@@ -24,6 +24,7 @@ from grokflow.simulations.tables.contents import (
     Columns,
     lacks_value,
 )
+from grokflow.simulations.tables.text.blanks import split_at_blanks
 from grokflow.simulations.tables.text.large import LARGE, columns_of_large
 
 # A comma comes last: it is a decimal comma where another delimiter fits as well.
@@ -69,6 +70,7 @@ def read_delimited(source: str, text: Text) -> Columns:
     rows, delimiter = _split_text(text.text)
     if not rows:
         raise Unreadable("it is empty, expected a header line and rows")
+    _check_first_row(text.text, rows, delimiter)
     header = _header(rows)
     body = rows[header.first :]
     names = _with_row_names(header.names, body)
@@ -85,6 +87,7 @@ def _large_table(source: str, text: Text) -> Columns | None:
     if len(lines) < _SAMPLE:
         return None  # few rows that are long
     rows, delimiter = _split_text("".join(lines))
+    _check_first_row(text.text, rows, delimiter)
     header = _header(rows)
     names = _with_row_names(header.names, rows[header.first :])
     pointed = any(_POINTED.fullmatch(field) for row in rows[header.first :] for field in row)
@@ -160,7 +163,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 def _split(lines: Iterable[str], delimiter: str) -> Rows:
     """Split lines into fields; a field in quotes may hold delimiters and ends of lines."""
     if delimiter == " ":
-        return [fields for line in lines if (fields := line.split())]
+        return split_at_blanks(lines)
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -217,6 +220,31 @@ def _names_above(first: list[str], below: Rows) -> bool:
         if name.lower() in ROLE_NAMES and name not in words:
             return True
     return False
+
+
+def _check_first_row(text: str, rows: Rows, delimiter: str) -> None:
+    """Refuse other lines above the header: each has fewer fields than it, or blanks at the end."""
+    most = 0
+    for place, row in enumerate(rows[:_SAMPLE]):
+        fields = [field.strip() for field in row]
+        filled = "".join(["x" if field else " " for field in fields]).rstrip()
+        if 0 < most < len(filled) and " " not in filled and _is_named(fields, rows[place + 1 :]):
+            lines = enumerate(io.StringIO(text, newline=""), 1)
+            line = next((i for i, line in lines if row in _sample_rows([line], delimiter)), place)
+            listed = ", ".join(fields[:4]) + (", ..." if len(filled) > 4 else "")
+            raise Unreadable(
+                f"its header seems to be in line {line} ({listed}), expected in the first line: "
+                "delete the lines above it, or name every column in the first line"
+            )
+        most = max(most, len(filled))
+
+
+def _is_named(fields: list[str], below: Rows) -> bool:
+    """Whether a row below others is a header, and no row of data that begins with odd words."""
+    numbers = [field for field in fields if _NUMBER.fullmatch(field)]
+    if not numbers:
+        return _names_above(fields, below)
+    return len(numbers) > 2 and (_names_above(fields, below) or _counts(fields, numbers))
 
 
 def _rising(numbers: list[str]) -> bool:
