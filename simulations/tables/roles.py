@@ -17,6 +17,8 @@ from grokflow.simulations.tables.values import holds_times, numbers_of
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
 # Names of numbers by which rows are held out in turn.
 _FOLD_NAMES = {"fold", "folds", "kfold", "fold_id", "cv", "cv_fold", "cv_split", "split_id"}
+# Names of numbers by which rows are weighed, of which one may be that of a body.
+_WEIGHT_NAMES = {"weight", "weights", "sample_weight", "sample_weights"}
 _TARGETS = frozenset(TARGET_NAMES)
 # In so many rows numbers do not rise by chance: that would happen once in 10! = 3 628 800 columns.
 _RISING = 10
@@ -195,6 +197,12 @@ def _without_index(columns: tuple[Column, ...]) -> _Others:
                 notes.append(
                     f"{column.label} is an input, though it is called as what marks rows to train "
                     "and to test on: if it does, leave it out with "
+                    f"{spelled('drop', column.name)}"
+                )
+            if name in _WEIGHT_NAMES:
+                notes.append(
+                    f"{column.label} is an input, though it may hold weights of the rows, all of "
+                    "which weigh the same here: if it does, leave it out with "
                     f"{spelled('drop', column.name)}"
                 )
             if _counts(column):

@@ -124,6 +124,16 @@ def test_numbers_of_folds_are_told(name):
     assert gf.as_problem(frame, drop=name).d == 1
 
 
+@pytest.mark.parametrize("name", ["weight", "Weights", "sample_weight"])
+def test_weights_of_rows_are_told(name):
+    frame = pd.DataFrame({"a": PLAIN[:, 0], name: PLAIN[:, 1] ** 2, "y": [0, 1] * 30})
+    (note,) = (note for note in gf.as_problem(frame).notes if "weights of the rows" in note)
+    assert f"column {name!r} is an input" in note and f"drop='{name}'" in note
+    assert gf.as_problem(frame, drop=name).d == 1
+    frame = frame.rename(columns={name: "height"})
+    assert not any("weights of the rows" in note for note in gf.as_problem(frame).notes)
+
+
 def test_long_lists_of_classes_are_cut():
     words = [f"w{i % 15:02}" for i in range(60)]
     note = gf.as_problem(PLAIN, words).notes[1]
