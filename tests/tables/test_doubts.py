@@ -180,7 +180,17 @@ def test_whole_numbers_in_sequence_are_classes_that_may_be_numbers():
     said = "; regression=True (--regression) reads them as numbers"
     assert gf.as_problem(PLAIN, grades).notes[1].endswith(said)
     assert gf.as_problem(PLAIN, grades, regression=True).notes[1].startswith("y read as real")
-    for others in (grades * 2, [f"g{grade}" for grade in grades], grades % 2):
+    for others in ([f"g{grade}" for grade in grades], grades % 2):
+        assert not any(said in note for note in gf.as_problem(PLAIN, others).notes)
+
+
+def test_whole_numbers_with_gaps_are_classes_that_may_be_numbers_too():
+    counts = np.array([0, 1, 2, 3, 4, 25, 31])[np.arange(60) % 7]
+    said = "regression=True (--regression) reads them as numbers"
+    for y in (counts, counts * 2, np.arange(60) % 10):
+        assert sum(said in note for note in gf.as_problem(PLAIN, y).notes) == 1
+        assert not any(said in note for note in gf.as_problem(PLAIN, y, regression=False).notes)
+    for others in ([f"g{count}" for count in counts], counts % 2):
         assert not any(said in note for note in gf.as_problem(PLAIN, others).notes)
 
 
