@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import grokflow as gf
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse, sparse_regression
@@ -112,3 +113,23 @@ def test_an_interval_of_tails_holds_the_time_of_the_flow(loss):
     when, (low, high) = flow.transition(*found.scores.error[:2]).lambda_t, found.interval
     assert low - 0.01 <= when <= high + 0.01
     assert abs(found.transition.lambda_t / when - 1) < 0.01 and high - low < 0.2
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_rows_of_several_sizes_that_depend_on_each_other_are_timed_like_any(noise):
+    """Coordinates of their row space are in units of the rows, and the loss is not."""
+    rng = np.random.default_rng(0)
+    x, unseen = rng.standard_normal((20, 60)), rng.standard_normal((500, 60))
+    x *= rng.uniform(0.5, 3, (20, 1))
+    x = np.concatenate([x, x[:4]])
+    y = x[:, :2].sum(axis=1) + noise * rng.standard_normal(24)
+    test = gf.StoredTestSet(unseen, unseen[:, :2].sum(axis=1))
+    problem = gf.make_problem("copies", gf.Task.REGRESSION, x, y, test)
+    loss = gf.LOSSES["square"]
+    found = gf.forecast(problem, alpha=1e4, lam=0.01, loss=loss)
+    assert found.regime is (gf.Regime.INCONSISTENT if noise else gf.Regime.INTERPOLATED)
+    times = np.arange(0, 19, 0.005)
+    run = gf.DiagonalFlow(lam=0.01, loss=loss).run(gf.DiagonalStart(problem, alpha=1e4), times)
+    when = run.transition(*found.scores.error[:2]).lambda_t
+    # What the interpolation between times leaves out is of second order in their step.
+    assert found.interval.low - 1e-4 <= when <= found.interval.high + 1e-4

@@ -17,11 +17,12 @@ in the rich one: there a step of any length is exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import qr
 
 from grokflow.theory.diagonal.anchored import Bound, Standing, standing_of
 from grokflow.theory.diagonal.deep_mirror import MirrorMap, mirror_map
@@ -29,8 +30,9 @@ from grokflow.theory.diagonal.path_points import counted_from
 from grokflow.theory.diagonal.regime import Held, Regime
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import Loss
-from grokflow.theory.numerics.data_matrix import Potential
+from grokflow.theory.numerics.data_matrix import DataMatrix, Potential
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import Hessian, Minimum, minimise
 from grokflow.theory.predictor import NotResolved
@@ -82,11 +84,11 @@ class SlowMotion:
         """Return the motion of a net with these early weights.
 
         Its coordinates are such in which it is determined: where real targets are held, those of
-        independent rows.
+        the row space, at distances like those of the outputs.
         """
         outputs = held.regime in (Regime.INTERPOLATED, Regime.INCONSISTENT)
         omega = float(np.abs(early).max()) or problem.scale
-        inside = held.problem if outputs else problem
+        inside = _at_distances(held.problem, problem.row_space) if outputs else problem
         return cls(inside, loss, lam, depth, omega, problem.n)
 
     def dual(self, strength: float, potential: Potential) -> Dual:
@@ -133,6 +135,19 @@ class SlowMotion:
             before, rate = potential.unit, found.changes[i] / passed
             hessian = minimum.hessian
         return found
+
+
+def _at_distances(inside: Problem, space: RowSpace) -> Problem:
+    """Return the regression ``T R w = T c`` for ``R w = c``, with ``Q = U T`` and U orthonormal.
+
+    The square loss of the outputs ``Q c`` is that of ``T c``. Q itself is orthonormal but for the
+    units of the samples.
+    """
+    if space.basis is None:
+        return inside
+    turn = qr(space.basis, mode="r", check_finite=False)[0][: space.rank]
+    rows = DataMatrix.from_array(turn @ inside.inputs.to_array(), inside.inputs.threads)
+    return replace(inside, inputs=rows, targets=turn @ inside.targets)
 
 
 @dataclass(frozen=True, eq=False)
