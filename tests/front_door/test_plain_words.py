@@ -8,6 +8,7 @@ import pytest
 
 import grokflow as gf
 from grokflow.cli import main
+from grokflow.theory.transition.diagnosis import diagnose
 
 RNG = np.random.default_rng(3)
 
@@ -104,6 +105,37 @@ def test_inputs_that_combine_others_up_to_rounding_leave_a_gap_that_is_said(tmp_
         code, text = said(capsys, "predict", file, "--target", "y")
         early = next(line for line in text.splitlines() if "min-square-loss" in line)
         assert code == 0 and ("(weights of 1e14 may fit better, where inputs" in early) is remark
+
+
+def test_centred_inputs_that_rounding_alone_fits_to_a_mean_are_told_as_such(tmp_path, capsys):
+    x = RNG.normal(size=(60, 80))
+    file = write(tmp_path / "wide.csv", x, y=x[:, 0] + 5 + RNG.normal(size=60))
+    code, text = said(capsys, "predict", file, "--target", "y", "--standardise")
+    assert code == 0 and "data: targets that no weights of ordinary size fit" in text
+    assert "only weights of 1e14 may fit better than the early predictor" in text
+    code, text = said(capsys, "predict", file, "--target", "y", "--intercept")
+    assert code == 0 and "1e14" not in text
+
+
+def test_three_quarters_of_the_rise_are_read_off_the_curve():
+    problem = gf.sparse_regression(n=30, d=80, k=2, n_test=500)
+    told = gf.forecast(problem, alpha=100.0, lam=1e-3, loss=gf.LOSSES["square"])
+    curve = told.at_lam.lambda_t, told.at_lam.scores
+    found = diagnose(told.scores, told.transition, *curve, lam=1e-3, tailed=False)
+    times, flow = np.linspace(0, 16, 1601), gf.DiagonalFlow(lam=1e-3, loss=gf.LOSSES["square"])
+    error = flow.run(gf.DiagonalStart(problem, 100.0), times).test_scores().error
+    early, late = told.scores.error[:2]
+    done = (error - early) / (late - early)
+    assert done[np.searchsorted(times, found.mostly)] == pytest.approx(0.75, abs=0.02)
+
+
+def test_larger_targets_are_not_advised_to_shrink(tmp_path, capsys):
+    x = RNG.normal(size=(30, 60))
+    for size in (1e-6, 2.0):
+        file = write(tmp_path / f"{size}.csv", x, y=size * x[:, :5].sum(axis=1))
+        code, text = said(capsys, "predict", file, "--target", "y", "--lam", str(5 * size))
+        assert code == 0 and "is large in the units of these data" in text
+        assert ("rescale the targets" in text) is (size < 1)
 
 
 @pytest.mark.parametrize("standardise", [False, True])

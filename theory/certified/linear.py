@@ -85,7 +85,7 @@ def _objective(prediction: Prediction) -> Objective:
     if prediction.objective is None:
         raise ValueError(
             f"{prediction.name} is not the minimiser of a convex problem of the data alone, "
-            "expected one that is: take depth 2, or another predictor"
+            "expected one that is: of depth 2, and of classes that are separable or overlap"
         )
     return prediction.objective
 

@@ -44,6 +44,8 @@ _LEVEL_SWEEPS = 3
 # Mean of an input over its root mean square up to which it is called centred: three quarters of its
 # square are its variance.
 _CENTRED = 0.5
+# Root mean square of targets below which they are called small.
+_SMALL = 0.5
 
 
 class Regime(Enum):
@@ -94,7 +96,7 @@ def shrinking(
     Shrinking
         What is found and what helps; empty where the late weights fit, see `pressed`.
     """
-    rescale = "" if problem.is_classification else "rescale the targets to sizes near 1"
+    helps = _rescaling(problem), standardising(problem.transform)
 
     def said(shifted: bool) -> str:
         def loss_at(w: np.ndarray) -> float:
@@ -108,7 +110,7 @@ def shrinking(
             late=loss_at(late),
             least=0.0 if without_decay is None else loss_at(without_decay),
             vanished=not late.any(),
-            helps=(rescale, standardising(problem.transform)),
+            helps=(" and ".join(filter(None, helps)),),
         )
 
     found = said(shifted=False)
@@ -116,6 +118,16 @@ def shrinking(
     if mean and not said(shifted=True):
         return Shrinking(mean, is_pressed=False)
     return Shrinking(found, is_pressed=bool(found))
+
+
+def _rescaling(problem: Problem) -> str:
+    """Return the advice to rescale real targets, which is empty where they are not small.
+
+    Larger targets make a given λ smaller beside the loss.
+    """
+    if problem.is_classification or np.sqrt(np.mean(problem.targets**2)) >= _SMALL:
+        return ""
+    return "rescale the targets to sizes near 1"
 
 
 def _missed_mean(problem: Problem, late: np.ndarray) -> str:

@@ -151,7 +151,8 @@ def _check_mean(problem: Problem, w: np.ndarray) -> None:
             f"not resolved: the mean of each input is at most {most:.1e} of its size, which "
             f"rounding leaves of centred inputs, and weights up to {np.abs(w).max():.1e} make of "
             f"it the targets' mean {y.mean():.4g}, expected inputs or targets of such a size: add "
-            "an intercept, intercept=1.0 (--intercept), or subtract the mean from the targets"
+            "an intercept, intercept=1.0 (--intercept) or a column of 1, or subtract the mean from "
+            "the targets"
         )
 
 

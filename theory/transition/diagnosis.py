@@ -35,6 +35,9 @@ class Diagnosis:
     stop : float
         λt at which to stop while the early predictor lasts: half of the time at which a quarter of
         the change is done. NaN where more than that is done from the start.
+    mostly : float
+        λt at which three quarters of the change are done for good; NaN where the predicted curve
+        does not get there.
     best : float
         λt on the quasi-static path at which the test results are best; NaN where no path is known.
     best_quality : float
@@ -62,6 +65,7 @@ class Diagnosis:
     interval: Interval
     time_error: float
     stop: float
+    mostly: float
     best: float
     best_quality: float
     end_quality: float
@@ -115,7 +119,7 @@ def diagnose(
         transition,
         interval,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
-        _end_of_early_phase(scores, lambda_t, along),
+        *_ends_of_phases(scores, lambda_t, along),
         curve.best,
         curve.best_quality,
         curve.end_quality,
@@ -152,8 +156,11 @@ def _curve_of(lambda_t: np.ndarray, along: Scores) -> _Curve:
     )
 
 
-def _end_of_early_phase(scores: Scores, lambda_t: np.ndarray, along: Scores) -> float:
-    """Return a time well before the change begins, NaN where it has begun from the start."""
+def _ends_of_phases(scores: Scores, lambda_t: np.ndarray, along: Scores) -> tuple[float, float]:
+    """Return a time well before the change begins, and one when most of it is done.
+
+    The first is NaN where it has begun from the start, the second where the curve ends before.
+    """
     early, late = (float(error) for error in scores.error[:2])
-    begins = stage(lambda_t, along.error, early, late, level=_BEGUN).start
-    return _SAFELY * begins if begins > 0 else float("nan")
+    change = stage(lambda_t, along.error, early, late, level=_BEGUN)
+    return _SAFELY * change.start if change.start > 0 else float("nan"), change.end

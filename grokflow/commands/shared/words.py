@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grokflow.commands.shared.advice import advice, findings
+from grokflow.commands.shared.advice import OPEN, advice, findings
 from grokflow.commands.shared.when import within
 from grokflow.simulations.models.results import (
     Description,
@@ -36,7 +36,7 @@ def forecast_lines(forecast: ModelForecast) -> list[str]:
         f"{_role(role)}: {item.name}, {', '.join(_qualities(item))}"
         for role, item in forecast.roles().items()
     ]
-    regime = [f"       data: {forecast.regime}"] if forecast.regime else []
+    regime = [f"       data: {_regime(forecast)}"] if forecast.regime else []
     remark = [f"       note: {forecast.remark}"] if forecast.remark else []
     return [
         *regime,
@@ -135,10 +135,22 @@ def _qualities(item: PredictorResult) -> list[str]:
 
 def _why_open(item: PredictorResult) -> str:
     """Say why the least loss is not known better, where it is not."""
-    is_least_loss = item.name.startswith("min-") and item.name.endswith("-loss")
-    if not is_least_loss or item.certificate.gap <= _MISSED:
+    if not _is_open(item):
         return ""
     return " (weights of 1e14 may fit better, where inputs combine others up to rounding)"
+
+
+def _is_open(item: PredictorResult) -> bool:
+    """Whether the least loss is known for weights of ordinary size alone."""
+    is_least_loss = item.name.startswith("min-") and item.name.endswith("-loss")
+    return is_least_loss and item.certificate.gap > OPEN
+
+
+def _regime(forecast: ModelForecast) -> str:
+    """Say what the data hold the weights to, as far as that is proved."""
+    if _is_open(forecast.early) and forecast.early.certificate.lower <= 0:
+        return forecast.regime.replace("no weights fit", "no weights of ordinary size fit")
+    return forecast.regime
 
 
 def _under(head: str, texts: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ class Distance(NamedTuple):
     outputs: np.ndarray
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows proves nothing
 def distance_to_least(
     reached: Reached,
     targets: np.ndarray,
