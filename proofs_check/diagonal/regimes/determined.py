@@ -15,15 +15,21 @@ from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
+    ForEvery,
     StatementKind,
     Verdict,
     weakest,
 )
-from grokflow.proofs_check.diagonal.regimes.experiments import RANK, data, flow
-from grokflow.proofs_check.diagonal.regimes.least_loss_flow import DERIVATION
-from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
+from grokflow.proofs_check.diagonal.regimes.experiments import (
+    ACCURACY,
+    RANK,
+    STRATEGIES,
+    data,
+    flow,
+)
+from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate
+from grokflow.proofs_check.evidence.orders import DERIVATION, order_in
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.linear.least_loss.predictor import MinLoss
@@ -41,16 +47,16 @@ def check(laboratory: Laboratory, inputs: int = RANK, of: ConcordantLoss | None 
 
 
 def _one(laboratory: Laboratory, name: str, inputs: int, of: ConcordantLoss | None) -> Evidence:
-    loss = of or LOSSES[name]
+    loss, problem = of or LOSSES[name], data(laboratory, name, inputs, RANK)
     assert isinstance(loss, ConcordantLoss)
-    point = MinLoss(loss).predict(data(laboratory, name, inputs, RANK)).w[:, None]
+    if inputs == RANK and not problem.row_space.fills_inputs:
+        raise ValueError("data of smaller rank found, expected those that determine w: draw anew")
+    point = MinLoss(loss).predict(problem).w[:, None]
     distances = [
         np.linalg.norm(flow(laboratory, name, lam, inputs, RANK) - point, axis=0).max()
         for lam in _LAMS.tolist()
     ]
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
-    middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
-    limit = extrapolate(slopes, powers(middle))
+    limit = order_in(_LAMS, np.array(distances), ACCURACY)
     return Evidence(abs(limit.value - order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.2)
 
 
@@ -70,6 +76,10 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(order_in_lam,),
+    for_every=tuple(
+        ForEvery(data, partial(strategy, max_n=3, spare=0), (loss, RANK, RANK))
+        for loss, strategy in STRATEGIES.items()
+    ),
     broken=(
         Broken("one input more than the rank", partial(check, inputs=RANK + 1)),
         Broken("the weights of least squares, for the other losses", partial(check, of=Square())),

@@ -24,81 +24,80 @@ from grokflow.proofs_check.claim import (
     weakest,
 )
 from grokflow.proofs_check.diagonal.regimes.experiments import (
+    ACCURACY,
     LAMS,
     RANK,
     START,
     TIMES,
     data,
     flow,
+    held,
 )
-from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.orders import DERIVATION, order_in
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
-from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.least_loss.predictor import in_row_space, least_coordinates
 from grokflow.theory.linear.problem import Problem, make_problem
-from grokflow.theory.losses import LOSSES, Square
+from grokflow.theory.losses import Square
 from grokflow.theory.transition.times import log_beta_at
 
-DERIVATION = (
-    extrapolated("of the slope in λ")
-    + "; u and v are integrated to 1e-8, 1e-4 of the smallest distance"
-)
-
+_TOLERANCE = 1e-10
 _TAILED = ("exponential", "logistic")
 
 
-def best_outputs(problem: Problem, loss: str) -> Problem:
+def best_outputs(laboratory: Laboratory, loss: str) -> Problem:
     """Return what the claim says is held: the outputs of least loss."""
-    return held_weights(problem, LOSSES[loss]).problem
+    return held(laboratory, loss).problem
 
 
-def some_targets(problem: Problem, loss: str) -> Problem:
+def some_targets(laboratory: Laboratory, loss: str) -> Problem:
     """Return as many samples as the rank, with their own targets."""
+    problem = data(laboratory, loss)
     x = problem.inputs.to_array()[:RANK]
     y = problem.targets[:RANK]
     return make_problem("some", "regression", x, y, problem.test)
 
 
-def best_labels(problem: Problem, loss: str) -> Problem:
+def best_labels(laboratory: Laboratory, loss: str) -> Problem:
     """Return the outputs that are next to the labels in the mean square."""
+    problem = data(laboratory, loss)
     return in_row_space(problem, least_coordinates(problem, Square()))
 
 
 def check(
     laboratory: Laboratory,
     losses: tuple[str, ...],
-    held: Callable[[Problem, str], Problem] = best_outputs,
+    of: Callable[[Laboratory, str], Problem] = best_outputs,
     level: bool = False,
     moving: bool = True,
 ) -> Evidence:
-    """Compare with the path of what `held` returns.
+    """Compare with the path of what is held, by `of`.
 
     With `level` the path is taken at ``β/m``, m = log 1/λ; without `moving` at its beginning only.
     """
-    return weakest(
-        [
-            _one(laboratory, loss, held(data(laboratory, loss), loss), level, moving)
-            for loss in losses
-        ]
-    )
+    return weakest([_one(laboratory, loss, of(laboratory, loss), level, moving) for loss in losses])
 
 
-def _one(laboratory: Laboratory, loss: str, held: Problem, level: bool, moving: bool) -> Evidence:
-    log_beta = log_beta_at(TIMES, START)
-    distances = []
-    for lam in LAMS:
-        moved = log_beta - np.log(np.log(1 / lam)) * level
-        path = trace(held, moved if moving else moved[:1], tolerance=1e-10).weights
-        off = np.linalg.norm(flow(laboratory, loss, lam) - path, axis=0)
-        distances.append((off / np.linalg.norm(path, axis=0)).max())
+def _one(
+    laboratory: Laboratory, loss: str, outputs: Problem, level: bool, moving: bool
+) -> Evidence:
     lams = np.array(LAMS)
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
-    middle = np.sqrt(lams[1:] * lams[:-1])
-    limit = extrapolate(slopes, powers(middle))
+    log_beta = log_beta_at(TIMES, START)[: None if moving else 1]
+    shifts = (level * np.log(np.log(1 / lams))).tolist()
+    paths = {
+        shift: trace(outputs, log_beta - shift, tolerance=_TOLERANCE).weights
+        for shift in set(shifts)
+    }
+    distances, least = [], np.inf
+    for lam, shift in zip(LAMS, shifts, strict=True):
+        size = np.linalg.norm(paths[shift], axis=0)
+        apart = np.linalg.norm(flow(laboratory, loss, lam) - paths[shift], axis=0)
+        distances.append((apart / size).max())
+        least = min(least, float(size.min()))
+    limit = order_in(lams, np.array(distances), ACCURACY / least + _TOLERANCE)
     return Evidence(abs(limit.value - order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.2)
 
 
@@ -125,7 +124,7 @@ INCONSISTENT = Claim(
     broken=(
         Broken(
             "the targets of as many samples as the rank instead of q*",
-            partial(check, losses=("square",), held=some_targets),
+            partial(check, losses=("square",), of=some_targets),
         ),
         Broken(_LEVEL, partial(check, losses=("square",), level=True)),
         Broken(_STILL, partial(check, losses=("square",), moving=False)),
@@ -147,10 +146,13 @@ OVERLAPPING = Claim(
     expected=Verdict.SUPPORTED,
     check=partial(check, losses=_TAILED),
     formulas=(log_beta_at, order_in_lam),
+    for_every=tuple(
+        ForEvery(data, partial(strategies.overlapping, max_n=3), (loss,)) for loss in _TAILED
+    ),
     broken=(
         Broken(
             "the outputs nearest to the labels instead of q*",
-            partial(check, losses=_TAILED, held=best_labels),
+            partial(check, losses=_TAILED, of=best_labels),
         ),
         Broken(_LEVEL, partial(check, losses=_TAILED, level=True)),
         Broken(_STILL, partial(check, losses=_TAILED, moving=False)),

@@ -17,6 +17,7 @@ from grokflow.proofs_check.claim import (
     Broken,
     Claim,
     Evidence,
+    ForEvery,
     StatementKind,
     Verdict,
     weakest,
@@ -24,9 +25,11 @@ from grokflow.proofs_check.claim import (
 from grokflow.proofs_check.diagonal.regimes.experiments import (
     LAMS,
     START,
+    STRATEGIES,
     TIMES,
     data,
     flow,
+    held,
 )
 from grokflow.proofs_check.evidence.corrections import powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -34,7 +37,6 @@ from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolat
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
-from grokflow.theory.diagonal.regime import held_weights
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.losses import LOSSES
 from grokflow.theory.transition.times import crossing, shifted_time
@@ -51,12 +53,12 @@ def check(laboratory: Laboratory, level: bool = False, constant: bool = True) ->
 
 
 def _one(laboratory: Laboratory, loss: str, level: bool, constant: bool) -> Evidence:
-    held = held_weights(data(laboratory, loss), LOSSES[loss])
-    late = MinL1Norm().predict(held.problem)
-    ends = float(np.abs(held.early.w).sum()), float(np.abs(late.w).sum())
+    found = held(laboratory, loss)
+    late = MinL1Norm().predict(found.problem)
+    ends = float(np.abs(found.early.w).sum()), float(np.abs(late.w).sum())
     slow = TIMES - np.log(START)
     log_beta = -2 * slow
-    path = trace(held.problem, log_beta, tolerance=1e-8)
+    path = trace(found.problem, log_beta, tolerance=1e-8)
     target, roughness = _half_way(shifted_time(log_beta), path.weights, ends)
     times = []
     for lam in LAMS:
@@ -93,6 +95,9 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(shifted_time,),
+    for_every=tuple(
+        ForEvery(data, partial(strategy, max_n=3), (loss,)) for loss, strategy in STRATEGIES.items()
+    ),
     broken=(
         Broken("with the term in log m of separable classes", partial(check, level=True)),
         Broken("the leading order alone, C = 0", partial(check, constant=False)),
