@@ -75,6 +75,20 @@ def extrapolate(values: np.ndarray, terms: np.ndarray) -> Limit:
     return Limit(full, quantile * error + 2 * changes)
 
 
+def carried(errors: np.ndarray, terms: np.ndarray) -> float:
+    """Return by how much errors of the measurements move the limit at most; it is linear in them.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (m,)
+        Bounds on the error of each measurement.
+    terms : ndarray, shape (m, k + 1)
+        Those of `extrapolate`.
+    """
+    weights = [abs(extrapolate(one, terms).value) for one in np.eye(len(errors))]
+    return float(np.array(weights) @ errors)
+
+
 def points_needed(terms: np.ndarray) -> int:
     """Return how many measurements a fit in these terms asks for, the last of them not fitted."""
     count: int = terms.shape[1]

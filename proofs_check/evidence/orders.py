@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from grokflow.proofs_check.evidence.corrections import powers
-from grokflow.proofs_check.evidence.extrapolation import Limit, extrapolate, extrapolated
+from grokflow.proofs_check.evidence.extrapolation import (
+    Limit,
+    carried,
+    extrapolate,
+    extrapolated,
+)
 
 DERIVATION = extrapolated("of the slope") + ", plus what the errors of the distances change in it"
 
@@ -18,13 +23,11 @@ def order_in(lams: np.ndarray, distances: np.ndarray, off: float) -> Limit:
     lams, distances : ndarray, shape (m,)
         At least seven values of λ, and the distance at each.
     off : float
-        What every distance may be wrong by. To first order the slopes are linear in these errors,
-        and the limit is linear in the slopes.
+        What every distance may be wrong by. To first order the slopes are linear in these errors.
     """
     steps = -np.diff(np.log(lams))
     terms = powers(np.sqrt(lams[1:] * lams[:-1]))
     limit = extrapolate(-np.diff(np.log(distances)) / steps, terms)
     relative = off / distances
     wrong = (relative[1:] + relative[:-1]) / steps
-    weights = [abs(extrapolate(slope, terms).value) for slope in np.eye(len(steps))]
-    return Limit(limit.value, limit.halfwidth + float(weights @ wrong))
+    return Limit(limit.value, limit.halfwidth + carried(wrong, terms))

@@ -17,13 +17,24 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
 from grokflow.proofs_check.laboratory import Laboratory, remembered
+from grokflow.proofs_check.ranges.tables import numbers
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.homogeneous.slow_manifold import SlowManifold
 
@@ -34,6 +45,8 @@ _SLOW = np.array([0.25, 0.5, 1.0, 2.0])
 # Times of the fast phase, and λ, in units of the least curvature κ of the loss across the set.
 _FAST = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 _RATIOS, _JUNCTIONS = np.geomspace(0.02, 2e-4, 9), np.geomspace(1e-5, 1e-8, 9)
+# Singular values of J in this proportion are of full rank; at smaller ones the times are too long.
+_FULL_RANK = 1e-3
 _RTOL, _PATH_RTOL, _LANDED = 1e-12, 1e-9, 60.0
 _DERIVATION = (
     extrapolated("of slopes and of the drift")
@@ -51,26 +64,31 @@ class QuadraticNet:
 
     def outputs(self, theta: np.ndarray) -> np.ndarray:
         """Return f on the samples."""
-        a, w = theta[:_WIDTH], theta[_WIDTH:].reshape(_WIDTH, _INPUTS)
+        a, w = theta[:_WIDTH], theta[_WIDTH:].reshape(_WIDTH, -1)
         return np.asarray((self.x @ w.T) ** 2 @ a)
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Return the derivatives of f in θ."""
-        a, w = theta[:_WIDTH], theta[_WIDTH:].reshape(_WIDTH, _INPUTS)
+        a, w = theta[:_WIDTH], theta[_WIDTH:].reshape(_WIDTH, -1)
         hidden = self.x @ w.T
         inner = (2 * a * hidden)[:, :, None] * self.x[:, None, :]
-        return np.hstack([hidden**2, inner.reshape(_SAMPLES, -1)])
+        return np.hstack([hidden**2, inner.reshape(len(self.x), -1)])
 
     def curvature(self, theta: np.ndarray) -> float:
         """Return the least curvature of the loss across the set."""
-        least = np.linalg.svd(self.jacobian(theta), compute_uv=False)[-1]
-        return float(2 / _SAMPLES * least**2)
+        values = np.linalg.svd(self.jacobian(theta), compute_uv=False)
+        if not values[-1] > _FULL_RANK * values[0]:
+            raise ValueError(
+                f"singular values of J from {values[0]:.2g} to {values[-1]:.2g} found, expected "
+                f"them within a factor of {1 / _FULL_RANK:g}: draw anew"
+            )
+        return float(2 / len(self.x) * values[-1] ** 2)
 
     def flow(self, lam: float, times: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Return θ at the times of the flow with decay."""
 
         def field(t: float, theta: np.ndarray) -> np.ndarray:
-            pull = 2 / _SAMPLES * (self.outputs(theta) - self.targets)
+            pull = 2 / len(self.x) * (self.outputs(theta) - self.targets)
             return np.asarray(-pull @ self.jacobian(theta) - lam * theta)
 
         span = (0.0, float(times[-1]))
@@ -97,14 +115,32 @@ class Phases:
     slow: np.ndarray
 
 
-@remembered
-def phases(laboratory: Laboratory) -> Phases:
-    """Draw a net whose start misses its targets, and integrate its flows."""
+def _draw(laboratory: Laboratory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw normal inputs, a start, and the way from it to the targets."""
     (seed,) = laboratory.draws("two phases", 1)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((_SAMPLES, _INPUTS))
     start, way = rng.standard_normal((2, _WIDTH * (1 + _INPUTS)))
-    net = QuadraticNet(x, np.zeros(_SAMPLES), start)
+    return x, start, way
+
+
+@remembered
+def inputs(laboratory: Laboratory) -> np.ndarray:
+    """Draw the inputs of the samples."""
+    return _draw(laboratory)[0]
+
+
+@remembered
+def first(laboratory: Laboratory) -> np.ndarray:
+    """Draw the start θ = (a, w)."""
+    return _draw(laboratory)[1]
+
+
+@remembered
+def phases(laboratory: Laboratory) -> Phases:
+    """Give a net targets that its start misses, and integrate its flows."""
+    x, start, way = inputs(laboratory), first(laboratory), _draw(laboratory)[2]
+    net = QuadraticNet(x, np.zeros(len(x)), start)
     there = start + _MISSED * np.linalg.norm(start) / np.linalg.norm(way) * way
     net = QuadraticNet(x, net.outputs(there), start)
     landing = net.landing()
@@ -177,13 +213,19 @@ def _junction(found: Phases, drift: float) -> Evidence:
     return Evidence(excess, limit.halfwidth + missed, _DERIVATION, resolution=0.1)
 
 
+def _tables() -> st.SearchStrategy[np.ndarray]:
+    """Return a strategy of inputs, half of them in general position: others may determine no J."""
+    sizes = _SAMPLES, _INPUTS, 1, _INPUTS, 1
+    return strategies.tables(*sizes, general=True) | strategies.tables(*sizes)
+
+
 CLAIM = Claim(
     label="two-phases",
     statement="as λ → 0 the flow is within O(λ) of that without decay at fixed times, and at fixed "
     "slow times within O(λ) of the path on the zero-loss set from its end Φ; where they meet, at "
     "slow time -λ log λ, θ is Φ - λt PΦ to leading order",
     hypotheses=(
-        "two-layer quadratic net, square loss, three samples",
+        "two-layer quadratic net, square loss, three samples; J of full rank on the path",
         f"a start from which a step of {_MISSED:g} of its length leads to the targets",
         "λ from 2e-2 to 2e-4 of the least curvature κ of the loss across the set, at the junction "
         "from 1e-5 to 1e-8; times to 4/κ, slow times ¼ to 2, and the junction at -2 log(λ)/κ",
@@ -193,6 +235,10 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(order_in_lam, drift_rate),
+    for_every=(
+        ForEvery(inputs, _tables),
+        ForEvery(first, partial(numbers, (_WIDTH * (1 + _INPUTS),))),
+    ),
     broken=(
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the flow without decay from a start longer by 1/50", partial(check, factor=1.02)),

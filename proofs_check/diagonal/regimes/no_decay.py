@@ -19,7 +19,16 @@ from functools import partial
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict, weakest
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import (
+    Broken,
+    Claim,
+    Evidence,
+    ForEvery,
+    StatementKind,
+    Verdict,
+    weakest,
+)
 from grokflow.proofs_check.diagonal.kernel_phase import small_problem
 from grokflow.proofs_check.evidence.corrections import releases
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
@@ -159,6 +168,9 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(power_of_log_t,),
+    for_every=(
+        ForEvery(small_problem, partial(strategies.separable, decades=0), (LOSSES["exponential"],)),
+    ),
     broken=(
         Broken("β = 1.2 α²/log t", partial(check, factor=1.2)),
         Broken("β = 0.8 α²/log t", partial(check, factor=0.8)),
