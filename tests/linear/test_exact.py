@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grokflow.theory.linear import certificates, exact
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
-from grokflow.theory.linear.least_loss import MinLoss
+from grokflow.theory.linear.least_loss.predictor import MinLoss
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import Task, make_problem
 from grokflow.theory.losses import LOSSES, Logistic
