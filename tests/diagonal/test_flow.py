@@ -200,7 +200,10 @@ def interrupt_at(fraction, done):
     ("depth", "fraction", "count"), [(2, 0.45, 5), (6, 0.2, 2), (6, 1.0, None)]
 )
 def test_an_interruption_keeps_what_was_reached(depth, fraction, count):
-    """At depth 6 the last of the times followed is the pole, which nobody asked for."""
+    """At depth 6 the last of the times followed is the pole, which nobody asked for.
+
+    Weights of fewer times are a narrower product, which some processors round otherwise.
+    """
     flow = DiagonalFlow(lam=1e-2, loss=LOSSES["logistic"])
     times = np.linspace(0.5, 5, 10)
     whole = flow.run(DiagonalStart(CLASSES, 2.0, depth), times)
@@ -210,7 +213,8 @@ def test_an_interruption_keeps_what_was_reached(depth, fraction, count):
         )
     kept = caught.value.trajectory
     assert len(kept.lambda_t) == (count or whole.moving)
-    assert np.array_equal(kept.weights, whole.weights[:, : len(kept.lambda_t)])
+    expected = whole.weights[:, : len(kept.lambda_t)]
+    assert np.allclose(kept.weights, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(

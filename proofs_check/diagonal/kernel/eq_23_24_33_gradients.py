@@ -46,7 +46,7 @@ def square_slopes(f: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(2 * (f - y))
 
 
-def gradients(x: np.ndarray, theta: np.ndarray, degree: int, power: float = 1) -> np.ndarray:
+def gradients(x: np.ndarray, theta: np.ndarray, degree: int, power: int | float = 1) -> np.ndarray:
     """Return ``∇f = L (u^{L-1} x, -v^{L-1} x)`` of every input."""
     u, v = np.split(theta ** (degree - power), 2)
     return np.asarray(degree * np.hstack([x * u, -x * v]))
