@@ -101,6 +101,7 @@ def in_row_space(problem: Problem, coordinates: np.ndarray) -> Problem:
     return replace(problem, task=Task.REGRESSION, inputs=rows, targets=coordinates)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not resolved
 def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     """Return the coordinates c, shape (r,), of the outputs ``Q c`` at which the loss is least.
 
