@@ -96,18 +96,10 @@ def read_labels(
     if positive is not None:
         return _one_against_rest(y, y_test, names, positive, what)
     found = _classes(y, y_test, names, what)
-    if asked is None and y.dtype.kind == "f" and _count_up(names):
+    if asked is None and y.dtype.kind == "f" and len(names) > 2:
         said = f"{found.notes[0]}; regression=True (--regression) reads them as numbers"
         return replace(found, notes=(said, *found.notes[1:]))
     return found
-
-
-def _count_up(names: list[str]) -> bool:
-    """Whether three classes or more are whole numbers in sequence, as counts and grades are."""
-    if len(names) < 3 or not all(_WHOLE.fullmatch(name) for name in names):
-        return False
-    numbers = sorted(map(int, names))
-    return numbers == list(range(numbers[0], numbers[0] + len(names)))
 
 
 def signs_of(y: np.ndarray, y_test: np.ndarray | None = None) -> Labels:

@@ -18,9 +18,10 @@ from grokflow.proofs_check.completion.experiments import (
     completion_entries,
     completion_slow_flow,
 )
-from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.extrapolation import extrapolated
+from grokflow.proofs_check.evidence.orders import order_in
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.completion.path import trace_completion
@@ -44,9 +45,7 @@ def check(laboratory: Laboratory, factor: float = 1.0, order: float = 1.0) -> Ev
         np.sqrt(np.mean((np.linalg.norm(flow(lam).matrices - reference, axis=(1, 2)) / size) ** 2))
         for lam in map(float, _LAMS)
     ]
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(_LAMS))
-    middle = np.sqrt(_LAMS[1:] * _LAMS[:-1])
-    limit = extrapolate(slopes, powers(middle))
+    limit = order_in(_LAMS, np.array(distances))
     return Evidence(
         abs(limit.value - order * order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.1
     )

@@ -23,9 +23,10 @@ from grokflow.proofs_check.diagonal.experiments import (
     path_targets,
     slow_flow,
 )
-from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.extrapolation import extrapolated
+from grokflow.proofs_check.evidence.orders import order_in
 from grokflow.proofs_check.laboratory import SLOW_ALPHA, Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.theory.diagonal.path import trace
@@ -52,10 +53,7 @@ def check(
         (np.linalg.norm(slow_flow(laboratory, lam).weights - reference, axis=0) / size).max()
         for lam in SLOW_LAMS
     ]
-    lams = np.array(SLOW_LAMS)
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(lams))
-    middle = np.sqrt(lams[1:] * lams[:-1])
-    limit = extrapolate(slopes, powers(middle))
+    limit = order_in(np.array(SLOW_LAMS), np.array(distances))
     return Evidence(
         abs(limit.value - order * order_in_lam()), limit.halfwidth, DERIVATION, resolution=0.1
     )

@@ -15,7 +15,7 @@ from grokflow.proofs_check.evidence.extrapolation import (
 DERIVATION = extrapolated("of the slope") + ", plus what the errors of the distances change in it"
 
 
-def order_in(lams: np.ndarray, distances: np.ndarray, off: float) -> Limit:
+def order_in(lams: np.ndarray, distances: np.ndarray, off: float = 0.0) -> Limit:
     """Return the power of λ in distances at falling λ, whose corrections are powers of λ.
 
     Parameters

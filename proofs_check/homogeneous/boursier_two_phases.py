@@ -33,6 +33,7 @@ from grokflow.proofs_check.claim import (
 from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.orders import order_in
 from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.ranges.tables import numbers
 from grokflow.proofs_check.scope import Scope
@@ -179,8 +180,7 @@ def check(
 def _order(apart: np.ndarray, order: float, tolerance: float | np.floating) -> Evidence:
     """Ask that distances, over all times, have this order in λ."""
     distances = np.linalg.norm(apart.reshape(len(_RATIOS), -1), axis=1)
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(_RATIOS))
-    limit = extrapolate(slopes, powers(np.sqrt(_RATIOS[1:] * _RATIOS[:-1])))
+    limit = order_in(_RATIOS, distances)
     # Both sides are off by the tolerance of θ, at both ends of an interval of λ.
     off = 4 * float(tolerance) / float(distances.min())
     missed = off / float(np.log(_RATIOS[0] / _RATIOS[1]))

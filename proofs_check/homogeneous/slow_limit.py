@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
-from grokflow.proofs_check.evidence.corrections import order_in_lam, powers
+from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
-from grokflow.proofs_check.evidence.extrapolation import extrapolate, extrapolated
+from grokflow.proofs_check.evidence.extrapolation import extrapolated
+from grokflow.proofs_check.evidence.orders import order_in
 from grokflow.proofs_check.laboratory import Laboratory
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
@@ -48,11 +49,9 @@ def check(
         path = np.exp(-_TIMES)[:, None] * followed.start
     # A mean square over times is smooth in λ where the largest distance changes its place.
     distances = np.array([np.linalg.norm(run - path) for run in followed.runs])
-    slopes = np.diff(np.log(distances)) / np.diff(np.log(_RATIOS))
     # Flow and path are off by their tolerances of θ, at both ends of an interval of λ.
     off = (_RTOL + _PATH_RTOL) * float(np.linalg.norm(path)) / float(distances.min())
-    middle = np.sqrt(_RATIOS[1:] * _RATIOS[:-1])
-    limit = extrapolate(slopes, powers(middle))
+    limit = order_in(_RATIOS, distances)
     return Evidence(
         abs(limit.value - order * order_in_lam()),
         limit.halfwidth + 2 * off / float(np.log(_RATIOS[0] / _RATIOS[1])),

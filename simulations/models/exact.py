@@ -75,7 +75,8 @@ class ExactRequest(Request):
         gap, residual = forecast.early.certificate.gap, forecast.late.stationarity
         if residual is None:
             gap = max(gap, forecast.late.certificate.gap)
-        return PredictedConsequences(found, gap, residual, self.bound.mean_remedy(found.change))
+        remedy = self.bound.mean_remedy(found.change)
+        return PredictedConsequences(found, gap, residual, forecast.early.is_open, remedy)
 
     def follow(
         self, forecast: ModelForecast | None, measure: frozenset[Measure], progress: Progress

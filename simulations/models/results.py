@@ -15,6 +15,9 @@ from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores
 from grokflow.theory.transition.times import Transition
 
+# Relative gap above that which solvers leave.
+_OPEN = 1e-5
+
 
 @dataclass(frozen=True)
 class Description:
@@ -91,6 +94,15 @@ class PredictorResult:
     margin: float | None = None
     stationarity: float | None = None
     rank: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the least loss is known for weights of ordinary size alone.
+
+        No solver leaves so wide a gap: inputs that combine others up to rounding make it.
+        """
+        is_least_loss = self.name.startswith("min-") and self.name.endswith("-loss")
+        return is_least_loss and self.certificate.gap > _OPEN
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -196,6 +208,8 @@ class PredictedConsequences:
         Largest relative gap of the predictors that are certified.
     residual : float or None
         KKT residual of a late predictor that is not.
+    is_open : bool
+        Whether weights far above ordinary size may fit better than the early predictor.
     remedy : str
         What to do about a mean of the targets that the model has no weight for; empty without one.
     """
@@ -203,6 +217,7 @@ class PredictedConsequences:
     diagnosis: Diagnosis
     gap: float
     residual: float | None = None
+    is_open: bool = False
     remedy: str = ""
 
 

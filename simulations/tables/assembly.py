@@ -9,7 +9,6 @@ import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns, without_values
 from grokflow.simulations.tables.doubts.remarks import (
-    remark_on_classes,
     remarks_on,
     remarks_on_copies,
     remarks_on_sentinels,
@@ -153,8 +152,6 @@ def table_of(rows: Rows, reading: Reading) -> Table:
         train, test = _filled(train, test, notes)
     size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
     remarks = remarks_on(train, parts.y, rows.names, rows.columns, regression=labels.regression)
-    if reading.regression is None:
-        remarks = (*remark_on_classes(rows.y, labels.classes, labels.notes), *remarks)
     both = _stacked(train, test), np.concatenate([parts.y, parts.y_test])
     doubtful = remarks_on_sentinels(*both, rows.names, labels.classes)
     marks = list(fingerprints(test, parts.y_test))

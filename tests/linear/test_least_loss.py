@@ -108,7 +108,7 @@ def test_outputs_are_as_near_as_the_proof_says(loss):
     off = 1e-2 * np.random.default_rng(0).standard_normal(problem.d)
     outputs = x @ (w + off)
     found = distance_to_least(
-        resolved(problem.row_space, problem.n), problem.targets, LOSSES[loss], outputs, 0 * outputs
+        resolved(problem.row_space), problem.targets, LOSSES[loss], outputs, 0 * outputs
     )
     assert found is not None
     assert (np.abs(x @ off) <= found.outputs * (1 + 1e-9)).all()

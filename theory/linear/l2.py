@@ -255,11 +255,10 @@ def _stubborn_interpolant(problem: Problem, found: Certified | None) -> Certifie
 def _residual_refutes(x: np.ndarray, targets: np.ndarray) -> bool:
     """Prove by the residual of the least squares that no w interpolates; False if it fails."""
     lengths = row_lengths(x)
-    with np.errstate(all="ignore"):
-        scaled, wanted = divided(x, lengths[:, None]), divided(targets, lengths)
-    if not (np.isfinite(scaled).all() and np.isfinite(wanted).all()):
-        return False
     with np.errstate(all="ignore"):  # what overflows refutes nothing
+        scaled, wanted = divided(x, lengths[:, None]), divided(targets, lengths)
+        if not (np.isfinite(scaled).all() and np.isfinite(wanted).all()):
+            return False
         residual = wanted - scaled @ lstsq(scaled, wanted)[0]
     if not np.isfinite(residual).all():
         return False

@@ -13,9 +13,6 @@ from grokflow.theory.transition.scores import Kind
 # Quality by which the path may miss the late predictor without a word about it.
 _MISSED = 0.05
 # The best constant classifier.
-# Relative gap above that which solvers leave: inputs that combine others up to rounding make it.
-OPEN = 1e-5
-_OPEN = "only weights of 1e14 may fit better than the early predictor: see its gap"
 _CONSTANT_CLASS = "always answering with the most frequent class"
 _SHRINKING = (
     "take a smaller λ (--lam), as the note says: at this one weight decay itself makes the change, "
@@ -34,7 +31,7 @@ _USELESS = (
 def findings(forecast: PredictedConsequences) -> list[str]:
     """Say the kind and the size of the change, how sure that is, and what the path adds."""
     found = forecast.diagnosis
-    sure = _proof(found, forecast.gap, forecast.residual)
+    sure = _proof(forecast)
     if found.change.kind is Kind.NOT_HELD:
         return [_what(found), sure]
     if found.change.kind is not Kind.NO_TRANSITION:
@@ -132,15 +129,15 @@ def _interval(change: Change) -> str:
     return f"with confidence 95 % the change is {ends} ({_points(change)})"
 
 
-def _proof(found: Diagnosis, gap: float, residual: float | None) -> str:
+def _proof(forecast: PredictedConsequences) -> str:
     """Say how exact the predictors are."""
-    if gap > OPEN:
-        return _OPEN
-    if residual is None:
-        return f"both predictors are optimal to a relative {gap:.0e}"
+    if forecast.is_open:
+        return "only weights of 1e14 may fit better than the early predictor: see its gap"
+    if forecast.residual is None:
+        return f"both predictors are optimal to a relative {forecast.gap:.0e}"
     return (
-        f"the early predictor is optimal to a relative {gap:.0e}, the late one is a KKT point to "
-        f"{residual:.0e}: there may be others"
+        f"the early predictor is optimal to a relative {forecast.gap:.0e}, the late one is a KKT "
+        f"point to {forecast.residual:.0e}: there may be others"
     )
 
 

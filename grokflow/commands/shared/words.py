@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grokflow.commands.shared.advice import OPEN, advice, findings
+from grokflow.commands.shared.advice import advice, findings
 from grokflow.commands.shared.when import within
 from grokflow.simulations.models.results import (
     Description,
@@ -135,20 +135,14 @@ def _qualities(item: PredictorResult) -> list[str]:
 
 def _why_open(item: PredictorResult) -> str:
     """Say why the least loss is not known better, where it is not."""
-    if not _is_open(item):
+    if not item.is_open:
         return ""
     return " (weights of 1e14 may fit better, where inputs combine others up to rounding)"
 
 
-def _is_open(item: PredictorResult) -> bool:
-    """Whether the least loss is known for weights of ordinary size alone."""
-    is_least_loss = item.name.startswith("min-") and item.name.endswith("-loss")
-    return is_least_loss and item.certificate.gap > OPEN
-
-
 def _regime(forecast: ModelForecast) -> str:
     """Say what the data hold the weights to, as far as that is proved."""
-    if _is_open(forecast.early) and forecast.early.certificate.lower <= 0:
+    if forecast.early.is_open and forecast.early.certificate.lower <= 0:
         return forecast.regime.replace("no weights fit", "no weights of ordinary size fit")
     return forecast.regime
 

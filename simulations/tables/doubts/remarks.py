@@ -143,21 +143,6 @@ def _as_written(y: np.ndarray, classes: Sequence[str]) -> np.ndarray | None:
     return numbers[y.astype(int)] if named else None
 
 
-def remark_on_classes(y: np.ndarray, classes: Sequence[str], said: Sequence[str]) -> Iterator[str]:
-    """Say that numbers read as several classes may be targets, as counts are, unless it was said.
-
-    Parameters
-    ----------
-    y : ndarray, shape (n,)
-        Labels as they stand in the data.
-    classes, said : sequences of str
-        Names of the classes, and what is said of the labels already.
-    """
-    remedy = "regression=True (--regression) reads them as numbers"
-    if len(classes) > 2 and y.dtype.kind == "f" and not any(remedy in note for note in said):
-        yield f"the classes are numbers: {remedy}"
-
-
 def remarks_on_copies(train: Iterable[bytes], test: Sequence[bytes]) -> tuple[str, ...]:
     """Return what is to be said of test rows that are copies of others, labels included.
 

@@ -16,9 +16,8 @@ from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.least_loss.reached import Reached, all_reached
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.numerics.rounding import UNIT
 
-# Half the distance between 1 and the next double: the largest relative error of one rounding.
-_ROUNDING = float(np.finfo(np.float64).eps) / 2
 # Where ρν is above this, differences of terms ρν times larger lose less than this of their digits.
 _CANCELS = 1e-6
 
@@ -67,15 +66,15 @@ def distance_to_least(
     size = np.abs(basis)
     pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
     slope = pulls @ basis / n
-    doubt = (((n + 4) * _ROUNDING) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
-    doubt += np.linalg.norm(pulls * error) / n + (r + 1) * _ROUNDING * np.abs(slope)
+    doubt = (((n + 4) * UNIT) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
+    doubt += np.linalg.norm(pulls * error) / n + (r + 1) * UNIT * np.abs(slope)
     hessian = (basis.T * (curvature / n)) @ basis
     unit = np.sqrt(np.diagonal(hessian))
     if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope + doubt).all()):
         return None
     hessian = hessian / unit / unit[:, None]
     # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
-    hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * _ROUNDING
+    hessian[np.diag_indices(r)] -= 2 * r * (n + r + 5) * UNIT
     # With Q + E for Q it falls by 2 ‖A‖ ‖F‖ at most, A its root and F the change of that.
     moved = np.linalg.norm(np.sqrt(curvature / n) * error) / unit.min()
     hessian[np.diag_indices(r)] -= 2 * np.sqrt(r) * moved
@@ -111,10 +110,10 @@ def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certifica
     """
     outputs, targets, n = problem.inputs.combine(w), problem.targets, problem.n
     # d + 2 roundings of the sum of sizes.
-    rounding = (problem.d + 2) * _ROUNDING * problem.inputs.sizes(w)
+    rounding = (problem.d + 2) * UNIT * problem.inputs.sizes(w)
     # A convex loss is largest at an end, and above its tangents. Means err by n + 4 roundings.
     ends = [loss.value(outputs + off, targets) for off in (-rounding, rounding)]
-    upper = float(np.maximum(*ends).mean()) * (1 + (n + 8) * _ROUNDING)
+    upper = float(np.maximum(*ends).mean()) * (1 + (n + 8) * UNIT)
     lower = 0.0 - float(loss.conjugate(np.zeros(n), targets).mean())
     reached = all_reached(problem.inputs, problem.row_space)
     if reached is not None:
@@ -122,5 +121,5 @@ def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certifica
         if found is not None:
             value = float(loss.value(outputs, targets).mean())
             tilted = float((np.abs(loss.descent(outputs, targets)) * rounding).mean())
-            lower = max(lower, value * (1 - (n + 8) * _ROUNDING) - tilted - found.loss)
+            lower = max(lower, value * (1 - (n + 8) * UNIT) - tilted - found.loss)
     return Certificate(lower, upper, 0.0)

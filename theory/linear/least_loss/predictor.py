@@ -20,11 +20,10 @@ from grokflow.theory.linear.problem import Problem, Task, check_problem
 from grokflow.theory.linear.row_space import RowSpace, least_norm
 from grokflow.theory.losses import ConcordantLoss, set_loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix
+from grokflow.theory.numerics.rounding import UNIT
 from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NoPredictor, NotResolved
 
-# Half the distance between 1 and the next double: the largest relative error of one rounding.
-_ROUNDING = float(np.finfo(np.float64).eps) / 2
 # Newton's method doubles its digits at each step once it is near; before, margins grow by one a
 # step at least, and pulls on margins of this many are below rounding.
 _NEWTON_STEPS = 100
@@ -122,8 +121,7 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     outputs = space.basis @ c
     if loss.acts_on_margins and _classifies(space, c):
         raise _falls_for_ever(loss)
-    near = resolved(space, len(targets))
-    distance = distance_to_least(near, targets, loss, outputs, rounding)
+    distance = distance_to_least(resolved(space), targets, loss, outputs, rounding)
     if distance is None:
         helps = "classes that overlap in every direction: take the square loss, or fewer inputs"
         if not loss.acts_on_margins:
@@ -173,7 +171,7 @@ def _classifies(space: RowSpace, c: np.ndarray) -> bool:
 def _coordinate_rounding(space: RowSpace, c: np.ndarray) -> np.ndarray:
     """Bound what rounding may have changed in the outputs ``Q c``, Q itself taken as exact."""
     assert space.basis is not None
-    return np.asarray((space.rank + 2) * _ROUNDING * (np.abs(space.basis) @ np.abs(c)))
+    return np.asarray((space.rank + 2) * UNIT * (np.abs(space.basis) @ np.abs(c)))
 
 
 def _falls_for_ever(loss: ConcordantLoss) -> NoPredictor:
@@ -190,7 +188,7 @@ def _newton(space: RowSpace, targets: np.ndarray, loss: ConcordantLoss) -> np.nd
     for _ in range(_NEWTON_STEPS):
         q = basis @ c
         # Margins so large grow without end, on samples that can be classified ever better.
-        endless = float(np.abs(q).max()) * _ROUNDING**0.5 > 1
+        endless = float(np.abs(q).max()) * UNIT**0.5 > 1
         if loss.acts_on_margins and (endless or _classifies(space, c)):
             break
         # Nothing is left of the loss of margins above 700, which some samples of classes that
@@ -198,9 +196,9 @@ def _newton(space: RowSpace, targets: np.ndarray, loss: ConcordantLoss) -> np.nd
         curvature = np.maximum(loss.curvature(q, targets), np.finfo(float).tiny)
         value = float(loss.value(q, targets).mean())
         step, slope = _step(basis, loss.descent(q, targets), curvature)
-        polishing += slope <= 8 * _ROUNDING * value
+        polishing += slope <= 8 * UNIT * value
         length = 1.0
-        while polishing == 0 and length > _ROUNDING:
+        while polishing == 0 and length > UNIT:
             trial = float(loss.value(q + length * (basis @ step), targets).mean())
             if trial <= value - length * slope / 4:
                 break

@@ -16,7 +16,7 @@ from scipy.linalg import qr
 from grokflow.theory.linear.row_space import RowSpace, equilibrated, row_space
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.design_matrix import DesignMatrix
-from grokflow.theory.numerics.rational import doubles, fmpq_mat, largest, matrix
+from grokflow.theory.numerics.rational import doubles, largest, matrix, take_rows
 
 # Products of rational numbers that take some seconds.
 _MOST_PRODUCTS = 5_000_000
@@ -32,10 +32,10 @@ class Reached(NamedTuple):
     rounding: np.ndarray
 
 
-def resolved(space: RowSpace, n: int) -> Reached:
-    """Return the outputs of n samples in a row space, without what it takes for rounding."""
+def resolved(space: RowSpace) -> Reached:
+    """Return the outputs that a row space has, without what it takes for rounding."""
     if space.basis is None or space.rounding is None:
-        return Reached(np.eye(n), np.zeros(n))
+        return _any_outputs(space.rank)
     return Reached(space.basis, space.rounding)
 
 
@@ -55,7 +55,7 @@ def all_reached(inputs: DesignMatrix, space: RowSpace) -> Reached | None:
         None where exact arithmetic would take long, or double precision does not hold what it
         finds.
     """
-    near = resolved(space, inputs.shape[0])
+    near = resolved(space)
     if space.basis is None or space.fills_inputs:
         return near
     table = np.asarray(inputs.to_array())
@@ -68,9 +68,14 @@ def all_reached(inputs: DesignMatrix, space: RowSpace) -> Reached | None:
         return None if left is None else near
     whole = np.hstack([table[:, left.kept], left.directions])
     if whole.shape[1] >= n:
-        return Reached(np.eye(n), np.zeros(n))
+        return _any_outputs(n)
     found = row_space(DataMatrix.from_array(whole, inputs.threads))
-    return resolved(found, n) if found.fills_inputs else None
+    return resolved(found) if found.fills_inputs else None
+
+
+def _any_outputs(n: int) -> Reached:
+    """Return those of n independent samples."""
+    return Reached(np.eye(n), np.zeros(n))
 
 
 def _freed(near: Reached, samples: list[int]) -> Reached:
@@ -106,15 +111,10 @@ def _left_over(table: np.ndarray, rank: int) -> _LeftOver | None:
     except ZeroDivisionError:
         return None
     left = (rest - independent * combined).transpose()
-    found = {
-        others[j]: _direction(fmpq_mat(1, n, list(row)))
-        for j, row in enumerate(left.table())
-        if any(row)
-    }
-    directions = np.array(list(found.values())).reshape(len(found), n).T
-    return _LeftOver(kept, list(found), directions)
-
-
-def _direction(row: fmpq_mat) -> np.ndarray:
-    """Return a row over its largest entry, each entry rounded once."""
-    return doubles(row / largest(row))
+    found = [j for j, row in enumerate(left.table()) if any(row)]
+    directions = np.empty((n, len(found)))
+    for i, j in enumerate(found):
+        row = take_rows(left, [j])
+        # Each entry is rounded once, whatever the size of the row.
+        directions[:, i] = doubles(row / largest(row))
+    return _LeftOver(kept, [others[j] for j in found], directions)
