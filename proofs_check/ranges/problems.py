@@ -174,8 +174,14 @@ def several_classes(
 
 
 def _of_full_rank(draw: Draw, max_n: int, spare: int, decades: int) -> np.ndarray:
+    """Return independent samples, and inputs of which none is zero in all of them.
+
+    The weight of an input of zeros stays zero, so that it leaves the weights nothing to choose.
+    """
     n = draw(st.integers(1, max_n))
-    return np.asarray(draw(tables(n, n + spare, n, n + spare, decades, general=True)))
+    x = np.array(draw(tables(n, n + spare, n, n + spare, decades, general=True)))
+    x[:, ~x.any(axis=0)] = 1.0
+    return x
 
 
 def _teacher(draw: Draw, x: np.ndarray) -> np.ndarray:

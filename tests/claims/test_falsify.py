@@ -249,6 +249,18 @@ def test_every_claim_says_what_it_ranges_over_or_why_nothing():
     assert len(left) <= _LEFT, f"{len(left)} claims are not yet ranged over: {', '.join(left)}"
 
 
+@pytest.mark.parametrize("draw", [gf.strategies.inconsistent, gf.strategies.overlapping])
+def test_a_spare_input_leaves_the_weights_something_to_choose(draw):
+    @settings(max_examples=200, database=None, derandomize=True)
+    @given(draw(max_n=3))
+    def look(problem):
+        space = problem.row_space
+        assert space.basis is not None
+        assert not space.fills_inputs
+
+    look()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("label", SLOWER)
 def test_no_slower_claim_is_refuted_by_two_instances(label):
