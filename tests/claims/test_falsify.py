@@ -21,11 +21,13 @@ GLOBAL = gf.CLAIMS["cor-3.7-global"]
 # Claims that judge an instance in about a second or less.
 QUICK = (
     *("cor-3.7-global", "path-early", "path-late", "path-flow", "thm-e.3", "f.1-f.3"),
-    *("block-form-norm", "cor-3.11", "rem-3.13", "completion-path-flow", "block-form-flow"),
-    *("omnigrok", "bias-delay"),
+    *("block-form-norm", "block-form-flow", "omnigrok", "bias-delay"),
 )
 # Those that take several seconds for each.
-SLOWER = ("largest-margin", "inconsistent-flow", "lem-d.1", "lem-d.7")
+SLOWER = (
+    *("largest-margin", "inconsistent-flow", "lem-d.1", "lem-d.7"),
+    *("cor-3.11", "rem-3.13", "completion-path-flow"),
+)
 # Those that judge one in a few hundredths of a second.
 QUICKEST = (
     *("lem-c.3", "eq-23-24-33", "label-noise-step", "l1-delay", "nuclear-delay"),

@@ -92,8 +92,8 @@ def test_random_flows_are_right_or_stopped():
 
 
 @pytest.mark.slow
-def test_hundreds_of_random_flows_are_right_or_stopped():
-    found = Counter(outcome(seed) for seed in range(8, 208))
+def test_a_hundred_random_flows_are_right_or_stopped():
+    found = Counter(outcome(seed) for seed in range(8, 108))
     assert found["wrong"] == 0
     assert found["stopped"] <= 0.02 * found.total()
     # The full system is too stiff for the others.
