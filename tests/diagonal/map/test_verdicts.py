@@ -1,7 +1,6 @@
 """No random flow of the map is wrong, and few in the documented range are refused."""
 
 from dataclasses import replace
-from time import monotonic
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from grokflow.simulations.runs.stopping import Stopped
 from tests.diagonal.map.judge import RTOL, Verdict, judged
 from tests.diagonal.map.table import case_of, counts, is_documented, record_of, table
 
-# Seconds after which a slow machine judges no more flows.
-_ENOUGH = 240
+# Flows that are judged: what takes two to three minutes. Two thousand are by tests/diagonal/map.
+_NUMBER = 100
 # Part of the flows in the documented range that may be refused.
 _REFUSED = 0.01
 
@@ -25,12 +24,7 @@ def test_the_first_flows_are_right():
 
 @pytest.mark.slow
 def test_no_flow_is_wrong_and_few_are_refused():
-    began, records = monotonic(), []
-    for number in range(200):
-        records.append(record_of(number))
-        if monotonic() - began > _ENOUGH:
-            break
-    assert len(records) >= 50
+    records = [record_of(number) for number in range(_NUMBER)]
     assert not [record for record in records if record["verdict"] == Verdict.WRONG]
     inside = [record for record in records if is_documented(record)]
     # The count of refused flows at a rate of 1 %, and three of its standard deviations.
