@@ -249,7 +249,6 @@ MUTATED = (
     "lost-gradient",
     "one-label",
     "lem-d.2",
-    "rem-3.13",
 )
 
 

@@ -279,7 +279,7 @@ def test_a_folder_that_takes_no_files_is_refused_before_the_work(capsys, tmp_pat
 def test_verify_reports_json_and_page(capsys, tmp_path):
     folder = tmp_path / "page"  # as `make report` has it, the JSON lies in the folder to be made
     out = folder / "v.json"
-    arguments = ["verify", "--claim", "cor-3.6", "--claim", "thm-3.4-printed"]
+    arguments = ["verify", "--claim", "thm-e.3", "--claim", "thm-3.4-printed"]
     code, text, _ = run(capsys, *arguments, "--json", out, "--report", folder)
     assert code == 0
     record = read(out)
@@ -290,7 +290,7 @@ def test_verify_reports_json_and_page(capsys, tmp_path):
         assert claim["verdict"] == claim["expected"]
         assert all(item["verdict"] == "refuted" for item in claim["broken"])
     page = (folder / "index.html").read_text()
-    assert "cor-3.6" in page
+    assert "thm-e.3" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "2 of 2 claims" in text
 
@@ -299,7 +299,7 @@ def test_verify_with_two_processes_agrees(capsys, tmp_path):
     records = []
     for jobs in (1, 2):
         out = tmp_path / f"{jobs}.json"
-        arguments = ["verify", "--claim", "cor-3.6", "--claim", "cor-3.7", "--jobs", jobs]
+        arguments = ["verify", "--claim", "thm-e.3", "--claim", "f.1-f.3", "--jobs", jobs]
         assert run(capsys, *arguments, "--json", out)[0] == 0
         claims = read(out)["claims"]
         records.append([{**claim, "seconds": None} for claim in claims])

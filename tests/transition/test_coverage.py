@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from tests.transition import coverage
 
-# Problems of each kind: what takes one to three minutes.
+# Problems of each kind: what takes some minutes at most.
 _NUMBER = {"two": 60, "joint": 40, "classes": 50}
 # How often a forecast may miss, and how often this test may fail if none misses more often.
 _MISSED, _ERROR_RATE = 0.05, 1e-4
