@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+import grokflow as gf
 from grokflow.theory.linear.least_loss.predictor import MinLoss
 from grokflow.theory.linear.least_loss.reached import all_reached
 from grokflow.theory.linear.problem import make_problem
@@ -50,6 +51,13 @@ def table(seed):
     return x, y
 
 
+def many_sizes(seed, decades):
+    """Return samples in units that span decades on both sides of 1, and targets near their fit."""
+    rng = np.random.default_rng([seed, decades])
+    x = rng.standard_normal((6, 3)) * 10.0 ** rng.uniform(-decades, decades, (6, 1))
+    return x, (x @ rng.standard_normal(3)) * (1 + 0.1 * rng.standard_normal(6))
+
+
 def independent_columns(x):
     a = matrix(x)
     return take_columns(a, independent_rows(a.transpose()))
@@ -92,8 +100,7 @@ def attained(z, steps=60):
         return fraction(best.upper().fmpq())
 
 
-def judged(seed, loss):
-    x, y = table(seed)
+def judged(x, y, loss):
     if loss == "logistic":
         y = np.where(y > 0, 1.0, -1.0)
     task = "classification" if loss == "logistic" else "regression"
@@ -118,16 +125,43 @@ def judged(seed, loss):
 
 @pytest.mark.parametrize("loss", ["square", "logistic"])
 def test_no_bound_is_false_where_inputs_combine_others(loss):
-    counts = Counter(judged(seed, loss) for seed in range(150))
+    counts = Counter(judged(*table(seed), loss) for seed in range(150))
     print(dict(counts))
     assert not counts["false"]
     assert min(counts["vanishes exactly"], counts["vanishes up to rounding"]) >= 10
 
 
+@pytest.mark.parametrize("decades", [2, 4, 8, 12])
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_no_bound_is_false_where_samples_are_of_many_sizes(loss, decades):
+    counts = Counter(judged(*many_sizes(seed, decades), loss) for seed in range(50))
+    assert not counts["false"]
+
+
+@pytest.mark.parametrize("decades", [2, 4])
+def test_least_squares_are_found_where_samples_are_of_many_sizes(decades):
+    """Outputs of the largest sample round to 1e-8 of the smallest: their squares to 1e-16."""
+    for seed in range(50):
+        x, y = many_sizes(seed, decades)
+        problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+        assert MinLoss(LOSSES["square"]).predict(problem).certificate.gap <= 1e-6
+
+
+def test_one_large_sample_hides_no_other():
+    for size in (1e6, 1e8, 1e10, 1e12):
+        x, y = np.array([[size, 2 * size], [1, 1], [1, -1]]), np.array([size, 1, 2])
+        problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+        found = MinLoss(LOSSES["square"]).predict(problem)
+        assert found.w == pytest.approx([1.6, -0.3], rel=1e-7)
+        assert found.certificate.gap <= 1e-3
+        forecast = gf.forecast(problem, alpha=10.0, lam=1e-3, loss=LOSSES["square"])
+        assert forecast.kind == gf.Kind.NO_TRANSITION
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["square", "logistic"])
 def test_no_bound_is_false_on_thousands_of_tables_whose_inputs_combine_others(loss):
-    counts = Counter(judged(seed, loss) for seed in range(1000, 4000))
+    counts = Counter(judged(*table(seed), loss) for seed in range(1000, 4000))
     print(dict(counts))
     assert not counts["false"]
 

@@ -219,7 +219,7 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
         c.
     """
     across = rows.to_array().T
-    order = np.argsort(-np.abs(across).max(axis=1), kind="stable")
+    order = by_size(across)
     across = across[order]
     nothing = np.zeros(across.shape[1])
     _, triangle, pivots = qr_multiply(across, nothing, mode="left", pivoting=True)
@@ -227,6 +227,20 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
     w = np.empty(len(order))
     w[order] = qr_multiply(across, combination, mode="left", pivoting=True)[0]
     return w
+
+
+def by_size(matrix: np.ndarray) -> np.ndarray:
+    """Return the order of rows from the largest to the smallest.
+
+    In this order, and with pivoting, Householder's method errs in each row by rounding of that row.
+    """
+    return np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
+
+
+def triangle_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return T and the order of columns in ``matrix[:, order] = U T``, rows of all sizes kept."""
+    triangle, order = qr(matrix[by_size(matrix)], mode="r", pivoting=True, check_finite=False)
+    return triangle[: matrix.shape[1]], order
 
 
 def _eliminated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import LinAlgError, inv, solve
+from scipy.linalg import LinAlgError, solve, solve_triangular
 
 from grokflow.theory.diagonal.regime import Held, Regime, kernel_decay
 from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import triangle_of
 from grokflow.theory.losses import Loss
 from grokflow.theory.transition.scores import Scores, kind_of
 
@@ -68,7 +69,7 @@ def _near_minimum(problem: Problem, held: Held, loss: Loss) -> Callable[[float],
     outputs = problem.row_space.spread(inside.targets)
     curvature = loss.curvature(outputs, problem.targets)
     with np.errstate(divide="ignore"):
-        soft = np.diag(1 / curvature) if basis is None else inv((basis.T * curvature) @ basis)
+        soft = np.diag(1 / curvature) if basis is None else _inverse_hessian(basis, curvature)
 
     def weights(strength: float) -> np.ndarray:
         system = inside.inputs.gram + problem.n * strength * soft
@@ -76,3 +77,11 @@ def _near_minimum(problem: Problem, held: Held, loss: Loss) -> Callable[[float],
         return inside.inputs.correlate(multipliers)
 
     return weights
+
+
+def _inverse_hessian(basis: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """Return ``(Qᵀ D Q)⁻¹``, from the triangle of ``√D Q``, of which no sizes are squared."""
+    triangle, order = triangle_of(np.sqrt(curvature)[:, None] * basis)
+    half = np.empty_like(triangle)
+    half[order] = solve_triangular(triangle, np.eye(len(triangle)), check_finite=False)
+    return np.asarray(half @ half.T)

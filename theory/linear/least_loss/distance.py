@@ -15,10 +15,12 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.least_loss.reached import Reached, all_reached
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import triangle_of
 from grokflow.theory.losses import ConcordantLoss
 from grokflow.theory.numerics.rounding import UNIT
 
-# Where ρν is above this, differences of terms ρν times larger lose less than this of their digits.
+# Where ρν is above this, differences of terms ρν times larger lose less than this of their digits;
+# and what bounds of rounding may themselves be off by.
 _CANCELS = 1e-6
 
 
@@ -61,10 +63,10 @@ def distance_to_least(
     Distance or None
         The bounds, roundings of this computation included; None where there is no proof.
     """
-    basis, error = reached
+    pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
+    basis, error = _orthonormal(reached, np.sqrt(curvature))
     n, r = basis.shape
     size = np.abs(basis)
-    pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
     slope = pulls @ basis / n
     doubt = (((n + 4) * UNIT) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
     doubt += np.linalg.norm(pulls * error) / n + (r + 1) * UNIT * np.abs(slope)
@@ -86,6 +88,32 @@ def distance_to_least(
     decrement = float(np.linalg.norm(inverse @ slope) + np.linalg.norm(np.abs(inverse) @ doubt))
     reach = np.linalg.norm(basis @ inverse.T, axis=1) + np.linalg.norm(inverse) * error
     return _within(decrement, reach, loss.concordance)
+
+
+def _orthonormal(reached: Reached, root: np.ndarray) -> Reached:
+    """Return columns ``Q T^{-1}`` of the same outputs, orthonormal once rows are weighted by these.
+
+    Rows of different size would square in the Hessian. Nothing is asked of T but that it is what
+    the columns are divided by: of a row q of the quotient, each entry errs by r roundings of ``|q|
+    |T| |T^{-1}|``. As they are, where T divides nothing.
+    """
+    basis, error = reached
+    n, r = basis.shape
+    weighted = root[:, None] * basis
+    if n < r or not np.isfinite(weighted).all():
+        return reached
+    triangle, order = triangle_of(weighted)
+    try:
+        inverse = solve_triangular(triangle, np.eye(r), check_finite=False)
+    except LinAlgError:
+        return reached
+    quotient = solve_triangular(triangle, basis[:, order].T, trans="T", check_finite=False).T
+    # The computed inverse Y errs by A |T| |Y| roundings at most, A = |T^{-1}|, and this bounds A.
+    grown = (r + 2) * UNIT * np.abs(triangle) @ np.abs(inverse)
+    largest = solve_triangular(np.eye(r) - grown, np.abs(inverse).T, trans="T", check_finite=False)
+    lost = (r + 2) * UNIT * np.abs(quotient) @ np.abs(triangle) @ largest.T
+    bound = error * np.linalg.norm(largest) + np.sqrt(n) * np.linalg.norm(lost, axis=1)
+    return Reached(quotient, bound * (1 + _CANCELS))
 
 
 def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance | None:

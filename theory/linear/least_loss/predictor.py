@@ -17,7 +17,7 @@ from grokflow.theory.linear.least_loss.distance import distance_to_least, min_lo
 from grokflow.theory.linear.least_loss.reached import resolved
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
-from grokflow.theory.linear.row_space import RowSpace, least_norm
+from grokflow.theory.linear.row_space import RowSpace, by_size, least_norm
 from grokflow.theory.losses import ConcordantLoss, set_loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix
 from grokflow.theory.numerics.rounding import UNIT
@@ -215,10 +215,12 @@ def _step(basis: np.ndarray, pulls: np.ndarray, curvature: np.ndarray) -> tuple[
     It solves the least squares problem ``√h (Q δ - u/h)``, which does not square the condition.
     """
     root = np.sqrt(curvature)
+    weighted = root[:, None] * basis
+    rows = by_size(weighted)
     orthonormal, triangle, order = qr(
-        root[:, None] * basis, mode="economic", pivoting=True, check_finite=False
+        weighted[rows], mode="economic", pivoting=True, check_finite=False
     )
-    along = orthonormal.T @ (pulls / root)
+    along = orthonormal.T @ (pulls / root)[rows]
     step = np.empty_like(along)
     try:
         step[order] = solve_triangular(triangle, along, check_finite=False)
