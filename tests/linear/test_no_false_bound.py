@@ -208,3 +208,13 @@ def test_a_raw_table_that_exact_weights_separate_is_never_called_inseparable(pre
     else:
         norm = one_norm(w) / margin if order == 1 else squared_norm(w) / 2 / margin**2
         assert found.gap <= 1e-7 and Fraction(found.lower) <= fraction(norm)
+
+
+def test_two_samples_whose_rounded_weights_miss_are_rounded_once():
+    """Its factors lose the second target; both predictors have the one w that fits."""
+    x = [[-70.01634764398798, 1404166.396273912], [-70057000010.58446, -1698584690652535.8]]
+    x, y = np.array(x), np.array([246418090.7463178, 15572.366183619288])
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    found, other = MinL2Norm().predict(problem), MinL1Norm().predict(problem)
+    assert found.w == pytest.approx(other.w, rel=1e-9)
+    assert found.certificate.missed <= 1e-6

@@ -153,7 +153,14 @@ class MinL2Norm:
         )
         if found is None or found.gap > WANTED_GAP:
             found = _stubborn_interpolant(problem, found)
-        return interpolant(self.name, problem, found, Norm.L2)
+        try:
+            return interpolant(self.name, problem, found, Norm.L2)
+        except NotResolved:
+            # Weights that are rounded but once may miss the targets by less.
+            exact = _exact_interpolant(problem, found)
+            if exact is None:
+                raise
+            return interpolant(self.name, problem, exact, Norm.L2)
 
 
 def _gram_margin(problem: Problem) -> PrimalDual:
@@ -235,21 +242,32 @@ def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
 
 def _stubborn_interpolant(problem: Problem, found: Certified | None) -> Certified:
     """Prove that there is no interpolant, or find it in exact arithmetic, or say what is known."""
+    if problem.n > problem.d and problem.n * problem.d <= MOST_ENTRIES:
+        if _residual_refutes(problem.inputs.to_array(), problem.targets):
+            raise _not_interpolable(problem, found)
+    exact = _exact_interpolant(problem, found)
+    if exact is not None and exact.gap <= WANTED_GAP:
+        return exact
+    raise not_resolved("½‖w‖² of the least interpolant", exact or found, WANTED_GAP)
+
+
+def _exact_interpolant(problem: Problem, found: Certified | None) -> Certified | None:
+    """Return weights that are rounded but once, from exact arithmetic; None where it takes long.
+
+    Raises
+    ------
+    NotInterpolable
+        Where there are none.
+    """
     # Rational arithmetic takes a while to import, and most data do without.
     from grokflow.theory.numerics.exact_answers import Refuted, least_square
 
-    if problem.n * problem.d <= MOST_ENTRIES:
-        x = problem.inputs.to_array()
-        if problem.n > problem.d and _residual_refutes(x, problem.targets):
-            raise _not_interpolable(problem, found)
-        exact = least_square(x, problem.targets, problem.targets, equal=True)
-        if isinstance(exact, Refuted):
-            raise _not_interpolable(problem, found)
-        if exact is not None:
-            found = Certified(exact.w, exact.mu, exact.certificate)
-            if found.gap <= WANTED_GAP:
-                return found
-    raise not_resolved("½‖w‖² of the least interpolant", found, WANTED_GAP)
+    if problem.n * problem.d > MOST_ENTRIES:
+        return None
+    exact = least_square(problem.inputs.to_array(), problem.targets, problem.targets, equal=True)
+    if isinstance(exact, Refuted):
+        raise _not_interpolable(problem, found)
+    return None if exact is None else Certified(exact.w, exact.mu, exact.certificate)
 
 
 def _residual_refutes(x: np.ndarray, targets: np.ndarray) -> bool:
