@@ -114,8 +114,10 @@ def write(path: Path, about: str, answers: Mapping[str, Provable]) -> Written:
     statements: dict[str, object] = {}
     proved: dict[str, str] = {}
     refused: dict[str, str] = {}
-    for key, (problem, answer) in answers.items():
+    for key, (problem, answer, unproved) in answers.items():
         try:
+            if unproved:
+                raise ValueError(unproved)
             found = state(problem, answer)
             table = json.dumps(found.table.record(), allow_nan=False)
             name = tables.setdefault(table, f"table {len(tables) + 1}")

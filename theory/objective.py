@@ -45,7 +45,11 @@ class Objective:
 
 
 class Provable(NamedTuple):
-    """A problem with a predictor of it, or with multipliers that show that there is none."""
+    """A problem with a predictor of it, or with multipliers that show that there is none.
+
+    ``unproved`` is the reason where nothing is proved of the predictor, empty otherwise.
+    """
 
     problem: object
     answer: object
+    unproved: str = ""

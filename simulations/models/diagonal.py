@@ -51,6 +51,11 @@ from grokflow.theory.transition.scores import Kind, Scores
 
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
+# Why nothing is proved of a limit for λ → 0 on data that no weights fit.
+_ROUNDED = (
+    "it is that of the outputs of least loss, which are rounded: what is proved of rounded outputs "
+    "is not proved of the data"
+)
 
 
 @dataclass(frozen=True)
@@ -321,11 +326,13 @@ def diagonal_provable(problem: Problem, found: Forecast) -> dict[str, Provable]:
         answers["late_limit"] = found.limit
     if found.early_limit is not found.early:
         answers["early_limit"] = found.early_limit
+    provable = {role: Provable(problem, answer) for role, answer in answers.items()}
     if found.regime in (Regime.OVERLAPPING, Regime.INCONSISTENT):
-        # The limit has the outputs of least loss, which are rounded; the pulls cancel at them.
-        answers.pop("late_limit", None)
-        answers["data"] = Farkas(found.early.multipliers, float("nan"))
-    return {role: Provable(problem, answer) for role, answer in answers.items()}
+        if "late_limit" in provable:
+            provable["late_limit"] = Provable(problem, found.limit, _ROUNDED)
+        # The pulls cancel where the loss is least.
+        provable["data"] = Provable(problem, Farkas(found.early.multipliers, float("nan")))
+    return provable
 
 
 def _bound(role: str, theorem: str, law: Callable[..., Bound], n: int) -> GeneralisationBound:

@@ -446,6 +446,17 @@ def test_predict_writes_what_check_proves(tmp_path, capsys, monkeypatch):
     assert {line.split(":")[0] for line in shown.splitlines()[1:]} == {"early", "late", "data"}
 
 
+def test_a_limit_with_rounded_outputs_is_named_as_not_proved(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.vstack([gaussian(4, 6)] * 2)
+    y = np.random.default_rng(1).standard_normal(8)
+    np.savez("twice.npz", X=x, y=y)
+    assert cli.main(["predict", "twice.npz", "--lam", "1e-4", "--certificate", "proof.json"]) == 0
+    out = capsys.readouterr().out
+    assert "not proved: late limit, for it is that of the outputs of least loss" in out
+    assert set(gf.check_certificate("proof.json")) == {"early", "late", "data"}
+
+
 def test_predictors_of_problems_that_are_not_convex_are_named(tmp_path, capsys):
     file = tmp_path / "deep.json"
     asked = ["predict", "sparse", "--set", "n=12", "d=20", "n_test=20", "--depth", "3"]
