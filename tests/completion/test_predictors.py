@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from grokflow.proofs_check.strategies import completions
 from grokflow.simulations.completion.data import completion
+from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
 from grokflow.theory.completion.entries import make_entries_problem
 from grokflow.theory.completion.frobenius import MinFrobeniusNorm
 from grokflow.theory.completion.measurements import Matrices
 from grokflow.theory.completion.nuclear import MinNuclearNorm, NuclearPenalised
 from grokflow.theory.completion.problem import make_measurement_problem
+from grokflow.theory.completion.proximal_points import proximal_points
 from grokflow.theory.completion.spaces.symmetric import Thresholded
 from grokflow.theory.linear.l1 import MinL1Norm
 from grokflow.theory.linear.problem import Task, make_problem
+from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.samples import StoredTestSet
 
@@ -317,6 +320,19 @@ def test_a_gap_below_rounding_is_not_reached_and_says_so():
     problem = completion(d=5, fraction=0.5)
     with pytest.raises(NotResolved, match=r"expected 1\.0e-20: ask for a larger gap"):
         NuclearPenalised(1e-2, gap=1e-20).predict(problem)
+
+
+def test_a_bound_that_is_not_there_asks_for_no_larger_gap():
+    problem = completion(d=5, fraction=0.5)
+    with pytest.raises(NotConverged, match=r"relative gap inf .*: scale the measurements"):
+        proximal_points(
+            problem,
+            np.full(len(problem.values), 1e-2),
+            lambda matrix, mu: Certificate(0.0, np.inf, 0.0),
+            near=None,
+            gap=1e-6,
+            interrupt=lambda: None,
+        )
 
 
 def test_a_solution_can_be_interrupted():

@@ -228,7 +228,10 @@ def proximal_points(
         # A subproblem that did not converge was too stiff: a shorter step is always solvable.
         sigma *= 3 if found.residual <= max(tolerance, 1e-7) else 0.1
         ridge = ridge / 3
+    remedy = "ask for a larger gap"
+    if certificate.gap == np.inf:
+        remedy = "scale the measurements to similar sizes, or leave out some that others combine to"
     raise NotConverged(
         f"the nuclear-norm predictor has relative gap {certificate.gap:.1e} after {_OUTER_STEPS} "
-        f"proximal steps, expected {gap:.1e}: ask for a larger gap"
+        f"proximal steps, expected {gap:.1e}: {remedy}"
     )
