@@ -52,10 +52,7 @@ from grokflow.theory.transition.scores import Kind, Scores
 # Probability with which the generalisation bounds may fail.
 _DELTA = 0.05
 # Why nothing is proved of a limit for λ → 0 on data that no weights fit.
-_ROUNDED = (
-    "it is that of the outputs of least loss, which are rounded: what is proved of rounded outputs "
-    "is not proved of the data"
-)
+_ROUNDED = "it is that of the outputs of least loss, and they are rounded, unlike the data"
 
 
 @dataclass(frozen=True)
