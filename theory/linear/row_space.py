@@ -20,10 +20,10 @@ from scipy.linalg import LinAlgError, cholesky, qr, qr_multiply, solve_triangula
 
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.design_matrix import DesignMatrix
+from grokflow.theory.numerics.penalised.orthogonal import by_size
+from grokflow.theory.numerics.rounding import UNIT
 from grokflow.theory.numerics.sparse_matrix import SparseMatrix
 
-# Half the distance between 1 and the next double: the largest relative error of one rounding.
-_ROUNDING = float(np.finfo(np.float64).eps) / 2
 # Rounds of scaling rows, then columns. One is enough for a matrix of entries of order one times
 # a unit for each row and each column; the second serves what is scattered beyond that.
 _SCALING_ROUNDS = 2
@@ -229,20 +229,6 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
     return w
 
 
-def by_size(matrix: np.ndarray) -> np.ndarray:
-    """Return the order of rows from the largest to the smallest.
-
-    In this order, and with pivoting, Householder's method errs in each row by rounding of that row.
-    """
-    return np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
-
-
-def triangle_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return T and the order of columns in ``matrix[:, order] = U T``, rows of all sizes kept."""
-    triangle, order = qr(matrix[by_size(matrix)], mode="r", pivoting=True, check_finite=False)
-    return triangle[: matrix.shape[1]], order
-
-
 def _eliminated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return Q and R of ``matrix = Q R``, columns eliminated from the largest to the smallest."""
     rotation, triangle, order = qr(matrix, mode="economic", pivoting=True)
@@ -264,7 +250,7 @@ def _rows_are_independent(inputs: DesignMatrix) -> bool:
     if not (np.isfinite(size).all() and (size > 1e-150).all()):
         return False
     shifted = gram / size / size[:, None]
-    shifted[np.diag_indices(n)] -= 2 * n * (n + d + 3) * _ROUNDING
+    shifted[np.diag_indices(n)] -= 2 * n * (n + d + 3) * UNIT
     try:
         cholesky(shifted, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError:
@@ -322,7 +308,7 @@ def _rounding(scaled: np.ndarray, triangle: np.ndarray) -> float:
 
 def _tolerance(matrix: np.ndarray) -> float:
     """Return the error of Householder's method, relative to the Frobenius norm."""
-    return float(min(matrix.shape) * np.sqrt(max(matrix.shape)) * _ROUNDING)
+    return float(min(matrix.shape) * np.sqrt(max(matrix.shape)) * UNIT)
 
 
 def _rank(triangle: np.ndarray, tolerance: float) -> tuple[int, float]:

@@ -10,8 +10,8 @@ from scipy.linalg import LinAlgError, solve, solve_triangular
 from grokflow.theory.diagonal.regime import Held, Regime, kernel_decay
 from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.row_space import triangle_of
 from grokflow.theory.losses import Loss
+from grokflow.theory.numerics.penalised.orthogonal import gram_triangle, row_triangle
 from grokflow.theory.transition.scores import Scores, kind_of
 
 # The part of a change of the test error by which the early weights may be off at this λ. It is
@@ -81,7 +81,10 @@ def _near_minimum(problem: Problem, held: Held, loss: Loss) -> Callable[[float],
 
 def _inverse_hessian(basis: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     """Return ``(Qᵀ D Q)⁻¹``, from the triangle of ``√D Q``, of which no sizes are squared."""
-    triangle, order = triangle_of(np.sqrt(curvature)[:, None] * basis)
+    weighted = np.sqrt(curvature)[:, None] * basis
+    triangle, order = gram_triangle(weighted), np.arange(basis.shape[1])
+    if triangle is None:
+        triangle, order = row_triangle(weighted)
     half = np.empty_like(triangle)
     half[order] = solve_triangular(triangle, np.eye(len(triangle)), check_finite=False)
     return np.asarray(half @ half.T)

@@ -15,12 +15,11 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.linear.least_loss.reached import Reached, all_reached
 from grokflow.theory.linear.problem import Problem
-from grokflow.theory.linear.row_space import triangle_of
 from grokflow.theory.losses import ConcordantLoss
+from grokflow.theory.numerics.penalised.orthogonal import gram_triangle, row_triangle
 from grokflow.theory.numerics.rounding import UNIT
 
-# Where ρν is above this, differences of terms ρν times larger lose less than this of their digits;
-# and what bounds of rounding may themselves be off by.
+# Where ρν is above this, differences of terms ρν times larger lose less than this of their digits.
 _CANCELS = 1e-6
 
 
@@ -93,16 +92,17 @@ def distance_to_least(
 def _orthonormal(reached: Reached, root: np.ndarray) -> Reached:
     """Return columns ``Q T^{-1}`` of the same outputs, orthonormal once rows are weighted by these.
 
-    Rows of different size would square in the Hessian. Nothing is asked of T but that it is what
-    the columns are divided by: of a row q of the quotient, each entry errs by r roundings of ``|q|
-    |T| |T^{-1}|``. As they are, where T divides nothing.
+    Sizes of rows are squared in the Hessian, which loses those that differ by orders. Columns whose
+    Gram matrix is well conditioned are returned as they are, and those that T does not divide.
+    Nothing is asked of T but that it is what the columns are divided by: of a row q of the
+    quotient, each entry errs by r roundings of ``|q| |T| |T^{-1}|``.
     """
     basis, error = reached
     n, r = basis.shape
     weighted = root[:, None] * basis
-    if n < r or not np.isfinite(weighted).all():
+    if n < r or not np.isfinite(weighted).all() or gram_triangle(weighted) is not None:
         return reached
-    triangle, order = triangle_of(weighted)
+    triangle, order = row_triangle(weighted)
     try:
         inverse = solve_triangular(triangle, np.eye(r), check_finite=False)
     except LinAlgError:
@@ -113,7 +113,9 @@ def _orthonormal(reached: Reached, root: np.ndarray) -> Reached:
     largest = solve_triangular(np.eye(r) - grown, np.abs(inverse).T, trans="T", check_finite=False)
     lost = (r + 2) * UNIT * np.abs(quotient) @ np.abs(triangle) @ largest.T
     bound = error * np.linalg.norm(largest) + np.sqrt(n) * np.linalg.norm(lost, axis=1)
-    return Reached(quotient, bound * (1 + _CANCELS))
+    # Squares of rows of both errors over their sum add up to 2, and √2 is less than 1.5 even with
+    # what rounding takes off the bounds.
+    return Reached(quotient, 1.5 * bound)
 
 
 def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance | None:

@@ -17,9 +17,10 @@ from grokflow.theory.linear.least_loss.distance import distance_to_least, min_lo
 from grokflow.theory.linear.least_loss.reached import resolved
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
-from grokflow.theory.linear.row_space import RowSpace, by_size, least_norm
+from grokflow.theory.linear.row_space import RowSpace, least_norm
 from grokflow.theory.losses import ConcordantLoss, set_loss
 from grokflow.theory.numerics.design_matrix import DesignMatrix
+from grokflow.theory.numerics.penalised.orthogonal import by_size
 from grokflow.theory.numerics.rounding import UNIT
 from grokflow.theory.objective import Norm, Objective
 from grokflow.theory.predictor import NoPredictor, NotResolved

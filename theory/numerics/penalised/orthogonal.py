@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import qr
+from scipy.linalg import LinAlgError, cholesky, qr
 
 _ROUNDING = float(np.finfo(np.float64).eps)
+# Least pivot of a Gram matrix of unit diagonal that loses no digits to speak of.
+_WELL_CONDITIONED = 0.1
+
+
+def by_size(matrix: np.ndarray) -> np.ndarray:
+    """Return the order of rows from the largest to the smallest.
+
+    In this order, and with pivoting, Householder's method errs in each row by rounding of that row.
+    """
+    return np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
+
+
+def gram_triangle(matrix: np.ndarray) -> np.ndarray | None:
+    """Return T in ``A = U T`` from the Gram matrix, which costs little; None where it loses digits.
+
+    It does where columns nearly combine, or where rows differ in size by orders.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        gram = matrix.T @ matrix
+        size = np.sqrt(np.diagonal(gram))
+        gram = gram / size / size[:, None]
+    try:
+        triangle = cholesky(gram, check_finite=False)
+    except LinAlgError:
+        return None
+    return triangle * size if np.diagonal(triangle).min() > _WELL_CONDITIONED else None
+
+
+def row_triangle(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return T and the order of columns in ``A[:, order] = U T``, accurate row by row."""
+    triangle, order = qr(matrix[by_size(matrix)], mode="r", pivoting=True, check_finite=False)
+    return triangle[: matrix.shape[1]], order
 
 
 def orthogonal_factors(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -16,7 +48,7 @@ def orthogonal_factors(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """
     scale = np.abs(a).max(axis=0)
     scale = np.exp2(np.round(np.log2(np.where(scale > 0, scale, 1.0))))
-    rows = np.argsort(-np.abs(a / scale).max(axis=1), kind="stable")
+    rows = by_size(a / scale)
     basis, triangle, order = qr(
         (a / scale)[rows], mode="economic", pivoting=True, check_finite=False
     )
