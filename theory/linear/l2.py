@@ -9,6 +9,7 @@ conditioned; a certificate says whether it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.linalg import lstsq
@@ -152,15 +153,8 @@ class MinL2Norm:
             WANTED_GAP,
         )
         if found is None or found.gap > WANTED_GAP:
-            found = _stubborn_interpolant(problem, found)
-        try:
-            return interpolant(self.name, problem, found, Norm.L2)
-        except NotResolved:
-            # Weights that are rounded but once may miss the targets by less.
-            exact = _exact_interpolant(problem, found)
-            if exact is None:
-                raise
-            return interpolant(self.name, problem, exact, Norm.L2)
+            return interpolant(self.name, problem, _stubborn_interpolant(problem, found), Norm.L2)
+        return interpolant(self.name, problem, found, Norm.L2, partial(_rounded_once, problem))
 
 
 def _gram_margin(problem: Problem) -> PrimalDual:
@@ -242,13 +236,19 @@ def _stubborn_margin(problem: Problem, found: Certified | None) -> Certified:
 
 def _stubborn_interpolant(problem: Problem, found: Certified | None) -> Certified:
     """Prove that there is no interpolant, or find it in exact arithmetic, or say what is known."""
-    if problem.n > problem.d and problem.n * problem.d <= MOST_ENTRIES:
-        if _residual_refutes(problem.inputs.to_array(), problem.targets):
-            raise _not_interpolable(problem, found)
+    small = problem.n * problem.d <= MOST_ENTRIES
+    if small and problem.n > problem.d and _residual_refutes(problem):
+        raise _not_interpolable(problem, found)
     exact = _exact_interpolant(problem, found)
     if exact is not None and exact.gap <= WANTED_GAP:
         return exact
     raise not_resolved("½‖w‖² of the least interpolant", exact or found, WANTED_GAP)
+
+
+def _rounded_once(problem: Problem, found: Certified) -> Certified:
+    """Return the weights of exact arithmetic instead, where it gives any."""
+    exact = _exact_interpolant(problem, found)
+    return exact if exact is not None and exact.gap <= WANTED_GAP else found
 
 
 def _exact_interpolant(problem: Problem, found: Certified | None) -> Certified | None:
@@ -270,8 +270,9 @@ def _exact_interpolant(problem: Problem, found: Certified | None) -> Certified |
     return None if exact is None else Certified(exact.w, exact.mu, exact.certificate)
 
 
-def _residual_refutes(x: np.ndarray, targets: np.ndarray) -> bool:
+def _residual_refutes(problem: Problem) -> bool:
     """Prove by the residual of the least squares that no w interpolates; False if it fails."""
+    x, targets = problem.inputs.to_array(), problem.targets
     lengths = row_lengths(x)
     with np.errstate(all="ignore"):  # what overflows refutes nothing
         scaled, wanted = divided(x, lengths[:, None]), divided(targets, lengths)
