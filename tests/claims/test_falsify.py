@@ -23,7 +23,7 @@ QUICK = (
     *("cor-3.7-global", "path-early", "path-late", "path-flow", "thm-e.3", "f.1-f.3"),
     *("block-form-norm", "block-form-flow", "omnigrok", "bias-delay"),
 )
-# Those that take several seconds for each.
+# Those that take several seconds for each, or half a minute.
 SLOWER = (
     *("largest-margin", "inconsistent-flow", "lem-d.1", "lem-d.7"),
     *("cor-3.11", "rem-3.13", "completion-path-flow"),
