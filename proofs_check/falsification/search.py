@@ -120,7 +120,10 @@ def falsify(
     check = check_of(claim, variant)
     judge = Judge(check, claim.for_every, budget, seed, progress)
     try:
-        _draw(judge, max(1, round(_DRAWN * budget)), seed)
+        _draw(judge, max(1, round(_DRAWN * budget)), str(seed))
+        if judge.worst is None:
+            # Steps need an instance to start from: what is left goes to others.
+            _draw(judge, budget, f"{seed}, others")
         _move(judge, round(_MOVED * budget), np.random.default_rng(seed))
         _simplify(judge)
     except KeyboardInterrupt:
@@ -160,14 +163,14 @@ def check_of(claim: Claim, variant: str) -> Check:
     return checks[variant]
 
 
-def _draw(judge: Judge, until: int, seed: int) -> None:
+def _draw(judge: Judge, until: int, seed: str) -> None:
     """Let hypothesis draw instances and steer towards the worst."""
     import hypothesis
     from hypothesis import strategies as st
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=until,
+        max_examples=until - judge.count,
         phases=(hypothesis.Phase.generate, hypothesis.Phase.target),
         database=None,
         deadline=None,

@@ -109,6 +109,21 @@ def test_what_a_check_refuses_is_counted_and_said():
     assert sum(found.refused.values()) + sum(found.verdicts.values()) == found.judged
 
 
+def test_draws_go_on_until_an_instance_leads_to_a_number():
+    count = 0
+
+    def check(laboratory):
+        nonlocal count
+        count += 1
+        if count <= 8:
+            raise ValueError("none yet")
+        return gf.Evidence(0.5, 1.0, "none")
+
+    found = gf.falsify(replace(bounded(1.0), check=check), budget=10)
+    assert found.evidence.discrepancy == 0.5
+    assert found.judged == 10
+
+
 def test_ctrl_c_keeps_the_worst_so_far():
     count = 0
 
