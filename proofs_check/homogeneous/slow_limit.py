@@ -1,7 +1,8 @@
 """Boursier et al.: as λ → 0 the flow follows the Riemannian flow on the zero-loss set, to O(λ).
 
 How it is measured: a two-layer quadratic net has its own outputs at three samples as targets, so
-that it starts on their zero-loss set. The distance, over four slow times, between the flow with
+that it starts on their zero-loss set, whatever its weights and the samples are, as long as its
+Jacobian J has full rank there. The distance, over four slow times, between the flow with
 weight decay and the flow of ``½‖θ‖²`` on the set, at nine λ; the local slope of its logarithm in
 log λ, extrapolated to λ = 0, must be 1.
 """
@@ -9,17 +10,18 @@ log λ, extrapolated to λ = 0, must be 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
 
-from grokflow.proofs_check.claim import Broken, Claim, Evidence, StatementKind, Verdict
+from grokflow.proofs_check import strategies
+from grokflow.proofs_check.claim import Broken, Claim, Evidence, ForEvery, StatementKind, Verdict
 from grokflow.proofs_check.evidence.corrections import order_in_lam
 from grokflow.proofs_check.evidence.error_rates import EXTRAPOLATED
 from grokflow.proofs_check.evidence.extrapolation import extrapolated
 from grokflow.proofs_check.evidence.orders import order_in
-from grokflow.proofs_check.laboratory import Laboratory
+from grokflow.proofs_check.laboratory import Laboratory, remembered
 from grokflow.proofs_check.scope import Scope
 from grokflow.simulations.nets.implicit.flow import NetFlow, NetSolver
 from grokflow.simulations.nets.modules import MLP, Activation, he_start
@@ -30,6 +32,7 @@ from grokflow.theory.nets.module_map import ModuleMap
 from grokflow.theory.nets.outputs import ModuleOutputs
 from grokflow.theory.nets.problem import NetProblem
 
+_INPUTS, _HIDDEN = 3, 4
 _TIMES = np.array([0.25, 0.5, 1.0, 2.0])
 _RTOL, _PATH_RTOL = 1e-7, 1e-8
 # λ over the least squared singular value of J along the path: the zero-loss set holds θ by that.
@@ -43,7 +46,7 @@ def check(
 
     `speed` and `project` break the path that is compared with.
     """
-    followed = _follow(laboratory.seed)
+    followed = _follow(laboratory)
     path = followed.path(speed * _TIMES)
     if not project:
         path = np.exp(-_TIMES)[:, None] * followed.start
@@ -76,11 +79,35 @@ class _Followed:
         return found.theta
 
 
-@cache
-def _follow(seed: int) -> _Followed:
-    rng = np.random.default_rng((seed, 4))
-    x = rng.standard_normal((3, 3))
-    net = he_start(MLP((3, 4, 1), Activation.QUADRATIC, bias=False), rng)
+@remembered
+def samples(laboratory: Laboratory) -> np.ndarray:
+    """Draw the inputs of three samples."""
+    return np.random.default_rng((laboratory.seed, 4)).standard_normal((3, _INPUTS))
+
+
+@remembered
+def hidden_weights(laboratory: Laboratory) -> np.ndarray:
+    """Draw the weights of the hidden layer."""
+    return np.random.default_rng((laboratory.seed, 5)).standard_normal((_HIDDEN, _INPUTS))
+
+
+def _net(laboratory: Laboratory) -> torch.nn.Module:
+    """Return the net with these hidden weights, in units of their mean size."""
+    layers = MLP((_INPUTS, _HIDDEN, 1), Activation.QUADRATIC, bias=False)
+    net = he_start(layers, np.random.default_rng((laboratory.seed, 6)))
+    with torch.no_grad():
+        next(net.parameters()).copy_(torch.from_numpy(_of_mean_size_1(hidden_weights(laboratory))))
+    return net
+
+
+def _of_mean_size_1(table: np.ndarray) -> np.ndarray:
+    """Return a table over its root mean square: `NetFlow` takes λ up to 100 alone."""
+    return np.asarray(table / np.sqrt((table**2).mean()))
+
+
+@remembered
+def _follow(laboratory: Laboratory) -> _Followed:
+    x, net = _of_mean_size_1(samples(laboratory)), _net(laboratory)
     model = ModuleOutputs(ModuleMap.of(net), x, memory=2**24)
     # A net with its own outputs as targets starts on the zero-loss set, whatever was drawn.
     y = model.outputs(model.theta)
@@ -110,6 +137,13 @@ CLAIM = Claim(
     expected=Verdict.SUPPORTED,
     check=check,
     formulas=(order_in_lam,),
+    for_every=(
+        ForEvery(samples, partial(strategies.tables, 3, _INPUTS, 3, _INPUTS, 0, general=True)),
+        ForEvery(
+            hidden_weights,
+            partial(strategies.tables, _HIDDEN, _INPUTS, _HIDDEN, _INPUTS, 0, general=True),
+        ),
+    ),
     broken=(
         Broken("within O(λ^1.1)", partial(check, order=1.1)),
         Broken("the path at 1.1 times its speed", partial(check, speed=1.1)),
