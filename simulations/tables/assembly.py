@@ -281,7 +281,8 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
         return
     row = int(np.flatnonzero(rows.unlabelled if rows.unlabelled.any() else lacking)[0])
     remedy = "missing='drop' (--missing drop) leaves such rows out"
-    matrix = or_matrix(len(rows.y), rows.x.shape[1] + 1) if rows.names else ""
+    share = float(np.isnan(rows.x).mean())
+    matrix = or_matrix(len(rows.y), rows.x.shape[1] + 1, share) if rows.names else ""
     after = row - (rows.tested_from or 0)
     tested = rows.tested_from is not None and after >= 0
     place, part = (after, "_test") if tested else (row, "")

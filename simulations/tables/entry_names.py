@@ -17,6 +17,8 @@ ROLES = {
     "value": ("value", "rating"),
 }
 LEFT_OUT = "timestamp"
+# Tables of inputs lack a smaller share of their cells, ratings a larger one.
+_MOST_CELLS = 0.5
 
 
 def entry_roles(names: Iterable[str]) -> dict[str, str]:
@@ -46,17 +48,23 @@ def stem_of(name: str) -> str:
     return plain
 
 
-def or_matrix(rows: int, columns: int) -> str:
-    """Say how a table with gaps is written that may be a matrix: one as wide as it is long.
+def or_matrix(rows: int, columns: int, lacking: float) -> str:
+    """Say how a table with gaps is written that may be a matrix: square, or with gaps for the most.
 
     Parameters
     ----------
     rows, columns : int
         Its size; one column more may name the rows.
+    lacking : float
+        Which share of its cells has no value.
     """
-    if columns - rows not in (0, 1):
+    if columns - rows in (0, 1):
+        names, python = "i,j,value", " (in Python gf.make_matrix_problem takes the matrix)"
+    elif lacking > _MOST_CELLS:
+        names, python = "user,item,value", ""
+    else:
         return ""
     return (
-        "; if these are the observed entries of a matrix, write each as a row under i,j,value (in "
-        "Python gf.make_matrix_problem takes the matrix)"
+        "; if these are the observed entries of a matrix, write each as a row under "
+        f"{names}{python}"
     )

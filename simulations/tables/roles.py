@@ -160,8 +160,9 @@ def _or_entries(table: Columns) -> str:
     """Say how entries of a matrix are recognised, where columns without names may hold some."""
     ids = all(_are_whole(column) for column in table.columns[:2])
     if table.headed or len(table.columns) not in (3, 4) or not ids:
-        gaps = any(column.missing.any() for column in table.columns)
-        return or_matrix(len(table.columns[0].values), len(table.columns)) if gaps else ""
+        lacking = float(np.mean([column.missing.mean() for column in table.columns]))
+        rows, columns = len(table.columns[0].values), len(table.columns)
+        return or_matrix(rows, columns, lacking) if lacking > 0 else ""
     named = "user,item,rating" + (",timestamp" if len(table.columns) == 4 else "")
     return f", or write {named} above the rows if they are observed entries of a matrix"
 

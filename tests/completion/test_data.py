@@ -216,6 +216,16 @@ def test_ratings_without_a_header_are_told_which_one_to_write(capsys, tmp_path):
         assert holds_entries(headed)
 
 
+def test_a_wide_table_of_ratings_is_told_how_entries_are_written(capsys, tmp_path):
+    remedy = "write each as a row under user,item,value"
+    users = [f"user {i}" + "," * (i % 5 + 1) + f"{i}" + "," * (4 - i % 5) for i in range(9)]
+    path = table(tmp_path / "wide.csv", users, "user,a,b,c,d,e")
+    assert remedy in run(capsys, "predict", path)[2]
+    # A table of inputs with a gap is none.
+    inputs = table(tmp_path / "inputs.csv", ["0,1,2,1", "1,,1,-1", "2,1,1,1"], "a,b,c,d")
+    assert "observed entries" not in run(capsys, "predict", inputs)[2]
+
+
 def test_a_csv_of_entries_is_recognised(capsys, tmp_path):
     x = np.arange(1.0, 7.0)
     rows, columns = np.nonzero(np.random.default_rng(0).random((6, 6)) < 0.7)
