@@ -222,7 +222,7 @@ def test_a_wide_table_of_ratings_is_told_how_entries_are_written(capsys, tmp_pat
     path = table(tmp_path / "wide.csv", users, "user,a,b,c,d,e")
     assert remedy in run(capsys, "predict", path)[2]
     # A table of inputs with a gap is none.
-    inputs = table(tmp_path / "inputs.csv", ["0,1,2,1", "1,,1,-1", "2,1,1,1"], "a,b,c,d")
+    inputs = table(tmp_path / "inputs.csv", ["0,1,2,1", "1,,1,-1"], "a,b,c,d")
     assert "observed entries" not in run(capsys, "predict", inputs)[2]
 
 
