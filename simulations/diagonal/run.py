@@ -17,6 +17,7 @@ from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.simulations.runs.sundials import SolverFailure
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
 from grokflow.theory.errors import either
+from grokflow.theory.linear.checks import rescaling
 from grokflow.theory.numerics.input_transform import standardising
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class DiagonalRun:
                 f"{_DECADES:g}: {either(inputs, 'take depth=2 (--depth 2)')}"
             )
         care = f"in Python raise rtol (now {self.settings.rtol:g}) or max_steps"
-        return either(inputs, "rescale the targets to sizes near 1", care)
+        targets = rescaling(is_classification=self.flow.problem.is_classification)
+        return either(inputs, targets, care)
 
     def _judged(self, found: DiagonalTrajectory) -> DiagonalTrajectory:
         """Return the trajectory unless its objective rises somewhere."""

@@ -27,6 +27,7 @@ import numpy as np
 from grokflow.theory.diagonal.partly.ends import early_of
 from grokflow.theory.diagonal.partly.split import Parts, split
 from grokflow.theory.diagonal.scale import kernel_end
+from grokflow.theory.linear.checks import rescaling
 from grokflow.theory.linear.l2 import MaxL2Margin, MinL2Norm
 from grokflow.theory.linear.least_loss.predictor import MinLoss, in_row_space, least_coordinates
 from grokflow.theory.linear.penalised import L2Penalised
@@ -125,9 +126,9 @@ def _rescaling(problem: Problem) -> str:
 
     Larger targets make a given λ smaller beside the loss.
     """
-    if problem.is_classification or np.sqrt(np.mean(problem.targets**2)) >= _SMALL:
+    if np.sqrt(np.mean(problem.targets**2)) >= _SMALL:
         return ""
-    return "rescale the targets to sizes near 1"
+    return rescaling(is_classification=problem.is_classification)
 
 
 def _missed_mean(problem: Problem, late: np.ndarray) -> str:

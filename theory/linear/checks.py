@@ -134,3 +134,14 @@ def check_rows(x: Table, targets: np.ndarray, places: np.ndarray | None = None) 
             f"{where} is all zeros, expected a nonzero input: its margin is 0 for "
             "every w, so drop the row"
         )
+
+
+def rescaling(*, is_classification: bool) -> str:
+    """Return the advice to rescale real targets, which is empty for classes.
+
+    Parameters
+    ----------
+    is_classification : bool
+        Whether the labels are signs.
+    """
+    return "" if is_classification else "rescale the targets to sizes near 1"

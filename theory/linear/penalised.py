@@ -15,6 +15,7 @@ from grokflow.theory.arguments import check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.errors import either
 from grokflow.theory.linear import certificates
+from grokflow.theory.linear.checks import rescaling
 from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.prediction import Certified, Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem, check_problem
@@ -254,7 +255,7 @@ def _resolved(
     if not found.gap <= predictor.gap:
         certificate = found.certificate
         # λ is compared with the loss, whose size that of the targets decides.
-        targets = "" if problem.is_classification else "rescale the targets to sizes near 1"
+        targets = rescaling(is_classification=problem.is_classification)
         inputs = standardising(problem.transform)
         helps = either(f"raise lam from {predictor.lam:.3g} (--lam)", targets, inputs)
         raise NotResolved(
