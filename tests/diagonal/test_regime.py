@@ -73,6 +73,26 @@ def test_fitted_targets_of_more_samples_than_rank_are_those_of_independent_rows(
     assert held_weights(problem, HalfSquare()).regime is Regime.INTERPOLATED
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_targets_that_whole_weights_fit_are_fitted_though_rows_depend(seed):
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(2, 9, 2)
+    rank = int(rng.integers(1, min(n, d) + 1))
+    x = rng.integers(1, 7, (n, rank)) @ rng.integers(-6, 7, (rank, d)).astype(float)
+    x = x[x.any(axis=1)]
+    y = x @ rng.integers(1, 6, d)
+    if not y.any():
+        y = x[:, 0]
+    assert held_weights(problem_of(Task.REGRESSION, x, y), SQUARE).regime is Regime.INTERPOLATED
+    # A target out of reach of all weights, by a part in 1e12, is none.
+    ones = np.ones((3, d))
+    near = np.array([1.0, 1.0, 1.0 + 1e-12])
+    assert held_weights(problem_of(Task.REGRESSION, ones, near), SQUARE).regime is (
+        Regime.INCONSISTENT
+    )
+
+
+
 @pytest.mark.parametrize("loss", ["square", "logistic", "exponential"])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_there_is_no_transition_where_the_data_determine_the_weights(loss, depth):

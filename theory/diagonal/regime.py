@@ -33,6 +33,7 @@ from grokflow.theory.linear.least_loss.predictor import MinLoss, in_row_space, l
 from grokflow.theory.linear.penalised import L2Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.linear.row_space import RowSpace
 from grokflow.theory.losses import LOSSES, ConcordantLoss, Loss
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.predictor import NoPredictor, NotResolved
@@ -244,9 +245,7 @@ def _held_outputs(problem: Problem, loss: Loss) -> Held:
     square = LOSSES["square"]
     assert isinstance(square, ConcordantLoss)
     c = least_coordinates(problem, square)
-    outputs = np.abs(space.basis) @ np.abs(c)
-    rounding = space.rank * np.sqrt(problem.n) * _ROUNDING * outputs
-    if (np.abs(space.basis @ c - problem.targets) <= rounding).all():
+    if (np.abs(space.basis @ c - problem.targets) <= _residual_rounding(space, c)).all():
         inside = in_row_space(problem, c)
         return Held.outputs(Regime.INTERPOLATED, inside, MinL2Norm().predict(inside))
     if not isinstance(loss, ConcordantLoss):
@@ -255,6 +254,23 @@ def _held_outputs(problem: Problem, loss: Loss) -> Held:
             "give it this member, or take the square loss"
         )
     return _held_least_loss(problem, loss, Regime.INCONSISTENT)
+
+
+def _residual_rounding(space: RowSpace, c: np.ndarray) -> np.ndarray:
+    """Return what rounding may leave of ``Q c`` at targets that are fitted, shape (n,).
+
+    Where the factors are known to half of the digits, their own errors are counted. Nearly
+    dependent inputs lose more: there, what is missed is not taken for rounding.
+    """
+    assert space.basis is not None
+    n, rank = space.basis.shape
+    found = rank * np.sqrt(n) * _ROUNDING * (np.abs(space.basis) @ np.abs(c))
+    if space.rounding is None:
+        return np.asarray(found)
+    sizes = np.linalg.norm(space.basis, axis=1)
+    if (space.rounding > np.sqrt(_ROUNDING) * sizes).all():
+        return np.asarray(found)
+    return np.asarray(found + space.rounding * np.linalg.norm(c))
 
 
 def _held_least_loss(problem: Problem, loss: ConcordantLoss, regime: Regime) -> Held:
