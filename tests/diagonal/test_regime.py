@@ -92,7 +92,6 @@ def test_targets_that_whole_weights_fit_are_fitted_though_rows_depend(seed):
     )
 
 
-
 @pytest.mark.parametrize("loss", ["square", "logistic", "exponential"])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_there_is_no_transition_where_the_data_determine_the_weights(loss, depth):

@@ -17,7 +17,7 @@ from grokflow.theory.completion.checks import (
     refuse_contradiction,
 )
 from grokflow.theory.completion.measurements import Entries, Measurements
-from grokflow.theory.completion.problem import CompletionProblem, TestEntries
+from grokflow.theory.completion.problem import CompletionProblem, TestEntries, tested_once
 from grokflow.theory.completion.spaces.block_entries import BlockEntries
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 from grokflow.theory.conversion import as_array, as_table
@@ -39,7 +39,7 @@ def make_entries_problem(
     """Check observed entries of a matrix and make a `CompletionProblem` of them.
 
     An entry that is observed again counts as often as it is, with the mean of its values: that
-    changes the loss by a constant alone.
+    changes the loss by a constant alone. One that is tested again counts once, with that mean.
 
     Parameters
     ----------
@@ -90,22 +90,24 @@ def make_entries_problem(
     rows, columns = rows.astype(np.int64), columns.astype(np.int64)
     make = _symmetric_entries if isinstance(d, Integral) else _block_entries
     found = make(shape, rows, columns, values)
+    space = found.measurements.space
+    judged = tested_once(space, TestEntries.none() if test is None else test)
     return CompletionProblem(
         name,
         found.measurements,
         found.merged.values,
         found.merged.counts,
-        TestEntries.none() if test is None else test,
+        judged.test,
         dict(settings or {}),
-        notes + found.notes + _on_test(rows, columns, test, symmetric=isinstance(d, Integral)),
+        (*notes, *found.notes, *judged.notes, *_on_test(rows, columns, judged.test, space.square)),
     )
 
 
 def _on_test(
-    rows: np.ndarray, columns: np.ndarray, test: TestEntries | None, *, symmetric: bool
+    rows: np.ndarray, columns: np.ndarray, test: TestEntries, symmetric: bool
 ) -> tuple[str, ...]:
     """Say how many test entries are learned too, and of how many the data say nothing."""
-    if test is None or not len(test.values):
+    if not len(test.values):
         return ()
     i, j = test.rows.astype(np.int64), test.columns.astype(np.int64)
     seen = set(zip(rows.tolist(), columns.tolist(), strict=True))

@@ -29,6 +29,13 @@ Kernel = Float[np.ndarray, "m m"]
 DIRECT = 5000
 
 
+class Places(NamedTuple):
+    """Where some of the stored entries of W stand: indices of shape (k,)."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+
 class MetricProduct(NamedTuple):
     """A kernel that is not written out: its product with a vector, and its diagonal."""
 
@@ -49,8 +56,8 @@ class Measurements(Protocol):
         """Number m of measurements."""
 
     @property
-    def fixed_entries(self) -> int:
-        """Number of the stored entries of W that they fix each by itself, mirrors included."""
+    def fixed_entries(self) -> Places:
+        """Stored entries of W that they fix each by itself, one of each pair of mirrors."""
 
     @property
     def norms(self) -> np.ndarray:
@@ -110,9 +117,9 @@ class Entries:
         return len(self.rows)
 
     @property
-    def fixed_entries(self) -> int:
-        """Two for every entry off the diagonal, one for every entry on it."""
-        return 2 * self.size - int((self.rows == self.columns).sum())
+    def fixed_entries(self) -> Places:
+        """All that are measured."""
+        return Places(self.rows, self.columns)
 
     @cached_property
     def norms(self) -> Values:
@@ -201,9 +208,9 @@ class Matrices:
         return len(self.array)
 
     @property
-    def fixed_entries(self) -> int:
+    def fixed_entries(self) -> Places:
         """No entry is fixed by itself."""
-        return 0
+        return Places(np.zeros(0, dtype=int), np.zeros(0, dtype=int))
 
     @cached_property
     def norms(self) -> Values:

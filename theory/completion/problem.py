@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import ArrayLike
 from grokflow.theory.completion.checks import (
     check_finite,
     check_values,
+    contradiction,
     merge,
     refuse_contradiction,
 )
@@ -184,17 +184,79 @@ class CompletionProblem(Summarised):
         Without test entries every error is NaN. They are judged beside the mean of the observed
         entries, the best constant that could have been predicted. The spread is that of a draw
         without replacement from all entries that were not observed: zero when all of them are
-        tested.
+        tested. A test entry and its mirror are one sample of that draw.
         """
         rows, columns, values = self.test
-        k = len(values)
-        if k == 0:
+        if not len(values):
             missing = np.full(len(matrices), np.nan)
             return Scores(None, missing, missing, 0, missing, float("nan"))
-        left = max(0.0, 1 - k / max(prod(self.space.shape) - self.measurements.fixed_entries, 1))
-        found = matrices[:, rows, columns].T
-        scores = scores_of_targets(found, values, self.mean, untested=left)
+        found, (alike, untested) = matrices[:, rows, columns].T, self._tested
+        scores = scores_of_targets(found, values, self.mean, untested=untested, alike=alike)
         return replace(scores, loss=scores.error)
+
+    @cached_property
+    def _tested(self) -> _Tested:
+        """Which test entries are one, and which part of what is not observed is not tested."""
+        cells = cells_of(self.space, self.test.rows, self.test.columns)
+        distinct, first, place = np.unique(cells, return_index=True, return_inverse=True)
+        alike = None if len(distinct) == len(cells) else first[place.ravel()]
+        observed = np.unique(cells_of(self.space, *self.measurements.fixed_entries))
+        # What is learned too is no part of what is not observed.
+        unseen = int((~np.isin(distinct, observed)).sum())
+        rows, columns = self.space.shape
+        total = rows * (rows + 1) // 2 if self.space.square else rows * columns
+        return _Tested(alike, 1 - unseen / max(total - len(observed), 1))
+
+
+class _Tested(NamedTuple):
+    """The first test entry that each one is a mirror of, and which part is not tested."""
+
+    alike: np.ndarray | None
+    untested: float
+
+
+def cells_of(space: MatrixSpace, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return a number for each entry, the same for all that have one value in every matrix.
+
+    Parameters
+    ----------
+    space : MatrixSpace
+        The matrices: an entry of a symmetric one has the value of its mirror.
+    rows, columns : ndarray of int, shape (k,)
+        Indices of stored entries.
+    """
+    i, j = rows.astype(np.int64), columns.astype(np.int64)
+    if space.square:
+        i, j = np.minimum(i, j), np.maximum(i, j)
+    return np.asarray(i * space.shape[1] + j)
+
+
+class _Once(NamedTuple):
+    """Test entries, and what is said of those that are tested again."""
+
+    test: TestEntries
+    notes: tuple[str, ...]
+
+
+def tested_once(space: MatrixSpace, test: TestEntries) -> _Once:
+    """Merge values of one test entry into their mean, as those of an observed entry are.
+
+    Of a symmetric matrix an entry and its mirror may both be tested. They are merged where
+    something else is, or where their values differ beyond rounding.
+    """
+    rows, columns, values = test
+    size, cells = len(values), cells_of(space, rows, columns)
+    repeats = size - len(np.unique(np.column_stack([rows, columns]), axis=0))
+    if not size or not (repeats or contradiction(cells, values)):
+        return _Once(test, ())
+    kept = merge(cells, values)
+    apart = np.abs(values - kept.values[np.searchsorted(cells[kept.first], cells)]).max()
+    mirrors = ", or their mirrors," if space.square else ""
+    note = (
+        f"{size - len(kept.first)} of {size} test entries{mirrors} are tested again: each entry "
+        f"counts once, with the mean of its values, from which they differ by up to {apart:.3g}"
+    )
+    return _Once(TestEntries(rows[kept.first], columns[kept.first], kept.values), (note,))
 
 
 def make_measurement_problem(
@@ -255,12 +317,14 @@ def make_measurement_problem(
     if extra := len(array) - len(kept.first):
         notes += (f"{extra} of {len(array)} measurements repeat another (A3.8 fails)",)
     array = array[kept.first]
+    measurements = Matrices((array + array.transpose(0, 2, 1)) / 2)
+    judged = tested_once(measurements.space, TestEntries.none() if test is None else test)
     return CompletionProblem(
         name,
-        Matrices((array + array.transpose(0, 2, 1)) / 2),
+        measurements,
         kept.values,
         kept.counts,
-        TestEntries.none() if test is None else test,
+        judged.test,
         dict(settings or {}),
-        notes,
+        notes + judged.notes,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from grokflow.theory.completion.measurements import Kernel, MetricProduct, Square, Values
+from grokflow.theory.completion.measurements import Kernel, MetricProduct, Places, Square, Values
 from grokflow.theory.completion.spaces.blocks import BlockMatrices
 
 Stored = Float[np.ndarray, "rows columns"]
@@ -38,9 +38,9 @@ class BlockEntries:
         return len(self.rows)
 
     @property
-    def fixed_entries(self) -> int:
-        """One for each."""
-        return self.size
+    def fixed_entries(self) -> Places:
+        """All that are measured."""
+        return Places(self.rows, self.columns)
 
     @property
     def norms(self) -> Values:
