@@ -275,8 +275,9 @@ def test_scores_are_mean_squares_over_the_test_entries():
     # The mean of the one entry that is observed is 1, which is one of the two that are tested.
     assert (found.baseline, found.zero) == (0.5, 2.5)
     assert found.size == 2
-    # Eight entries are hidden, two of them drawn: 1 - 2/8 of the variance is left.
-    assert np.allclose(found.spread, np.array([1.5, 0.5]) * np.sqrt(0.75 / 2))
+    # An entry and its mirror are one: of six, five are hidden, and two of them are drawn, so that
+    # 1 - 2/5 of the variance is left.
+    assert np.allclose(found.spread, np.array([1.5, 0.5]) * np.sqrt(0.6 / 2))
     everything = completion(d=5, fraction=0.4)
     assert everything.score(np.zeros((1, 5, 5))).spread == 0
 
