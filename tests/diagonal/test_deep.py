@@ -394,3 +394,32 @@ def test_bounds_on_quasi_norms_know_copies_of_samples_and_targets_of_zero():
     assert quasi_norm(w, 3) <= found.upper <= quasi_norm(w, 3) * (1 + 1e-9)
     nothing = make_problem("nothing", "regression", x, np.zeros(3), StoredTestSet(x, y[:3]))
     assert kkt.quasi_constrained(nothing, np.zeros(5), np.zeros(3), 3).upper == 0
+
+
+@pytest.mark.parametrize("depth", [2, *DEPTHS])
+def test_no_weights_have_more_of_the_penalised_loss_than_the_upper_bound(depth):
+    rng = np.random.default_rng(depth)
+    loss, lam = LOSSES["square"], 0.1
+    for _ in range(50):
+        x, y = rng.standard_normal((2, 3)), rng.standard_normal(2)
+        problem = of_arrays(x, y, classes=False)
+        for w in (np.zeros(3), rng.standard_normal(3)):
+            missed = (matrix(x) * matrix(w) - matrix(y)).entries()
+            mean = float(sum(m * m for m in missed) / 2)
+            found = kkt.quasi_penalised(problem, w, np.zeros(2), depth, loss, lam)
+            with ctx.workprec(160):
+                penalty = arb(lam) / 2 * sum((arb(abs(v)) ** (arb(2) / depth) for v in w), arb(0))
+                value = sum((arb(m * m) for m in missed), arb(0)) / 2 + penalty
+                assert value <= arb(found.upper)
+            # What is added is some thousand roundings of outputs of order 1 to 10.
+            assert found.upper <= float(value) + 1e-10 * (1 + mean)
+
+
+@pytest.mark.parametrize("lam", [1e-80, 1e-300, 1e80, 1e300])
+def test_a_penalty_whose_powers_leave_the_doubles_bounds_what_it_can(lam):
+    problem = of_arrays(np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 1.0]]), np.arange(1.0, 4), False)
+    w = np.array([0.5, 1.0])
+    found = kkt.quasi_penalised(problem, w, np.full(3, 0.1), 8, LOSSES["square"], lam)
+    # Zero weights have a loss of 14/3, and no loss is negative.
+    assert -1e-300 <= found.lower <= 14 / 3
+    assert found.lower <= found.upper

@@ -25,15 +25,27 @@ from grokflow.theory.linear.certificates import (
     l1_penalised,
     max_l1_margin,
     min_l1_norm,
+    rests_at_zero,
 )
 from grokflow.theory.linear.prediction import first_copies
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss
-from grokflow.theory.numerics.rounding import combined, gamma, sum_above, up
+from grokflow.theory.numerics.penalised.bounds import PenalisedBounds
+from grokflow.theory.numerics.rounding import (
+    combined,
+    down,
+    gamma,
+    product_above,
+    ratio_below,
+    sum_above,
+    up,
+)
 
 # Roundings of a power: of its base, of its exponent below 1 times a logarithm below 745, and some
 # units in the last place of the function.
 _POWER = 1024
+# What a power is kept below, so that it does not overflow.
+_LARGEST_POWER = 1e300
 # Margins up to one plus this count as active.
 ACTIVE_EXCESS = 1e-5
 
@@ -119,14 +131,16 @@ def _interpolant_above(problem: Problem, w: np.ndarray, depth: int) -> float:
     distance, others = interpolant_distance(part, w[support])[0], 0
     if distance == inf:
         distance, others = interpolant_distance(problem, w)[0], problem.d - len(support)
-    spread = others ** (1 - 1 / depth) * distance ** (2 / depth) if others else 0.0
+    powers = others ** (1 - 1 / depth), distance ** (2 / depth)
+    spread = product_above(*powers, 1 + gamma(_POWER))
     inside = _quasi_norm_above(np.abs(w[support]) + distance, depth)
-    return up(inside + spread * (1 + gamma(_POWER)))
+    return up(inside + spread)
 
 
 def _quasi_norm_above(sizes: np.ndarray, depth: int) -> float:
     """Return an upper bound on ``Σ a_j^{2/L}`` for numbers that are rounded once."""
-    return sum_above(sizes ** (2 / depth) * (1 + gamma(_POWER)))
+    largest = np.where(sizes > 0, np.nextafter(sizes, inf), 0.0)
+    return sum_above(largest ** (2 / depth) * (1 + gamma(_POWER)))
 
 
 def quasi_penalised(
@@ -135,13 +149,16 @@ def quasi_penalised(
     """Bound ``min (1/n) Σ l(q_i) + (λ/2) Σ|w|^{2/L}``.
 
     No minimiser has an L1 norm above ``R = (2 F/λ)^{L/2}``, F the value at `w` or at zero; up to R,
-    ``Σ|w|^{2/L} ≥ R^{2/L - 1} ‖w‖₁``, a problem with an L1 penalty.
+    ``Σ|w|^{2/L} ≥ R^{2/L - 1} ‖w‖₁``, a problem with an L1 penalty: λ times ``(λ/2F)^{L/2 - 1}``.
     """
-    q = problem.inputs.combine(w)
-    upper = float(loss.value(q, problem.targets).mean()) + lam / 2 * quasi_norm(w, depth)
-    at_zero = float(loss.value(np.zeros(problem.n), problem.targets).mean())
-    reach = (2 * min(upper, at_zero) / lam) ** (depth / 2)
-    if reach == 0:
-        return Certificate(0.0, upper, 0.0)  # a loss of zero, which none is below
-    weak = lam * reach ** (2 / depth - 1)
+    if rests_at_zero(problem, w, loss):
+        return Certificate(0.0, 0.0, 0.0)
+    bounds = PenalisedBounds(problem.inputs, problem.targets, loss)
+    penalty = product_above(0.5, lam, _quasi_norm_above(np.abs(w), depth))
+    upper = up(bounds.mean_loss_above(w) + penalty)
+    at_zero = bounds.mean_loss_above(np.zeros(problem.d))
+    share = ratio_below(lam, product_above(2.0, min(upper, at_zero)))
+    # A weaker penalty bounds less: the power of a share above 1 is kept below overflow.
+    weakened = min(share, _LARGEST_POWER ** (2 / depth)) ** (depth / 2 - 1)
+    weak = max(down(lam * (1 - gamma(_POWER)) * weakened), 0.0)
     return Certificate(l1_penalised(problem, w, multipliers, loss, weak).lower, upper, 0.0)

@@ -175,7 +175,7 @@ def l1_penalised(
     ``‖Xᵀμ‖_∞ ≤ λ/2``; every `w` is feasible. Products with X are rational numbers where `exactly`
     is set, which is slow.
     """
-    if _rests_at_zero(problem, w, loss):
+    if rests_at_zero(problem, w, loss):
         return Certificate(0.0, 0.0, 0.0)
     tau = lam / 2
     bounds = _penalised_bounds(problem, loss, exactly)
@@ -206,7 +206,7 @@ def _penalised_bounds(problem: Problem, loss: Loss, exactly: bool) -> PenalisedB
     return ExactBounds(problem.inputs, problem.targets, loss)
 
 
-def _rests_at_zero(problem: Problem, w: np.ndarray, loss: Loss) -> bool:
+def rests_at_zero(problem: Problem, w: np.ndarray, loss: Loss) -> bool:
     """Whether w is zero and neither loses nor is pulled anywhere, as with targets of zero."""
     zero = np.zeros(problem.n)
     lost = loss.value(zero, problem.targets), loss.descent(zero, problem.targets)
@@ -227,7 +227,7 @@ def l2_penalised(
     Multipliers outside the pulls of the loss are moved to the nearest one. For `exactly` see
     `l1_penalised`.
     """
-    if _rests_at_zero(problem, w, loss):
+    if rests_at_zero(problem, w, loss):
         return Certificate(0.0, 0.0, 0.0)
     bounds = _penalised_bounds(problem, loss, exactly)
     size = norm_above(w)
