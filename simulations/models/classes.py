@@ -248,6 +248,7 @@ def _together(found: ClassesForecast) -> ModelForecast:
         regime=_regime(found),
         parts=parts,
         interval=found.interval,
+        quarters=found.quarters,
         no_time=found.no_time,
         remark=found.remark,
     )

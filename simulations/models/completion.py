@@ -287,6 +287,7 @@ def completion_forecast(found: CompletionForecast) -> ModelForecast:
         regime=found.remark,
         remark=found.shrinking,
         interval=found.interval,
+        quarters=found.quarters,
     )
 
 

@@ -112,6 +112,7 @@ class BoundCrossEntropy(BoundModel):
             found.at_lam.scores,
             tailed=True,
             interval=found.interval,
+            quarters=found.quarters,
             no_time=found.no_time,
             remark=found.remark,
         )

@@ -313,6 +313,7 @@ def diagonal_forecast(found: Forecast) -> ModelForecast:
         no_time=found.no_time,
         remark=found.remark,
         interval=found.interval,
+        quarters=found.quarters,
     )
 
 

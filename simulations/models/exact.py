@@ -64,7 +64,7 @@ class ExactRequest(Request):
             return None
         found = diagnose(
             forecast.scores,
-            forecast.transition,
+            forecast.times,
             forecast.path_times,
             forecast.path_scores,
             lam=self.bound.lam,

@@ -13,7 +13,7 @@ from grokflow.theory.summary import Summarised
 from grokflow.theory.transition.diagnosis import Diagnosis
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores
-from grokflow.theory.transition.times import Transition
+from grokflow.theory.transition.times import Quarters, Transition, quarters
 
 # Relative gap above that which solvers leave.
 _OPEN = 1e-5
@@ -145,6 +145,9 @@ class ModelForecast(Summarised):
         What the reader of the predictors must know of the data; empty where there is nothing.
     interval : Interval
         Within which λt* is; NaN where that is not known.
+    quarters : Quarters, optional
+        When a quarter, half and three quarters of the change are done, on the curve that λt* is
+        read off; by default as the curve ``path_scores`` has them.
 
     Examples
     --------
@@ -174,6 +177,7 @@ class ModelForecast(Summarised):
     no_time: str = ""
     remark: str = ""
     interval: Interval = UNKNOWN
+    quarters: Quarters | None = None
 
     def _summary(self) -> Mapping[str, object]:
         """Return which transition is expected, when, and between which predictors."""
@@ -194,6 +198,15 @@ class ModelForecast(Summarised):
     def ends(self) -> tuple[float, float]:
         """Test errors of the early and the late predictor."""
         return float(self.scores.error[0]), float(self.scores.error[1])
+
+    @property
+    def times(self) -> Quarters:
+        """When each quarter of the change is done; that of λt* is as `transition` has it."""
+        if self.quarters is not None:
+            return self.quarters
+        half = self.transition.lambda_t
+        found = quarters(self.path_times, self.path_scores.error, *self.ends)
+        return Quarters(min(found.quarter, half), half, max(found.three_quarters, half))
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def straight(labels, errors):
 
 def test_the_interval_is_that_of_outputs_within_their_errors():
     problem, motion = straight([1.0], 0.5)
-    (when, _), (low, high) = half_way(problem, motion, 1.0, 0.0)
+    (_, when, _), (low, high) = half_way(problem, motion, 1.0, 0.0)
     reading = 0.25 / 16
     assert when == pytest.approx(5, abs=reading)
     assert low == pytest.approx(4.5, abs=2 * reading) and low <= 4.5
@@ -74,13 +74,13 @@ def test_an_end_that_the_errors_leave_open_is_infinite():
 def test_a_curve_that_is_never_half_way_has_no_interval():
     problem, motion = straight([1.0, -1.0], 0.5)
     when, interval = half_way(problem, motion, 1.0, 0.0)
-    assert np.isnan(when.lambda_t) and not interval.is_known
+    assert np.isnan(when.half) and not interval.is_known
 
 
 def test_squared_errors_have_an_interval_too():
     problem, motion = straight([5.0], 0.5)
     # The squared error (10 - s)² falls from 100 to 0: half of it is left at s = 10 - √50.
-    (when, _), (low, high) = half_way(problem, motion, 100.0, 0.0)
+    (_, when, _), (low, high) = half_way(problem, motion, 100.0, 0.0)
     assert when == pytest.approx(10 - np.sqrt(50), abs=0.02)
     assert (low, high) == pytest.approx((when - 0.5, when + 0.5), abs=0.05)
 
@@ -91,7 +91,7 @@ def test_an_output_errs_beside_all_others():
     problem = make_classes_problem("three", [[1.0], [2.0], [3.0]], [0, 1, 2], x, [0])
     weights = np.stack([slow - 5, 0 * slow, 0 * slow - 10])[:, None]
     motion = Motion(slow, -2 * slow, weights, np.full_like(weights, 0.25))
-    (when, _), (low, high) = half_way(problem, motion, 1.0, 0.0)
+    (_, when, _), (low, high) = half_way(problem, motion, 1.0, 0.0)
     reading = 0.25 / 16
     assert when == pytest.approx(5, abs=reading)
     assert low == pytest.approx(4.5, abs=2 * reading) and low <= 4.5

@@ -121,7 +121,7 @@ def test_three_quarters_of_the_rise_are_read_off_the_curve():
     problem = gf.sparse_regression(n=30, d=80, k=2, n_test=500)
     told = gf.forecast(problem, alpha=100.0, lam=1e-3, loss=gf.LOSSES["square"])
     curve = told.at_lam.lambda_t, told.at_lam.scores
-    found = diagnose(told.scores, told.transition, *curve, lam=1e-3, tailed=False)
+    found = diagnose(told.scores, told.quarters, *curve, lam=1e-3, tailed=False)
     times, flow = np.linspace(0, 16, 1601), gf.DiagonalFlow(lam=1e-3, loss=gf.LOSSES["square"])
     error = flow.run(gf.DiagonalStart(problem, 100.0), times).test_scores().error
     early, late = told.scores.error[:2]

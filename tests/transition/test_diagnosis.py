@@ -1,6 +1,8 @@
 """The diagnosis of a forecast: what it says is tested by following its advice."""
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from grokflow.commands.shared.advice import advice, findings
 from grokflow.commands.shared.when import within
 from grokflow.commands.shared.words import consequence_lines, forecast_lines
 from grokflow.simulations.completion.data import completion
+from grokflow.simulations.completion.flow import CompletionFlow
+from grokflow.simulations.completion.start import CompletionStart
 from grokflow.simulations.diagonal.flow import DiagonalFlow
 from grokflow.simulations.diagonal.start import DiagonalStart
 from grokflow.simulations.linear.presets import sparse
@@ -28,7 +32,7 @@ from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.diagnosis import diagnose
 from grokflow.theory.transition.intervals import Interval
 from grokflow.theory.transition.scores import Kind, Scores, scores_of_targets
-from grokflow.theory.transition.times import Transition
+from grokflow.theory.transition.times import NEVER, Quarters, quarters
 
 MODEL = {"alpha": 1e3, "lam": 1e-3}
 KINDS = {
@@ -51,7 +55,7 @@ def diagnosis_of(problem, **model):
     curve = prediction.at_lam
     return diagnose(
         prediction.scores,
-        prediction.transition,
+        prediction.quarters,
         curve.lambda_t,
         curve.scores,
         lam=model["lam"],
@@ -134,7 +138,7 @@ def test_the_best_of_the_path_is_found_on_it():
     lambda_t = np.array([-1.0, 1.0, 3.0, 5.0])
     along = Scores(None, np.array([0.1, 1.0, 0.4, 2.0]), None, 50, np.full(4, 0.01), 2.0)
     ends = Scores(None, np.array([1.0, 2.0]), None, 50, np.full(2, 0.01), 2.0)
-    found = diagnose(ends, Transition(4.0, 1.0), lambda_t, along, lam=1e-3, tailed=False)
+    found = diagnose(ends, Quarters(3.5, 4.0, 4.5), lambda_t, along, lam=1e-3, tailed=False)
     # The first point lies before the start.
     assert (found.best, found.best_quality, found.end_quality) == (3.0, 0.8, 0.0)
     assert found.time_error == 1e-3
@@ -349,7 +353,8 @@ def test_how_long_to_train_is_said_where_the_curve_reaches_the_late_predictor(en
     along = Scores(None, np.array([2.0, 2.0, 0.9, end]), None, 50, np.full(4, 0.01), 2.0)
     ends = Scores(None, np.array([2.0, 0.1]), None, 50, np.full(2, 0.01), 2.0)
     times = np.array([-1.0, 1.0, 3.0, 5.0])
-    found = diagnose(ends, Transition(2.5, 1.0), times, along, lam=1e-3, tailed=False)
+    when = Quarters(1.5, 2.5, 4.0)
+    found = diagnose(ends, when, times, along, lam=1e-3, tailed=False)
     assert told in " ".join(advice(PredictedConsequences(found, 1e-9)))
 
 
@@ -357,8 +362,7 @@ def test_a_hold_out_that_is_tested_whole_is_exact_for_its_split_alone():
     targets = np.array([1.0, -1.0, 0.5])
     values = np.column_stack([np.zeros(3), targets])
     scores = scores_of_targets(values, targets, 0.0, untested=0.0)
-    when = Transition(np.nan, np.nan)
-    found = diagnose(scores, when, np.empty(0), scores.at(slice(0)), lam=1e-3, tailed=False)
+    found = diagnose(scores, NEVER, np.empty(0), scores.at(slice(0)), lam=1e-3, tailed=False)
     said = " ".join(findings(PredictedConsequences(found, 1e-9)))
     assert "exact for this split of the data, and another split may show another one" in said
 
@@ -415,3 +419,40 @@ def test_a_mean_that_centred_inputs_miss_is_not_laid_at_the_door_of_weight_decay
     # Both remedies help, and where λ keeps the slope from being learned it is λ that is named.
     assert found(y, 1.0).remark == "" == found(3 + y, 1.0, intercept=1.0).remark
     assert "take a smaller lam" in found(3 + y, 1e2).remark and found(3 + y, 1e2).is_pressed
+
+
+def parity(path, seed):
+    """Write products of six signs, of which that of the first two is learned."""
+    order = np.random.default_rng(seed).permutation(64)
+    signs = np.array(list(itertools.product([-1, 1], repeat=6)))[order]
+    chosen = [c for k in range(1, 7) for c in itertools.combinations(range(6), k)]
+    x, y = np.stack([signs[:, c].prod(axis=1) for c in chosen], axis=1), signs[:, :2].prod(axis=1)
+    np.savez(path, X=x[:30], y=y[:30], X_test=x[30:], y_test=y[30:])
+
+
+@pytest.mark.parametrize("depth", ["2", "6"])
+@pytest.mark.parametrize("seed", range(3))
+def test_three_quarters_are_done_after_half_and_within_the_width(depth, seed, tmp_path, capsys):
+    """All times are read off one curve, also where few test samples turn nearly at once."""
+    path = tmp_path / "parity.npz"
+    parity(path, seed)
+    assert main(["predict", str(path), "--depth", depth]) == 0
+    said = capsys.readouterr().out
+    numbers = [r"λt\* = ([0-9.]+)", r"width ([0-9.]+)", r"train until about λt = ([0-9.]+)"]
+    half, width, end = (float(re.search(number, said)[1]) for number in numbers)
+    # A quarter is done before half is, so that three quarters are by half and the width; times
+    # are rounded to a hundredth, and to a thousandth.
+    assert half - 0.0055 <= end <= half + width + 0.006
+
+
+def test_times_of_a_matrix_are_those_to_first_order_in_the_decay_too():
+    problem = completion(d=12, fraction=0.4)
+    found = forecast_completion(problem, alpha=10.0, lam=0.01)
+    first, half, third = found.quarters
+    assert first < half < third and found.transition == (half, third - first)
+    # What is seen on the curve of λ → 0 is another time.
+    limit = quarters(found.path_times, found.path_scores.error, *found.scores.error[:2])
+    assert third != limit.three_quarters
+    run = CompletionFlow(lam=0.01).run(CompletionStart(problem, 10.0), np.linspace(0, 9, 901))
+    seen = quarters(run.lambda_t, run.test_scores().error, *found.scores.error[:2])
+    assert abs(third - seen.three_quarters) < abs(limit.three_quarters - seen.three_quarters)

@@ -23,7 +23,14 @@ from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen, pressed
-from grokflow.theory.transition.times import Transition, crossing, leading_order
+from grokflow.theory.transition.times import (
+    NEVER,
+    Quarters,
+    Transition,
+    crossing,
+    leading_order,
+    quarters,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,6 +71,8 @@ class CompletionForecast(Summarised):
         Within which λt* is: as far from it as the quasi-static path is, for what is left out is of
         second order in λ, and what half of the points of the path miss. NaN where that is not
         known, as for large matrices, of which the path alone is followed.
+    quarters : Quarters
+        When a quarter, half and three quarters of the change are done, on the curve of λt*.
 
     Examples
     --------
@@ -90,6 +99,7 @@ class CompletionForecast(Summarised):
     remark: str = ""
     shrinking: str = ""
     interval: Interval = UNKNOWN
+    quarters: Quarters = NEVER
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -206,25 +216,26 @@ def _forecast(
     """Read kind and time of the transition off the path, and off what it is to first order in λ."""
     kind = kind_of(scores) if scores.size else Kind.NEITHER
     times = np.asarray(np.log(alpha) - path.log_beta / 2)
-    when, interval = Transition(np.nan, np.nan), UNKNOWN
+    when, interval = NEVER, UNKNOWN
     if kind.is_visible:
         when, interval = _timed(times, path.scores.error, moved, scores.error[:2].tolist())
     first, along = leading_order(alpha), path.scores
-    kind = kind_seen(kind, scores, when, times, along, is_pressed=bool(shrinking))
-    told = path.remark, shrinking, interval
-    return CompletionForecast(*found, scores, when, first, kind, path.kept, along, times, *told)
+    half = when.transition
+    kind = kind_seen(kind, scores, half, times, along, is_pressed=bool(shrinking))
+    early, told = (*found, scores, half, first, kind), (path.remark, shrinking)
+    return CompletionForecast(*early, path.kept, along, times, *told, interval, when)
 
 
 def _timed(
     times: np.ndarray, error: np.ndarray, moved: np.ndarray | None, ends: list[float]
-) -> tuple[Transition, Interval]:
+) -> tuple[Quarters, Interval]:
     """Return when test errors are half-way, those to first order in λ where they are known."""
-    limit = crossing(times, error, *ends)
+    limit = quarters(times, error, *ends)
     if moved is None:
         return limit, UNKNOWN
-    when = crossing(times, moved, *ends)
-    read = abs(crossing(times[::2], moved[::2], *ends).lambda_t - when.lambda_t)
-    off = abs(when.lambda_t - limit.lambda_t) + read
+    when = quarters(times, moved, *ends)
+    read = abs(crossing(times[::2], moved[::2], *ends).lambda_t - when.half)
+    off = abs(when.half - limit.half) + read
     if np.isnan(off):
         return limit, UNKNOWN
-    return when, Interval(float(when.lambda_t - off), float(when.lambda_t + off))
+    return when, Interval(float(when.half - off), float(when.half + off))

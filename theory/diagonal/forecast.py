@@ -36,7 +36,7 @@ from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen
-from grokflow.theory.transition.times import Transition, crossing, leading_order
+from grokflow.theory.transition.times import NEVER, Quarters, Transition, crossing, leading_order
 
 # What the end of the path of a deep net is known by, where the path is not.
 _OTHER_END = (
@@ -97,6 +97,8 @@ class Forecast(Summarised):
         Whether it is weight decay that holds the late weights nearer to zero than to a fit.
     motion : SlowMotion, optional
         The equations of the motion at this λ.
+    quarters : Quarters
+        When a quarter, half and three quarters of the change are done, on the curve of λt*.
 
     Examples
     --------
@@ -127,6 +129,7 @@ class Forecast(Summarised):
     remark: str = ""
     is_pressed: bool = False
     motion: SlowMotion | None = None
+    quarters: Quarters = NEVER
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -240,17 +243,18 @@ def forecast(
     is_early = told.is_pressed or is_held(problem, held, loss, scores, lam=lam, depth=depth)
     kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)
-    timed = TimedCurve(Transition(np.nan, np.nan), UNKNOWN, curve)
+    timed = TimedCurve(NEVER, UNKNOWN, curve)
     motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
     if kind.is_visible and not no_time:
         timed = timed_curve(problem, curve, scores, None if held.determined else motion, alpha)
-    when, interval, along = timed
+    times, interval, along = timed
+    when = times.transition
     kind = kind_seen(
         kind, scores, when, along.lambda_t, along.scores, is_pressed=told.is_pressed, limits=(3, 2)
     )
     progress(1.0)
-    time, said = (when, leading_order(alpha), kind), (no_time, *told)
-    return Forecast(*found, scores, *time, curve, along, held.regime, interval, *said, motion)
+    time, said, moving = (when, leading_order(alpha), kind), (no_time, *told), (motion, times)
+    return Forecast(*found, scores, *time, curve, along, held.regime, interval, *said, *moving)
 
 
 def _descent(

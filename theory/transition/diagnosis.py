@@ -10,11 +10,11 @@ import numpy as np
 from grokflow.theory.transition.change import Change, change_of, quality
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores
-from grokflow.theory.transition.times import Transition, stage
+from grokflow.theory.transition.times import Quarters, Transition
 
 # The change has begun when a quarter of it is done. Half of that time is safely before it, as the
 # theorems' T_c^- with c = ½ is half of log α.
-_BEGUN, _SAFELY = 0.25, 0.5
+_SAFELY = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Diagnosis:
 
 def diagnose(
     scores: Scores,
-    transition: Transition,
+    times: Quarters,
     lambda_t: np.ndarray,
     along: Scores,
     *,
@@ -94,8 +94,8 @@ def diagnose(
     ----------
     scores : Scores
         Test results of the early and the late predictor first.
-    transition : Transition
-        Predicted transition.
+    times : Quarters
+        When each quarter of the change is done, all read off the curve of λt*.
     lambda_t : ndarray, shape (m,)
         Times of the quasi-static path, none where it is not known.
     along : Scores
@@ -113,13 +113,14 @@ def diagnose(
     curve = _curve_of(lambda_t, along)
     visible = 3 * change.error if change.distinct > 1 else np.nan
     ratio = visible / abs(change.drop) if change.drop else np.inf
-    when = transition.lambda_t
+    when = times.half
     return Diagnosis(
         change,
-        transition,
+        times.transition,
         interval,
         min(1.0, 1 / np.log(1 / lam)) if tailed and lam < 1 else min(1.0, lam),
-        *_ends_of_phases(scores, lambda_t, along),
+        _SAFELY * times.quarter if times.quarter > 0 else float("nan"),
+        times.three_quarters,
         curve.best,
         curve.best_quality,
         curve.end_quality,
@@ -154,13 +155,3 @@ def _curve_of(lambda_t: np.ndarray, along: Scores) -> _Curve:
         float(qualities[-1]),
         stands_still=bool((along.error == along.error[0]).all()),
     )
-
-
-def _ends_of_phases(scores: Scores, lambda_t: np.ndarray, along: Scores) -> tuple[float, float]:
-    """Return a time well before the change begins, and one when most of it is done.
-
-    The first is NaN where it has begun from the start, the second where the curve ends before.
-    """
-    early, late = (float(error) for error in scores.error[:2])
-    change = stage(lambda_t, along.error, early, late, level=_BEGUN)
-    return _SAFELY * change.start if change.start > 0 else float("nan"), change.end

@@ -47,6 +47,27 @@ class Transition(NamedTuple):
     width: float
 
 
+class Quarters(NamedTuple):
+    """When a quarter, half and three quarters of a change are done for good; NaN where never."""
+
+    quarter: float
+    half: float
+    three_quarters: float
+
+    @property
+    def transition(self) -> Transition:
+        """The time of half of the change, and the time between its quarters."""
+        return Transition(self.half, self.three_quarters - self.quarter)
+
+    def later(self, by: float) -> Quarters:
+        """Return the same with times that are later."""
+        return Quarters(*(when + by for when in self))
+
+
+#: No times: of a change that is not seen, or whose curve is not known.
+NEVER = Quarters(float("nan"), float("nan"), float("nan"))
+
+
 class Window(NamedTuple):
     """The two slow times between which the theory places the transition.
 
@@ -182,11 +203,15 @@ def crossing(times: np.ndarray, error: np.ndarray, early: float, late: float) ->
     Transition
         Both fields in the unit of `times`; NaN where the curve does not cross.
     """
+    return quarters(times, error, early, late).transition
+
+
+def quarters(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Quarters:
+    """Read off a curve, as `crossing` does, when each quarter of the change is done."""
     if early == late:
-        return Transition(np.nan, np.nan)
+        return NEVER
     progress = (np.asarray(error) - early) / (late - early)
-    quarter, half, rest = (_last_upcrossing(times, progress, level) for level in (0.25, 0.5, 0.75))
-    return Transition(half, rest - quarter)
+    return Quarters(*(_last_upcrossing(times, progress, level) for level in (0.25, 0.5, 0.75)))
 
 
 def stage(

@@ -20,13 +20,13 @@ from grokflow.theory.linear.classes.problem import ClassesProblem
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import Transition, leading_order
+from grokflow.theory.transition.times import Quarters, leading_order
 
 
 class TimedClasses(NamedTuple):
-    """When the curve of all classes is half-way, within which interval, and the curve."""
+    """When quarters of the change of all classes are done, half within which interval, and how."""
 
-    transition: Transition
+    quarters: Quarters
     interval: Interval
     along: ClockCurve
 

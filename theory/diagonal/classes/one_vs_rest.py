@@ -36,7 +36,7 @@ from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, joined, kind_of
 from grokflow.theory.transition.seen import kind_seen
-from grokflow.theory.transition.times import Transition, crossing, leading_order
+from grokflow.theory.transition.times import NEVER, Quarters, Transition, leading_order, quarters
 
 # Slow time between points of the common clock.
 _STEP = 0.05
@@ -79,6 +79,8 @@ class ClassesForecast(Summarised):
     no_time : str
         Why the time is unknown: double precision does not resolve the path of a class, and the
         curve has no points. Empty where all paths are known.
+    quarters : Quarters
+        When a quarter, half and three quarters of the change are done, on the curve of λt*.
 
     Examples
     --------
@@ -102,6 +104,7 @@ class ClassesForecast(Summarised):
     interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
+    quarters: Quarters = NEVER
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -184,23 +187,24 @@ def forecast_classes(
     determined = all(part.kind is Kind.NO_TRANSITION for part in parts.values())
     kind = kind_of(scores, determined=determined)
     order, constant = leading_order(alpha), float("nan")
-    timed = TimedClasses(Transition(np.nan, np.nan), UNKNOWN, curve)
+    timed = TimedClasses(NEVER, UNKNOWN, curve)
     if kind.is_visible and clocks:
         limit = _limit_time(curve, clocks, scores)
-        constant = limit.lambda_t - order + _log_level(clocks, limit) / depth
+        constant = limit.half - order + _log_level(clocks, limit.half) / depth
         timed = _timed(problem, parts, TimedClasses(limit, UNKNOWN, curve), scores, alpha)
-    when, interval, along = timed
+    times, interval, along = timed
+    when = times.transition
     remark = _shrinking(parts)
     is_pressed = any(part.is_pressed for part in parts.values())
     kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=is_pressed)
     progress(1.0)
     time, told = (when, order, kind), ("; ".join(unknown[:1]), remark)
-    return ClassesForecast(parts, scores, *time, curve, along, constant, interval, *told)
+    return ClassesForecast(parts, scores, *time, curve, along, constant, interval, *told, times)
 
 
-def _limit_time(curve: ClockCurve, clocks: list[Clock], scores: Scores) -> Transition:
+def _limit_time(curve: ClockCurve, clocks: list[Clock], scores: Scores) -> Quarters:
     """Return when the curve for λ → 0 is half-way."""
-    half_way = middle if any(clock.tailed for clock in clocks) else crossing
+    half_way = middle if any(clock.tailed for clock in clocks) else quarters
     return half_way(curve.lambda_t, curve.scores.error, *scores.error[:2])
 
 
@@ -236,11 +240,11 @@ def _shrinking(parts: Mapping[str, Forecast]) -> str:
     return f"class {name}{others}: {first}"
 
 
-def _log_level(clocks: list[Clock], when: Transition) -> float:
+def _log_level(clocks: list[Clock], when: float) -> float:
     """Return the mean logarithm of the levels of all classes at a transition, NaN without one."""
-    if not np.isfinite(when.lambda_t):
+    if not np.isfinite(when):
         return float("nan")
-    return float(np.mean([np.log(clock.level_at(np.array([when.lambda_t]))) for clock in clocks]))
+    return float(np.mean([np.log(clock.level_at(np.array([when]))) for clock in clocks]))
 
 
 def _early(
@@ -301,7 +305,7 @@ def _unnamed(scores: Scores) -> Scores:
     return replace(scores, accuracy=unknown, error=unknown, spread=unknown)
 
 
-def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Transition:
+def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> Quarters:
     """Return when a curve of tails is half-way between its own ends; NaN if short of the late one.
 
     Along the path all margins of a class are at one level, as at λ → 0. At finite λ they are not,
@@ -309,8 +313,8 @@ def middle(times: np.ndarray, error: np.ndarray, early: float, late: float) -> T
     curve's own change is nearer to the flow's than where it meets the middle of the predictors.
     """
     if (error[-1] - early) / (late - early) < 0.5:
-        return Transition(np.nan, np.nan)
-    return crossing(times, error, float(error[0]), float(error[-1]))
+        return NEVER
+    return quarters(times, error, float(error[0]), float(error[-1]))
 
 
 def _followed(problem: ClassesProblem, clocks: list[Clock]) -> ClockCurve:

@@ -46,7 +46,7 @@ from grokflow.theory.summary import Summarised, between
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Kind, Scores, kind_of
 from grokflow.theory.transition.seen import kind_seen, pressed
-from grokflow.theory.transition.times import Transition, leading_order
+from grokflow.theory.transition.times import NEVER, Quarters, Transition, leading_order
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,6 +81,8 @@ class SoftmaxForecast(Summarised):
     no_time : str
         Why the time is unknown: double precision does not resolve the path, and the curve has no
         points. Empty where the path is known.
+    quarters : Quarters
+        When a quarter, half and three quarters of the change are done, on the curve of λt*.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class SoftmaxForecast(Summarised):
     interval: Interval = UNKNOWN
     no_time: str = ""
     remark: str = ""
+    quarters: Quarters = NEVER
 
     def _summary(self) -> Mapping[str, object]:
         """Return the values that are shown."""
@@ -175,18 +178,20 @@ def forecast_softmax(
     curve = ClockCurve(times, problem.score(by_class(path.weights)))
     scores = problem.score(by_class(np.column_stack([early.w, late.w, limit.w])))
     kind, constant = kind_of(scores), float("nan")
-    timed = TimedClasses(Transition(np.nan, np.nan), UNKNOWN, curve)
+    timed = TimedClasses(NEVER, UNKNOWN, curve)
     if kind.is_visible and not no_time:
         half_way = middle(times, curve.scores.error, *scores.error[:2])
-        constant = -float(np.interp(half_way.lambda_t, times, path.log_beta)) / 2
+        constant = -float(np.interp(half_way.half, times, path.log_beta)) / 2
         motion = SoftmaxMotion.of_classes(stacked, early.w, lam, others)
         timed = _timed(problem, motion, TimedClasses(half_way, UNKNOWN, curve), scores, alpha)
-    when, interval, along = timed
+    quarters, interval, along = timed
+    when = quarters.transition
     remark = _shrinking(problem, lam, by_class(late.w[:, None])[..., 0])
     kind = kind_seen(kind, scores, when, along.lambda_t, along.scores, is_pressed=bool(remark))
     progress(1.0)
     found, time = (early, late, limit, scores), (when, leading_order(alpha), kind)
-    return SoftmaxForecast(*found, *time, curve, along, constant, interval, no_time, remark)
+    told = no_time, remark
+    return SoftmaxForecast(*found, *time, curve, along, constant, interval, *told, quarters)
 
 
 def _timed(

@@ -14,7 +14,7 @@ from grokflow.theory.linear.problem import Problem
 from grokflow.theory.predictor import NotResolved
 from grokflow.theory.transition.intervals import UNKNOWN, Interval
 from grokflow.theory.transition.scores import Scores
-from grokflow.theory.transition.times import Transition, crossing, leading_order
+from grokflow.theory.transition.times import Quarters, leading_order, quarters
 
 
 class Curve(NamedTuple):
@@ -26,9 +26,9 @@ class Curve(NamedTuple):
 
 
 class TimedCurve(NamedTuple):
-    """When a curve is half-way, within which interval, and the curve."""
+    """When quarters of a change are done, within which interval half is, and the curve."""
 
-    transition: Transition
+    quarters: Quarters
     interval: Interval
     along: Curve
 
@@ -52,7 +52,7 @@ def timed_curve(
         Scale of the start.
     """
     ends = float(scores.error[0]), float(scores.error[1])
-    without = TimedCurve(crossing(limit.lambda_t, limit.scores.error, *ends), UNKNOWN, limit)
+    without = TimedCurve(quarters(limit.lambda_t, limit.scores.error, *ends), UNKNOWN, limit)
     if motion is None:
         return without
     start, times = leading_order(alpha), limit.lambda_t

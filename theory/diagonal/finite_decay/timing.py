@@ -27,7 +27,7 @@ from grokflow.theory.linear.classes.problem import ClassesProblem, share_right
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.samples import Outputs, TestSet
 from grokflow.theory.transition.intervals import Interval
-from grokflow.theory.transition.times import Transition, crossing
+from grokflow.theory.transition.times import Quarters, crossing, quarters
 
 # λt between points of the coarser steps, and parts of it at which curves are read.
 STEP = 0.5
@@ -71,24 +71,24 @@ class Span(NamedTuple):
 
 
 class HalfWay(NamedTuple):
-    """When a motion is half-way and within which interval, both less ``log α``."""
+    """When quarters of a change are done, and within which interval half is, less ``log α``."""
 
-    transition: Transition
+    quarters: Quarters
     interval: Interval
 
 
 class Timed(NamedTuple):
     """The same with the motion."""
 
-    transition: Transition
+    quarters: Quarters
     interval: Interval
     motion: Motion
 
     def later(self, by: float) -> Timed:
         """Return the same with times that are later."""
-        (when, width), (low, high), motion = self
+        when, (low, high), motion = self
         interval = Interval(low + by, high + by)
-        return Timed(Transition(when + by, width), interval, motion._replace(slow=motion.slow + by))
+        return Timed(when.later(by), interval, motion._replace(slow=motion.slow + by))
 
 
 #: Follows a motion through times, as `follow` does.
@@ -132,8 +132,17 @@ def timed(
         times = np.concatenate([before, even_steps(near, (near.last - near.first) / _CLOSE)])
         closely = half_way(problem, follow(times).since(2 * len(before)), *ends)
         if np.isfinite(closely.interval).all():
-            when, interval = Transition(closely.transition.lambda_t, when.width), closely.interval
+            when, interval = _closer(when, closely.quarters, near), closely.interval
     return Timed(when, interval, found)
+
+
+def _closer(when: Quarters, closely: Quarters, near: Span) -> Quarters:
+    """Return the times with those from close steps, where both curves have them within these."""
+    both = zip(when, closely, strict=True)
+    found = [there if near.first < here < near.last else here for here, there in both]
+    quarter, half, rest = np.where(np.isnan(found), when, found)
+    half = closely.half
+    return Quarters(float(np.minimum(quarter, half)), half, float(np.maximum(rest, half)))
 
 
 def even_steps(span: Span, step: float) -> np.ndarray:
@@ -172,7 +181,7 @@ def follow(motion: SlowMotion, times: np.ndarray) -> Motion:
 def half_way(
     problem: Problem | ClassesProblem, motion: Motion, early: float, late: float
 ) -> HalfWay:
-    """Return when the test error is half-way from `early` to `late`."""
+    """Return when the test error is half-way from `early` to `late`, and its other quarters."""
     outputs, labels = _outputs(problem.test, motion.weights)
     errors = np.abs(_outputs(problem.test, motion.errors).values)
     slow, steps = motion.slow, _PARTS // 2 * (len(motion.slow) - 1) + 1
@@ -186,8 +195,8 @@ def half_way(
         curves += test_error(smooth, within, labels[part]).sum(axis=1) / len(labels)
     # The curve that is nearer to the late end is half-way first.
     least, likely, largest = curves if late > early else curves[::-1]
-    when = crossing(times, likely, early, late)
-    if np.isnan(when.lambda_t):
+    when = quarters(times, likely, early, late)
+    if np.isnan(when.half):
         return HalfWay(when, Interval(np.nan, np.nan))
     later, sooner = (crossing(times, curve, early, late).lambda_t for curve in (least, largest))
     ends = np.nan_to_num(sooner - reading, nan=-np.inf), np.nan_to_num(later + reading, nan=np.inf)
