@@ -247,8 +247,7 @@ def forecast(
     motion = SlowMotion.of(problem, held, early.w, loss, lam=lam, depth=depth)
     if kind.is_visible and not no_time:
         timed = timed_curve(problem, curve, scores, None if held.determined else motion, alpha)
-    times, interval, along = timed
-    when = times.transition
+    (times, interval, along), when = timed, timed.quarters.transition
     kind = kind_seen(
         kind, scores, when, along.lambda_t, along.scores, is_pressed=told.is_pressed, limits=(3, 2)
     )
