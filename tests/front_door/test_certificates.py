@@ -23,6 +23,7 @@ from grokflow import cli
 from grokflow.certificates import write
 from grokflow.checker import check
 from grokflow.simulations.models.exact import ExactRequest
+from grokflow.theory.certified.linear import linear_statement
 from grokflow.theory.linear.classes.softmax import stacked_problem
 from grokflow.theory.objective import Provable
 from tests.front_door.false_statements import FALSE, TRUE, loss
@@ -533,3 +534,17 @@ def test_wrong_answers_prove_little_and_nothing_false(tmp_path):
     wide = content(file)[0]
     assert check.number(wide["upper"]) > check.number(narrow["upper"])
     assert check.number(wide["lower"]) == check.number(narrow["lower"])
+
+
+def test_rows_of_several_sizes_that_depend_on_each_other_are_proved_as_exactly_as_others(tmp_path):
+    """The multipliers of independent rows are those of all samples only where sizes are taken."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack(
+        [rng.normal(size=(15, 2)) * np.exp2(rng.integers(-4, 4, (15, 1))), np.ones(15)]
+    )
+    problem = gf.as_problem(x, np.full(15, 3.5), regression=True)
+    found = gf.forecast(problem, alpha=10.0, lam=1e-3, loss=gf.LOSSES["square"]).early
+    statement = linear_statement(problem, found)
+    # Half of the square of 3.5, the weight of the ones.
+    half = fmpq(49, 8)
+    assert half * (1 - fmpq(1, 10**12)) <= statement.lower <= half <= statement.upper

@@ -123,9 +123,9 @@ def test_a_perturbed_answer_gets_a_wider_gap(name):
         assert wide.gap > max(1e-6, 10 * bounds.gap)
         assert wide.lower <= bounds.upper
         assert wide.upper >= bounds.lower
-        # The float certificate charges equalities to second order; elsewhere it agrees.
+        # The float certificate charges equalities to second order; elsewhere it proves no more.
         if name not in NORMS:
-            assert np.isclose(float(wide.gap), certify(w, mu).gap, rtol=1e-9)
+            assert float(wide.gap) <= certify(w, mu).gap * (1 + 1e-9)
 
 
 @settings(max_examples=10)
@@ -317,3 +317,21 @@ def test_outputs_of_any_size_have_an_exact_loss_or_are_refused(loss):
     assert abs(float(found.upper) - 5e11) <= 1e-3
     with pytest.raises(ValueError, match="an output is -1e\\+15, expected more than -100000"):
         exact.l1_penalised(x, y, np.array([-1.0]), mu, LOSSES[loss], 1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_large_input_does_not_widen_what_is_proved(seed):
+    """Its pull, in doubles, is beyond the norm by a part of it: smaller multipliers prove less."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((20, 3)) * [1e15, 1.0, 1.0]
+    y = x[:, 1] + rng.standard_normal(20) / 10
+    problem = make_problem("large", Task.REGRESSION, x, y, StoredTestSet(x, y))
+    found = L1Penalised(LOSSES["square"], 1e-3).predict(problem)
+    # Off by a part of a rounding of them, the multipliers are pulled by a tenth too much.
+    more = 1.1 * 0.0005 - x[:, 0] @ found.multipliers
+    mu = found.multipliers + more * x[:, 0] / (x[:, 0] @ x[:, 0])
+    largest = np.abs(found.multipliers).max()
+    assert np.abs(mu - found.multipliers).max() <= np.finfo(float).eps * largest
+    proved = exact.l1_penalised(x, y, found.w, mu, LOSSES["square"], 1e-3)
+    assert proved.upper - proved.lower <= 1e-7 * proved.upper
+    assert proved.lower <= found.certificate.upper and found.certificate.lower <= proved.upper

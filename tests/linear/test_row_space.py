@@ -158,3 +158,18 @@ def test_no_sample_set_apart_leaves_the_coordinates_as_they_are():
     found = space.apart(np.zeros(6, dtype=bool))
     assert found.space is space and not found.inside.any()
     assert np.array_equal(found.turn, np.eye(3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_multipliers_of_samples_have_the_coordinates_that_they_are_asked_for(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((12, 4)) * np.exp2(rng.integers(-9, 9, (12, 1)))
+    x[3] = 0.0
+    space = row_space(DataMatrix.from_array(x))
+    coordinates = rng.standard_normal(space.rank)
+    found = space.multipliers(coordinates)
+    assert found.shape == (12,) and np.allclose(space.gather(found), coordinates, rtol=1e-10)
+    # What is spread over the samples has other coordinates where their sizes differ.
+    assert not np.allclose(space.gather(space.spread(coordinates)), coordinates, rtol=0.1)
+    combined = space.rows.to_array().T @ coordinates
+    assert np.allclose(x.T @ found, combined, rtol=1e-10, atol=1e-10 * np.abs(combined).max())

@@ -124,8 +124,8 @@ def _check_system(problem: Problem, objective: Objective) -> None:
 
 def _multipliers(problem: Problem, prediction: Prediction) -> np.ndarray:
     """Return one multiplier for each sample, also where there is one for each independent row."""
-    mu, basis = prediction.multipliers, problem.row_space.basis
-    return mu if len(mu) == problem.n or basis is None else np.asarray(basis @ mu)
+    mu = prediction.multipliers
+    return mu if len(mu) == problem.n else problem.row_space.multipliers(mu)
 
 
 def _proof(a: fmpq_mat, table: Table, mu: np.ndarray, w: np.ndarray, objective: Objective) -> Proof:

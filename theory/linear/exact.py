@@ -46,6 +46,10 @@ from grokflow.theory.numerics.rational import (
 )
 from grokflow.theory.objective import Condition, Norm, Objective
 
+# By what factor pulls may be too large for multipliers to be made smaller alone: that costs less
+# than the gap that predictors promise. And r² n of the equations that move them: about a second.
+_BY_LITTLE, _MOST_MOVED = fmpq(1) + fmpq(1, 10**9), 1_000_000
+
 
 def max_l2_margin(z: np.ndarray, w: np.ndarray, multipliers: np.ndarray) -> Enclosure:
     """Enclose ``min ½‖w‖² : Zw ≥ 1``; the rows of `z`, shape (n, d), are ``y_i x_i``.
@@ -152,9 +156,11 @@ def of_loss(
                 inside = _balanced(a, inside, matrix(curvature))
                 if list(map(ball.clip, (n * inside).entries())) != (n * inside).entries():
                     continue
-            dual, cost = _held(a, inside, objective)
-            values = map(ball.conjugate, map(arb, (n * dual).entries()), map(arb, b.entries()))
-            lowers.append((-_upper(values) / n - cost, dual))
+            for dual, cost in _held(a, inside, objective):
+                if list(map(ball.clip, (n * dual).entries())) != (n * dual).entries():
+                    continue
+                values = map(ball.conjugate, map(arb, (n * dual).entries()), map(arb, b.entries()))
+                lowers.append((-_upper(values) / n - cost, dual))
     if not lowers:
         raise ValueError(
             "the pulls at the least loss are not balanced exactly by pulls that the loss has, "
@@ -168,15 +174,34 @@ def _upper(values: Iterable[arb]) -> fmpq:
     return sum(values, arb(0)).upper().fmpq()
 
 
-def _held(a: fmpq_mat, mu: fmpq_mat, objective: Objective) -> tuple[fmpq_mat, fmpq]:
-    """Return multipliers near `mu` that the norm holds against, and what that costs."""
+def _held(a: fmpq_mat, mu: fmpq_mat, objective: Objective) -> Iterator[tuple[fmpq_mat, fmpq]]:
+    """Yield multipliers near `mu` that the norm holds against, and what that costs.
+
+    Under the L1-norm they are all made smaller. A large input, whose pull has more rounding than
+    the norm, would make them smaller by much: they are also moved first, so that the pulls which
+    are too large are as large as they may be.
+    """
     strength, pulled = exact(objective.strength), a.transpose() * mu
     if not strength:
-        return mu, fmpq(0)
+        yield mu, fmpq(0)
+        return
     if objective.norm is Norm.L2:
-        return mu, squared_norm(pulled) / (2 * strength)
-    reach = largest(pulled)
-    return mu * min(fmpq(1), strength / reach) if reach else mu, fmpq(0)
+        yield mu, squared_norm(pulled) / (2 * strength)
+        return
+    yield _made_smaller(a, mu, strength), fmpq(0)
+    beyond = [j for j, pull in enumerate(pulled.entries()) if abs(pull) > strength]
+    if largest(pulled) > strength * _BY_LITTLE and len(beyond) ** 2 * a.nrows() <= _MOST_MOVED:
+        ends = [strength if pulled[j, 0] > 0 else -strength for j in beyond]
+        columns = take_columns(a, beyond).transpose()
+        moved = nearest_solution(columns, fmpq_mat(len(beyond), 1, ends), mu)
+        if moved is not None:
+            yield _made_smaller(a, moved, strength), fmpq(0)
+
+
+def _made_smaller(a: fmpq_mat, mu: fmpq_mat, strength: fmpq) -> fmpq_mat:
+    """Return the multiple of multipliers, at most themselves, that the L1-norm holds."""
+    reach = largest(a.transpose() * mu)
+    return mu * min(fmpq(1), strength / reach) if reach else mu
 
 
 def _balanced(a: fmpq_mat, mu: fmpq_mat, weights: fmpq_mat) -> fmpq_mat:

@@ -139,6 +139,19 @@ class RowSpace:
         """Return ``Qᵀν``, shape (r,): the coordinates of multipliers of the samples."""
         return multipliers if self.basis is None else np.asarray(multipliers @ self.basis)
 
+    def multipliers(self, coordinates: np.ndarray) -> np.ndarray:
+        """Return multipliers ν of the samples, shape (n,), with ``Qᵀν = p``, shape (r,).
+
+        Q is orthonormal but for the sizes of the samples, so that ``Q p`` is none where these
+        differ.
+        """
+        if self.basis is None:
+            return coordinates
+        size = np.linalg.norm(self.basis, axis=1)
+        size[size == 0] = 1.0
+        found = np.linalg.lstsq((self.basis / size[:, None]).T, coordinates, rcond=None)[0]
+        return np.asarray(found / size)
+
     def weighted(self, weights: np.ndarray) -> Float[np.ndarray, "r r"]:
         """Return ``Qᵀ diag(h) Q``, for weights h of the samples."""
         if self.basis is None:
