@@ -6,6 +6,9 @@ import pytest
 import grokflow as gf
 from grokflow.simulations.models.bound import ModelSettings
 from grokflow.simulations.models.registry import exact_model_of
+from grokflow.theory.diagonal.finite_decay.holding import near_minimum
+from grokflow.theory.diagonal.regime import held_weights
+from grokflow.theory.numerics.penalised.exact_square import exact_l2
 
 SQUARE = gf.LOSSES["square"]
 
@@ -69,3 +72,21 @@ def test_the_largest_output_of_several_nets_is_early_though_none_of_them_is() ->
     when = simulated.transition(*found.scores.error[:2]).lambda_t
     # A step of the times is .05, and half of it what their interpolation leaves out.
     assert found.interval.low - 0.025 <= when <= found.interval.high + 0.025
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e12])
+@pytest.mark.parametrize("n", [5, 30])
+def test_the_weights_at_a_decay_are_those_of_exact_arithmetic(n, size, seed) -> None:
+    """Also where an input, such as a time in milliseconds, is larger than all others by orders."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 8)) * [size, *np.ones(7)]
+    y = x[:, 1] + rng.standard_normal(n)
+    problem = gf.make_problem("sizes", gf.Task.REGRESSION, x, y, gf.StoredTestSet(x, y))
+    with_decay = near_minimum(problem, held_weights(problem, SQUARE), SQUARE)
+    for strength in (1e-3, 1e-6):
+        exact = exact_l2(x, y, strength).w
+        found = with_decay(strength)
+        # In units in which the columns are of one size.
+        sizes = np.array([size, *np.ones(7)])
+        assert np.linalg.norm(sizes * (found - exact)) <= 1e-9 * np.linalg.norm(sizes * exact)

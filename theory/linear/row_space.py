@@ -85,13 +85,11 @@ class RowSpace:
         otherwise move the large ones by differences that are mostly rounding. Sparse data stay as
         they are.
         """
-        squares = self.rows.column_squares
-        least = float(squares[squares > 0].min())
-        if not isinstance(self.rows, DataMatrix) or squares.max() <= _ALIKE**2 * least:
+        rotation, rows = graded_rows(self.rows)
+        if rotation is None:
             return self
-        rotation, rows = _eliminated(self.rows.to_array())
         basis = rotation if self.basis is None else self.basis @ rotation
-        return replace(self, rows=DataMatrix.from_array(rows, self.rows.threads), basis=basis)
+        return replace(self, rows=rows, basis=basis)
 
     def apart(self, samples: np.ndarray) -> Apart | None:
         """Return the factorisation in which some samples have coordinates of their own.
@@ -216,6 +214,16 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
         return RowSpace(inputs, None)
     factor = DataMatrix.from_array(found.rows * columns, inputs.threads)
     return RowSpace(factor, found.basis * rows[:, None], found.dropped, found.rounding * rows)
+
+
+def graded_rows(rows: DesignMatrix) -> tuple[np.ndarray | None, DesignMatrix]:
+    """Return the turn and the rows of `RowSpace.graded`; None and `rows` where they stay."""
+    squares = rows.column_squares
+    least = float(squares[squares > 0].min())
+    if not isinstance(rows, DataMatrix) or squares.max() <= _ALIKE**2 * least:
+        return None, rows
+    rotation, graded = _eliminated(rows.to_array())
+    return rotation, DataMatrix.from_array(graded, rows.threads)
 
 
 def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:

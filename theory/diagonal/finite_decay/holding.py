@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import LinAlgError, solve, solve_triangular
+from scipy.linalg import LinAlgError, LinAlgWarning, solve, solve_triangular
 
 from grokflow.theory.diagonal.regime import Held, Regime, kernel_decay
 from grokflow.theory.diagonal.scale import kernel_end
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.row_space import graded_rows
 from grokflow.theory.losses import Loss
 from grokflow.theory.numerics.penalised.orthogonal import gram_triangle, row_triangle
 from grokflow.theory.transition.scores import Scores, kind_of
@@ -42,7 +44,7 @@ def is_held(
     if held.regime in (Regime.SEPARABLE, Regime.PARTLY):
         return True
     w, scale = held.early.w, float("inf")
-    with_decay = _near_minimum(problem, held, loss)
+    with_decay = near_minimum(problem, held, loss)
     for _ in range(_KERNEL_SWEEPS):
         largest = float(np.abs(w).max())
         if not largest or scale - kernel_end(largest) / depth < _KERNEL_CLOSE:
@@ -59,24 +61,46 @@ def is_held(
     return not is_seen or off <= (0.5 if held.determined else _OFF) * change
 
 
-def _near_minimum(problem: Problem, held: Held, loss: Loss) -> Callable[[float], np.ndarray]:
+def near_minimum(problem: Problem, held: Held, loss: Loss) -> Callable[[float], np.ndarray]:
     """Return the weights by ε that minimise the mean loss plus ``(ε/2) ‖w‖²``, near ε = 0.
 
     With ``X = Q R``, outputs c of least loss in the coordinates of R and the loss's curvature D
     there they are ``Rᵀ (R Rᵀ + n ε (Qᵀ D Q)⁻¹)⁻¹ c``, exactly for the square loss.
     """
     inside, basis = held.problem, problem.row_space.basis
+    turn, rows = graded_rows(inside.inputs)
     outputs = problem.row_space.spread(inside.targets)
     curvature = loss.curvature(outputs, problem.targets)
     with np.errstate(divide="ignore"):
         soft = np.diag(1 / curvature) if basis is None else _inverse_hessian(basis, curvature)
 
+    targets = inside.targets
+    if turn is not None:
+        soft, targets = turn.T @ soft @ turn, turn.T @ targets
+
     def weights(strength: float) -> np.ndarray:
-        system = inside.inputs.gram + problem.n * strength * soft
-        multipliers = solve(system, inside.targets, assume_a="pos", check_finite=False)
-        return inside.inputs.correlate(multipliers)
+        return rows.correlate(_solved(rows.gram + problem.n * strength * soft, targets))
 
     return weights
+
+
+def _solved(system: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Solve positive equations, whose unknowns may be of very different sizes.
+
+    Raises
+    ------
+    LinAlgError
+        Where rounding leaves no digit of the answer.
+    """
+    size = np.sqrt(np.diagonal(system))
+    scaled = system / size / size[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LinAlgWarning)
+        try:
+            found = solve(scaled, targets / size, assume_a="pos", check_finite=False)
+        except LinAlgWarning as lost:
+            raise LinAlgError(str(lost)) from None
+    return np.asarray(found / size)
 
 
 def _inverse_hessian(basis: np.ndarray, curvature: np.ndarray) -> np.ndarray:
