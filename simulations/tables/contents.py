@@ -24,6 +24,8 @@ NO_VALUE = frozenset(
 TARGET_NAMES = ("y", "target", "label", "class", "targets", "labels")
 # The column that marks training and test rows.
 SPLIT_NAME = "split"
+# So many numbers do not rise by chance: that would happen once in 10! = 3 628 800 times.
+RISING = 10
 # Columns that a note lists.
 _LISTED = 10
 # Names that say what a column is for, wherever they stand.

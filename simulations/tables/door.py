@@ -128,7 +128,7 @@ def load(
 def read_table(path: str | Path, reading: Reading | None = None) -> Table:
     """Read the rows of a file, as `load` does; it says what the arguments are."""
     reading = reading or Reading()
-    found = read(Path(path))
+    found = read(Path(path), reading.named)
     if isinstance(found, Columns):
         return table_of(rows_of_columns(found, reading), reading)
     _check_arrays(reading, f"{path} holds arrays")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from functools import partial
 from pathlib import Path
 
 from grokflow.simulations.tables.binary import archives, arrow, matlab
@@ -54,7 +55,7 @@ def looks_like_file(problem: str | Path) -> bool:
         return False
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, named: Set[str] = frozenset()) -> Contents:
     """Return what a file holds: named columns, or named arrays.
 
     Parameters
@@ -62,6 +63,8 @@ def read(path: Path) -> Contents:
     path : Path
         A text file with delimiters, an ``.npz``, ``.npy``, ``.mat``, Parquet or Arrow file; all
         of them may be compressed by gzip, zstd, bz2 or xz.
+    named : set of str
+        Names of columns that the user gives; a first line of text that has one is a header.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def read(path: Path) -> Contents:
     """
     try:
         data = content_of(path)
-        return _reader(data, path)(str(path), data)
+        return _reader(data, path, named)(str(path), data)
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         remedy = "check the name" if isinstance(error, FileNotFoundError) else "check it"
@@ -101,7 +104,7 @@ def names_of(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _reader(data: bytes, path: Path) -> Callable[[str, bytes], Contents]:
+def _reader(data: bytes, path: Path, named: Set[str]) -> Callable[[str, bytes], Contents]:
     """Return the function that reads these bytes."""
     for magic, reason in _REFUSED.items():
         if re.match(magic, data):
@@ -113,12 +116,12 @@ def _reader(data: bytes, path: Path) -> Callable[[str, bytes], Contents]:
         raise Unreadable("it is empty, expected rows or arrays")
     if path.suffix.lower() in (".npz", ".npy", ".mat", ".parquet", ".feather", ".arrow"):
         raise Unreadable(f"its bytes are not those of {path.suffix} files: save it again")
-    return _read_text
+    return partial(_read_text, named=named)
 
 
-def _read_text(source: str, data: bytes) -> Columns:
+def _read_text(source: str, data: bytes, named: Set[str]) -> Columns:
     """Return the columns of a text, unless it is in a format that is none of a table."""
     text = decoded(data)
     if (reason := own_result(text.text) or foreign_format(text.text)) is not None:
         raise Unreadable(reason.replace("FILE", repr(Path(source).name)))
-    return read_delimited(source, text)
+    return read_delimited(source, text, named)

@@ -62,6 +62,13 @@ class Reading:
     seed: int = 0
     holdout: float = 0.25
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The names of columns that the user gives; a text may be one, or several with commas."""
+        given = self.drop if self.target is None else (*self.drop, self.target)
+        parts = (part for name in given for part in (name, *name.split(",")))
+        return frozenset(one_line(part) for part in parts)
+
     def __post_init__(self) -> None:
         """Refuse what is none of the choices."""
         check_number("holdout", self.holdout)
@@ -104,9 +111,14 @@ def reading_of(**asked: Any) -> Reading:
     return Reading(**found)
 
 
+def one_line(name: str) -> str:
+    """Return a name with single blanks in the place of all white space, by which names are told."""
+    return " ".join(name.split())
+
+
 def spelled(key: str, value: str) -> str:
     """Return a setting as Python takes it, and in brackets as a shell takes the option."""
-    word = shlex.quote(value)
+    word = shlex.quote(one_line(value) if key in ("drop", "target") else value)
     return f"{key}={value!r} (--{key}{'=' if value.startswith('-') else ' '}{word})"
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grokflow.simulations.tables.contents import SPLIT_NAME, TARGET_NAMES, Column, Columns
+from grokflow.simulations.tables.contents import RISING, SPLIT_NAME, TARGET_NAMES, Column, Columns
 from grokflow.simulations.tables.entry_names import are_entries, or_matrix
-from grokflow.simulations.tables.reading import Reading, spelled
-from grokflow.simulations.tables.values import holds_times, numbers_of
+from grokflow.simulations.tables.reading import Reading, one_line, spelled
+from grokflow.simulations.tables.values import holds_times, is_number, numbers_of
 
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
 # Names of numbers by which rows are held out in turn.
@@ -20,8 +20,6 @@ _FOLD_NAMES = {"fold", "folds", "kfold", "fold_id", "cv", "cv_fold", "cv_split",
 # Names of numbers by which rows are weighed, of which one may be that of a body.
 _WEIGHT_NAMES = {"weight", "weights", "sample_weight", "sample_weights"}
 _TARGETS = frozenset(TARGET_NAMES)
-# In so many rows numbers do not rise by chance: that would happen once in 10! = 3 628 800 columns.
-_RISING = 10
 # Names that a message lists.
 _LISTED = 12
 
@@ -127,6 +125,7 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
                 f"{_listed(table)}: {_likely('target', reading.target, columns)}"
             )
         assert found is not None
+        _check_first(table, found)
         return found
     named = _named_as_targets(columns)
     if len(named) == 1:
@@ -152,8 +151,34 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
     header = "" if table.headed else " no header line and"
     raise ValueError(
         f"{table.source} has{header} no column y, expected one of {_listed(table)} as the target: "
-        f"name it, as in {spelled('target', table.columns[-1].name or 'NAME')}{_or_entries(table)}"
+        f"name it, as in {spelled('target', table.columns[-1].name or 'NAME')}"
+        f"{_or_header(table)}{_or_entries(table)}"
     )
+
+
+def _check_first(table: Columns, column: Column) -> None:
+    """Refuse a first label that may be the name of its column: no other row has it."""
+    if name := _name_above(table, column):
+        raise ValueError(
+            f"{column.label} holds {name!r} in row 1 alone and {table.source} has no header line, "
+            f"expected a class of two rows or more: {spelled('target', name)} reads the first line "
+            "as the header, or write one above it"
+        )
+
+
+def _or_header(table: Columns) -> str:
+    """Say how the first line is read as a header, where it may be one."""
+    name = next(filter(None, (_name_above(table, column) for column in table.columns[::-1])), "")
+    return f", or, if the first line is the header, {spelled('target', name)}" if name else ""
+
+
+def _name_above(table: Columns, column: Column) -> str:
+    """Return the word in the first row of a table without a header, above others that repeat."""
+    if table.headed or not column.holds_words or column.missing[0]:
+        return ""
+    first, *below = column.values[~column.missing].tolist()
+    repeats = len(set(below)) <= len(below) / 2
+    return first if repeats and first not in below and not is_number(first) else ""
 
 
 def _or_entries(table: Columns) -> str:
@@ -246,18 +271,18 @@ def _counts(column: Column) -> bool:
         return False
     counting = numbers[0] in (0, 1) and (numbers == numbers[0] + np.arange(len(numbers))).all()
     whole = (numbers == np.round(numbers)).all() and (np.diff(numbers) > 0).all()
-    return bool(counting or (whole and len(numbers) >= _RISING))
+    return bool(counting or (whole and len(numbers) >= RISING))
 
 
 def _found(table: Columns, name: str) -> Column | None:
-    """Return the column of this name, or else of this place."""
+    """Return the column of this name, or else the one of it but for white space, or its place."""
     for column in table.columns:
         if column.name == name:
             return column
-    for column in table.columns:
-        if str(column.place) == name:
-            return column
-    return None
+    alike = [column for column in table.columns if one_line(column.name) == one_line(name)]
+    if name and len(alike) == 1:
+        return alike[0]
+    return next((column for column in table.columns if str(column.place) == name), None)
 
 
 def _likely(setting: str, name: str, columns: tuple[Column, ...]) -> str:

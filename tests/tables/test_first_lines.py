@@ -98,3 +98,81 @@ def test_headers_with_nameless_columns_and_units_below_are_in_the_first_line(tmp
     path.write_text(text)
     first = text.partition("\n")[0].replace('"', "").replace(" ", ",").split(",")
     assert [name for name in read(path).names if name] == [name for name in first if name]
+
+
+SPECTRA = [(f"S{i}", 0.5 + i * i % 7, i % 3, 2.5, ("ill", "well")[i % 2]) for i in range(60)]
+WAVES = ["Sample", "700.5", "650", "900", "State"]
+
+
+def write_spectra(folder, header):
+    path = folder / "a.csv"
+    lines = [",".join(map(str, row)) for row in (header, *SPECTRA)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    "asked", [{"target": "State"}, {"drop": "Sample,2", "target": "5"}, {"drop": ["Sample"]}]
+)
+def test_a_name_that_the_user_gives_is_that_of_a_column(tmp_path, monkeypatch, asked, large):
+    """Numbers above numbers alone say nothing of a header; a word there that is asked for does."""
+    if large:
+        monkeypatch.setattr("grokflow.simulations.tables.text.delimited.LARGE", 1)
+    path = write_spectra(tmp_path, WAVES)
+    assert not read(path).headed
+    problem = gf.load(path, **{"drop": "Sample", "target": "State", **asked})
+    assert problem.notes[0].startswith("60 rows of ")
+    assert "column 'State' read as 2 classes: ill as -1 (30 rows), well as +1" in problem.notes[1]
+    assert "the first line, Sample, 700.5, 650, 900, ..., is read as the names" in str(
+        problem.notes
+    )
+
+
+def test_words_of_the_data_are_no_names(tmp_path):
+    path = write_spectra(tmp_path, ("S60", 3, 1, 2, "ill"))
+    assert not read(path, frozenset(["ill"])).headed
+    with pytest.raises(ValueError, match="has no column 'ill' to learn"):
+        gf.load(path, target="ill", drop="1")
+    assert "ill as -1 (31 rows)" in gf.load(path, target="5", drop="1").notes[1]
+
+
+def test_a_first_label_that_is_alone_is_refused_with_the_target_that_helps(tmp_path):
+    path = write_spectra(tmp_path, WAVES)
+    helps = r"target='State' \(--target State\)"
+    with pytest.raises(ValueError, match=rf"no header line and no column y.*header, {helps}$"):
+        gf.load(path)
+    with pytest.raises(ValueError, match=rf"'5' holds 'State' in row 1 alone .*: {helps} reads"):
+        gf.load(path, target="5", drop="1")
+    assert gf.load(path, target="State", drop="Sample").d == 3
+
+
+@pytest.mark.parametrize("rising", [9, 10])
+@pytest.mark.parametrize("below", ["falls", "rises"])
+def test_a_word_above_classes_and_beside_ten_rising_numbers_is_a_name(tmp_path, rising, below):
+    """Where rows of data rise too, or fewer numbers do, it may be a class of one row."""
+    path, step = tmp_path / "a.csv", 1 if below == "rises" else -1
+    rows = [[str(i + step * j) for j in range(rising)] + ["uv"[i % 2]] for i in range(20)]
+    first = [*(str(700.5 + j) for j in range(rising)), "State"]
+    path.write_text("\n".join(map(",".join, (first, *rows))) + "\n")
+    assert read(path).headed == (rising == 10 and below == "falls")
+
+
+@pytest.mark.parametrize("asked", ["length (mm)", "length\n(mm)", " length  (mm)"])
+def test_names_are_found_whatever_white_space_is_in_them(tmp_path, asked):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        '"length\n(mm)",b,y\n' + "".join(f"w{i % 2},{i},{i % 2}\n" for i in range(1, 9))
+    )
+    with pytest.raises(ValueError, match=r"\(--drop 'length \(mm\)'\) leaves the column out"):
+        gf.load(path)
+    assert gf.load(path, drop=asked).d == 1
+    assert gf.load(path, target=asked, drop="y").d == 1
+
+
+def test_names_that_differ_in_white_space_alone_are_kept_apart(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a b,a  b,y\n" + "".join(f"{i},{-i},{i % 2}\n" for i in range(1, 9)))
+    assert "left out: column 'a  b', as asked" in gf.load(path, drop="a  b").notes
+    with pytest.raises(ValueError, match="has no column 'a   b' to drop"):
+        gf.load(path, drop="a   b")

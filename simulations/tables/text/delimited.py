@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import chain, islice, pairwise, repeat
 from typing import NamedTuple
 
@@ -19,11 +19,13 @@ import numpy as np
 from grokflow.simulations.tables.compression import Text, Unreadable, check_budget
 from grokflow.simulations.tables.contents import (
     NO_VALUE,
+    RISING,
     ROLE_NAMES,
     Column,
     Columns,
     lacks_value,
 )
+from grokflow.simulations.tables.reading import one_line
 from grokflow.simulations.tables.text.blanks import split_at_blanks
 from grokflow.simulations.tables.text.large import LARGE, columns_of_large
 
@@ -50,7 +52,7 @@ class _Header(NamedTuple):
     first: int
 
 
-def read_delimited(source: str, text: Text) -> Columns:
+def read_delimited(source: str, text: Text, named: Set[str] = frozenset()) -> Columns:
     """Return the columns of a text file, all of them as words.
 
     Parameters
@@ -59,19 +61,21 @@ def read_delimited(source: str, text: Text) -> Columns:
         What messages call the file.
     text : Text
         Its text; the notes on its encoding are kept.
+    named : set of str
+        Names of columns that the user gives; a first line that has one is a header.
 
     Raises
     ------
     Unreadable
         For text without two columns and a row, and for rows of unequal length.
     """
-    if len(text.text) >= LARGE and (large := _large_table(source, text)) is not None:
+    if len(text.text) >= LARGE and (large := _large_table(source, text, named)) is not None:
         return large
     rows, delimiter = _split_text(text.text)
     if not rows:
         raise Unreadable("it is empty, expected a header line and rows")
     _check_first_row(text.text, rows, delimiter)
-    header = _header(rows)
+    header = _header(rows, named)
     body = rows[header.first :]
     names = _with_row_names(header.names, body)
     _check_lengths(names, body, header.first)
@@ -79,7 +83,7 @@ def read_delimited(source: str, text: Text) -> Columns:
     return Columns(source, columns, header.found, notes, semicolons=delimiter == ";")
 
 
-def _large_table(source: str, text: Text) -> Columns | None:
+def _large_table(source: str, text: Text, named: Set[str]) -> Columns | None:
     """Return the columns of a large text that is plain; None for one to be read with more care."""
     lines = list(islice(io.StringIO(text.text, newline=""), _SAMPLE))
     if not lines[0].strip() or lines[0].lstrip().startswith(("#", "%", "sep=")):
@@ -88,7 +92,7 @@ def _large_table(source: str, text: Text) -> Columns | None:
         return None  # few rows that are long
     rows, delimiter = _split_text("".join(lines))
     _check_first_row(text.text, rows, delimiter)
-    header = _header(rows)
+    header = _header(rows, named)
     names = _with_row_names(header.names, rows[header.first :])
     pointed = any(_POINTED.fullmatch(field) for row in rows[header.first :] for field in row)
     if delimiter == ";" and not pointed:
@@ -196,28 +200,36 @@ def _sample_rows(sample: Sequence[str], delimiter: str) -> Rows:
         return []
 
 
-def _header(rows: Rows) -> _Header:
+def _header(rows: Rows, asked: Set[str] = frozenset()) -> _Header:
     """Say whether the first row is a header: words, words above numbers, or numbers that count."""
     first = [field.strip() for field in rows[0]]
-    numbers = [field for field in first if _NUMBER.fullmatch(field)]
+    numbers = _numbers(first)
     lone = len(rows) == 1 and len(first) == 1  # as likely a word as a name
-    named = not numbers or _names_above(first, rows[1:]) or _counts(first, numbers)
+    named = not numbers or _names_above(first, rows[1:], asked) or _counts(first, numbers)
     if lone or not named:
         return _Header([str(i + 1) for i in range(len(first))], False, 0)
     return _Header(first, True, 1)
 
 
-def _names_above(first: list[str], below: Rows) -> bool:
-    """Whether some column has a word above numbers, or begins with the name of a target."""
+def _names_above(first: list[str], below: Rows, asked: Set[str] = frozenset()) -> bool:
+    """Whether a column begins with a name: a word above numbers or classes, or one to be known.
+
+    That of a target is known, and one that the user gives. A word above words is a name where it
+    stands among so many rising numbers as no row of data has by chance.
+    """
     sample = [row for row in islice(below, _SAMPLE) if len(row) == len(first)]
-    rising = _rising([field for field in first if _NUMBER.fullmatch(field)])
+    numbers = _numbers(first)
+    rising = _rising(numbers)
+    many = rising and len(numbers) >= RISING and not _rising(_numbers(sample[0] if sample else []))
     for name, fields in zip(first, zip(*sample, strict=True), strict=False):
         if not name or _NUMBER.fullmatch(name) or name in NO_VALUE:
             continue
         words = [field.strip() for field in fields if field.strip() not in NO_VALUE]
         if rising and words and all(_NUMBER.fullmatch(word) for word in words):
             return True
-        if name.lower() in ROLE_NAMES and name not in words:
+        known = name.lower() in ROLE_NAMES or one_line(name) in asked
+        above = many and len(set(words)) <= len(words) / 2
+        if (known or above) and name not in words:
             return True
     return False
 
@@ -241,10 +253,15 @@ def _check_first_row(text: str, rows: Rows, delimiter: str) -> None:
 
 def _is_named(fields: list[str], below: Rows) -> bool:
     """Whether a row below others is a header, and no row of data that begins with odd words."""
-    numbers = [field for field in fields if _NUMBER.fullmatch(field)]
+    numbers = _numbers(fields)
     if not numbers:
         return _names_above(fields, below)
     return len(numbers) > 2 and (_names_above(fields, below) or _counts(fields, numbers))
+
+
+def _numbers(row: list[str]) -> list[str]:
+    """Return the fields of a row that are numbers."""
+    return [field.strip() for field in row if _NUMBER.fullmatch(field.strip())]
 
 
 def _rising(numbers: list[str]) -> bool:
