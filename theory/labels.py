@@ -15,6 +15,8 @@ _MOST_CLASSES = 20
 _LISTED = 10
 # Characters of a name that a note repeats.
 _LONGEST = 40
+# What reads numbers that are taken for classes as what they are.
+_AS_NUMBERS = "regression=True (--regression) reads them as numbers"
 # A whole number as it is written; no more digits than Python reads.
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -83,9 +85,10 @@ def read_labels(
         return _targets(y, y_test, what)
     names = _distinct(y)
     if len(names) < 2:
+        which = "" if y_test is None else "training "
         raise ValueError(
-            f"{what} is {names[0]} in all {len(y)} rows, expected two classes at least: add rows "
-            "of another class, or read it as numbers with regression=True (--regression)"
+            f"{what} is {names[0]} in all {len(y)} {which}rows, expected two classes at least: add "
+            f"rows of another class{'' if y.dtype.kind == 'O' else f', or {_AS_NUMBERS}'}"
         )
     if positive is None and y.dtype.kind == "f" and len(names) > 2 and not _are_classes(y):
         raise ValueError(
@@ -95,9 +98,11 @@ def read_labels(
         )
     if positive is not None:
         return _one_against_rest(y, y_test, names, positive, what)
-    found = _classes(y, y_test, names, what)
-    if asked is None and y.dtype.kind == "f" and len(names) > 2:
-        said = f"{found.notes[0]}; regression=True (--regression) reads them as numbers"
+    numbers = asked is None and y.dtype.kind == "f"
+    remedy = f"recode it, or {_AS_NUMBERS}" if numbers else "recode it"
+    found = _classes(y, y_test, names, what, remedy)
+    if numbers and len(names) > 2:
+        said = f"{found.notes[0]}; {_AS_NUMBERS}"
         return replace(found, notes=(said, *found.notes[1:]))
     return found
 
@@ -270,11 +275,17 @@ def _one_against_rest(
     signs = dict.fromkeys(rest, -1.0) | {wanted: 1.0}
     named = names if len(names) == 2 else [f"not {wanted}", wanted]
     note = f"{what} read as {wanted} (+1) against {_listed(rest)} (-1)"
-    extra = _numbered(y_test, signs, what) if y_test is not None else None
+    extra = _numbered(y_test, signs, f"{what}_test") if y_test is not None else None
     return Labels(False, _numbered(y, signs, what), extra, tuple(named), (note,))
 
 
-def _classes(y: np.ndarray, y_test: np.ndarray | None, names: list[str], what: str) -> Labels:
+def _classes(
+    y: np.ndarray,
+    y_test: np.ndarray | None,
+    names: list[str],
+    what: str,
+    remedy: str = "recode it",
+) -> Labels:
     """Give every class a number; two are -1 and +1."""
     two = len(names) == 2
     numbers = (-1.0, 1.0) if two else tuple(float(i) for i in range(len(names)))
@@ -293,17 +304,19 @@ def _classes(y: np.ndarray, y_test: np.ndarray | None, names: list[str], what: s
         if names == ["-1", "1"] and set(_distinct(y_test)) == {"0", "1"}:
             table |= {"0": -1.0}
             notes.append(f"{what}_test has 0 for -1")
-        extra = _numbered(y_test, table, f"{what}_test")
+        extra = _numbered(y_test, table, f"{what}_test", remedy)
     return Labels(False, found, extra, tuple(names), tuple(notes))
 
 
-def _numbered(y: np.ndarray, table: Mapping[str, float], what: str) -> np.ndarray:
-    """Return the number of every label; ValueError for one that has none."""
+def _numbered(
+    y: np.ndarray, table: Mapping[str, float], what: str, remedy: str = "recode it"
+) -> np.ndarray:
+    """Return the number of every label; ValueError, with what helps, for one that has none."""
     values, places = np.unique(y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
     names = [name_of(value) for value in values.tolist()]
     if unknown := [name for name in names if name not in table]:
         raise ValueError(
-            f"{what} holds {unknown[0]}, expected {_listed(list(table))} as in y: recode it"
+            f"{what} holds {unknown[0]}, expected {_listed(list(table))} as in y: {remedy}"
         )
     return np.array([table[name] for name in names])[places.reshape(-1)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -77,18 +78,48 @@ def content_of(path: Path, start: int | None = None) -> bytes:
     with path.open("rb") as file:
         head = file.read(8)
         file.seek(0)
+        if head.startswith(b"PK\x03\x04") and (lone := _lone_member(file)) is not None:
+            return _decompressed(lone, "zip", str(path), start)
+        file.seek(0)
         kind = next((kind for magic, kind in _MAGIC.items() if re.match(magic, head)), None)
         if kind is None:
             check_budget(0 if start else path.stat().st_size, str(path))
             return file.read() if start is None else file.read(start)
-        try:
-            return _bounded(_opener(kind)(file), str(path), start)
-        except Unreadable:
-            raise
-        except Exception as error:
-            # Every library has errors of its own for damaged streams.
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise Unreadable(f"its {kind} stream is damaged: {reason}") from None
+        opener = _opener(kind)
+        return _decompressed(lambda: opener(file), kind, str(path), start)
+
+
+def members_of(archive: zipfile.ZipFile) -> list[str]:
+    """Return the names of the files in an archive, without those that macOS adds and folders."""
+    names = (item.filename for item in archive.infolist() if not item.is_dir())
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
+def _lone_member(file: Any) -> Callable[[], _Stream] | None:
+    """Return what opens the one file of an archive; None for arrays of numpy, and other archives.
+
+    A damaged one is left to the reader of archives, which says so.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, NotImplementedError):
+        return None
+    names = members_of(archive)
+    if len(names) != 1 or names[0].endswith(".npy"):
+        return None
+    return lambda: archive.open(names[0])
+
+
+def _decompressed(opened: Callable[[], _Stream], kind: str, name: str, start: int | None) -> bytes:
+    """Return the bytes of a compressed stream, or only so many from the start."""
+    try:
+        return _bounded(opened(), name, start)
+    except Unreadable:
+        raise
+    except Exception as error:
+        # Every library has errors of its own for damaged streams.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Unreadable(f"its {kind} stream is damaged: {reason}") from None
 
 
 def _bounded(stream: _Stream, name: str, start: int | None) -> bytes:

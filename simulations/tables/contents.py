@@ -190,11 +190,14 @@ class Arrays:
         Arrays of numpy, or sparse matrices of scipy.
     notes : tuple of str
         What was changed while the file was read.
+    reader : str
+        What messages name to get the arrays alone.
     """
 
     source: str
     arrays: Mapping[str, AnyArray]
     notes: tuple[str, ...] = ()
+    reader: str = "numpy.load"
 
 
 Contents: TypeAlias = Columns | Arrays

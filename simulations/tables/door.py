@@ -240,7 +240,9 @@ def _check_arrays(reading: Reading, what: str, *more: str) -> None:
 
 def _stem(path: Path) -> str:
     """Return the name of a file without its endings of format and compression."""
-    return Path(path.stem).stem if path.suffix in (".gz", ".zst", ".bz2", ".xz") else path.stem
+    return (
+        Path(path.stem).stem if path.suffix in (".gz", ".zst", ".bz2", ".xz", ".zip") else path.stem
+    )
 
 
 def _rows_of_frame(x: Any, y: Any, x_test: Any, y_test: Any, reading: Reading) -> Rows:

@@ -17,7 +17,7 @@ from grokflow.simulations.tables.text.own_results import own_result
 # The endings by which a name is taken for a file although there is none.
 SUFFIXES = (
     *(".csv", ".tsv", ".txt", ".data", ".npz", ".npy", ".mat", ".parquet", ".feather", ".arrow"),
-    *(".gz", ".zst", ".bz2", ".xz"),
+    *(".gz", ".zst", ".bz2", ".xz", ".zip"),
 )
 # Enough for the header of a table.
 _HEAD = 2**16
@@ -37,6 +37,8 @@ _REFUSED = {
     "Parquet or CSV",
     rb"\x89HDF": "it is an HDF5 file (or MATLAB 7.3): save it as .npz, -v7 or CSV",
     rb"\xd0\xcf\x11\xe0": "it is an Excel workbook: save it as CSV",
+    rb"(?s:.{257}ustar)|7z\xbc\xaf\x27\x1c|Rar!": "it is an archive of files: unpack it, and give "
+    "one of its files",
     rb"%PDF-": "it is a PDF: save the table as CSV",
     rb"\x89PNG|\xff\xd8\xff|GIF8": "it is a picture, expected a table",
     rb"SQLite format 3\x00": "it is an SQLite database: save one of its tables as CSV",
@@ -62,7 +64,7 @@ def read(path: Path, named: Set[str] = frozenset()) -> Contents:
     ----------
     path : Path
         A text file with delimiters, an ``.npz``, ``.npy``, ``.mat``, Parquet or Arrow file; all
-        of them may be compressed by gzip, zstd, bz2 or xz.
+        of them may be compressed by gzip, zstd, bz2 or xz, or alone in a zip archive.
     named : set of str
         Names of columns that the user gives; a first line of text that has one is a header.
 

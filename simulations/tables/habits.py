@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import AnyArray, Arrays
 from grokflow.simulations.tables.entry_names import are_entries
-from grokflow.simulations.tables.reading import Reading
+from grokflow.simulations.tables.reading import Reading, likely
 from grokflow.theory.conversion import as_array, as_table, labels_and_gaps
 from grokflow.theory.merged import rounded_inputs, rounded_vector
 from grokflow.theory.numerics.sparse_matrix import is_sparse
@@ -52,19 +52,39 @@ def samples_of(found: Arrays, reading: Reading) -> Samples:
     }
     missing = [role for role in ("X", "y") if names[role] is None]
     lone = [role for role in ("X_test", "y_test") if names[role] is not None]
-    if missing and reading.target is None:
-        _check_other_kinds(found, missing)
-    if missing or len(lone) == 1:
-        lacking = missing or sorted({"X_test", "y_test"} - set(lone))
-        expected = "X and y" if missing else "X_test and y_test together"
+    if missing:
+        _refuse_missing(found, missing, reading.target)
+    if len(lone) == 1:
+        lacking = "X_test" if lone == ["y_test"] else f"{reading.target or 'y'}_test"
         raise ValueError(
-            f"{found.source} has no {' and no '.join(lacking)}, expected {expected} beside "
-            f"{', '.join(list(found.arrays)[:12])}: add them, or name y with target='NAME' "
-            "(--target NAME)"
+            f"{found.source} has no {lacking}, expected inputs and labels of a test set together: "
+            f"add it, or take {names[lone[0]]} out"
         )
     notes = [*found.notes, *_said(found, names)]
     arrays = {role: None if name is None else found.arrays[name] for role, name in names.items()}
     return samples(**{role.lower(): array for role, array in arrays.items()}, notes=tuple(notes))
+
+
+def _refuse_missing(found: Arrays, missing: list[str], target: str | None) -> NoReturn:
+    """Refuse arrays among which inputs or labels are not found, with what helps."""
+    if target is None:
+        _check_other_kinds(found, missing)
+    held = ", ".join(list(found.arrays)[:12])
+    if "y" in missing and target is not None:
+        raise ValueError(
+            f"{found.source} has no array {target!r} to learn, expected one of {held}: "
+            f"{likely('target', target, found.arrays)}"
+        )
+    structs = [name for name, array in found.arrays.items() if array.dtype.names]
+    remedies = [f"save the fields of {structs[0]} as variables"] if structs else []
+    if "X" in missing:
+        remedies.append("call the inputs X")
+    if "y" in missing:
+        remedies.append("name the labels with target='NAME' (--target NAME)")
+    raise ValueError(
+        f"{found.source} has no {' and no '.join(missing)}, expected inputs X and labels y among "
+        f"its arrays, {held or 'of which there are none'}: {' and '.join(remedies)}"
+    )
 
 
 def _check_other_kinds(found: Arrays, missing: list[str]) -> None:
@@ -76,7 +96,8 @@ def _check_other_kinds(found: Arrays, missing: list[str]) -> None:
         )
     if len(found.arrays) == 1 and missing == ["y"]:
         lone = next(iter(found.arrays.values()))
-        reader = "scipy.sparse.load_npz" if is_sparse(lone) else "numpy.load"
+        sparse = is_sparse(lone) and found.reader == "numpy.load"
+        reader = "scipy.sparse.load_npz" if sparse else found.reader
         gaps = not is_sparse(lone) and lone.dtype.kind == "f" and np.isnan(lone).any()
         matrix = "; gf.make_matrix_problem takes a matrix with gaps" if gaps else ""
         raise ValueError(
@@ -120,7 +141,9 @@ def _named(found: Arrays, bases: tuple[str, ...], parts: tuple[str, ...]) -> str
     """Return the name of the one array that is called so, with train or test before or behind."""
     for base in bases:
         wanted = {name for part in parts for name in (f"{base}{part}", f"{part}{base}")}
-        alike = [name for name in found.arrays if _plain(name) in wanted]
+        # A struct of MATLAB is no array, whatever its name.
+        numbers = (name for name, array in found.arrays.items() if not array.dtype.names)
+        alike = [name for name in numbers if _plain(name) in wanted]
         if len(alike) > 1:
             raise ValueError(
                 f"{found.source} has the arrays {' and '.join(alike)}, expected one of them: "

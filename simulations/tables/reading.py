@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -120,6 +121,13 @@ def spelled(key: str, value: str) -> str:
     """Return a setting as Python takes it, and in brackets as a shell takes the option."""
     word = shlex.quote(one_line(value) if key in ("drop", "target") else value)
     return f"{key}={value!r} (--{key}{'=' if value.startswith('-') else ' '}{word})"
+
+
+def likely(setting: str, name: str, names: Iterable[str]) -> str:
+    """Propose the name that is nearest, whatever its capitals; or that it be checked."""
+    lower = {other.lower(): other for other in names}
+    near = get_close_matches(name.lower(), lower, n=1)
+    return f"perhaps {spelled(setting, lower[near[0]])}" if near else "check the name"
 
 
 def _one_name(setting: str, value: object) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import RISING, SPLIT_NAME, TARGET_NAMES, Column, Columns
 from grokflow.simulations.tables.entry_names import are_entries, or_matrix
-from grokflow.simulations.tables.reading import Reading, one_line, spelled
+from grokflow.simulations.tables.reading import Reading, likely, one_line, spelled
 from grokflow.simulations.tables.values import holds_times, is_number, numbers_of
 
 _INDEX_NAMES = {"", "index", "id", "row", "unnamed: 0", "rownames", "row_id", "_id"}
@@ -108,7 +107,7 @@ def _without_dropped(table: Columns, reading: Reading) -> _Others:
         if (column := _found(table, name)) is None:
             raise ValueError(
                 f"{table.source} has no column {name!r} to drop, expected one of {_listed(table)}: "
-                f"{_likely('drop', name, table.columns)}"
+                f"{likely('drop', name, table.names)}"
             )
         dropped.append(column)
     kept = tuple(column for column in table.columns if column not in dropped)
@@ -120,9 +119,10 @@ def _target(table: Columns, columns: tuple[Column, ...], reading: Reading) -> Co
     if reading.target is not None:
         found = _found(table, reading.target)
         if found not in columns:
+            names = [column.name for column in columns]
             raise ValueError(
                 f"{table.source} has no column {reading.target!r} to learn, expected one of "
-                f"{_listed(table)}: {_likely('target', reading.target, columns)}"
+                f"{_listed(table)}: {likely('target', reading.target, names)}"
             )
         assert found is not None
         _check_first(table, found)
@@ -283,13 +283,6 @@ def _found(table: Columns, name: str) -> Column | None:
     if name and len(alike) == 1:
         return alike[0]
     return next((column for column in table.columns if str(column.place) == name), None)
-
-
-def _likely(setting: str, name: str, columns: tuple[Column, ...]) -> str:
-    """Propose the column whose name is nearest, whatever its capitals; or that it be checked."""
-    lower = {column.name.lower(): column.name for column in columns}
-    near = get_close_matches(name.lower(), lower, n=1)
-    return f"perhaps {spelled(setting, lower[near[0]])}" if near else "check the name"
 
 
 def _listed(table: Columns) -> str:

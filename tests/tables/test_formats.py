@@ -15,6 +15,7 @@ from pyarrow import parquet as pq
 from scipy import io as matlab
 from scipy import sparse
 
+import grokflow as gf
 from grokflow.simulations.tables import compression
 from grokflow.simulations.tables.formats import names_of, read
 
@@ -244,3 +245,86 @@ def test_a_short_file_that_decompresses_to_more_than_memory_is_refused(tmp_path,
     (tmp_path / "b.csv").write_text("a,y\n" + "1,2\n" * 20_000)
     with pytest.raises(ValueError, match="its table would take"):
         read(tmp_path / "b.csv")
+
+
+def zipped(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return out.getvalue()
+
+
+def test_the_one_table_in_a_zip_archive_is_read(tmp_path):
+    """As pandas writes it, and macOS, which adds a file of its own."""
+    TABLE.to_csv(tmp_path / "a.csv.zip", index=False)
+    TABLE[["a", "b", "y"]].to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.zip").write_bytes(
+        zipped({"c/": "", "c/b": (tmp_path / "a.parquet").read_bytes(), "__MACOSX/c/b": "x"})
+    )
+    for name, found in (("a.csv.zip", TABLE), ("b.zip", TABLE[["a", "b", "y"]])):
+        assert read(tmp_path / name).names == names_of(tmp_path / name) == tuple(found)
+        drop = [column for column in found if column == "kind"]
+        assert gf.load(tmp_path / name, drop=drop, holdout=0.5).name == name[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            zipped({"a": "1,2", "b": "3,4"}),
+            r"an archive of 2 files \(a, b\), .*: unpack it, and give one",
+        ),
+        (
+            zipped({"a": bytes(99)}).replace(b"\x63\x60", b"\x63\x61", 1),
+            "its zip stream is damaged",
+        ),
+        (b"Rar!\x1a\x07", "an archive of files: unpack it"),
+        (b"a.csv" + bytes(252) + b"ustar", "an archive of files: unpack it"),
+    ],
+)
+def test_other_archives_are_refused_with_what_is_in_them(tmp_path, content, message):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^cannot read .*a.zip: .*({message})"):
+        read(tmp_path / "a.zip")
+
+
+def test_a_table_in_a_zip_archive_that_is_longer_than_memory_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.zip").write_bytes(zipped({"a": "1,2\n" * 10**6}))
+    monkeypatch.setattr(compression, "budget", lambda: 2**21)
+    with pytest.raises(ValueError, match="decompressed, would take"):
+        read(tmp_path / "a.zip")
+
+
+def test_the_fields_of_a_lone_struct_of_matlab_are_its_arrays(tmp_path):
+    x, y = np.arange(1.0, 21).reshape(10, 2), np.arange(10) % 2
+    matlab.savemat(tmp_path / "a.mat", {"data": {"X": x, "y": y}})
+    problem = gf.load(tmp_path / "a.mat")
+    assert (problem.n + problem.test.size, problem.d) == (10, 2)
+    assert "the fields of the struct data are read as arrays" in problem.notes
+    rows = np.array([(1.0, 2)] * 3, dtype=[("X", object), ("y", object)])
+    matlab.savemat(tmp_path / "b.mat", {"data": rows, "y": y})
+    with pytest.raises(ValueError, match=r"no X.*: save the fields of data as variables and call"):
+        gf.load(tmp_path / "b.mat")
+    matlab.savemat(tmp_path / "c.mat", {"X": x})
+    with pytest.raises(ValueError, match=r"with x from scipy\.io\.loadmat$"):
+        gf.load(tmp_path / "c.mat")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "target", "message"),
+    [
+        ("X y X_test y_test", "z", r"no array 'z' to learn, expected one of X, y, .*: check the n"),
+        ("X Diagnosis", "diagnosed", r"no array 'diagnosed' to .*: perhaps target='Diagnosis' \(-"),
+        ("X X_test z z_tes", "z", "no z_test, .* together: add it, or take X_test out"),
+        ("A y", None, r"no X, .* among its arrays, A, y: call the inputs X$"),
+        ("X b c", None, r"no y, .*: name the labels with target='NAME' \(--target NAME\)$"),
+    ],
+)
+def test_arrays_that_are_not_there_are_named(tmp_path, arrays, target, message):
+    """And the remedy helps."""
+    shapes = {"X": (6, 2), "X_test": (6, 2), "A": (6, 2)}
+    held = {name: np.ones(shapes.get(name, 6)) for name in arrays.split()}
+    np.savez(tmp_path / "a.npz", **held)
+    with pytest.raises(ValueError, match=message):
+        gf.load(tmp_path / "a.npz", target=target)

@@ -63,3 +63,30 @@ def test_a_row_that_standardising_makes_zero_is_named_as_a_row_of_the_data(class
     )
     with pytest.raises(ValueError, match="row 4 of the data is all zeros"):
         gf.as_problem(table, target="y", standardise=True)
+
+
+def test_one_class_of_words_is_not_told_to_be_read_as_numbers(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"{i},{i * i % 7},one,{'test' if i > 8 else 'train'}\n" for i in range(1, 13)]
+    path.write_text("a,b,y,split\n" + "".join(rows))
+    with pytest.raises(ValueError, match=r"^y is one in all 8 training rows, .*another class$"):
+        gf.load(path)
+    path.write_text(path.read_text().replace("one", "7"))
+    with pytest.raises(ValueError, match=r"in all 8 training rows.*regression=True \(--regressio"):
+        gf.load(path)
+    assert gf.load(path, regression=True).task.value == "regression"
+
+
+def test_numbers_to_test_on_that_are_not_among_the_classes_may_be_targets():
+    x, y = np.arange(1.0, 25).reshape(12, 2), np.arange(12) % 3
+    with pytest.raises(
+        ValueError, match=r"y_test holds 5.*: recode it, or regression=True \(--reg"
+    ):
+        gf.as_problem(x, y, x[:3], [0, 1, 5])
+    assert gf.as_problem(x, y, x[:3], [0, 1, 5], regression=True).task.value == "regression"
+    for asked in ({"regression": False}, {"positive": 1}):
+        with pytest.raises(ValueError, match=r"y_test holds 5, .*: recode it$"):
+            gf.as_problem(x, y, x[:3], [0, 1, 5], **asked)
+    words = np.array(["u", "v", "w"])
+    with pytest.raises(ValueError, match=r"y_test holds z, .*: recode it$"):
+        gf.as_problem(x, words[y], x[:3], ["u", "v", "z"])

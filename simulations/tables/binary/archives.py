@@ -13,11 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from grokflow.simulations.tables.compression import Unreadable, check_budget
+from grokflow.simulations.tables.compression import Unreadable, check_budget, members_of
 from grokflow.simulations.tables.contents import AnyArray, Arrays
 
 # Arrays by which scipy.sparse.save_npz writes a matrix of one of these formats.
 _SPARSE = {"csr", "csc", "bsr"}
+
+
+# Files that a message lists.
+_LISTED = 5
 
 
 class _Layout(NamedTuple):
@@ -33,8 +37,15 @@ def read_npz(source: str, data: bytes) -> Arrays:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_budget(sum(item.file_size for item in archive.infolist()), "its arrays")
             found = dict(_members(archive))
+            names = members_of(archive)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise Unreadable(f"it is no readable archive: {error}") from None
+    if names and not found:
+        listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+        raise Unreadable(
+            f"it is an archive of {len(names)} files ({listed}), expected one file of data, or "
+            "arrays (.npy): unpack it, and give one of its files"
+        )
     return Arrays(source, _with_sparse(found))
 
 

@@ -37,7 +37,19 @@ def read_mat(source: str, data: bytes) -> Arrays:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise Unreadable(f"it is no readable MATLAB file: {reason}") from None
     arrays = {name: value for name, value in found.items() if not name.startswith("__")}
-    return Arrays(source, {name: _plain(value) for name, value in arrays.items()})
+    arrays, notes = _unpacked(arrays)
+    plain = {name: _plain(value) for name, value in arrays.items()}
+    return Arrays(source, plain, notes, "scipy.io.loadmat")
+
+
+def _unpacked(arrays: dict[str, AnyArray]) -> tuple[dict[str, AnyArray], tuple[str, ...]]:
+    """Return the fields of the one variable, where it is a struct of one element; and a note."""
+    lone = next(iter(arrays.values())) if len(arrays) == 1 else None
+    fields = getattr(getattr(lone, "dtype", None), "names", None)
+    if lone is None or not fields or lone.size != 1:
+        return arrays, ()
+    note = f"the fields of the struct {next(iter(arrays))} are read as arrays"
+    return {name: lone[name].item() for name in fields}, (note,)
 
 
 def _plain(value: AnyArray) -> AnyArray:
