@@ -16,7 +16,7 @@ from grokflow.simulations.tables.entry_names import ROLES, entry_roles, stem_of
 from grokflow.simulations.tables.formats import read
 from grokflow.simulations.tables.frames import columns_of_frame, is_frame
 from grokflow.simulations.tables.splits import marked
-from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_thousands
+from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_marks
 from grokflow.simulations.tables.values import numbers_of
 from grokflow.theory.completion.problem import TestEntries
 from grokflow.theory.conversion import as_array, as_vector
@@ -144,7 +144,7 @@ def _of_table(
     column = by_name[roles["value"]]
     mark = decimal_mark([column], decimal, semicolons=table.semicolons)
     whole = TestEntries(rows, columns, _values(table.source, column, mark))
-    said = (*table.notes, *remarks_on_thousands([column], mark))
+    said = (*table.notes, *remarks_on_marks([column], mark))
     left = [name for name in by_name if name not in roles.values() and stem_of(name) != SPLIT_NAME]
     notes = said + tuple(f"column {name!r} is left out" for name in left)
     split = next((column for name, column in by_name.items() if stem_of(name) == SPLIT_NAME), None)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from grokflow.simulations.tables.contents import Column, Columns, without_values
+from grokflow.simulations.tables.doubts.gaps import filled
 from grokflow.simulations.tables.doubts.remarks import (
     remarks_on,
+    remarks_on_contradictions,
     remarks_on_copies,
     remarks_on_sentinels,
 )
 from grokflow.simulations.tables.doubts.rounding import remark_on_rounding
-from grokflow.simulations.tables.doubts.words import check_repeats
+from grokflow.simulations.tables.doubts.words import check_repeats, remarks_on_spelling
 from grokflow.simulations.tables.entry_names import or_matrix
 from grokflow.simulations.tables.habits import Samples
 from grokflow.simulations.tables.reading import Missing, Reading
 from grokflow.simulations.tables.roles import roles_of, without_index
 from grokflow.simulations.tables.splits import Split, held_out, marked, remark_on_seed
 from grokflow.simulations.tables.table import Table
-from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_thousands
+from grokflow.simulations.tables.text.marks import decimal_mark, remarks_on_marks
 from grokflow.simulations.tables.values import (
     check_labels,
     holds_times,
@@ -56,6 +59,8 @@ class Rows:
         Where the rows of a separate test set begin.
     notes : tuple of str
         What was said so far.
+    words : mapping
+        What stands in the columns of words, by their names.
     """
 
     x: Any
@@ -67,6 +72,7 @@ class Rows:
     tested_from: int | None = None
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    words: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def rows_of_columns(table: Columns, reading: Reading) -> Rows:
@@ -76,13 +82,19 @@ def rows_of_columns(table: Columns, reading: Reading) -> Rows:
     decimal = decimal_mark(table.columns, reading.decimal, semicolons=table.semicolons)
     x, names, notes, columns = matrix_of(roles.inputs, decimal, reading)
     y, merged = _labels_of(roles.target, decimal, reading)
-    thousands = remarks_on_thousands([roles.target], decimal)
+    thousands = remarks_on_marks([roles.target], decimal)
     said = (*table.notes, *roles.notes, *notes, *merged, *thousands)
     if decimal == ",":
         said = (*said, "numbers have a decimal comma")
     target = roles.target
     called = "y" if target.name == "y" else target.label
-    return Rows(x, y, target.missing, names, called, roles.split, notes=said, columns=columns)
+    words = {column.name: column.values for column in roles.inputs if column.holds_words}
+    return Rows(
+        *(x, y, target.missing, names, called, roles.split),
+        notes=said,
+        columns=columns,
+        words=words,
+    )
 
 
 def rows_of_inputs(table: Columns, y: np.ndarray, unlabelled: np.ndarray, reading: Reading) -> Rows:
@@ -149,13 +161,16 @@ def table_of(rows: Rows, reading: Reading) -> Table:
     parts = _parts(rows, kept, reading)
     labels, train, test = parts.labels, rows.x[parts.train], rows.x[parts.test]
     if reading.missing is Missing.MEAN and lacking.any():
-        train, test = _filled(train, test, notes)
+        train, test = filled(train, test, rows.columns, notes)
     size = f"{len(kept)} rows of {rows.x.shape[1]} inputs"
     remarks = remarks_on(train, parts.y, rows.names, rows.columns, regression=labels.regression)
     both = _stacked(train, test), np.concatenate([parts.y, parts.y_test])
     doubtful = remarks_on_sentinels(*both, rows.names, labels.classes)
     marks = list(fingerprints(test, parts.y_test))
-    copies = remarks_on_copies(fingerprints(train, parts.y), marks)
+    copies = [*remarks_on_copies(fingerprints(train, parts.y), marks)]
+    if labels.classes:
+        copies += remarks_on_contradictions(*both)
+        copies += remarks_on_spelling(rows.y[kept], rows.target)
     return Table(
         Task.REGRESSION if labels.regression else Task.CLASSIFICATION,
         train,
@@ -296,7 +311,10 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
     column = int(np.flatnonzero(np.isnan(rows.x[row]))[0])
     count = f"rows that lack a value: {int(lacking.sum())} of {len(lacking)}"
     if rows.names:
-        where = f"column {rows.columns[column]!r} has no value in row {row + 1}"
+        name = rows.columns[column]
+        where = f"column {name!r} has no value in row {row + 1}"
+        if word := str(rows.words[name][row]) if name in rows.words else "":
+            where += f", where {word!r} is read as none and is to be renamed if it is a word"
     else:
         where = f"X{part}[{place}, {column}] is nan"
     raise ValueError(
@@ -319,19 +337,3 @@ def _split(rows: Rows, kept: np.ndarray) -> Split | None:
         lacking = "test" if train.any() else "train"
         raise ValueError(f"no row is left to {lacking} on, expected some: add rows without gaps")
     return Split(train, test, found.notes)
-
-
-def _filled(train: np.ndarray, test: np.ndarray, notes: list[str]) -> tuple[Any, Any]:
-    """Fill gaps with the mean of the column over the training rows."""
-    present = ~np.isnan(train)
-    counts = present.sum(axis=0)
-    if not counts.all():
-        column = int(np.flatnonzero(counts == 0)[0])
-        raise ValueError(
-            f"input {column + 1} has no value in any training row, expected some for a mean: "
-            "leave the column out"
-        )
-    means = np.where(present, train, 0.0).sum(axis=0) / counts
-    gaps = int((~present).sum() + np.isnan(test).sum())
-    notes.append(f"{gaps} missing values replaced by the mean of their column in training")
-    return np.where(present, train, means), np.where(np.isnan(test), means, test)

@@ -21,7 +21,7 @@ from grokflow.simulations.tables.text.marks import (
     NUMBERS,
     PLAIN_CHARACTERS,
     all_match,
-    remarks_on_thousands,
+    remarks_on_marks,
     shown,
     with_point,
 )
@@ -153,7 +153,7 @@ def matrix_of(columns: tuple[Column, ...], decimal: str, reading: Reading) -> Ma
     if truth:
         more = ", ..." if len(truth) > 10 else ""
         notes.append(f"True read as 1, False as 0: {', '.join(truth[:10])}{more}")
-    notes += remarks_on_thousands(columns, decimal)
+    notes += remarks_on_marks(columns, decimal)
     return Matrix(x, names, tuple(notes), sources)
 
 

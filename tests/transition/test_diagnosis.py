@@ -183,6 +183,18 @@ def regression_file(path, slope, seed=0):
     np.savez(path, X_train=x[:30], y_train=y[:30], X_test=x[30:], y_test=y[30:])
 
 
+def test_a_predictor_that_is_the_constant_is_not_called_worse(tmp_path, capsys):
+    """Constant inputs have the mean of the targets as their least squares."""
+    y = np.arange(16.0) / 2
+    x, tested = np.ones((8, 4)), np.ones((8, 4))
+    np.savez(tmp_path / "same.npz", X=x, y=y[:8], X_test=tested, y_test=y[8:])
+    assert main(["predict", str(tmp_path / "same.npz")]) == 0
+    said = capsys.readouterr().out
+    assert "R² on the test set is 0 early" in said
+    assert "no better than a constant, the mean of the training targets" in said
+    assert "worse than a constant" not in said and "below 0" not in said
+
+
 @pytest.mark.parametrize("options", [[], ["--intercept"]])
 def test_noise_around_a_mean_is_told_to_be_worse_than_a_constant(options, tmp_path, capsys):
     regression_file(tmp_path / "noise.npz", slope=0.0)

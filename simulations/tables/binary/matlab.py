@@ -61,7 +61,7 @@ def _plain(value: AnyArray) -> AnyArray:
         # A cell array of words holds an array of one word in each cell.
         words = ["".join(map(str, np.asarray(item).ravel())) for item in array.flat]
         return np.array(words, dtype=str).reshape(array.shape)
-    return array
+    return np.char.rstrip(array) if array.dtype.kind == "U" else array  # rows of text are padded
 
 
 def _check_elements(data: bytes, order: str, depth: int = 0) -> None:

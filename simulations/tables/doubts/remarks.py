@@ -14,6 +14,7 @@ from grokflow.simulations.tables.doubts.sentinels import sentinels
 from grokflow.simulations.tables.reading import spelled
 from grokflow.theory.labels import name_of
 from grokflow.theory.numerics.sparse_matrix import is_sparse
+from grokflow.theory.samples import fingerprints
 
 # Fewer rows a class, and an input may have one value in each of them by chance.
 _ROWS_PER_CLASS = 4
@@ -165,6 +166,27 @@ def remarks_on_copies(train: Iterable[bytes], test: Sequence[bytes]) -> tuple[st
             "rows alone"
         )
     return tuple(notes)
+
+
+def remarks_on_contradictions(x: Any, y: np.ndarray) -> Iterator[str]:
+    """Say how many inputs have more than one class: no weights classify all of their rows.
+
+    Parameters
+    ----------
+    x, y : array or sparse array, shape (n, d), and ndarray, shape (n,)
+        Inputs and classes of all rows.
+    """
+    rows: dict[bytes, list[float]] = {}
+    for mark, label in zip(fingerprints(x, np.zeros(len(y))), y.tolist(), strict=True):
+        rows.setdefault(mark, []).append(label)
+    several = [labels for labels in rows.values() if len(set(labels)) > 1]
+    if several:
+        missed = sum(len(labels) - max(map(labels.count, set(labels))) for labels in several)
+        yield (
+            f"inputs that occur with more than one class: {len(several)}, in "
+            f"{sum(map(len, several))} of {len(y)} rows, of which any classifier misses "
+            f"{missed} or more"
+        )
 
 
 def _repeats(x: np.ndarray, y: np.ndarray, columns: Sequence[str], regression: bool) -> np.ndarray:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from grokflow.simulations.tables.reading import spelled
+import numpy as np
+
+from grokflow.simulations.tables.reading import one_line, spelled
 from grokflow.theory.labels import name_of
 
 # Beyond so many words that hardly repeat, they are texts and no categories.
@@ -17,7 +19,7 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?|[+-]?1\.#inf|[+-]?∞", re.IGNORECASE)
 _MOST_MARKERS = 3
 AS_NO_VALUE = "reads them as no value"
 # A currency before the number, or a unit of one sign or a few letters behind.
-_SIGNED = re.compile(r"([^\W\d_]{0,3}[$€£¥₹]\s*|)([+-]?[\d.,]*\d)(\s*[%‰°$€£¥₹][^\W\d_]?|)")
+_SIGNED = re.compile(r"([^\W\d_]{0,3}[$€£¥₹]\s*|)([+\u2212-]?[\d.,]*\d)(\s*[%‰°$€£¥₹][^\W\d_]?|)")
 _UNCERTAIN = re.compile(r".*\d\s*(±|\+/-|\+-)\s*[\d.].*")
 
 
@@ -109,6 +111,30 @@ def check_repeats(labels: Sequence[object], classes: Sequence[float], what: str)
         f"{len(labels)} rows are alone in theirs, expected classes of two rows or more, of which "
         f"one is tested on: {remedy}"
     )
+
+
+def remarks_on_spelling(labels: np.ndarray, what: str) -> Iterator[str]:
+    """Say which words differ in capitals and white space alone, and are classes of their own.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,)
+        Numbers or words.
+    what : str
+        What messages call the labels.
+    """
+    if labels.dtype.kind != "O":
+        return
+    alike: dict[str, list[str]] = {}
+    for word in sorted(set(map(str, labels.tolist()))):
+        alike.setdefault(one_line(word).casefold(), []).append(word)
+    told = [", ".join(map(repr, words)) for words in alike.values() if len(words) > 1]
+    if told:
+        more = f" and {len(told) - _MOST_MARKERS} more" if len(told) > _MOST_MARKERS else ""
+        yield (
+            f"{what} has words that differ in capitals or blanks alone, and are read as different: "
+            f"{'; '.join(told[:_MOST_MARKERS])}{more}; write them alike if they mean the same"
+        )
 
 
 def signs_of(words: Sequence[str]) -> str:

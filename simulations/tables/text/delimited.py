@@ -28,6 +28,7 @@ from grokflow.simulations.tables.contents import (
 from grokflow.simulations.tables.reading import one_line
 from grokflow.simulations.tables.text.blanks import split_at_blanks
 from grokflow.simulations.tables.text.large import LARGE, columns_of_large
+from grokflow.simulations.tables.text.marks import MINUS
 
 # A comma comes last: it is a decimal comma where another delimiter fits as well.
 _DELIMITERS = "\t;|,"
@@ -39,7 +40,10 @@ _WIDE = 1000
 _FIELD_BYTES = 70
 # A number whose point is not one between thousands.
 _POINTED = re.compile(r"[+-]?(0\.\d+|\d+\.(\d{1,2}|\d{4,}))")
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.I)
+_SIGN = f"[+{MINUS}-]?"
+_NUMBER = re.compile(
+    rf"{_SIGN}(\d+([.,]\d*)*|[.,]\d+)([eE]{_SIGN}\d+)?|{_SIGN}(inf|infinity)", re.IGNORECASE
+)
 
 Rows = list[list[str]]
 

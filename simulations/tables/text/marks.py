@@ -8,13 +8,16 @@ from typing import NamedTuple
 
 from grokflow.simulations.tables.contents import Column
 
+# Minus signs and dashes that stand for the minus of programs, as texts that are set have them.
+MINUS = "\u2212\u2010\u2011\u2013\ufe63\uff0d"
 PLAIN_CHARACTERS = set("0123456789+-.eE")
 
 
 def _pattern(mark: str, thousands: str) -> re.Pattern[str]:
     grouped = rf"[1-9]\d{{0,2}}([{thousands} '\u00a0\u202f]\d{{3}})+"
     return re.compile(
-        rf"[+-]?(({grouped}|\d+)({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?", flags=re.ASCII
+        rf"[+{MINUS}-]?(({grouped}|\d+)({mark}\d*)?|{mark}\d+)([eE][+{MINUS}-]?\d+)?",
+        flags=re.ASCII,
     )
 
 
@@ -119,12 +122,12 @@ def shown(column: Column, mark: str = ",") -> str:
 
 def with_point(word: str, decimal: str) -> str:
     """Return a number as Python writes it."""
-    plain = re.sub(r"[ '\u00a0\u202f]", "", word)
+    plain = re.sub(rf"[{MINUS}]", "-", re.sub(r"[ '\u00a0\u202f]", "", word))
     return plain.replace(",", "") if decimal == "." else plain.replace(".", "").replace(",", ".")
 
 
-def remarks_on_thousands(columns: Sequence[Column], decimal: str) -> tuple[str, ...]:
-    """Say which marks were read as those between thousands; nothing where there are none.
+def remarks_on_marks(columns: Sequence[Column], decimal: str) -> tuple[str, ...]:
+    """Say which marks were read as those between thousands, and which as minus signs.
 
     Parameters
     ----------
@@ -133,7 +136,17 @@ def remarks_on_thousands(columns: Sequence[Column], decimal: str) -> tuple[str, 
     decimal : str
         The decimal mark with which they are read.
     """
-    marks = (", " if decimal == "." else ". ") + "'\u00a0\u202f"
+    thousands = (", " if decimal == "." else ". ") + "'\u00a0\u202f"
+    named = "points or blanks" if decimal == "," else "commas or blanks"
+    said = (
+        _remark(f"{named} between thousands", thousands, columns, decimal),
+        _remark("dashes as minus signs", MINUS, columns, decimal),
+    )
+    return tuple(filter(None, said))
+
+
+def _remark(what: str, marks: str, columns: Sequence[Column], decimal: str) -> str:
+    """Say which columns of numbers have some of these marks, with an example of each."""
     found = []
     for column in columns:
         if not column.holds_words:
@@ -143,8 +156,5 @@ def remarks_on_thousands(columns: Sequence[Column], decimal: str) -> tuple[str, 
             continue
         word = next(word for word in words if not set(marks).isdisjoint(word))
         found.append(f"{column.label} has {word} as {float(with_point(word, decimal)):.15g}")
-    if not found:
-        return ()
     more = f" and {len(found) - 10} more columns" if len(found) > 10 else ""
-    named = "points or blanks" if decimal == "," else "commas or blanks"
-    return (f"{named} between thousands: {', '.join(found[:10])}{more}",)
+    return f"{what}: {', '.join(found[:10])}{more}" if found else ""
