@@ -313,7 +313,9 @@ def _check_gaps(rows: Rows, lacking: np.ndarray, reading: Reading) -> None:
     if rows.names:
         name = rows.columns[column]
         where = f"column {name!r} has no value in row {row + 1}"
-        if word := str(rows.words[name][row]) if name in rows.words else "":
+        word = str(rows.words[name][row]) if name in rows.words else ""
+        is_words, asked = rows.columns.count(name) > 1, ",".join(reading.na).split(",")
+        if is_words and word not in ("", *asked):
             where += f", where {word!r} is read as none and is to be renamed if it is a word"
     else:
         where = f"X{part}[{place}, {column}] is nan"

@@ -52,6 +52,8 @@ def test_a_cell_without_a_value_is_counted_once_and_its_word_is_told(tmp_path):
     notes = gf.load(path, categories=True, missing="mean").notes
     cells = sum(row.startswith("NA") for row in rows) + 1
     assert f"{cells} missing values replaced by the mean of their column in training" in notes
+    with pytest.raises(ValueError, match=r"'a' has no value in row 1 \("):
+        gf.load(path, categories=True, na="BR")
     frame = pd.DataFrame({"a": [1.0, np.nan, 3, 4], "y": [0, 1, 0, 1]})
     with pytest.raises(ValueError, match=r"'a' has no value in row 2 \("):
         gf.as_problem(frame)
