@@ -74,8 +74,14 @@ _UNTIMED = {
 }
 
 
-def transition_remark(when: Transition, forecast: ModelForecast | None) -> list[str]:
-    """Say the transition, or why there is none; nothing of what has no forecast."""
+def transition_remark(
+    when: Transition, forecast: ModelForecast | None, lambda_t: np.ndarray
+) -> list[str]:
+    """Say the transition, or why there is none; nothing of what has no forecast.
+
+    Its time is read off a straight line between two of the recorded times `lambda_t`, which are
+    told: the flow passes half of the change anywhere between them.
+    """
     if forecast is None:
         return []
     if not np.isfinite(when.lambda_t):
@@ -85,7 +91,10 @@ def transition_remark(when: Transition, forecast: ModelForecast | None) -> list[
         )
         return [_UNTIMED.get(forecast.kind, missed)]
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
-    return [f"transition at λt* = {when.lambda_t:.3f}, {width}"]
+    after = int(np.searchsorted(lambda_t, when.lambda_t))
+    low, high = np.floor(1e3 * lambda_t[after - 1]) / 1e3, np.ceil(1e3 * lambda_t[after]) / 1e3
+    read = f"between the records at {low:.3f} and {high:.3f}, of which --points makes more"
+    return [f"transition at λt* = {when.lambda_t:.3f} ({read}), {width}"]
 
 
 def work_remark(work: SolverWork, factors: str = "Jacobians", more: str = "") -> str:
@@ -133,7 +142,7 @@ def simulation_result(
         when,
         work._asdict(),
         tuple(table or _plain_table(trajectory.lambda_t, curves)),
-        (*transition_remark(when, forecast), *([remark] if remark else [])),
+        (*transition_remark(when, forecast, trajectory.lambda_t), *([remark] if remark else [])),
         dict(ends or {}),
     )
 

@@ -468,3 +468,21 @@ def test_times_of_a_matrix_are_those_to_first_order_in_the_decay_too():
     run = CompletionFlow(lam=0.01).run(CompletionStart(problem, 10.0), np.linspace(0, 9, 901))
     seen = quarters(run.lambda_t, run.test_scores().error, *found.scores.error[:2])
     assert abs(third - seen.three_quarters) < abs(limit.three_quarters - seen.three_quarters)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_simulation_says_between_which_records_its_time_is(seed, tmp_path, capsys):
+    """From the same curve recorded closely the time is between them too."""
+    path, said = tmp_path / "parity.npz", {}
+    parity(path, seed)
+    for points in ("25", "1000"):
+        assert main(["simulate", str(path), "--points", points]) == 0
+        line = re.search(
+            r"λt\* = ([0-9.]+) \(between the records at ([0-9.]+) and ([0-9.]+),",
+            capsys.readouterr().out,
+        )
+        said[points] = [float(number) for number in line.groups()]
+    when, low, high = said["25"]
+    closely, first, last = said["1000"]
+    assert low <= when <= high and low <= closely <= high and first <= closely <= last
+    assert last - first < (high - low) / 10
