@@ -98,8 +98,8 @@ class DiagonalFlow:
         if not self.loss.acts_on_margins and self.lam < _SQUARE_LAM:
             raise ValueError(
                 f"lam is {self.lam:g} with the square loss, expected at least {_SQUARE_LAM:g}: "
-                "below, the residuals that hold the weights drown in rounding; raise lam, or "
-                "follow grokflow.theory.diagonal.path, the limit λ → 0"
+                "below, the residuals that hold the weights drown in rounding: raise lam (--lam), "
+                "or take the predicted curve, gf.forecast(...).at_lam (grokflow predict)"
             )
 
     def run(

@@ -13,6 +13,7 @@ from grokflow.simulations.diagonal.trajectory import times_within
 from grokflow.simulations.linear.presets import sparse, sparse_regression
 from grokflow.simulations.runs.stopping import Interrupted, Stopped
 from grokflow.theory.diagonal.flow_equations import ReducedFlow
+from grokflow.theory.diagonal.forecast import forecast
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import Task, make_problem
@@ -282,3 +283,12 @@ def test_weight_decay_that_rounding_would_hide_is_refused():
         DiagonalFlow(lam=1e-16, loss=LOSSES["square"])
     DiagonalFlow(lam=1e-12, loss=LOSSES["square"])
     DiagonalFlow(lam=1e-80, loss=LOSSES["exponential"])
+
+
+def test_where_a_decay_is_too_small_to_be_followed_the_curve_that_is_named_exists():
+    with pytest.raises(ValueError, match=r"at least 1e-12.*gf\.forecast\(\.\.\.\)\.at_lam"):
+        DiagonalFlow(lam=1e-13, loss=LOSSES["square"])
+    problem = sparse_regression(n=20, d=50, k=2, n_test=100)
+    found = forecast(problem, alpha=10.0, lam=1e-13, loss=LOSSES["square"]).at_lam
+    # It goes from the early to the late predictor of these data, which λ hardly changes.
+    assert len(found.lambda_t) > 2 and found.scores.error[-1] < found.scores.error[0] / 2
