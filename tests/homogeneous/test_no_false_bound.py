@@ -95,6 +95,15 @@ def test_gradients_without_squares_are_refused(size):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-153, 1e-156, 1e-158, 1e-161])
+def test_one_gradient_without_a_square_is_refused(size):
+    x = np.array([[1.7 * size, 3.3 * size], [1.0, -2.0]])
+    for machine, y in ((MinKernelNorm(), [size, 1.0]), (MaxKernelMargin(), [1.0, -1.0])):
+        with pytest.raises(ValueError, match=r"least nonzero squared length .* rescale the inputs"):
+            machine.predict(TANGENT, x, np.array(y))
+
+
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("target", [1e6, 1e200])
 def test_targets_far_beyond_the_gradients_are_not_resolved(target):
     x = 1e-150 * np.array([[1.0, 2.0], [2.0, -1.0]])

@@ -30,7 +30,7 @@ from grokflow.theory.homogeneous.tangent import ExactTangent, TangentKernel
 from grokflow.theory.pairing import check_paired
 from grokflow.theory.summary import Summarised
 
-# Squared lengths of the longest gradient at which no product that a bound takes overflows.
+# Squared lengths of gradients at which no product that a bound takes overflows, or loses digits.
 _SQUARED_LENGTHS = (1e-303, 1e303)
 
 
@@ -272,13 +272,20 @@ class _System(NamedTuple):
 
 
 def _check_sizes(gram: np.ndarray, exact: bool) -> None:
-    """Refuse gradients so long or short that their squared lengths leave no room in the doubles."""
-    largest, (low, high) = float(np.diagonal(gram).max(initial=0.0)), _SQUARED_LENGTHS
-    if (largest or not exact) and not low <= largest <= high:
-        raise ValueError(
-            f"the largest squared length of a gradient is {largest:.3g}, expected {low:g} to "
-            f"{high:g}: rescale the inputs"
-        )
+    """Refuse gradients so long or short that their squared lengths leave no room in the doubles.
+
+    Digits that an entry loses below the least normal number are no roundings of the lengths that
+    it belongs to. An exact kernel has lost none.
+    """
+    lengths, (low, high) = np.diagonal(gram), _SQUARED_LENGTHS
+    largest = float(lengths.max(initial=0.0))
+    least = largest if exact else float(lengths.min(where=lengths > 0, initial=largest))
+    for which, length in (("largest", largest), ("least nonzero", least)):
+        if (length or not exact) and not low <= length <= high:
+            raise ValueError(
+                f"the {which} squared length of a gradient is {length:.3g}, expected {low:g} to "
+                f"{high:g}: rescale the inputs"
+            )
 
 
 def _check_targets(y: np.ndarray, samples: int, outputs: int) -> None:
