@@ -157,7 +157,7 @@ class NotSeparable(NoPredictor):
     def __init__(
         self, certificate: Farkas, rows: str = "rows y_i x_i", remedy: Remedy = Remedy.PENALTY
     ) -> None:
-        support = int((certificate.multipliers > 1e-12).sum())
+        support = int((certificate.multipliers > 0).sum())
         self.finding = (
             f"the data are not separable: {support} of the {rows}, each times a positive number, "
             f"add up to a vector of norm {certificate.residual:.1e}, so that no weights classify "

@@ -218,3 +218,17 @@ def test_two_samples_whose_rounded_weights_miss_are_rounded_once():
     found, other = MinL2Norm().predict(problem), MinL1Norm().predict(problem)
     assert found.w == pytest.approx(other.w, rel=1e-9)
     assert found.certificate.missed <= 1e-6
+
+
+@pytest.mark.parametrize("predictor", [MaxL2Margin(), MaxL1Margin()], ids=lambda p: p.name)
+@pytest.mark.parametrize("sizes", [(1e-200, 1e120), (1e-150, 1e150), (1e-300, 1e10)])
+def test_a_proof_that_nothing_separates_bears_rows_of_any_sizes(predictor, sizes):
+    x, labels = np.array(sizes)[:, None], np.array([1, -1])
+    problem = make_problem("p", Task.CLASSIFICATION, x, labels, StoredTestSet(x, labels))
+    with pytest.raises(NotSeparable, match="2 of the rows") as refused:
+        predictor.predict(problem)
+    found = refused.value.certificate
+    signed = matrix(x * labels[:, None]).transpose() * matrix(found.multipliers)
+    assert fraction(squared_norm(signed)) <= Fraction(found.residual) ** 2
+    # It vanishes but for digits of the least double, and what bounds products that underflow.
+    assert found.residual <= 5e-324 * max(sizes) + 1e-15 * min(sizes) + 1e-306

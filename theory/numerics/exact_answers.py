@@ -94,7 +94,7 @@ def least_square(
     else:
         mu = least_square_above(features, b, np.flatnonzero(guess > 0).tolist())
     if isinstance(mu, Impossible):
-        return Refuted(doubles(mu.multipliers))
+        return _refuted(mu)
     found = Optimum(a.transpose() * mu, mu)
     pulled = squared_norm(found.w)
     lower = inner(b, found.mu) ** 2 / (2 * pulled) if pulled else fmpq(0)
@@ -131,7 +131,7 @@ def kernel_least_square(
     else:
         mu = least_square_above(features, b, np.flatnonzero(guess > 0).tolist())
     if isinstance(mu, Impossible):
-        return Refuted(doubles(mu.multipliers))
+        return _refuted(mu)
     square, rounded = inner(mu, k * mu), matrix(doubles(mu))
     lower = inner(b, mu) ** 2 / (2 * square) if square > 0 else fmpq(0)
     size = sqrt_above(inner(rounded, k * rounded))
@@ -180,6 +180,12 @@ def _optimum(x: np.ndarray, a: fmpq_mat, b: fmpq_mat, *, equal: bool) -> Optimum
     """Return the exact optimum of the L1 problem; x are the doubles of A."""
     vertex = find_vertex(x, b, equal=equal)
     return None if vertex is None else optimal_vertex(a, b, vertex, equal=equal)
+
+
+def _refuted(impossible: Impossible) -> Refuted:
+    """Return the multipliers over the largest, so that none overflows where rows differ in size."""
+    multipliers = impossible.multipliers
+    return Refuted(doubles(multipliers / largest(multipliers)))
 
 
 def _rounded(
