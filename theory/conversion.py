@@ -258,7 +258,7 @@ def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype in _KEPT:
         return array
     if array.dtype.kind in "biuf":
-        return array.astype(np.float64)
+        return _in_double(what, array)
     if array.dtype.kind == "O":
         # What pandas has for a missing value is no number; None becomes NaN by itself.
         plain = np.array([None if is_missing(item) else item for item in array.flat], dtype=object)
@@ -269,6 +269,23 @@ def _real(what: str, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind in "US":
         _refuse_entry(what, array)
     raise ValueError(f"{what} holds {array.dtype}, expected real numbers: convert it")
+
+
+def _in_double(what: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return numbers as float64; refuse floating-point numbers that have more digits, or a range.
+
+    Of whole numbers `rounded_inputs` says what is rounded.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = array.astype(np.float64)
+    changed = (found != array) & ~np.isnan(found) if array.dtype.kind == "f" else np.False_
+    if changed.any():
+        at = tuple(int(i) for i in np.argwhere(changed)[0])
+        raise ValueError(
+            f"{what}{list(at)} is {array[at]!s} of type {array.dtype}, which float64 rounds "
+            f"to {found[at]}, expected numbers of its digits: take astype(float) if they will do"
+        )
+    return found
 
 
 def _refuse_entry(what: str, array: NDArray[Any]) -> None:

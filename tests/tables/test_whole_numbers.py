@@ -150,3 +150,15 @@ def test_all_functions_refuse_numbers_that_become_one(make):
 
 def test_the_remedies_help():
     assert gf.as_problem(frame(MERGED - 2**60)).d == gf.as_problem(frame(MERGED), drop="b").d + 1
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no longer floats here")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("entry", [np.longdouble(1) + np.longdouble(2) ** -60, "1e400"])
+def test_floats_of_more_digits_are_refused_and_others_taken(entry):
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.5]], dtype=np.longdouble)
+    assert gf.make_problem("p", "regression", x, x[:, 0], gf.StoredTestSet(x, x[:, 0])).d == 2
+    x[1, 0] = np.longdouble(entry)
+    for data in (x, csr_array(x)):
+        with pytest.raises(ValueError, match=r"which float64 rounds to .* take astype\(float\)"):
+            gf.make_problem("p", "regression", data, np.arange(3.0), gf.StoredTestSet(x, x[:, 0]))
