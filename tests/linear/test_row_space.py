@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from grokflow.simulations.linear.presets import sparse
 from grokflow.theory.linear.row_space import least_norm, row_space
 from grokflow.theory.numerics.data_matrix import DataMatrix
+from grokflow.theory.numerics.rational import fraction, matrix
+
+EPS = np.finfo(float).eps
 
 
 def exact_rank(matrix):
@@ -173,3 +176,22 @@ def test_multipliers_of_samples_have_the_coordinates_that_they_are_asked_for(see
     assert not np.allclose(space.gather(space.spread(coordinates)), coordinates, rtol=0.1)
     combined = space.rows.to_array().T @ coordinates
     assert np.allclose(x.T @ found, combined, rtol=1e-10, atol=1e-10 * np.abs(combined).max())
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_errors_of_the_basis_are_within_what_bounds_them(d):
+    """The combinations ``X R⁻¹`` of the columns are known exactly; those of one input err most."""
+    rng = np.random.default_rng(d)
+    for _ in range(150):
+        n = d + int(rng.integers(1, 12))
+        x = np.repeat(rng.uniform(0.5, 1, (1, d)), n, 0)
+        x[:, -1] *= 1 + 10.0 ** rng.uniform(-9, 0) * rng.standard_normal(n)
+        space = row_space(DataMatrix.from_array(x))
+        if space.rank < d:
+            continue
+        exact = matrix(x) * matrix(space.rows.to_array()).inv() - matrix(space.basis)
+        missed = np.array([[float(fraction(v)) for v in row] for row in exact.table()])
+        assert np.linalg.norm(missed / space.rounding[:, None]) <= 1
+        # The bound is of use: a few roundings times the condition.
+        scale = np.linalg.cond(x) * np.linalg.norm(space.basis)
+        assert np.linalg.norm(space.rounding) <= 100 * n * EPS * scale

@@ -20,7 +20,7 @@ from scipy.linalg import LinAlgError, cholesky, qr, qr_multiply, solve_triangula
 
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.design_matrix import DesignMatrix
-from grokflow.theory.numerics.penalised.orthogonal import by_size
+from grokflow.theory.numerics.penalised.orthogonal import by_size, factors_error
 from grokflow.theory.numerics.rounding import UNIT
 from grokflow.theory.numerics.sparse_matrix import SparseMatrix
 
@@ -184,6 +184,7 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     A part of the scaled matrix that is below its rounding is taken to be zero. Householder's
     method with k = min(n, d) reflections of vectors of m = max(n, d) entries errs by ``k √m u``
     times the Frobenius norm, u = 1.1e-16, for the m roundings of a sum add like random numbers.
+    The bound on the errors of Q does not rest on that: they are computed.
 
     Sparse rows that are independent stay sparse. Those that depend on each other, as with more
     samples than inputs, are written out: Q, of shape (n, r), has no zeros to leave out. That takes
@@ -231,6 +232,7 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
 
     With ``Rᵀ = U T`` they are ``U T^{-T} c``. Inputs of different units are no harm to any weight:
     their rows of Rᵀ are sorted by size, and U stays a product of reflections (Cox and Higham 1998).
+    Weights beyond double precision are NaN.
 
     Parameters
     ----------
@@ -245,7 +247,9 @@ def least_norm(rows: DesignMatrix, coordinates: np.ndarray) -> np.ndarray:
     nothing = np.zeros(across.shape[1])
     _, triangle, pivots = qr_multiply(across, nothing, mode="left", pivoting=True)
     combination = solve_triangular(triangle, coordinates[pivots], trans="T", check_finite=False)
-    w = np.empty(len(order))
+    w = np.full(len(order), np.nan)
+    if not np.isfinite(combination).all():
+        return w
     w[order] = qr_multiply(across, combination, mode="left", pivoting=True)[0]
     return w
 
@@ -302,29 +306,26 @@ class _Factors(NamedTuple):
 
 
 def _orthonormal(scaled: np.ndarray) -> _Factors:
-    """Factor a scaled matrix ``X = Q R``, and bound the errors of Q in the Frobenius norm.
-
-    The computed factors are those of X + E, so that ``X R⁺`` differs from Q by E R⁺.
-    """
+    """Factor a scaled matrix ``X = Q R``, and bound the errors of Q in the Frobenius norm."""
     n, d = scaled.shape
     if n >= d:
         basis, triangle, order = qr(scaled, mode="economic", pivoting=True, check_finite=False)
         rank, dropped = _rank(triangle, _tolerance(scaled))
-        rows = np.empty((rank, d))
+        basis, rows, right = basis[:, :rank], np.empty((rank, d)), np.zeros((d, rank))
         rows[:, order] = triangle[:rank]
-        return _Factors(basis[:, :rank], rows, dropped, _rounding(scaled, triangle[:rank, :rank]))
+        right[order[:rank]] = _inverse(triangle[:rank, :rank])
+        return _Factors(basis, rows, dropped, factors_error(scaled, basis, rows, right))
     across, triangle, order = qr(scaled.T, mode="economic", pivoting=True, check_finite=False)
     rank, dropped = _rank(triangle, _tolerance(scaled))
     lower = np.empty((n, rank))
     lower[order] = triangle[:rank].T
     basis, inner = qr(lower, mode="economic", check_finite=False)
-    return _Factors(basis, inner @ across[:, :rank].T, dropped, _rounding(scaled, inner))
+    rows, right = inner @ across[:, :rank].T, across[:, :rank] @ _inverse(inner)
+    return _Factors(basis, rows, dropped, factors_error(scaled, basis, rows, right))
 
 
-def _rounding(scaled: np.ndarray, triangle: np.ndarray) -> float:
-    """Return the backward error of the factorisation times the norm of the inverse triangle."""
-    inverse = solve_triangular(triangle, np.eye(len(triangle)), check_finite=False)
-    return float(_tolerance(scaled) * np.linalg.norm(scaled) * np.linalg.norm(inverse))
+def _inverse(triangle: np.ndarray) -> np.ndarray:
+    return np.asarray(solve_triangular(triangle, np.eye(len(triangle)), check_finite=False))
 
 
 def _tolerance(matrix: np.ndarray) -> float:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, qr
+
+from grokflow.theory.numerics.rounding import (
+    down,
+    minus,
+    multiplied,
+    norm_above,
+    product_above,
+    ratio_above,
+)
 
 _ROUNDING = float(np.finfo(np.float64).eps)
 # Least pivot of a Gram matrix of unit diagonal that loses no digits to speak of.
 _WELL_CONDITIONED = 0.1
+# Rows whose errors are computed at a time, which takes little memory.
+_BLOCK = 4096
 
 
 def by_size(matrix: np.ndarray) -> np.ndarray:
@@ -57,3 +70,34 @@ def orthogonal_factors(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     sorted_back = np.empty_like(basis[:, :rank])
     sorted_back[rows] = basis[:, :rank]
     return sorted_back, triangle[:rank] * scale[order], order
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows bounds nothing
+def factors_error(x: np.ndarray, q: np.ndarray, r: np.ndarray, right: np.ndarray) -> float:
+    """Bound how far Q is from combinations of the columns of ``X ≈ Q R``, in the Frobenius norm.
+
+    With ``X = Q R + E`` and ``R Y = 1 + F`` the combinations ``X Y (1 + F)⁻¹`` differ from Q by
+    ``E Y (1 + F)⁻¹``. Both errors are computed, with bounds on what rounding hides of them.
+
+    Parameters
+    ----------
+    x, q, r : ndarray, shapes (n, d), (n, k) and (k, d)
+        The matrix and its factors.
+    right : ndarray, shape (d, k)
+        Y, an approximate right inverse of R.
+
+    Returns
+    -------
+    float
+        Infinite where F is not below 1.
+    """
+    miss = norm_above(minus(multiplied(r, right), np.eye(len(r))).size)
+    if not miss < 1:
+        return inf
+    parts = [slice(i, i + _BLOCK) for i in range(0, len(x), _BLOCK)]
+    left = norm_above(np.array([_product_error(q[part], r, x[part]) for part in parts]))
+    return ratio_above(product_above(left, norm_above(right)), down(1 - miss))
+
+
+def _product_error(q: np.ndarray, r: np.ndarray, x: np.ndarray) -> float:
+    return norm_above(minus(multiplied(q, r), x).size)
