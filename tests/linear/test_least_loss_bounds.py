@@ -18,10 +18,11 @@ from grokflow.theory.numerics.rational import (
     squared_norm,
     take_columns,
 )
-from grokflow.theory.predictor import NoPredictor
+from grokflow.theory.predictor import NoPredictor, NotResolved
 from grokflow.theory.samples import StoredTestSet
 from tests.linear.adversarial import KINDS, inputs_of
 
+EPS = np.finfo(float).eps
 LINKS = ("whole", "decimal", "drawn", "tiny change")
 
 
@@ -191,3 +192,54 @@ def test_tables_too_large_for_exact_arithmetic_keep_a_bound_that_is_true(monkeyp
     assert all_reached(problem.inputs, problem.row_space) is None
     bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
     assert bounds.lower == 0 and bounds.gap == 1
+
+
+@pytest.mark.parametrize("size", [1e-151, 1e-146, 1e-100, 1e100, 1e150])
+def test_no_bound_is_false_where_squares_of_targets_leave_the_doubles(size):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.integers(1, 4, (6, 2)) * rng.choice([-1.0, 1.0], (6, 2))
+        y = (x @ rng.integers(1, 9, 2)) * size
+        y[0] *= 1 + 2.0**-52 * rng.integers(0, 3)
+        problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+        bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
+        assert bounds.lower <= least_squares(x, y) <= bounds.upper
+        # Targets of at most 48 are fitted to some roundings, or to one double above zero.
+        assert bounds.upper <= max((32 * EPS * 48 * size) ** 2, 5e-324)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-100, 1e77, 1e90, 1e150])
+def test_the_scale_of_all_data_changes_no_gap_of_least_squares(size):
+    x, y = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, -1.0]]), np.array([1.0, 2.0, 3.0])
+    for targets in (y, size * y):
+        problem = make_problem("p", "regression", size * x, targets, StoredTestSet(x, y))
+        bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
+        assert bounds.lower <= least_squares(size * x, targets) <= bounds.upper
+        assert bounds.gap <= 1e-12
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([[1, 2], [1e-200, 3e-200]], [1, 2]),
+        ([[1e12, 2e12, 0], [1e-12, 3e-12, 1e-12], [1e5, 0, 1e3]], [1, 1, 1]),
+        ([[1, 2], [1e-309, 3e-309]], [1, 2]),
+    ],
+)
+def test_weights_that_are_not_proved_better_than_zero_are_refused(x, y):
+    x, y = np.array(x, dtype=float), np.array(y, dtype=float)
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    with pytest.raises(NotResolved, match="leave out samples"):
+        MinLoss(LOSSES["square"]).predict(problem)
+
+
+def test_targets_that_no_weights_come_near_are_answered():
+    """No weights are better than zero where targets are orthogonal to all inputs, or nearly."""
+    x = np.array([[1.0, 2.0], [1.0, -2.0], [-1.0, 2.0], [-1.0, -2.0]])
+    for off in (0.0, 1e-13, 1e-9):
+        y = np.array([1.0, 1.0, 1.0, 1.0 + off])
+        problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+        bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
+        assert bounds.lower <= least_squares(x, y) <= bounds.upper
+        assert bounds.gap <= 1e-12

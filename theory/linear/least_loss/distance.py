@@ -13,14 +13,28 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.certificates import rests_at_zero
 from grokflow.theory.linear.least_loss.reached import Reached, all_reached
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import ConcordantLoss
 from grokflow.theory.numerics.penalised.orthogonal import gram_triangle, row_triangle
-from grokflow.theory.numerics.rounding import UNIT
+from grokflow.theory.numerics.penalised.units import Units
+from grokflow.theory.numerics.rounding import (
+    TINY,
+    UNIT,
+    combined,
+    down,
+    power_of_two,
+    product_above,
+    up,
+)
 
 # Where ρν is above this, differences of terms ρν times larger lose less than this of their digits.
 _CANCELS = 1e-6
+# Above the square root of what a sum of squares loses where they underflow.
+_UNSEEN = 1e-150
+# Lengths of columns whose squares are so far above underflow that it is no rounding of them.
+_SHORTEST = 1e-140
 
 
 class Distance(NamedTuple):
@@ -63,15 +77,15 @@ def distance_to_least(
         The bounds, roundings of this computation included; None where there is no proof.
     """
     pulls, curvature = loss.descent(outputs, targets), loss.curvature(outputs, targets)
-    basis, error = _orthonormal(reached, np.sqrt(curvature))
+    basis, error = _orthonormal(_of_order_one(reached), np.sqrt(curvature))
     n, r = basis.shape
     size = np.abs(basis)
     slope = pulls @ basis / n
     doubt = (((n + 4) * UNIT) * np.abs(pulls) + 2 * rounding * curvature) @ size / n
-    doubt += np.linalg.norm(pulls * error) / n + (r + 1) * UNIT * np.abs(slope)
+    doubt += np.linalg.norm(pulls * error) / n + (r + 1) * UNIT * np.abs(slope) + (n + 1) * TINY
     hessian = (basis.T * (curvature / n)) @ basis
     unit = np.sqrt(np.diagonal(hessian))
-    if not (np.isfinite(unit).all() and (unit > 0).all() and np.isfinite(slope + doubt).all()):
+    if not ((unit > _SHORTEST) & np.isfinite(unit) & np.isfinite(slope + doubt)).all():
         return None
     hessian = hessian / unit / unit[:, None]
     # Each entry errs by n + 4 roundings, the factorisation by r + 1: a lower bound of the Hessian.
@@ -86,7 +100,16 @@ def distance_to_least(
     inverse = solve_triangular(lower, np.eye(r) / unit, lower=True, check_finite=False)
     decrement = float(np.linalg.norm(inverse @ slope) + np.linalg.norm(np.abs(inverse) @ doubt))
     reach = np.linalg.norm(basis @ inverse.T, axis=1) + np.linalg.norm(inverse) * error
-    return _within(decrement, reach, loss.concordance)
+    return _within(decrement + _UNSEEN, reach + _UNSEEN, loss.concordance)
+
+
+def _of_order_one(reached: Reached) -> Reached:
+    """Return columns that combine to the same outputs, in a unit in which their squares are near 1.
+
+    Entries that underflow there are off by less than what is added to the bounds.
+    """
+    unit = power_of_two(np.abs(reached.basis).max(axis=(0, 1), keepdims=True))
+    return Reached(reached.basis / unit, reached.rounding / unit.ravel() + TINY)
 
 
 def _orthonormal(reached: Reached, root: np.ndarray) -> Reached:
@@ -132,24 +155,39 @@ def _within(decrement: float, reach: np.ndarray, concordance: float) -> Distance
     return Distance(below, far * reach)
 
 
+def unit_of_targets(problem: Problem, loss: ConcordantLoss) -> float:
+    """Return a power of two near the largest target, in which its square is far from underflow.
+
+    It is 1 for losses of margins.
+    """
+    return Units.of(problem.inputs, problem.targets, loss, 2).targets
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows bounds nothing
 def min_loss(problem: Problem, w: np.ndarray, loss: ConcordantLoss) -> Certificate:
     """Certify ``min (1/n) Σ l(q_i)`` by `distance_to_least`, from the outputs of w.
 
     Where it proves nothing, as where it is not known which outputs weights reach, what the loss is
     at its least for each sample alone remains.
     """
-    outputs, targets, n = problem.inputs.combine(w), problem.targets, problem.n
-    # d + 2 roundings of the sum of sizes.
-    rounding = (problem.d + 2) * UNIT * problem.inputs.sizes(w)
+    if rests_at_zero(problem, w, loss):
+        return Certificate(0.0, 0.0, 0.0)
+    n, unit, found = problem.n, unit_of_targets(problem, loss), combined(problem.inputs, w)
+    outputs, targets = found.value / unit, problem.targets / unit
+    # The ends of an interval are rounded, and quotients that underflow.
+    rounding = (found.error + 2 * UNIT * np.abs(found.value)) / unit + TINY
     # A convex loss is largest at an end, and above its tangents. Means err by n + 4 roundings.
     ends = [loss.value(outputs + off, targets) for off in (-rounding, rounding)]
-    upper = float(np.maximum(*ends).mean()) * (1 + (n + 8) * UNIT)
+    upper = float(np.maximum(*ends).mean()) * (1 + (n + 8) * UNIT) + TINY
     lower = 0.0 - float(loss.conjugate(np.zeros(n), targets).mean())
     reached = all_reached(problem.inputs, problem.row_space)
     if reached is not None:
-        found = distance_to_least(reached, targets, loss, outputs, rounding)
-        if found is not None:
+        distance = distance_to_least(reached, targets, loss, outputs, rounding)
+        if distance is not None:
             value = float(loss.value(outputs, targets).mean())
             tilted = float((np.abs(loss.descent(outputs, targets)) * rounding).mean())
-            lower = max(lower, value * (1 - (n + 8) * UNIT) - tilted - found.loss)
-    return Certificate(lower, upper, 0.0)
+            lower = max(lower, value * (1 - (n + 8) * UNIT) - tilted - distance.loss - TINY)
+    if unit == 1:
+        return Certificate(lower, up(upper), 0.0)
+    lower = max(down(down(lower * unit) * unit), 0.0)
+    return Certificate(lower, product_above(up(upper), unit, unit), 0.0)

@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import LinAlgError, qr, solve_triangular
 
-from grokflow.theory.linear.least_loss.distance import distance_to_least, min_loss
+from grokflow.theory.certificate import Certificate
+from grokflow.theory.linear.l2 import WANTED_GAP
+from grokflow.theory.linear.least_loss.distance import (
+    distance_to_least,
+    min_loss,
+    unit_of_targets,
+)
 from grokflow.theory.linear.least_loss.reached import resolved
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem, Task, check_problem
@@ -75,24 +81,58 @@ class MinLoss:
     def predict(self, problem: Problem) -> Prediction:
         """Minimise by Newton's method, and bound the distance from the minimum.
 
+        Inputs, or samples, that combine others up to rounding are taken to do so. Weights of 1e14
+        may make something of the rest, even classify every sample: the certificate counts them,
+        and is bounded by 0 from below where nothing is left to be proved.
+
         Raises
         ------
         NoPredictor
             When some weights classify every sample, so that the loss falls for ever.
         NotResolved
-            When double precision does not show that there is a minimum.
+            When double precision does not show that there is a minimum, or better weights than
+            zero.
         """
         check_problem(problem, margins=self.loss.name if self.loss.acts_on_margins else None)
         return self.at(problem, least_coordinates(problem, self.loss))
 
     def at(self, problem: Problem, coordinates: np.ndarray) -> Prediction:
-        """Return the predictor, once `least_coordinates` are known."""
+        """Return the predictor, once `least_coordinates` are known.
+
+        Raises
+        ------
+        NotResolved
+            When weights of zero are better, or as good for all that is proved.
+        """
         w = least_norm(problem.row_space.rows, coordinates)
+        if not np.isfinite(w).all():
+            raise NotResolved(
+                f"the weights of the least {self.loss.name} loss are beyond double precision, "
+                "expected at most 1e308: leave out samples that are orders smaller than the others"
+            )
         pulls = self.loss.descent(problem.inputs.combine(w), problem.targets) / problem.n
         margin = normalised_margin(problem, w, 2)
         certificate = min_loss(problem, w, self.loss)
+        _check_gain(problem, self.loss, certificate)
         objective = Objective(Norm.L2, self.loss, 0.0)
         return Prediction(self.name, w, pulls, margin, certificate, objective=objective)
+
+
+@np.errstate(over="ignore")
+def _check_gain(problem: Problem, loss: ConcordantLoss, certificate: Certificate) -> None:
+    """Refuse weights whose loss rounding leaves above that of weights of zero, or unknown.
+
+    Where the gap is small they are as good as any: targets may be such that none are better.
+    """
+    at_zero = float(loss.value(np.zeros(problem.n), problem.targets).mean())
+    if certificate.upper < at_zero or certificate.gap <= WANTED_GAP:
+        return
+    raise NotResolved(
+        f"not resolved in double precision: the least mean {loss.name} loss is between "
+        f"{certificate.lower:.6g} and {min(certificate.upper, at_zero):.6g}, which weights of zero "
+        "have, expected weights with less: leave out samples or inputs that are larger or smaller "
+        "than the others by many orders"
+    )
 
 
 def in_row_space(problem: Problem, coordinates: np.ndarray) -> Problem:
@@ -112,11 +152,13 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
     NotResolved
         When double precision does not show that there is a minimum.
     """
-    space, targets = problem.row_space, problem.targets
+    space = problem.row_space
     if space.basis is None:
         if loss.acts_on_margins:
             raise _falls_for_ever(loss)
-        return targets
+        return problem.targets
+    unit = unit_of_targets(problem, loss)
+    targets = problem.targets / unit
     c = _newton(space, targets, loss)
     rounding = _coordinate_rounding(space, c)
     outputs = space.basis @ c
@@ -133,7 +175,7 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
         )
     # Pulls that balance at zero leave nothing but rounding, and outputs of which no sign is known.
     nothing = (np.abs(outputs) <= distance.outputs).all()
-    return np.zeros_like(c) if nothing else c
+    return np.zeros_like(c) if nothing else unit * c
 
 
 def _what_to_leave_out(inputs: DesignMatrix) -> str:
