@@ -98,3 +98,25 @@ def test_the_least_singular_value_of_near_copies_is_bounded_from_below(decades):
         assert 0 < least and is_above(x, least)
         # No more is lost than the number of rows and the fractions that are tried.
         assert not is_above(x, 100 * least)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-145, 1e-152, 1e-200, 2e-288])
+@pytest.mark.parametrize("lam", [1e-3, 1.0, 1.7e11])
+def test_zero_is_the_answer_where_decay_outweighs_values_however_small(size, lam):
+    a = symmetric(np.random.default_rng(0), 2, 3)
+    values = np.array([1.3, -0.7]) * size
+    problem = make_measurement_problem("small", a, values)
+    found = NuclearPenalised(lam).predict(problem)
+    assert not found.matrix.any() and found.certificate.gap <= 1e-12
+    lost = sum(Fraction(v) ** 2 for v in values) / 2
+    assert found.certificate.lower <= lost <= found.certificate.upper
+
+
+@pytest.mark.parametrize("off", [-1e-3, 1e-3])
+def test_zero_is_the_answer_from_the_strength_that_holds_all_pulls(off):
+    a = symmetric(np.random.default_rng(0), 2, 3)
+    problem = make_measurement_problem("pulled", a, np.array([1.3, -0.7]))
+    threshold = 2 * np.abs(np.linalg.eigvalsh(problem.gradient(np.zeros((3, 3))))).max()
+    found = NuclearPenalised(threshold * (1 + off)).predict(problem)
+    assert found.matrix.any() == (off < 0)

@@ -159,17 +159,39 @@ class NuclearPenalised:
         """
         check_data(problem, CompletionProblem)
         tau = self.lam / 2
-        w, mu, certificate, work = _solved(
-            problem,
-            tau / (2 * problem.weights),
-            lambda w, mu: certificates.nuclear_penalised(problem, w, tau * mu, self.lam),
-            near=None,
-            gap=self.gap,
-            interrupt=interrupt,
-            remedy=", or take a λ that is larger beside the values",
-        )
+
+        def certify(w: np.ndarray, mu: np.ndarray) -> Certificate:
+            return certificates.nuclear_penalised(problem, w, tau * mu, self.lam)
+
+        solved = self._zero(problem, certify)
+        if solved is None or not solved.certificate.gap <= self.gap:
+            solved = _solved(
+                problem,
+                tau / (2 * problem.weights),
+                certify,
+                near=None,
+                gap=self.gap,
+                interrupt=interrupt,
+                remedy=", or take a λ that is larger beside the values",
+            )
+        w, mu, certificate, work = solved
         objective = Objective(Norm.NUCLEAR, LOSSES["square"], tau)
         return MatrixPrediction(self.name, w, tau * mu, certificate, work, objective)
+
+    def _zero(
+        self, problem: CompletionProblem, certify: Callable[[np.ndarray, np.ndarray], Certificate]
+    ) -> _Solved | None:
+        """Return the matrix of zeros where λ is so large that it is the minimiser, or None.
+
+        Values may be so small there that the units of the solver leave the doubles.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            mu = 2 * problem.weights * (problem.values / (self.lam / 2))
+            pull = problem.measurements.adjoint(mu)
+        if not np.isfinite(pull).all() or problem.space.operator_norm(pull) > 1:
+            return None
+        w = np.zeros_like(pull)
+        return _Solved(w, mu, certify(w, mu), ProximalWork())
 
 
 class _Solved(NamedTuple):
