@@ -243,3 +243,11 @@ def test_targets_that_no_weights_come_near_are_answered():
         bounds = MinLoss(LOSSES["square"]).predict(problem).certificate
         assert bounds.lower <= least_squares(x, y) <= bounds.upper
         assert bounds.gap <= 1e-12
+
+
+def test_targets_of_zero_are_fitted_by_weights_of_zero_whatever_inputs_combine():
+    x, y = np.vstack([np.ones((1, 3)), 1e-16 * np.eye(3)]), np.zeros(4)
+    problem = make_problem("p", "regression", x, y, StoredTestSet(x, y))
+    found = MinLoss(LOSSES["square"]).predict(problem)
+    assert not found.w.any()
+    assert found.certificate.lower == found.certificate.upper == 0

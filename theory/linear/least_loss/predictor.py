@@ -157,6 +157,8 @@ def least_coordinates(problem: Problem, loss: ConcordantLoss) -> np.ndarray:
         if loss.acts_on_margins:
             raise _falls_for_ever(loss)
         return problem.targets
+    if not loss.descent(np.zeros(problem.n), problem.targets).any():
+        return np.zeros(space.rank)
     unit = unit_of_targets(problem, loss)
     targets = problem.targets / unit
     c = _newton(space, targets, loss)
