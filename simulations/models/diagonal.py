@@ -39,7 +39,6 @@ from grokflow.theory.linear.bounds import (
     max_l2_margin_error,
     smallest_n,
 )
-from grokflow.theory.linear.equal_columns import spread_over_equal_columns
 from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
@@ -240,10 +239,9 @@ class BoundDiagonal(BoundModel):
         held = held_weights(self.problem, self.loss)
         if self.depth > 2 or held.parts is not None:
             return super().change(alpha)
-        late = L1Penalised(self.loss, self.lam).predict(self.problem)
-        alike = spread_over_equal_columns(self.problem, late.w)
+        late = L1Penalised(self.loss, self.lam).end_of_flow(self.problem)
         early = early_at(self.problem, held, self.loss, alpha=alpha, lam=self.lam, depth=self.depth)
-        scores = self.problem.score(np.column_stack([early.w, alike]))
+        scores = self.problem.score(np.column_stack([early.w, late.w]))
         found = change_of(scores, determined=held.determined)
         is_pressed = self._pressed(held, early, late)
         if not (is_pressed or self._stays(held, scores)):

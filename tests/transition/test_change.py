@@ -6,10 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial
 
-from grokflow.theory.linear.equal_columns import spread_over_equal_columns
-from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.problem import Task, make_problem
-from grokflow.theory.losses import LOSSES
 from grokflow.theory.samples import StoredTestSet
 from grokflow.theory.transition.change import change_of, quality
 from grokflow.theory.transition.intervals import clopper_pearson, paired_shares, sign_test
@@ -192,21 +189,6 @@ def test_two_error_rates_without_samples_share_the_confidence():
     early, late = (clopper_pearson(count, 40, 0.975) for count in (30, 4))
     interval = scores_of_rates(0.75, 0.1, 40).increase(0.95)
     assert interval == pytest.approx((late.low - early.high, late.high - early.low))
-
-
-def test_equal_columns_share_their_weight():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((6, 4))
-    doubled = np.column_stack([x, -x[:, 0], x[:, 2]])
-    y = np.array([1, -1, 1, -1, 1, -1])
-    problem = make_problem(
-        "ties", Task.CLASSIFICATION, doubled, y, StoredTestSet(doubled, y.astype(float))
-    )
-    w = L1Penalised(LOSSES["logistic"], 1e-2).predict(problem).w
-    alike = spread_over_equal_columns(problem, w)
-    assert np.allclose(problem.inputs.combine(alike), problem.inputs.combine(w), atol=1e-12)
-    assert np.isclose(np.abs(alike).sum(), np.abs(w).sum())
-    assert alike[4] == -alike[0] and alike[5] == alike[2]
 
 
 def test_the_best_constant_is_the_most_frequent_class_of_the_training_set():

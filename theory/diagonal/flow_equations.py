@@ -28,6 +28,7 @@ from grokflow.theory.diagonal.deep_mirror import MirrorMap
 from grokflow.theory.diagonal.scale import DiagonalScale
 from grokflow.theory.linear.problem import Problem
 from grokflow.theory.linear.row_space import RowSpace, row_space
+from grokflow.theory.linear.ties import EqualColumns
 from grokflow.theory.losses import Loss, TailedLoss, with_tail
 from grokflow.theory.numerics.solver_time import SolverMoment, SolverTime
 
@@ -54,6 +55,8 @@ class ReducedFlow:
     anchor : Anchor or None
         From where the coordinates of the weights are counted, in depths L ≥ 3; None for 0, in
         units that follow the scale.
+    equal : EqualColumns or None
+        Inputs whose anchors are kept alike; None where there are no anchors.
     """
 
     problem: Problem
@@ -62,11 +65,14 @@ class ReducedFlow:
     lam: float
     space: RowSpace
     anchor: Anchor | None = None
+    equal: EqualColumns | None = None
 
     @classmethod
     def of(cls, problem: Problem, loss: Loss, scale: DiagonalScale, lam: float) -> ReducedFlow:
         """Return the flow of a problem from its start on."""
-        return cls(problem, loss, scale, lam, row_space(problem.inputs).graded())
+        # Each weight has an anchor at L ≥ 3 alone.
+        equal = EqualColumns.of(problem) if scale.depth > 2 else None
+        return cls(problem, loss, scale, lam, row_space(problem.inputs).graded(), equal=equal)
 
     def anchored(self, s: float, p: np.ndarray) -> ReducedFlow:
         """Return the flow whose coordinates are counted from where they are now, L ≥ 3."""
@@ -78,7 +84,13 @@ class ReducedFlow:
         return float((self.anchor or Anchor.at(np.zeros_like(move))).left(move))
 
     def _move(self, s: float, p: np.ndarray) -> np.ndarray:
-        return np.asarray(self.potential(s).unit * self.space.rows.correlate(p))
+        """Return how far coordinates have moved from their anchor, alike on equal columns.
+
+        Their weights stay equal, but at L ≥ 3 that is not stable: once parted by rounding, they go
+        apart.
+        """
+        move = np.asarray(self.potential(s).unit * self.space.rows.correlate(p))
+        return move if self.equal is None else self.equal.spread(move)
 
     def _anchor(self, move: np.ndarray) -> Anchor:
         return Anchor.at(move) if self.anchor is None else self.anchor.moved(move)

@@ -229,7 +229,7 @@ def forecast(
         descent, no_time = _descent(problem, held.parts, loss, lam, depth, halfway)
         early = early_limit = descent.early
         path = descent.path
-        late = L1Penalised(loss, lam).predict(problem)
+        late = L1Penalised(loss, lam).end_of_flow(problem)
         limit = limit_of(held.parts, descent.level)
     else:
         path, no_time = _path(held, depth, halfway)
@@ -311,14 +311,16 @@ def _late_predictors(
     if not loss.acts_on_margins:
         problem = replace(problem, task=Task.REGRESSION)
     if path.depth == 2:
-        late = L1Penalised(loss, lam).predict(problem)
+        late = L1Penalised(loss, lam).end_of_flow(problem)
         if held.determined:
             return late, held.early
         if path.margins:
-            return late, MaxL1Margin().predict(problem, near=late)
+            margin = MaxL1Margin()
+            return late, margin.settled(problem, margin.predict(problem, near=late))
         # The multipliers of all samples, in the coordinates of independent rows.
         near = replace(late, multipliers=problem.row_space.gather(late.multipliers))
-        return late, MinL1Norm().predict(held.problem, near=near)
+        norm = MinL1Norm()
+        return late, norm.settled(held.problem, norm.predict(held.problem, near=near))
     end = _end(held, path)
     deep = MaxQuasiMargin(path.depth) if path.margins else MinQuasiNorm(path.depth)
     limit = held.early if held.determined else deep.predict(held.problem, near=end)

@@ -7,13 +7,8 @@ For ``w = u^L - v^L`` the smallest ``‖u‖² + ‖v‖²`` is ``Σ|w_j|^{2/L}`
 
 For L ≥ 3 they are not convex: a coordinate at zero is stationary whatever pulls at it, and there
 are many KKT points. Each predictor below returns the one it is led to from a given start, by
-majorising ``|w|^{2/L}`` with weighted L1 norms (Candès, Wakin and Boyd 2008 [1]_), which never
-increases the objective.
-
-References
-----------
-.. [1] Candès, Wakin and Boyd, Enhancing sparsity by reweighted l1 minimization, J. Fourier Anal.
-   Appl. 14 (2008).
+majorising ``|w|^{2/L}`` with weighted L1 norms (Candès, Wakin and Boyd, J. Fourier Anal. Appl. 14,
+2008), which never increases the objective.
 """
 
 from __future__ import annotations
@@ -33,6 +28,7 @@ from grokflow.theory.linear.least_loss.predictor import in_row_space, least_coor
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction, normalised_margin
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.linear.ties import EqualColumns
 from grokflow.theory.losses import Loss, Square, set_loss
 from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.input_transform import standardising
@@ -301,7 +297,9 @@ def _reweighted(
     solve: Callable[[Problem], Prediction],
 ) -> np.ndarray:
     """Minimise weighted L1 norms until the weights that they are made of no longer change."""
-    w, lengths = start, np.sqrt(problem.inputs.column_squares)
+    lengths, equal = np.sqrt(problem.inputs.column_squares), EqualColumns.of(problem)
+    share = equal.spread if equal.are_alike(start) else np.asarray
+    w = share(start)
     for _ in range(_SWEEPS):
         size = np.abs(w) * lengths
         support = np.flatnonzero(size > _NEGLIGIBLE_WEIGHT * size.max())
@@ -313,6 +311,7 @@ def _reweighted(
         columns = DataMatrix.from_array(priced, problem.inputs.threads)
         new = np.zeros_like(w)
         new[support] = _solved_on_support(solve, replace(problem, inputs=columns)) / price
+        new = share(new)
         change, whole = ((np.abs(part) * lengths).max() for part in (new - w, new))
         if change <= _SETTLED_CHANGE * whole:
             return new

@@ -32,6 +32,7 @@ from grokflow.theory.linear.prediction import (
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.linear.simplex import SMALL_PROGRAM, onto_targets, vertex
+from grokflow.theory.linear.ties import EqualColumns, of_most_entropy
 from grokflow.theory.losses import Exponential
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.objective import Condition, Norm, Objective
@@ -101,12 +102,29 @@ class MaxL1Margin:
             lambda w, mu: certificates.max_l1_margin(problem, w, mu),
             self.gap,
         )
-        margin = normalised_margin(problem, found.w, 1)
+        return self._prediction(problem, found)
+
+    def settled(self, problem: Problem, found: Prediction) -> Prediction:
+        """Return the minimiser that is alike on equal inputs, as the flow is.
+
+        Parameters
+        ----------
+        problem : Problem
+            The data.
+        found : Prediction
+            What `predict` returns for them.
+        """
+        w = EqualColumns.of(problem).spread(found.w)
+        certificate = certificates.max_l1_margin(problem, w, found.multipliers)
+        answer = Certified(w, found.multipliers, certificate)
+        return self._prediction(problem, answer) if answer.gap <= self.gap else found
+
+    def _prediction(self, problem: Problem, found: Certified) -> Prediction:
         return Prediction(
             self.name,
             found.w,
             found.mu,
-            margin,
+            normalised_margin(problem, found.w, 1),
             found.certificate,
             objective=Objective(Norm.L1, Condition.MARGINS),
         )
@@ -182,6 +200,23 @@ class MinL1Norm:
             return self._of_distinct(distinct, start)
 
         return of_distinct_samples(problem, predict)
+
+    def settled(self, problem: Problem, found: Prediction) -> Prediction:
+        """Return the minimiser at which the flow ends where `found` is not the only one.
+
+        Parameters
+        ----------
+        problem : Problem
+            The data.
+        found : Prediction
+            What `predict` returns for them.
+        """
+        w = of_most_entropy(problem, found.w, found.multipliers)
+        certificate = certificates.min_l1_norm(problem, w, found.multipliers)
+        answer = Certified(w, found.multipliers, certificate)
+        if w is found.w or not answer.gap <= self.gap:
+            return found
+        return interpolant(self.name, problem, answer, Norm.L1)
 
     def _of_distinct(self, problem: Problem, start: PrimalDual | None) -> Prediction:
         # This also proves that no w interpolates, where it is so.

@@ -20,6 +20,7 @@ from grokflow.theory.linear.dual import Dual, OfLoss
 from grokflow.theory.linear.prediction import Certified, Prediction, PrimalDual, normalised_margin
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
+from grokflow.theory.linear.ties import of_most_entropy
 from grokflow.theory.losses import LOSSES, Loss, Square, set_loss
 from grokflow.theory.numerics.input_transform import standardising
 from grokflow.theory.numerics.newton import minimise
@@ -108,7 +109,24 @@ class L1Penalised:
             found = certified(*self._column_by_column(scaled, np.zeros(problem.d), lam))
         if found is None or not found.gap <= self.gap:
             found = certified(*self._solve(scaled, lam))
-        w, mu, certificate = _resolved(self, problem, found)
+        return self._prediction(problem, _resolved(self, problem, found))
+
+    def end_of_flow(self, problem: Problem) -> Prediction:
+        """Return what `predict` does, and of several minimisers that at which the flow ends."""
+        found = self.predict(problem)
+        w = of_most_entropy(problem, found.w, found.multipliers)
+        if w is found.w:
+            return found
+        answer = problem, w, found.multipliers, self.loss, self.lam
+        certificate = certificates.l1_penalised(*answer)
+        if not certificate.gap <= self.gap:
+            certificate = certificates.l1_penalised_by_curvature(*answer)
+        if not certificate.gap <= max(self.gap, found.certificate.gap):
+            return found
+        return self._prediction(problem, Certified(w, found.multipliers, certificate))
+
+    def _prediction(self, problem: Problem, found: Certified) -> Prediction:
+        w, mu, certificate = found
         objective = Objective(Norm.L1, self.loss, self.lam / 2)
         margin = normalised_margin(problem, w, 1)
         return Prediction(self.name, w, mu, margin, certificate, objective=objective)

@@ -213,7 +213,11 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     found = _orthonormal(scaled)
     if len(found.rows) == n:
         return RowSpace(inputs, None)
-    factor = DataMatrix.from_array(found.rows * columns, inputs.threads)
+    # Rounding must not tell equal columns apart: the flow keeps their weights equal.
+    sign, group = inputs.alike()
+    first = np.unique(group, return_index=True)[1][group]
+    alike = (found.rows * columns)[:, first] * (sign * sign[first])
+    factor = DataMatrix.from_array(alike, inputs.threads)
     return RowSpace(factor, found.basis * rows[:, None], found.dropped, found.rounding * rows)
 
 
