@@ -10,8 +10,8 @@ from grokflow.simulations.runs.stopping import Stopped
 from tests.diagonal.map.judge import RTOL, Verdict, judged
 from tests.diagonal.map.table import case_of, counts, is_documented, record_of, table
 
-# Flows that are judged: what takes two to three minutes. Two thousand are by tests/diagonal/map.
-_NUMBER = 100
+# Flows that are judged: what takes two minutes. Two thousand are by tests/diagonal/map.
+_NUMBER = 60
 # Part of the flows in the documented range that may be refused.
 _REFUSED = 0.01
 
