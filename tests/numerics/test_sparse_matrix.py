@@ -80,7 +80,7 @@ def test_equal_columns_are_found_up_to_their_sign(seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-1, 2, (3, 20)).astype(float)
     full, stored = DataMatrix.from_array(x), design_matrix(sparse.csr_array(x))
-    (sign, group), (expected_sign, expected_group) = stored.alike(), full.alike()
+    (sign, group), (expected_sign, expected_group) = stored.alike, full.alike
     assert np.array_equal(sign, expected_sign)
     same = group[:, None] == group
     assert np.array_equal(same, expected_group[:, None] == expected_group)

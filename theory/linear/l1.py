@@ -32,7 +32,7 @@ from grokflow.theory.linear.prediction import (
 from grokflow.theory.linear.problem import Problem, check_problem
 from grokflow.theory.linear.proximal_points import L1Program, reach
 from grokflow.theory.linear.simplex import SMALL_PROGRAM, onto_targets, vertex
-from grokflow.theory.linear.ties import EqualColumns, of_most_entropy
+from grokflow.theory.linear.ties import alike_on_copies, of_most_entropy
 from grokflow.theory.losses import Exponential
 from grokflow.theory.numerics.newton import NotConverged
 from grokflow.theory.objective import Condition, Norm, Objective
@@ -114,7 +114,7 @@ class MaxL1Margin:
         found : Prediction
             What `predict` returns for them.
         """
-        w = EqualColumns.of(problem).spread(found.w)
+        w = alike_on_copies(problem, found.w, found.multipliers)
         certificate = certificates.max_l1_margin(problem, w, found.multipliers)
         answer = Certified(w, found.multipliers, certificate)
         return self._prediction(problem, answer) if answer.gap <= self.gap else found

@@ -214,7 +214,7 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     if len(found.rows) == n:
         return RowSpace(inputs, None)
     # Rounding must not tell equal columns apart: the flow keeps their weights equal.
-    sign, group = inputs.alike()
+    sign, group = inputs.alike
     first = np.unique(group, return_index=True)[1][group]
     alike = (found.rows * columns)[:, first] * (sign * sign[first])
     factor = DataMatrix.from_array(alike, inputs.threads)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokflow.theory.linear.problem import Problem
+from grokflow.theory.numerics.data_matrix import DataMatrix
 from grokflow.theory.numerics.newton import Box, Dense, NotConverged, ValueGradient, minimise
 
 # Pulls so near to the largest count as largest: multipliers are known to the root of their gap.
@@ -49,7 +50,7 @@ class EqualColumns:
     @classmethod
     def of(cls, problem: Problem) -> EqualColumns:
         """Return those of the inputs of a problem."""
-        return cls(*problem.inputs.alike())
+        return cls(*problem.inputs.alike)
 
     def spread(self, w: np.ndarray) -> np.ndarray:
         """Return weights of shape (d,) with equal outputs and L1-norm, alike on equal columns."""
@@ -79,10 +80,8 @@ def of_most_entropy(problem: Problem, w: np.ndarray, multipliers: np.ndarray) ->
         Weights with the outputs and the norm of `w`, up to rounding.
     """
     pull = problem.inputs.correlate(multipliers)
-    size, largest = np.abs(pull), float(np.abs(w).max())
-    hardest = (size >= (1 - _HARDEST) * size.max()) | (np.abs(w) > _NEGLIGIBLE * largest)
-    chosen = np.flatnonzero(hardest)
-    if largest == 0 or len(chosen) > _MOST_INPUTS:
+    chosen = _pulled_hardest(pull, w)
+    if not w.any() or len(chosen) > _MOST_INPUTS:
         return w
     sign = np.sign(pull[chosen])
     columns = problem.inputs.take(chosen) * sign
@@ -100,6 +99,25 @@ def of_most_entropy(problem: Problem, w: np.ndarray, multipliers: np.ndarray) ->
     settled = w.copy()
     settled[chosen] = unit * sign * found
     return settled
+
+
+def alike_on_copies(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
+    """Return the minimiser that `EqualColumns` makes of `w`, from the inputs that may have weights.
+
+    The parameters are those of `of_most_entropy`.
+    """
+    chosen = _pulled_hardest(problem.inputs.correlate(multipliers), w)
+    shared = w.copy()
+    equal = EqualColumns(*DataMatrix.from_array(problem.inputs.take(chosen)).alike)
+    shared[chosen] = equal.spread(w[chosen])
+    return shared
+
+
+def _pulled_hardest(pull: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return the numbers of the inputs with a weight, and of those that are pulled as hard."""
+    size, weight = np.abs(pull), np.abs(w)
+    hardest = (size >= (1 - _HARDEST) * size.max()) | (weight > _NEGLIGIBLE * weight.max())
+    return np.flatnonzero(hardest)
 
 
 def _most_entropy(x: np.ndarray, outputs: np.ndarray) -> np.ndarray:

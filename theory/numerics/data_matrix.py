@@ -222,13 +222,18 @@ class DataMatrix:
         """Return the matrix of these rows alone."""
         return DataMatrix(tuple(block[rows] for block in self.blocks), self.width, self.threads)
 
+    @cached_property
     def alike(self) -> tuple[Inputs, Groups]:
-        """Return signs and group numbers, shape (d,): signed columns of a group are equal."""
-        columns = self.to_array().T
-        first = columns[np.arange(len(columns)), np.argmax(columns != 0, axis=1)]
-        sign = np.where(first < 0, -1.0, 1.0)
-        _, group = np.unique(columns * sign[:, None], axis=0, return_inverse=True)
-        return sign, group.ravel()
+        """Signs and group numbers, shape (d,): signed columns of a group are equal."""
+        signs, groups, numbers = [], [], dict[bytes, int]()
+        for block in self.blocks:
+            columns = block.T + block.dtype.type(0)  # there is no -0.0 in a sum with 0.0
+            first = columns[np.arange(len(columns)), np.argmax(columns != 0, axis=1)]
+            sign = np.where(first < 0, -1, 1).astype(block.dtype)
+            keys = (column.tobytes() for column in columns * sign[:, None])
+            groups += [numbers.setdefault(key, len(numbers)) for key in keys]
+            signs.append(sign.astype(np.float64))
+        return np.concatenate(signs), np.array(groups)
 
     @cached_property
     def absolute(self) -> DataMatrix:

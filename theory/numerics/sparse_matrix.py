@@ -191,8 +191,9 @@ class SparseMatrix(Products):
         """Return the matrix of these rows alone."""
         return SparseMatrix(self.entries[rows], self.threads)
 
+    @cached_property
     def alike(self) -> tuple[Inputs, Groups]:
-        """Return signs and group numbers, shape (d,): signed columns of a group are equal."""
+        """Signs and group numbers, shape (d,): signed columns of a group are equal."""
         sign, numbers = np.ones(self.shape[1]), dict[tuple[bytes, bytes], int]()
         group = np.empty(self.shape[1], dtype=np.intp)
         rows, values, ends = self.entries.indices, self.entries.data, self.entries.indptr
