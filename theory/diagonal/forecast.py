@@ -30,6 +30,7 @@ from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
+from grokflow.theory.linear.ties import remark_on_others
 from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.predictor import NotResolved, resolving
 from grokflow.theory.summary import Summarised, between
@@ -92,7 +93,8 @@ class Forecast(Summarised):
         points. Empty where the path is known.
     remark : str
         That λ is large in the units of the data, where weight decay holds the late weights nearer
-        to zero than to a fit, or that they miss the targets' mean, and what helps. Empty elsewhere.
+        to zero than to a fit, or that they miss the targets' mean, and what helps; or that other
+        directions have the largest L1-margin. Empty elsewhere.
     is_pressed : bool
         Whether it is weight decay that holds the late weights nearer to zero than to a fit.
     motion : SlowMotion, optional
@@ -240,6 +242,8 @@ def forecast(
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
     told = shrinking(problem, loss, lam, late.w, None if held.is_fitted else early.w)
+    if held.regime is Regime.SEPARABLE and depth == 2 and not told.remark:
+        told = told._replace(remark=remark_on_others(problem, limit.w, limit.multipliers))
     is_early = told.is_pressed or is_held(problem, held, loss, scores, lam=lam, depth=depth)
     kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)
