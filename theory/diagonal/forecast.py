@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,26 +11,23 @@ import numpy as np
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.finite_decay.curves import Curve, TimedCurve, timed_curve
 from grokflow.theory.diagonal.finite_decay.holding import is_held
+from grokflow.theory.diagonal.finite_decay.late import late_predictors, told_of
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
 from grokflow.theory.diagonal.partly.descent import Descent, descend, undescended
 from grokflow.theory.diagonal.partly.ends import limit_of
 from grokflow.theory.diagonal.partly.split import PartlySeparable, Parts
 from grokflow.theory.diagonal.path import Path, no_path, resting, scales, trace
-from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
 from grokflow.theory.diagonal.regime import (
     Held,
     Regime,
     early_at,
     held_weights,
-    shrinking,
 )
 from grokflow.theory.diagonal.scale import check_scale
-from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.l2 import intercept_separates
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
-from grokflow.theory.linear.problem import Problem, Task
-from grokflow.theory.linear.ties import remark_on_others
+from grokflow.theory.linear.problem import Problem
 from grokflow.theory.losses import Loss, loss_named, with_tail
 from grokflow.theory.predictor import NotResolved, resolving
 from grokflow.theory.summary import Summarised, between
@@ -237,13 +234,11 @@ def forecast(
         path, no_time = _path(held, depth, halfway)
         early_limit = held.early
         early = early_at(problem, held, loss, alpha=alpha, lam=lam, depth=depth)
-        late, limit = _late_predictors(problem, held, loss, lam, path)
+        late, limit = late_predictors(problem, held, loss, lam, path)
     progress(0.9)
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
-    told = shrinking(problem, loss, lam, late.w, None if held.is_fitted else early.w)
-    if held.regime is Regime.SEPARABLE and depth == 2 and not told.remark:
-        told = told._replace(remark=remark_on_others(problem, limit.w, limit.multipliers))
+    told = told_of(problem, held, loss, lam, *found[:3])
     is_early = told.is_pressed or is_held(problem, held, loss, scores, lam=lam, depth=depth)
     kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)
@@ -306,40 +301,3 @@ def _path(held: Held, depth: int, progress: Callable[[float], None]) -> tuple[Pa
 
 def _curve(problem: Problem, path: Path, alpha: float, lam: float, loss: Loss) -> Curve:
     return Curve(path, problem.score(path.weights), path.lambda_t(alpha, lam, loss))
-
-
-def _late_predictors(
-    problem: Problem, held: Held, loss: Loss, lam: float, path: Path
-) -> tuple[Prediction, Prediction]:
-    """Return the late predictor at λ, of the data as they are, and its limit for λ → 0."""
-    if not loss.acts_on_margins:
-        problem = replace(problem, task=Task.REGRESSION)
-    if path.depth == 2:
-        late = L1Penalised(loss, lam).end_of_flow(problem)
-        if held.determined:
-            return late, held.early
-        if path.margins:
-            margin = MaxL1Margin()
-            return late, margin.settled(problem, margin.predict(problem, near=late))
-        # The multipliers of all samples, in the coordinates of independent rows.
-        near = replace(late, multipliers=problem.row_space.gather(late.multipliers))
-        norm = MinL1Norm()
-        return late, norm.settled(held.problem, norm.predict(held.problem, near=near))
-    end = _end(held, path)
-    deep = MaxQuasiMargin(path.depth) if path.margins else MinQuasiNorm(path.depth)
-    limit = held.early if held.determined else deep.predict(held.problem, near=end)
-    start = path.end_level(loss, lam) * limit.w
-    late = QuasiPenalised(loss, lam, path.depth).predict(problem, near=start)
-    return late, limit
-
-
-def _end(held: Held, path: Path) -> np.ndarray:
-    """Return the weights at the end of a path of a deep net, near which the late predictor is.
-
-    Where no path is known they are those of least L1-norm, at which outputs that are held end at
-    every depth. Margins may end elsewhere, which `_OTHER_END` says.
-    """
-    if len(path.log_beta):
-        return path.weights[:, -1]
-    late = MaxL1Margin() if path.margins else MinL1Norm()
-    return late.predict(held.problem).w
