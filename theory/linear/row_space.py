@@ -210,14 +210,10 @@ def row_space(inputs: DesignMatrix) -> RowSpace:
     if n <= d and _rows_are_independent(inputs):
         return RowSpace(inputs, None)
     rows, columns, scaled = equilibrated(inputs.to_array())
-    found = _orthonormal(scaled)
+    found = _orthonormal(scaled, *inputs.alike)
     if len(found.rows) == n:
         return RowSpace(inputs, None)
-    # Rounding must not tell equal columns apart: the flow keeps their weights equal.
-    sign, group = inputs.alike
-    first = np.unique(group, return_index=True)[1][group]
-    alike = (found.rows * columns)[:, first] * (sign * sign[first])
-    factor = DataMatrix.from_array(alike, inputs.threads)
+    factor = DataMatrix.from_array(found.rows * columns, inputs.threads)
     return RowSpace(factor, found.basis * rows[:, None], found.dropped, found.rounding * rows)
 
 
@@ -309,7 +305,7 @@ class _Factors(NamedTuple):
     rounding: float
 
 
-def _orthonormal(scaled: np.ndarray) -> _Factors:
+def _orthonormal(scaled: np.ndarray, sign: np.ndarray, group: np.ndarray) -> _Factors:
     """Factor a scaled matrix ``X = Q R``, and bound the errors of Q in the Frobenius norm."""
     n, d = scaled.shape
     if n >= d:
@@ -318,13 +314,14 @@ def _orthonormal(scaled: np.ndarray) -> _Factors:
         basis, rows, right = basis[:, :rank], np.empty((rank, d)), np.zeros((d, rank))
         rows[:, order] = triangle[:rank]
         right[order[:rank]] = _inverse(triangle[:rank, :rank])
-        return _Factors(basis, rows, dropped, factors_error(scaled, basis, rows, right))
-    across, triangle, order = qr(scaled.T, mode="economic", pivoting=True, check_finite=False)
-    rank, dropped = _rank(triangle, _tolerance(scaled))
-    lower = np.empty((n, rank))
-    lower[order] = triangle[:rank].T
-    basis, inner = qr(lower, mode="economic", check_finite=False)
-    rows, right = inner @ across[:, :rank].T, across[:, :rank] @ _inverse(inner)
+    else:
+        across, triangle, order = qr(scaled.T, mode="economic", pivoting=True, check_finite=False)
+        rank, dropped = _rank(triangle, _tolerance(scaled))
+        basis, inner = qr(triangle[:rank, np.argsort(order)].T, mode="economic", check_finite=False)
+        rows, right = inner @ across[:, :rank].T, across[:, :rank] @ _inverse(inner)
+    # Rounding must not tell equal columns apart: the flow keeps their weights equal.
+    first = np.unique(group, return_index=True)[1][group]
+    rows = rows[:, first] * (sign * sign[first])
     return _Factors(basis, rows, dropped, factors_error(scaled, basis, rows, right))
 
 
