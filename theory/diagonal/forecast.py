@@ -11,7 +11,7 @@ import numpy as np
 from grokflow.theory.arguments import LAM_RANGE, check_data, check_range
 from grokflow.theory.diagonal.finite_decay.curves import Curve, TimedCurve, timed_curve
 from grokflow.theory.diagonal.finite_decay.holding import is_held
-from grokflow.theory.diagonal.finite_decay.late import late_predictors, told_of
+from grokflow.theory.diagonal.finite_decay.late import late_predictors
 from grokflow.theory.diagonal.finite_decay.motion import SlowMotion
 from grokflow.theory.diagonal.partly.descent import Descent, descend, undescended
 from grokflow.theory.diagonal.partly.ends import limit_of
@@ -22,6 +22,7 @@ from grokflow.theory.diagonal.regime import (
     Regime,
     early_at,
     held_weights,
+    shrinking,
 )
 from grokflow.theory.diagonal.scale import check_scale
 from grokflow.theory.linear.l2 import intercept_separates
@@ -90,8 +91,7 @@ class Forecast(Summarised):
         points. Empty where the path is known.
     remark : str
         That λ is large in the units of the data, where weight decay holds the late weights nearer
-        to zero than to a fit, or that they miss the targets' mean, and what helps; or that other
-        directions have the largest L1-margin. Empty elsewhere.
+        to zero than to a fit, or that they miss the targets' mean, and what helps. Empty elsewhere.
     is_pressed : bool
         Whether it is weight decay that holds the late weights nearer to zero than to a fit.
     motion : SlowMotion, optional
@@ -238,7 +238,7 @@ def forecast(
     progress(0.9)
     found = early, late, limit, early_limit
     scores = problem.score(np.column_stack([item.w for item in found]))
-    told = told_of(problem, held, loss, lam, *found[:3])
+    told = shrinking(problem, loss, lam, late.w, None if held.is_fitted else early.w)
     is_early = told.is_pressed or is_held(problem, held, loss, scores, lam=lam, depth=depth)
     kind = kind_of(scores, determined=held.determined) if is_early else Kind.NOT_HELD
     curve = _curve(problem, path, alpha, lam, loss)

@@ -113,24 +113,6 @@ def alike_on_copies(problem: Problem, w: np.ndarray, multipliers: np.ndarray) ->
     return shared
 
 
-def remark_on_others(problem: Problem, w: np.ndarray, multipliers: np.ndarray) -> str:
-    """Say that others may have the largest L1-margin; empty where none do, or by copies alone.
-
-    Others have margins of 1 where multipliers are positive, too. The parameters are those of
-    `of_most_entropy`.
-    """
-    chosen = _pulled_hardest(problem.inputs.correlate(multipliers), w)
-    held = multipliers > _NEGLIGIBLE * multipliers.max()
-    columns = problem.inputs.take(chosen)
-    distinct = np.unique(DataMatrix.from_array(columns).alike[1], return_index=True)[1]
-    if np.linalg.matrix_rank(columns[np.ix_(held, distinct)]) == len(distinct):
-        return ""
-    return (
-        "the largest L1-margin may have several directions: the late limit is one of them, and "
-        "late weights come to another as lam falls"
-    )
-
-
 def _pulled_hardest(pull: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the numbers of the inputs with a weight, and of those that are pulled as hard."""
     size, weight = np.abs(pull), np.abs(w)

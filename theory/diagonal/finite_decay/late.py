@@ -1,4 +1,4 @@
-"""Where the flow ends at a given λ, the limit of that for λ → 0, and what is to be said of both."""
+"""Where the flow ends at a given λ, and the limit of that for λ → 0."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import numpy as np
 
 from grokflow.theory.diagonal.path import Path
 from grokflow.theory.diagonal.quasi_norm import MaxQuasiMargin, MinQuasiNorm, QuasiPenalised
-from grokflow.theory.diagonal.regime import Held, Regime, Shrinking, shrinking
+from grokflow.theory.diagonal.regime import Held
 from grokflow.theory.linear.l1 import MaxL1Margin, MinL1Norm
 from grokflow.theory.linear.penalised import L1Penalised
 from grokflow.theory.linear.prediction import Prediction
 from grokflow.theory.linear.problem import Problem, Task
-from grokflow.theory.linear.ties import remark_on_others
 from grokflow.theory.losses import Loss
 
 
@@ -52,19 +51,3 @@ def _end(held: Held, path: Path) -> np.ndarray:
         return path.weights[:, -1]
     late = MaxL1Margin() if path.margins else MinL1Norm()
     return late.predict(held.problem).w
-
-
-def told_of(
-    problem: Problem,
-    held: Held,
-    loss: Loss,
-    lam: float,
-    early: Prediction,
-    late: Prediction,
-    limit: Prediction,
-) -> Shrinking:
-    """Return what is to be said of the late predictor, and else of its limit."""
-    told = shrinking(problem, loss, lam, late.w, None if held.is_fitted else early.w)
-    if told.remark or held.regime is not Regime.SEPARABLE or limit.name != MaxL1Margin.name:
-        return told
-    return told._replace(remark=remark_on_others(problem, limit.w, limit.multipliers))
