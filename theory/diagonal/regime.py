@@ -265,12 +265,10 @@ def _residual_rounding(space: RowSpace, c: np.ndarray) -> np.ndarray:
     assert space.basis is not None
     n, rank = space.basis.shape
     found = rank * np.sqrt(n) * _ROUNDING * (np.abs(space.basis) @ np.abs(c))
-    if space.rounding is None:
-        return np.asarray(found)
-    sizes = np.linalg.norm(space.basis, axis=1)
-    if (space.rounding > np.sqrt(_ROUNDING) * sizes).all():
-        return np.asarray(found)
-    return np.asarray(found + space.rounding * np.linalg.norm(c))
+    known = np.sqrt(_ROUNDING) * np.linalg.norm(space.basis, axis=1)
+    if space.rounding is not None and (space.rounding <= known).any():
+        found = found + space.rounding * np.linalg.norm(c)
+    return np.asarray(found)
 
 
 def _held_least_loss(problem: Problem, loss: ConcordantLoss, regime: Regime) -> Held:

@@ -104,20 +104,11 @@ class MaxL1Margin:
         )
         return self._prediction(problem, found)
 
-    def settled(self, problem: Problem, found: Prediction) -> Prediction:
-        """Return the minimiser that is alike on equal inputs, as the flow is.
-
-        Parameters
-        ----------
-        problem : Problem
-            The data.
-        found : Prediction
-            What `predict` returns for them.
-        """
-        w = alike_on_copies(problem, found.w, found.multipliers)
-        certificate = certificates.max_l1_margin(problem, w, found.multipliers)
-        answer = Certified(w, found.multipliers, certificate)
-        return self._prediction(problem, answer) if answer.gap <= self.gap else found
+    def end_of_flow(self, problem: Problem, *, near: Prediction | None = None) -> Prediction:
+        """Return what `predict` does, alike on equal inputs, as the flow is."""
+        found = self.predict(problem, near=near)
+        settled = _settled(problem, found, alike_on_copies, certificates.max_l1_margin)
+        return self._prediction(problem, settled) if settled.gap <= self.gap else found
 
     def _prediction(self, problem: Problem, found: Certified) -> Prediction:
         return Prediction(
@@ -201,22 +192,13 @@ class MinL1Norm:
 
         return of_distinct_samples(problem, predict)
 
-    def settled(self, problem: Problem, found: Prediction) -> Prediction:
-        """Return the minimiser at which the flow ends where `found` is not the only one.
-
-        Parameters
-        ----------
-        problem : Problem
-            The data.
-        found : Prediction
-            What `predict` returns for them.
-        """
-        w = of_most_entropy(problem, found.w, found.multipliers)
-        certificate = certificates.min_l1_norm(problem, w, found.multipliers)
-        answer = Certified(w, found.multipliers, certificate)
-        if w is found.w or not answer.gap <= self.gap:
+    def end_of_flow(self, problem: Problem, *, near: Prediction | None = None) -> Prediction:
+        """Return what `predict` does, and of several minimisers that at which the flow ends."""
+        found = self.predict(problem, near=near)
+        settled = _settled(problem, found, of_most_entropy, certificates.min_l1_norm)
+        if settled.w is found.w or not settled.gap <= self.gap:
             return found
-        return interpolant(self.name, problem, answer, Norm.L1)
+        return interpolant(self.name, problem, settled, Norm.L1)
 
     def _of_distinct(self, problem: Problem, start: PrimalDual | None) -> Prediction:
         # This also proves that no w interpolates, where it is so.
@@ -266,6 +248,17 @@ def _solved(
         if found is not None and found.gap <= gap:
             return found
     raise not_resolved("the least ‖w‖₁", exact or found, gap)
+
+
+def _settled(
+    problem: Problem,
+    found: Prediction,
+    choose: Callable[[Problem, np.ndarray, np.ndarray], np.ndarray],
+    certify: Callable[[Problem, np.ndarray, np.ndarray], Certificate],
+) -> Certified:
+    """Choose one of the minimisers that the multipliers of `found` prove, and certify it."""
+    w = choose(problem, found.w, found.multipliers)
+    return Certified(w, found.multipliers, certify(problem, w, found.multipliers))
 
 
 def _exact(problem: Problem, found: Certified | None) -> Certified | None:

@@ -98,11 +98,7 @@ class L1Penalised:
         scaled, lam = _in_units(problem, units), units.strength(self.lam)
 
         def certified(w: np.ndarray, mu: np.ndarray) -> Certified:
-            answer = problem, units.weights(w), units.multipliers(mu), self.loss, self.lam
-            certificate = certificates.l1_penalised(*answer)
-            if not certificate.gap <= self.gap:
-                certificate = certificates.l1_penalised_by_curvature(*answer)
-            return Certified(*answer[1:3], certificate)
+            return self._certified(problem, units.weights(w), units.multipliers(mu))
 
         found = None
         if problem.d < problem.n and problem.n * problem.d**3 <= _COLUMN_BY_COLUMN:
@@ -111,19 +107,22 @@ class L1Penalised:
             found = certified(*self._solve(scaled, lam))
         return self._prediction(problem, _resolved(self, problem, found))
 
+    @np.errstate(all="ignore")
     def end_of_flow(self, problem: Problem) -> Prediction:
         """Return what `predict` does, and of several minimisers that at which the flow ends."""
         found = self.predict(problem)
         w = of_most_entropy(problem, found.w, found.multipliers)
         if w is found.w:
             return found
-        answer = problem, w, found.multipliers, self.loss, self.lam
+        settled = self._certified(problem, w, found.multipliers)
+        return self._prediction(problem, settled) if settled.gap <= self.gap else found
+
+    def _certified(self, problem: Problem, w: np.ndarray, mu: np.ndarray) -> Certified:
+        answer = problem, w, mu, self.loss, self.lam
         certificate = certificates.l1_penalised(*answer)
         if not certificate.gap <= self.gap:
             certificate = certificates.l1_penalised_by_curvature(*answer)
-        if not certificate.gap <= max(self.gap, found.certificate.gap):
-            return found
-        return self._prediction(problem, Certified(w, found.multipliers, certificate))
+        return Certified(w, mu, certificate)
 
     def _prediction(self, problem: Problem, found: Certified) -> Prediction:
         w, mu, certificate = found

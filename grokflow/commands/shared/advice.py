@@ -150,8 +150,7 @@ def _worse_than_constant(change: Change) -> list[str]:
     if change.is_useless:
         who = "both predictors are"
     if not change.is_accuracy:
-        told = [end for end in _ends(change) if end <= change.constant]
-        if change.constant in told:
+        if change.constant in _ends(change):
             return [f"{who} no better than a constant, the mean of the training targets"]
         return [
             f"{who} worse than a constant: the mean of the training targets is nearer to the test "

@@ -27,12 +27,10 @@ def late_predictors(
         if held.determined:
             return late, held.early
         if path.margins:
-            margin = MaxL1Margin()
-            return late, margin.settled(problem, margin.predict(problem, near=late))
+            return late, MaxL1Margin().end_of_flow(problem, near=late)
         # The multipliers of all samples, in the coordinates of independent rows.
         near = replace(late, multipliers=problem.row_space.gather(late.multipliers))
-        norm = MinL1Norm()
-        return late, norm.settled(held.problem, norm.predict(held.problem, near=near))
+        return late, MinL1Norm().end_of_flow(held.problem, near=near)
     end = _end(held, path)
     deep = MaxQuasiMargin(path.depth) if path.margins else MinQuasiNorm(path.depth)
     limit = held.early if held.determined else deep.predict(held.problem, near=end)
@@ -45,7 +43,7 @@ def _end(held: Held, path: Path) -> np.ndarray:
     """Return the weights at the end of a path of a deep net, near which the late predictor is.
 
     Where no path is known they are those of least L1-norm, at which outputs that are held end at
-    every depth. Margins may end elsewhere, which `_OTHER_END` says.
+    every depth. Margins may end elsewhere, which a forecast without a path says.
     """
     if len(path.log_beta):
         return path.weights[:, -1]
