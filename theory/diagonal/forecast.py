@@ -62,6 +62,7 @@ class Forecast(Summarised):
     limit : Prediction
         The limit of ``late`` for λ → 0: max-L1-margin (Corollary 3.7) or min-L1-norm for L = 2, a
         KKT point of (R1) or (R2) for L ≥ 3; the early predictor where the weights are determined.
+        Of several directions of largest L1-margin it is one, and ``late`` may come to another.
     early_limit : Prediction
         The limit of ``early`` for λ → 0: max-L2-margin (Corollary 3.6) or min-L2-norm (Theorem
         3.9); where no weights fit the data, those at which the loss is least, and of these of least
