@@ -93,8 +93,8 @@ def transition_remark(
     width = f"width {when.width:.3f}" if np.isfinite(when.width) else "width not known"
     after = int(np.searchsorted(lambda_t, when.lambda_t))
     low, high = np.floor(1e3 * lambda_t[after - 1]) / 1e3, np.ceil(1e3 * lambda_t[after]) / 1e3
-    read = f"between the records at {low:.3f} and {high:.3f}, of which --points makes more"
-    return [f"transition at λt* = {when.lambda_t:.3f} ({read}), {width}"]
+    read = f"(between the records at {low:.3f} and {high:.3f}, of which --points makes more)"
+    return [f"transition at λt* = {when.lambda_t:.3f} {read}, {width}"]
 
 
 def work_remark(work: SolverWork, factors: str = "Jacobians", more: str = "") -> str:

@@ -150,9 +150,9 @@ def test_the_target_that_a_message_proposes_is_the_last_column(tmp_path):
 
 
 def test_leaving_out_a_copied_input_helps_a_deep_net_on_inputs_of_one_size():
-    """Columns of ±1 have equal norms, and the labels are one of them, which is there twice."""
+    """The labels are one of these columns of ±1, which is there twice but for rounding."""
     x = np.random.default_rng(12).choice([-1.0, 1.0], (26, 12))
-    x[:, 1] = x[:, 0]
+    x[:, 1] = x[:, 0] * (1 + 2.0**-50)
     y = x[:, 0].astype(int)
 
     def predicted(inputs):
@@ -163,6 +163,10 @@ def test_leaving_out_a_copied_input_helps_a_deep_net_on_inputs_of_one_size():
         predicted(x)
     assert "take the square loss" not in str(told.value)
     assert np.argmax(np.abs(predicted(np.delete(x, 1, axis=1)).late.w)) == 0
+    # What is the same to the last digit shares its weight.
+    x[:, 1] = x[:, 0]
+    first, second, *others = np.abs(predicted(x).late.w)
+    assert first == second > max(others)
 
 
 # Those that functions say, and the command line repeats.

@@ -17,6 +17,7 @@ import numpy as np
 from grokflow.theory.arguments import check_data, check_positive
 from grokflow.theory.certificate import Certificate
 from grokflow.theory.completion import certificates
+from grokflow.theory.completion.checks import check_size
 from grokflow.theory.completion.frobenius import MatrixPrediction, MinFrobeniusNorm
 from grokflow.theory.completion.problem import CompletionProblem
 from grokflow.theory.completion.proximal_points import Iterate, ProximalWork, proximal_points
@@ -185,6 +186,7 @@ class NuclearPenalised:
 
         Values may be so small there that the units of the solver leave the doubles.
         """
+        check_size(problem.space.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             mu = 2 * problem.weights * (problem.values / (self.lam / 2))
             pull = problem.measurements.adjoint(mu)
